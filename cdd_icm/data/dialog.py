@@ -1,0 +1,59 @@
+"""What every data set becomes: a `Dialog` of `Turn`s, whatever files it was read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class Picture(Protocol):
+    """A picture that is decoded only when somebody looks at it."""
+
+    @property
+    def key(self) -> str:
+        """Hex digest of the content that the pixels are decoded from; equal keys, equal pixels."""
+
+    def decode(self) -> np.ndarray:
+        """Pixels as uint8 (H, W, 3), RGB, 0..255, at the size they were stored in.
+
+        Raises:
+            InputError: the file is missing, truncated or not a picture; the message names it.
+        """
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One annotated object. `x` and `y` are its centre as a fraction of the picture's width and height, from
+    the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2)."""
+
+    name: str
+    x: float
+    y: float
+    depth: float = 0.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One instruction and the picture after it. `objects` are all the objects in that picture, those of earlier
+    turns included, or None where the data has no annotation."""
+
+    instruction: str
+    picture: Picture
+    objects: tuple[SceneObject, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Dialog:
+    """A conversation: an empty `canvas`, then one picture a turn. Turn k's reference is the picture of turn k-1,
+    or the canvas; `id` is unique within the data set."""
+
+    id: str
+    split: str
+    canvas: Picture
+    turns: tuple[Turn, ...]
+
+    def reference(self, turn: int) -> Picture:
+        """The picture that turn `turn` (from 0) starts from."""
+        return self.turns[turn - 1].picture if turn else self.canvas
