@@ -1,0 +1,320 @@
+"""The settings of a run: frozen dataclasses, read from YAML and `key=value` overrides, checked before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    path: str = ""
+    """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON, an HDF5 file, shards (also by URL)."""
+    train_split: str = "train"
+    validation_split: str = "val"
+    image_size: int = 128
+    """Side R of the square pictures, in pixels; other pictures are squeezed to it, never cropped."""
+    limit: int | None = None
+    """Use only the first so many training dialogs."""
+    cache_dir: str | None = None
+    """Where decoded pictures are kept; by default the user's cache folder."""
+    num_workers: int = 0
+    """Loader processes. The cache makes 0 enough on small machines."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    model: str | dict[str, Any] = "ViT-B-32"
+    """An open_clip architecture name, or an open_clip model config (`embed_dim`, `vision_cfg`, `text_cfg`)."""
+    pretrained: str | None = None
+    """open_clip's `pretrained` tag or a local checkpoint file; None trains from scratch."""
+    trainable_blocks: int | None = None
+    """How many of the last blocks of each tower are trained; 0 freezes both, None trains all."""
+    vocab_size: int | None = None
+    """Size of a byte-pair vocabulary learnt from the training text; None takes CLIP's own."""
+    history: int = 1
+    """How many earlier instructions are read before the newest."""
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    width: int = 256
+    """D, the width of the fused tokens and of the query."""
+    layers: int = 2
+    heads: int = 4
+    gated: bool = True
+    """False replaces the gate by a plain linear map of the concatenation (a row of the ablation)."""
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    patch_size: int = 4
+    """Pixel-unshuffle factor at the input: a 128-pixel picture is seen as 32x32 patches of 4x4."""
+    widths: tuple[int, ...] = (96, 192, 320)
+    """Channels at each resolution, each half of the one before."""
+    layers_per_block: int = 1
+    attention: tuple[bool, ...] = (False, False, True)
+    """At which resolutions tokens are attended to."""
+    heads: int = 8
+    query: bool = True
+    """The fused query joins the timestep embedding."""
+    cross_attention: bool = True
+    """The fused tokens are the cross-attention context."""
+    spatial: bool = True
+    """The fused image tokens are added, in their places, to the middle feature map."""
+    reference: bool = True
+    """The reference picture is concatenated to the noisy input."""
+    composite: bool = True
+    """The network paints a picture and a soft mask, and the reference shows through where the mask is 0."""
+
+
+@dataclass(frozen=True)
+class MatcherConfig:
+    width: int = 96
+    temperature: float = 0.07
+    max_logit_scale: float = 100.0
+    """Upper bound of the learnt inverse temperature."""
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    num_train_timesteps: int = 1000
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "squaredcos_cap_v2"
+    prediction_type: Literal["sample", "v_prediction", "epsilon"] = "sample"
+    max_snr_weight: float = 5.0
+    """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
+    changed_weight: float = 8.0
+    """Weight of the pixels that the turn changes, against 1 elsewhere."""
+    reference_noise: float = 0.1
+    """References get Gaussian noise of a standard deviation drawn from [0, this], in units of [-1, 1] pixels."""
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    icm_weight: float = 0.1
+    """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
+    where_weight: float = 0.1
+    """mu: the fused image tokens tell which patches will change."""
+    opposites: tuple[tuple[str, str], ...] = ()
+    """Word pairs whose exchange makes an instruction false, such as [left, right]: hard negatives for ICM."""
+    drop_text: float = 0.1
+    drop_reference: float = 0.05
+    drop_both: float = 0.05
+    """Condition dropout: probabilities of training without text, reference, or both."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    batch_size: int = 32
+    """Samples of one optimiser step on one process: `gradient_accumulation` micro-batches share them."""
+    gradient_accumulation: int = 1
+    total_samples: int = 100_000
+    learning_rate: float = 3e-4
+    min_learning_rate: float = 1e-5
+    warmup_samples: int = 5_000
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    ema_half_life: float = 0.05
+    """Half-life of the weight average, as a share of the samples seen so far."""
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    checkpoint_samples: int = 10_000
+    keep_checkpoints: int = 2
+    log_samples: int = 500
+    validation_samples: int = 20_000
+    validation_dialogs: int = 4
+    tracker: Literal["none", "tensorboard", "wandb"] = "none"
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Defaults of the pipeline, stored with the model."""
+
+    scheduler: str = "DPMSolverMultistepScheduler"
+    num_inference_steps: int = 12
+    guidance_scale: float = 2.0
+    image_guidance_scale: float = 1.0
+    icm_guidance_scale: float = 0.0
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    num_candidates: int = 1
+
+
+@dataclass(frozen=True)
+class Config:
+    output_dir: str = "runs/default"
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def __post_init__(self):
+        u, d, o, t, s = self.unet, self.diffusion, self.objective, self.training, self.sampling
+        rules = [
+            (len(u.attention) == len(u.widths), "unet.attention", u.attention, "one entry a width"),
+            (
+                self.data.image_size % (u.patch_size * 2 ** (len(u.widths) - 1)) == 0,
+                "data.image_size",
+                self.data.image_size,
+                f"a multiple of {u.patch_size * 2 ** (len(u.widths) - 1)} (unet.patch_size and unet.widths)",
+            ),
+            (all(w % 32 == 0 for w in u.widths), "unet.widths", u.widths, "multiples of 32"),
+            (
+                not u.composite or (u.reference and d.prediction_type == "sample"),
+                "unet.composite",
+                u.composite,
+                "false, or true with unet.reference=true and diffusion.prediction_type=sample",
+            ),
+            (self.fusion.width % self.fusion.heads == 0, "fusion.heads", self.fusion.heads, "a divisor of width"),
+            (
+                0 <= min(o.drop_text, o.drop_reference, o.drop_both)
+                and o.drop_text + o.drop_reference + o.drop_both <= 1,
+                "objective.drop_text",
+                o.drop_text,
+                "probabilities that add up to at most 1 with drop_reference and drop_both",
+            ),
+            (
+                s.guidance_scale == 1 or o.drop_text > 0,
+                "sampling.guidance_scale",
+                s.guidance_scale,
+                "1 where objective.drop_text is 0: guidance needs that dropout",
+            ),
+            (
+                s.image_guidance_scale == 1 or o.drop_both > 0,
+                "sampling.image_guidance_scale",
+                s.image_guidance_scale,
+                "1 where objective.drop_both is 0: guidance needs that dropout",
+            ),
+            (
+                s.icm_guidance_scale == 0 or o.icm_weight > 0,
+                "sampling.icm_guidance_scale",
+                s.icm_guidance_scale,
+                "0 where objective.icm_weight is 0: the matcher is not trained",
+            ),
+            (
+                s.num_candidates == 1 or o.icm_weight > 0,
+                "sampling.num_candidates",
+                s.num_candidates,
+                "1 where objective.icm_weight is 0: the matcher that picks is not trained",
+            ),
+            (
+                t.batch_size % t.gradient_accumulation == 0,
+                "training.gradient_accumulation",
+                t.gradient_accumulation,
+                "a divisor of training.batch_size",
+            ),
+        ]
+        for holds, key, value, wanted in rules:
+            if not holds:
+                raise InputError(f"config: {key} is {value!r}, expected {wanted}")
+        for section in ("training", "sampling", "data"):
+            for f in dataclasses.fields(getattr(self, section)):
+                value = getattr(getattr(self, section), f.name)
+                if f.name.endswith(("_samples", "_size", "_steps", "_dialogs")) and value is not None and value < 1:
+                    raise InputError(f"config: {section}.{f.name} is {value!r}, expected at least 1")
+
+
+def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """Reads a YAML file and applies overrides such as `training.batch_size=16`.
+
+    Raises:
+        InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a value has
+            the wrong type, or the combination is impossible.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text()) or {}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"{override!r}: expected key=value")
+        node = values
+        *parents, last = key.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise InputError(f"{override!r}: {parent} is not a section")
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"{override!r}: the value is not YAML") from None
+    return from_dict(Config, values, source=str(path))
+
+
+def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix: str = "") -> Any:
+    """Builds the dataclass `cls` from plain values, strictly."""
+    if not isinstance(values, dict):
+        raise InputError(f"{source}: {prefix.rstrip('.') or 'config'} is {values!r}, expected a section")
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
+            raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near[0]}")
+    return cls(**{key: _convert(value, hints[key], f"{prefix}{key}", source) for key, value in values.items()})
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain lists and dicts that YAML can write and `from_dict` reads back."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        return [plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+    return plain(dataclasses.asdict(config))
+
+
+def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value, source, f"{key}.")
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        for option in sorted(arguments, key=lambda a: a is float):
+            try:
+                return _convert(value, option, key, source)
+            except InputError:
+                continue
+    elif origin is Literal:
+        if value in arguments:
+            return value
+    elif origin is tuple and isinstance(value, list | tuple):
+        element = arguments[0] if arguments[-1] is Ellipsis else None
+        if element is not None:
+            return tuple(_convert(v, element, key, source) for v in value)
+        if len(value) == len(arguments):
+            return tuple(_convert(v, a, key, source) for v, a in zip(value, arguments, strict=True))
+    elif origin is dict and isinstance(value, dict):
+        return value
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif hint is float and isinstance(value, str):
+        # YAML reads 1e-4 as text; there is no other way to mean it.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    elif hint is type(None) and value is None:
+        return None
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    name = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    raise InputError(f"{source}: {key} is {value!r}, expected {name}")

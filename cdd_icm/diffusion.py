@@ -1,0 +1,93 @@
+"""The diffusion process: x_t = alpha_t x + sigma_t eps, its parameterisations, weights and loss."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import DDIMScheduler
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from .config import DiffusionConfig
+
+
+def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
+    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there is only
+    noise. Every sampler is made from this scheduler's config."""
+    return DDIMScheduler(
+        num_train_timesteps=config.num_train_timesteps,
+        beta_schedule=config.beta_schedule,
+        prediction_type=config.prediction_type,
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=True,
+        clip_sample_range=1.0,
+    )
+
+
+def noise_levels(
+    alphas_cumprod: Float[Tensor, "T"], timestep: Int[Tensor, "B"]
+) -> tuple[Float[Tensor, "B 1 1 1"], Float[Tensor, "B 1 1 1"]]:
+    """alpha_t and sigma_t, with alpha^2 + sigma^2 = 1."""
+    squared = alphas_cumprod.to(timestep.device)[timestep].float()[:, None, None, None]
+    return squared.sqrt(), (1 - squared).sqrt()
+
+
+def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """x_t = alpha x + sigma eps."""
+    return alpha * x + sigma * eps
+
+
+def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
+    """The clean picture that a prediction stands for; v = alpha eps - sigma x (Salimans and Ho 2022, arXiv 2202.00512).
+
+    For `epsilon` alpha must not be 0: at zero terminal SNR it says nothing about x.
+    """
+    if kind == "sample":
+        return prediction
+    if kind == "v_prediction":
+        return alpha * noisy - sigma * prediction
+    return (noisy - sigma * prediction) / alpha.clamp(min=1e-3)
+
+
+def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
+    """The inverse of `to_sample`."""
+    if kind == "sample":
+        return x
+    if kind == "v_prediction":
+        return (alpha * noisy - x) / sigma.clamp(min=1e-3)
+    return (noisy - alpha * x) / sigma.clamp(min=1e-3)
+
+
+def snr_weight(
+    alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
+) -> Float[Tensor, "B 1 1 1"]:
+    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the v-objective; the
+    bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)
+
+
+def changed_region(
+    reference: Float[Tensor, "B 3 R R"], target: Float[Tensor, "B 3 R R"], threshold: float = 0.12, grow: int = 9
+) -> Bool[Tensor, "B 1 R R"]:
+    """Where |target - reference| exceeds `threshold` (range [-1, 1]) in some channel, dilated to `grow` pixels."""
+    change = (target - reference).abs().amax(dim=1, keepdim=True)
+    return max_pool2d((change > threshold).float(), grow, stride=1, padding=grow // 2) > 0
+
+
+def cdd_loss(
+    sample: Float[Tensor, "B 3 R R"],
+    target: Float[Tensor, "B 3 R R"],
+    changed: Bool[Tensor, "B 1 R R"],
+    weight: Float[Tensor, "B 1 1 1"],
+    changed_weight: float,
+) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
+    """Loss per item, and the plain squared error inside the changed region: the curve that tells whether it draws.
+
+    L_CDD = w_t mean_p[(1 + (c - 1) M_p) (x_p - x^_p)^2], M the changed region, c = `changed_weight`.
+    """
+    error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
+    emphasis = torch.where(changed, changed_weight, 1.0)
+    loss = (weight * emphasis * error).mean(dim=(1, 2, 3))
+    inside = (error * changed).sum(dim=(1, 2, 3)) / changed.sum(dim=(1, 2, 3)).clamp(min=1)
+    return loss, inside

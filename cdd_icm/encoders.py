@@ -1,0 +1,191 @@
+"""The two towers of a CLIP model, through open_clip: a picture and a text become tokens and pooled vectors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import open_clip
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from jaxtyping import Bool, Float, Int
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torchvision.transforms.v2.functional import normalize
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from .config import EncoderConfig
+from .errors import InputError
+
+TURN_MARK = " => "
+"""Stands between one instruction and the next; what follows the last one is what is asked now."""
+
+
+@dataclass
+class Encoded:
+    """What the towers see. `mask` is True at real text tokens, False at padding."""
+
+    image_tokens: Float[Tensor, "B Nv Dv"]
+    image_pooled: Float[Tensor, "B E"]
+    text_tokens: Float[Tensor, "B Nw Dw"]
+    text_pooled: Float[Tensor, "B E"]
+    mask: Bool[Tensor, "B Nw"]
+
+
+class CLIPTowers(ModelMixin, ConfigMixin):
+    """Image and text tower of an open_clip model.
+
+    Args:
+        model: an open_clip architecture name, or an open_clip model config.
+        mean, std: per-channel statistics in [0, 1] that the image tower expects.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        model: str | dict[str, Any],
+        mean: tuple[float, ...] = open_clip.OPENAI_DATASET_MEAN,
+        std: tuple[float, ...] = open_clip.OPENAI_DATASET_STD,
+    ):
+        super().__init__()
+        settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
+        if settings is None:
+            raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
+        try:
+            custom = settings.pop("custom_text", False) or "hf_model_name" in settings["text_cfg"]
+            clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
+        except (TypeError, KeyError) as error:
+            raise InputError(f"encoder.model: not an open_clip model config ({error})") from None
+        # The contrastive temperature belongs to CLIP's own loss, which is not ours.
+        clip.logit_scale.requires_grad_(False)
+        self.clip = clip
+        self.image_size: int = settings["vision_cfg"].get("image_size", 224)
+        self.image_width: int = _image_width(clip, self.image_size)
+        self.text_width: int = settings["text_cfg"].get("width", 512)
+        self.context_length: int = settings["text_cfg"].get("context_length", 77)
+        self.embed_dim: int = settings["embed_dim"]
+
+    @classmethod
+    def from_settings(cls, settings: EncoderConfig) -> CLIPTowers:
+        """Builds the towers, with pretrained weights where `settings.pretrained` names some."""
+        towers = cls(settings.model)
+        if settings.pretrained is not None:
+            towers.load_pretrained(settings.model, settings.pretrained)
+        if settings.trainable_blocks is not None:
+            n = settings.trainable_blocks
+            towers.clip.lock_image_tower(unlocked_groups=n)
+            towers.clip.lock_text_tower(unlocked_layers=n)
+        return towers
+
+    def load_pretrained(self, model: str | dict[str, Any], pretrained: str) -> None:
+        """Takes the weights of an open_clip `pretrained` tag, or of a local safetensors file.
+
+        Raises:
+            InputError: the tag is unknown, the hub can't be reached, or the file doesn't fit the architecture.
+        """
+        if isinstance(model, dict) or pretrained.endswith((".pt", ".pth", ".bin")):
+            if not pretrained.endswith(".safetensors"):
+                raise InputError(f"encoder.pretrained: {pretrained} is not a .safetensors file; pickles are refused")
+            from safetensors.torch import load_file
+
+            try:
+                self.clip.load_state_dict(load_file(pretrained))
+            except (OSError, RuntimeError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                raise InputError(f"encoder.pretrained: {pretrained} does not fit encoder.model ({reason})") from None
+            return
+        try:
+            source = open_clip.create_model(model, pretrained=pretrained)
+        except Exception as error:  # the hub client's errors have no common base
+            raise InputError(
+                f"encoder.pretrained: no weights {pretrained!r} for {model} ({type(error).__name__}); give a tag that "
+                "open_clip.list_pretrained() shows and a reachable hub, or a local .safetensors file"
+            ) from None
+        self.clip.load_state_dict(source.state_dict())
+
+    def forward(
+        self, image: Float[Tensor, "B 3 H W"], ids: Int[Tensor, "B Nw"], mask: Bool[Tensor, "B Nw"]
+    ) -> Encoded:
+        """`image` in [-1, 1], any size; `ids` and `mask` as `tokenize` gives them."""
+        if image.shape[-2:] != (self.image_size, self.image_size):
+            image = interpolate(image, size=(self.image_size,) * 2, mode="bicubic", antialias=True)
+        image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
+        out = self.clip.forward_intermediates(
+            image=image,
+            text=ids,
+            image_indices=1,
+            text_indices=1,
+            normalize=False,
+            normalize_intermediates=True,
+            image_output_fmt="NLC",
+        )
+        return Encoded(
+            image_tokens=out["image_intermediates"][-1],  # (B, Nv, Dv)
+            image_pooled=out["image_features"],  # (B, E)
+            text_tokens=out["text_intermediates"][-1],  # (B, Nw, Dw)
+            text_pooled=out["text_features"],  # (B, E)
+            mask=mask,
+        )
+
+
+def _image_width(clip: nn.Module, size: int) -> int:
+    with torch.no_grad():
+        probe = clip.visual.forward_intermediates(
+            torch.zeros(1, 3, size, size), indices=1, intermediates_only=True, output_fmt="NLC"
+        )
+    return probe["image_intermediates"][-1].shape[-1]
+
+
+def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
+    """CLIP's own byte-pair vocabulary, as it ships inside open_clip, so that no download is needed."""
+    source = open_clip.SimpleTokenizer()
+    merges = sorted(source.bpe_ranks, key=source.bpe_ranks.get)
+    return CLIPTokenizer(
+        vocab=dict(source.encoder), merges=merges, model_max_length=context_length, truncation_side="left"
+    )
+
+
+def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
+    """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016): ids 0, 1, 2 are padding, start and
+    end. Words that were never seen fall apart into bytes; none is lost."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<pad>", "<start>", "<end>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*texts, TURN_MARK], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<start>",
+        eos_token="<end>",
+        model_max_length=context_length,
+        truncation_side="left",
+    )
+
+
+def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:
+    """The text that is encoded: the last `turns` earlier instructions, oldest first, then the newest."""
+    earlier = list(history)[len(history) - min(turns, len(history)) :]
+    return TURN_MARK.join([*earlier, instruction])
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str]
+) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+    """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its beginning, which
+    is the oldest history; the newest words always stay. The empty text stands for "no instruction"."""
+    out = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+    return out["input_ids"], out["attention_mask"].bool()

@@ -1,0 +1,156 @@
+"""The joint model: towers, fusion, UNet and matcher, trained with one loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
+
+from .config import Config
+from .diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
+from .encoders import CLIPTowers
+from .fusion import Fused, GatedFusion
+from .matching import Matcher, info_nce
+from .unet import ConditionalUNet
+
+
+@dataclass
+class Batch:
+    """One training batch; pictures in [-1, 1]."""
+
+    reference: Float[Tensor, "B 3 R R"]
+    target: Float[Tensor, "B 3 R R"]
+    other: Float[Tensor, "B 3 R R"]
+    """Another turn of the same dialog: a hard negative."""
+    ids: Int[Tensor, "B Nw"]
+    mask: Bool[Tensor, "B Nw"]
+    null_ids: Int[Tensor, "1 Nw"]
+    """The empty text."""
+    null_mask: Bool[Tensor, "1 Nw"]
+    false_ids: Int[Tensor, "B Nw"] | None = None
+    """The instruction with its opposites exchanged, where the config names any."""
+    false_mask: Bool[Tensor, "B Nw"] | None = None
+
+
+@dataclass
+class Draws:
+    """The randomness of one step, made outside so that it is a function of (seed, samples seen, rank)."""
+
+    timestep: Int[Tensor, "B"]
+    noise: Float[Tensor, "B 3 R R"]
+    reference_noise: Float[Tensor, "B 3 R R"]
+    reference_level: Float[Tensor, "B"]
+    drop: Float[Tensor, "B"]
+    """Uniform in [0, 1): which condition is dropped."""
+
+    @classmethod
+    def make(cls, shape: torch.Size, config: Config, generator: torch.Generator, device: torch.device) -> Draws:
+        n, at = shape[0], {"generator": generator, "device": generator.device}
+        draws = cls(
+            timestep=torch.randint(config.diffusion.num_train_timesteps, (n,), **at),
+            noise=torch.randn(shape, **at),
+            reference_noise=torch.randn(shape, **at),
+            reference_level=torch.rand(n, **at) * config.diffusion.reference_noise,
+            drop=torch.rand(n, **at),
+        )
+        return cls(**{name: value.to(device) for name, value in vars(draws).items()})
+
+
+def dropped(drop: Float[Tensor, "B"], config: Config) -> tuple[Bool[Tensor, "B"], Bool[Tensor, "B"]]:
+    """Which items lose their text, and which their reference: one uniform number decides among both, text, reference
+    and neither, so the three probabilities are those of the config."""
+    o = config.objective
+    both = drop < o.drop_both
+    text = both | ((drop >= o.drop_both) & (drop < o.drop_both + o.drop_text))
+    upto = o.drop_both + o.drop_text
+    return text, both | ((drop >= upto) & (drop < upto + o.drop_reference))
+
+
+class CDDICM(nn.Module):
+    """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        size, width = config.data.image_size, config.fusion.width
+        self.towers = CLIPTowers.from_settings(config.encoder)
+        self.fusion = GatedFusion(
+            image_width=self.towers.image_width,
+            text_width=self.towers.text_width,
+            embed_dim=self.towers.embed_dim,
+            **vars(config.fusion),
+        )
+        self.unet = ConditionalUNet(image_size=size, condition_width=width, **vars(config.unet))
+        self.unet.to(memory_format=torch.channels_last)
+        self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
+        self.matcher.to(memory_format=torch.channels_last)
+        # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
+        self.where = nn.Linear(width, 1)
+        self.register_buffer("alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False)
+
+    def condition(self, reference: Tensor, ids: Tensor, mask: Tensor) -> Fused:
+        """Reference picture in [-1, 1] and text ids -> fused condition."""
+        return self.fusion(self.towers(reference, ids, mask))
+
+    def forward(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
+        """L = L_CDD + lambda L_ICM + mu L_where, and what the log shows.
+
+        Returns:
+            `loss` (), the parts `cdd`, `icm`, `where` (), and per item `changed_error` (B,), the squared error inside
+            the changed region.
+        """
+        diffusion, objective = self.config.diffusion, self.config.objective
+        alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
+        noisy = add_noise(batch.target, draws.noise, alpha, sigma)
+
+        no_text, no_reference = dropped(draws.drop, self.config)
+        reference = batch.reference.masked_fill(no_reference[:, None, None, None], 0.0)
+        ids = torch.where(no_text[:, None], batch.null_ids, batch.ids)
+        mask = torch.where(no_text[:, None], batch.null_mask, batch.mask)
+        level = draws.reference_level.masked_fill(no_reference, 0.0)
+        noisy_reference = reference + level[:, None, None, None] * draws.reference_noise
+
+        false = batch.false_ids is not None and objective.icm_weight > 0
+        if false:  # one pass through the towers for the true and the false instruction
+            both = self.condition(
+                reference.repeat(2, 1, 1, 1), torch.cat([ids, batch.false_ids]), torch.cat([mask, batch.false_mask])
+            )
+            n = len(ids)
+            fused = Fused(*(part[:n] for part in vars(both).values()))
+            false_query = both.query[n:]
+        else:
+            fused = self.condition(reference, ids, mask)
+
+        prediction = self.unet(noisy, draws.timestep, fused, reference, level, noisy_reference)
+        sample = to_sample(prediction, noisy, alpha, sigma, diffusion.prediction_type)
+        changed = changed_region(batch.reference, batch.target)
+        weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
+        cdd, changed_error = cdd_loss(sample, batch.target, changed, weight, diffusion.changed_weight)
+        out = {"cdd": cdd.mean(), "changed_error": changed_error.detach()}
+        out["loss"] = out["cdd"]
+
+        if objective.where_weight > 0:
+            side = int(fused.image_tokens.shape[1] ** 0.5)
+            truth = adaptive_max_pool2d(changed.float(), side).flatten(1)  # (B, Nv)
+            logits = self.where(fused.image_tokens)[..., 0].float()  # (B, Nv)
+            out["where"] = binary_cross_entropy_with_logits(logits, truth)
+            out["loss"] = out["loss"] + objective.where_weight * out["where"]
+
+        if objective.icm_weight > 0:
+            pictures = torch.cat([batch.target, batch.reference, batch.other])
+            noisy_pictures = add_noise(pictures, draws.noise.repeat(3, 1, 1, 1), alpha.repeat(3, 1, 1, 1), sigma.repeat(3, 1, 1, 1))
+            images = self.matcher.embed_image(noisy_pictures, draws.timestep.repeat(3)).unflatten(0, (3, -1))
+            out["icm"] = info_nce(
+                self.matcher.embed_query(fused.query),
+                images[0],
+                self.matcher.scale,
+                hard_images=images[1:],
+                hard_queries=self.matcher.embed_query(false_query)[None] if false else None,
+                valid=~(no_text | no_reference),
+                hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None] if false else None,
+            )
+            out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
+        return out

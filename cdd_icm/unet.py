@@ -1,0 +1,118 @@
+"""The conditional UNet: noisy picture, noise level, fused condition and reference pixels -> prediction."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.embeddings import Timesteps
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+
+from .fusion import Fused
+
+NOISE_CHANNELS = 32
+"""Width of the sinusoidal embedding of the reference's noise level."""
+
+
+class ConditionalUNet(ModelMixin, ConfigMixin):
+    """A diffusers `UNet2DConditionModel` between a pixel-unshuffle and a pixel-shuffle.
+
+    With `composite`, the network paints a picture c and a mask m in [0, 1] and predicts m * c + (1 - m) * r: where a
+    turn changes nothing, the clean reference r shows through untouched, so that errors do not pile up over turns.
+
+    Args:
+        image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
+        condition_width: D of the fused tokens and of the query.
+        The others: see `config.UNetConfig`.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        image_size: int = 128,
+        condition_width: int = 256,
+        patch_size: int = 4,
+        widths: tuple[int, ...] = (96, 192, 320),
+        layers_per_block: int = 1,
+        attention: tuple[bool, ...] = (False, False, True),
+        heads: int = 8,
+        query: bool = True,
+        cross_attention: bool = True,
+        spatial: bool = True,
+        reference: bool = True,
+        composite: bool = True,
+    ):
+        super().__init__()
+        pixels = 3 * patch_size**2
+        self.unet = UNet2DConditionModel(
+            sample_size=image_size // patch_size,
+            in_channels=pixels * (2 if reference else 1),
+            out_channels=pixels + (patch_size**2 if composite else 0),
+            block_out_channels=tuple(widths),
+            layers_per_block=layers_per_block,
+            down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)),
+            num_attention_heads=heads,
+            attention_head_dim=heads,
+            cross_attention_dim=condition_width,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=condition_width + NOISE_CHANNELS,
+        )
+        # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
+        self.unet.set_attn_processor(AttnProcessor())
+        self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.spatial = nn.Linear(condition_width, widths[-1]) if spatial else None
+        if spatial:
+            nn.init.zeros_(self.spatial.weight)
+            nn.init.zeros_(self.spatial.bias)
+
+    def forward(
+        self,
+        noisy: Float[Tensor, "B 3 R R"],
+        timestep: Float[Tensor, "B"],
+        fused: Fused,
+        reference: Float[Tensor, "B 3 R R"],
+        reference_noise: Float[Tensor, "B"],
+        noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
+    ) -> Float[Tensor, "B 3 R R"]:
+        """The prediction in the parameterisation that the model is trained with.
+
+        Args:
+            noisy: x_t. timestep: t, 0..T-1. fused: the condition.
+            reference: r, clean, in [-1, 1]; `noisy_reference` is what the network sees of it (r itself if None), with
+                noise of standard deviation `reference_noise`.
+        """
+        c = self.config
+        seen = reference if noisy_reference is None else noisy_reference
+        x = torch.cat([noisy, seen], dim=1) if c.reference else noisy
+        x = pixel_unshuffle(x, c.patch_size).contiguous(memory_format=torch.channels_last)  # (B, C p^2, R/p, R/p)
+        noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
+        query = fused.query if c.query else torch.zeros_like(fused.query)
+        context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)
+        mask = torch.cat([fused.mask, fused.mask.new_ones(fused.image_tokens.shape[:2])], dim=1)
+        if not c.cross_attention:
+            context = torch.zeros_like(context)
+        out = self.unet(
+            x,
+            timestep,
+            encoder_hidden_states=context,
+            encoder_attention_mask=mask,
+            class_labels=torch.cat([query, noise_level], dim=-1),
+            mid_block_additional_residual=self._in_place(fused.image_tokens, x) if c.spatial else None,
+        ).sample.float()
+        out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
+        if not c.composite:
+            return out
+        painted, mask = out[:, :3], out[:, 3:].sigmoid()
+        return mask * painted + (1 - mask) * reference  # (B, 3, R, R)
+
+    def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> Float[Tensor, "B C h w"]:
+        """The image tokens as a feature map of the middle block's size."""
+        side = int(tokens.shape[1] ** 0.5)
+        grid = self.spatial(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
+        size = x.shape[-1] // 2 ** (len(self.config.widths) - 1)
+        return grid if side == size else interpolate(grid, size=(size, size), mode="bilinear")
