@@ -36,8 +36,8 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Turn:
-    """One instruction and the picture after it. `objects` are all the objects in that picture, those of earlier
-    turns included, or None where the data has no annotation."""
+    """One instruction and the picture after it. `objects` are all the objects in that picture, those of
+    earlier turns included, or None where the data has no annotation."""
 
     instruction: str
     picture: Picture
@@ -46,8 +46,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Dialog:
-    """A conversation: an empty `canvas`, then one picture a turn. Turn k's reference is the picture of turn k-1,
-    or the canvas; `id` is unique within the data set."""
+    """A conversation: an empty `canvas`, then one picture a turn. Turn k's reference is the picture of turn
+    k-1, or the canvas; `id` is unique within the data set."""
 
     id: str
     split: str

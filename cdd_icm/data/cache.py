@@ -1,0 +1,121 @@
+"""Decoded pictures at the training size, memory-mapped, found by their content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from cdd_icm.data.dialog import Picture
+from cdd_icm.data.resize import METHOD, to_square
+from cdd_icm.errors import InputError
+
+CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
+
+
+def default_folder() -> Path:
+    """`$XDG_CACHE_HOME/cdd-icm`, or `~/.cache/cdd-icm`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cdd-icm"
+
+
+class PictureCache:
+    """`cache[picture.key]` is that picture as uint8 (3, size, size), a view of the mapped file.
+
+    Two files a size: the pictures end to end, and an index of their keys in that order. The index is replaced
+    as a whole, after the pictures that it names have reached the disk, so what it names is complete whenever
+    the writer dies. Data sets may share a folder: pictures that are there already are not decoded again.
+    """
+
+    def __init__(self, folder: Path, size: int):
+        self.folder, self.size = folder, size
+        keys = _trusted_keys(folder, size)
+        self._rows = {key: row for row, key in enumerate(keys)}
+        shape = (len(keys), 3, size, size)
+        # an empty file can't be mapped
+        self._pictures = (
+            np.memmap(_data(folder, size), np.uint8, "r", shape=shape) if keys else np.empty(shape)
+        )
+
+    @classmethod
+    def open_or_build(
+        cls, folder: Path | None, pictures: Iterable[Picture], size: int, progress: bool = True
+    ) -> PictureCache:
+        """Opens the cache of that size in `folder` (None: the default), decoding what it lacks of `pictures`.
+
+        Processes that come at the same time wait for each other; one that was killed is taken up where its
+        last index stood.
+
+        Raises:
+            InputError: a picture can't be decoded, or the index is damaged.
+        """
+        folder = Path(folder) if folder is not None else default_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {picture.key: picture for picture in pictures}
+        with FileLock(_index(folder, size).with_suffix(".lock")):
+            keys = _trusted_keys(folder, size)
+            known = set(keys)
+            missing = [picture for key, picture in wanted.items() if key not in known]
+            if missing:
+                _append(folder, size, keys, missing, progress)
+        return cls(folder, size)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def __getitem__(self, key: str) -> UInt8[np.ndarray, "3 size size"]:
+        return self._pictures[self._rows[key]]
+
+    def __reduce__(self):
+        # a worker maps the file again: pickling the map would copy all of it
+        return PictureCache, (self.folder, self.size)
+
+
+def _data(folder: Path, size: int) -> Path:
+    return folder / f"{size}px-{METHOD}.u8"
+
+
+def _index(folder: Path, size: int) -> Path:
+    return folder / f"{size}px-{METHOD}.json"
+
+
+def _trusted_keys(folder: Path, size: int) -> list[str]:
+    """The keys of the index as far as the data file holds their pictures whole."""
+    index, data = _index(folder, size), _data(folder, size)
+    if not index.exists() or not data.exists():
+        return []
+    try:
+        keys = json.loads(index.read_text())["keys"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{index}: damaged index of the picture cache; delete it ({error!r})") from error
+    return keys[: data.stat().st_size // (3 * size * size)]
+
+
+def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], progress: bool) -> None:
+    def square(picture: Picture) -> bytes:
+        return to_square(picture.decode(), size).transpose(2, 0, 1).tobytes()
+
+    data, index = _data(folder, size), _index(folder, size)
+    bar = tqdm(total=len(pictures), desc=f"decoding to {size} px", unit="pictures", disable=not progress)
+    with bar, open(data, "ab") as file, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        file.truncate(len(keys) * 3 * size * size)  # what a killed writer left after its last index
+        for start in range(0, len(pictures), CHUNK):
+            chunk = pictures[start : start + CHUNK]
+            for encoded in pool.map(square, chunk):
+                file.write(encoded)
+                bar.update()
+            file.flush()
+            os.fsync(file.fileno())
+            keys += [picture.key for picture in chunk]
+            temporary = index.with_suffix(".tmp")
+            temporary.write_text(json.dumps({"size": size, "method": METHOD, "keys": keys}))
+            temporary.replace(index)

@@ -1,0 +1,75 @@
+"""Read access to files in a folder or in a zip, by the same relative names."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from cdd_icm.errors import InputError
+
+
+class Files(Protocol):
+    """A tree of files. Names are relative, with forward slashes."""
+
+    def names(self) -> Iterator[str]: ...
+
+    def read(self, name: str) -> bytes:
+        """Raises InputError where the file is missing or can't be read."""
+
+    def where(self, name: str) -> str:
+        """What an error message calls the file."""
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    root: Path
+
+    def names(self) -> Iterator[str]:
+        return (file.relative_to(self.root).as_posix() for file in self.root.rglob("*") if file.is_file())
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.where(name)}: {error.strerror}") from error
+
+    def where(self, name: str) -> str:
+        return str(self.root / name)
+
+
+@dataclass(frozen=True)
+class ZipFiles:
+    """A zip that is opened again in each process, so that it may cross a fork or be sent to a worker."""
+
+    path: Path
+
+    def names(self) -> Iterator[str]:
+        return (name for name in self._zip().namelist() if not name.endswith("/"))
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self._zip().read(name)
+        except KeyError as error:
+            raise InputError(f"{self.where(name)}: no such file in the zip") from error
+        except (zipfile.BadZipFile, OSError, EOFError) as error:
+            raise InputError(f"{self.where(name)}: damaged in the zip ({error})") from error
+
+    def where(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def _zip(self) -> zipfile.ZipFile:
+        try:
+            return _open_zip(self.path, os.getpid())
+        except (zipfile.BadZipFile, OSError) as error:
+            raise InputError(f"{self.path}: not a readable zip ({error})") from error
+
+
+@lru_cache(maxsize=16)
+def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
+    """`pid` is part of the cache's key: a handle shared over a fork would share its file position."""
+    return zipfile.ZipFile(path)

@@ -1,0 +1,128 @@
+"""i-CLEVR in its raw layout (GeNeVA, El-Nouby et al. 2019), in a folder, a zip, or a folder of zips.
+
+images/CLEVR_<split>_<id>_<turn>.<ext>    scenes/CLEVR_<split>_<id>.json
+text/CLEVR_<split>_<id>.txt               background.png
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from cdd_icm.data.dialog import Dialog, SceneObject, Turn
+from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.files import Files, FolderFiles, ZipFiles
+from cdd_icm.data.picture import EncodedPicture
+from cdd_icm.errors import InputError
+
+KIND = "iclevr"
+SHAPES = ("cube", "sphere", "cylinder")
+COLORS = ("gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow")
+ICLEVR_CLASSES = tuple(f"{color} {shape}" for shape in SHAPES for color in COLORS)
+SCENE_WIDTH, SCENE_HEIGHT = (
+    320,
+    240,
+)  # the frame that `pixel_coords` are given in, whatever the pictures' size
+
+_IMAGE = re.compile(r"(?P<root>(?:.*/)?)images/(?P<dialog>CLEVR_(?P<split>[^/]+)_\d+)_(?P<turn>\d+)\.\w+")
+
+
+def recognises(path: Path) -> bool:
+    return any(_has_images(files) for files in _sources(path))
+
+
+def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
+    """All dialogs under `path`, by split and number; only those of `split` where it is given.
+
+    Raises:
+        InputError: a file is missing or can't be parsed, or its counts don't agree, and `on_fault` raises.
+    """
+    dialogs: dict[str, Dialog] = {}
+    for files in _sources(path):
+        names = set(files.names())
+        turns: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+        for name in names:
+            if (match := _IMAGE.fullmatch(name)) and split in (None, match["split"]):
+                turns[match["split"], match["dialog"], match["root"]][int(match["turn"])] = name
+        for (dialog_split, dialog_id, root), images in sorted(turns.items()):
+            try:
+                if dialog_id in dialogs:
+                    raise InputError(
+                        f"{files.where(root)}: dialog {dialog_id} was read already from elsewhere"
+                    )
+                dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, images)
+            except InputError as fault:
+                on_fault(fault)
+    return sorted(dialogs.values(), key=lambda dialog: (dialog.split, dialog.id))
+
+
+def _sources(path: Path) -> list[Files]:
+    """The trees under `path`: a zip itself, or the folder (if it has images/) and each zip in it."""
+    if path.is_dir():
+        folder: list[Files] = [FolderFiles(path)] if (path / "images").is_dir() else []
+        return folder + [ZipFiles(file) for file in sorted(path.glob("*.zip"))]
+    return [ZipFiles(path)] if path.suffix == ".zip" else []
+
+
+def _has_images(files: Files) -> bool:
+    return any(_IMAGE.fullmatch(name) for name in files.names())
+
+
+def _dialog(files: Files, names: set[str], root: str, id: str, split: str, images: dict[int, str]) -> Dialog:
+    text = f"{root}text/{id}.txt"
+    instructions = _text(files, text).split("\n")
+    numbers = sorted(images)
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        raise InputError(f"{files.where(f'{root}images/{id}')}: pictures {numbers} leave out a turn")
+    if len(instructions) != len(images):
+        raise InputError(f"{files.where(text)}: {len(instructions)} lines of text for {len(images)} pictures")
+    scene = f"{root}scenes/{id}.json"
+    annotated = scene in names or any(name.startswith(f"{root}scenes/") for name in names)
+    objects = _objects(files, scene) if annotated else None
+    if objects is not None and len(objects) != len(images):
+        raise InputError(f"{files.where(scene)}: objects: {len(objects)} for {len(images)} pictures")
+    if f"{root}background.png" not in names:
+        raise InputError(f"{files.where(f'{root}background.png')}: the canvas is missing")
+    return Dialog(
+        id=id,
+        split=split,
+        canvas=EncodedPicture(files, f"{root}background.png"),
+        turns=tuple(
+            Turn(
+                instruction=instruction,
+                picture=EncodedPicture(files, images[number]),
+                objects=None if objects is None else objects[: turn + 1],
+            )
+            for turn, (instruction, number) in enumerate(zip(instructions, numbers, strict=True))
+        ),
+    )
+
+
+def _text(files: Files, name: str) -> str:
+    try:
+        text = files.read(name).decode().strip()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{files.where(name)}: not UTF-8 text ({error})") from error
+    if not text:
+        raise InputError(f"{files.where(name)}: the dialog has no text")
+    return text.replace("\r\n", "\n")
+
+
+def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
+    encoded = files.read(name)
+    try:
+        things = json.loads(encoded)["objects"]
+        colored = [
+            (f"{thing['color']} {thing['shape']}", *map(float, thing["pixel_coords"])) for thing in things
+        ]
+        objects = tuple(SceneObject(kind, x / SCENE_WIDTH, y / SCENE_HEIGHT, z) for kind, x, y, z in colored)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{files.where(name)}: not JSON ({error})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{files.where(name)}: objects: {error!r}") from error
+    for thing in objects:
+        if thing.name not in ICLEVR_CLASSES:
+            raise InputError(f"{files.where(name)}: objects: unknown class {thing.name!r}")
+    return objects

@@ -1,0 +1,66 @@
+"""Pictures stored as encoded files (PNG, JPEG, WebP, ...)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from cdd_icm.data.files import Files
+from cdd_icm.errors import InputError
+
+MAX_PIXELS = 64_000_000  # larger ones are refused before they are decoded
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture in a file, read and decoded anew at each look."""
+
+    files: Files
+    name: str
+
+    @cached_property
+    def key(self) -> str:
+        return hashlib.sha256(self.encoded()).hexdigest()
+
+    def encoded(self) -> bytes:
+        """The file's bytes, as stored."""
+        return self.files.read(self.name)
+
+    def decode(self) -> UInt8[np.ndarray, "h w 3"]:
+        return decode(self.encoded(), self.files.where(self.name))
+
+
+def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB pixels of an encoded picture; `where` names it in errors.
+
+    Grey and palette pictures become RGB, transparency is laid over white, EXIF rotation is applied, and the
+    first frame of an animation is taken.
+
+    Raises:
+        InputError: not a picture, truncated, over 64 million pixels, or more than 8 bits a channel.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return rgb(image, where)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise InputError(f"{where}: picture can't be decoded ({reason}; {len(encoded)} bytes)") from error
+
+
+def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB pixels of any PIL image, by the rules of `decode`."""
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(f"{where}: {image.width}x{image.height} pixels is over the limit of {MAX_PIXELS}")
+    if image.mode.startswith(("I", "F")):
+        raise InputError(f"{where}: mode {image.mode} has more than 8 bits a channel; save it as 8-bit RGB")
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))

@@ -1,0 +1,122 @@
+"""What training sees: (reference, instruction, target) triplets, in an order that can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from cdd_icm.data.cache import PictureCache
+from cdd_icm.data.dialog import Dialog, Picture
+
+
+class Triplet(TypedDict):
+    """One turn. The pictures are uint8, RGB, 0..255."""
+
+    reference: UInt8[Tensor, "3 size size"]
+    target: UInt8[Tensor, "3 size size"]
+    other: UInt8[Tensor, "3 size size"]
+    """A hard negative for the matcher: see `other_picture`."""
+    instruction: str
+    history: tuple[str, ...]
+    """All earlier instructions of the dialog, oldest first."""
+    dialog: str
+    turn: int
+
+
+def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
+    """A picture of the same dialog that is wrong for the turn: that of another turn, neither the turn's
+    reference nor its target, or the canvas where there is none. `draw` (any integer >= 0) chooses."""
+    taken = {dialog.reference(turn).key, dialog.turns[turn].picture.key}
+    others = [other.picture for other in dialog.turns if other.picture.key not in taken]
+    return others[draw % len(others)] if others else dialog.canvas
+
+
+def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
+    """All pictures of the dialogs, canvases included: what the cache has to hold."""
+    for dialog in dialogs:
+        yield dialog.canvas
+        for turn in dialog.turns:
+            yield turn.picture
+
+
+class TripletDataset(Dataset):
+    """Every turn of every dialog, from the cache. `dataset[i, draw]` picks the negative by `draw`, and
+    `dataset[i]` is `dataset[i, 0]`."""
+
+    def __init__(self, dialogs: Sequence[Dialog], cache: PictureCache):
+        self.cache = cache
+        self.turns = [(dialog, turn) for dialog in dialogs for turn in range(len(dialog.turns))]
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __getitem__(self, item: int | tuple[int, int]) -> Triplet:
+        index, draw = item if isinstance(item, tuple) else (item, 0)
+        dialog, turn = self.turns[index]
+        return Triplet(
+            reference=self._pixels(dialog.reference(turn)),
+            target=self._pixels(dialog.turns[turn].picture),
+            other=self._pixels(other_picture(dialog, turn, draw)),
+            instruction=dialog.turns[turn].instruction,
+            history=tuple(earlier.instruction for earlier in dialog.turns[:turn]),
+            dialog=dialog.id,
+            turn=turn,
+        )
+
+    def _pixels(self, picture: Picture) -> UInt8[Tensor, "3 size size"]:
+        return torch.from_numpy(np.array(self.cache[picture.key]))
+
+
+class ResumableSampler(Sampler[list[tuple[int, int]]]):
+    """Endless batches of (item, draw) in an order that is a pure function of (seed, samples seen).
+
+    Each epoch is a permutation of its own; a batch may span two epochs. `batch_size` is the global batch: it
+    holds the same samples whatever `world`, and process `rank` yields its consecutive slice of it. Starting
+    at `start_sample` goes on exactly as the run that had seen that many samples over all processes.
+    """
+
+    def __init__(
+        self, n_items: int, batch_size: int, seed: int, start_sample: int = 0, rank: int = 0, world: int = 1
+    ):
+        if n_items < 1:
+            raise ValueError("no items to sample from")
+        if batch_size % world:
+            raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
+        self.n_items, self.batch_size, self.seed, self.start_sample = n_items, batch_size, seed, start_sample
+        self.rank, self.share = rank, batch_size // world
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        epoch, items = -1, []
+        batch_start = self.start_sample
+        while True:
+            batch = []
+            first = batch_start + self.rank * self.share
+            for position in range(first, first + self.share):
+                if position // self.n_items != epoch:
+                    epoch = position // self.n_items
+                    items = self._epoch(epoch)
+                batch.append(items[position % self.n_items])
+            yield batch
+            batch_start += self.batch_size
+
+    def _epoch(self, epoch: int) -> list[tuple[int, int]]:
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(self.n_items)
+        draws = rng.integers(2**31, size=self.n_items)
+        return list(zip(order.tolist(), draws.tolist(), strict=True))
+
+
+def collate(items: Sequence[Triplet]) -> dict[str, Tensor | list]:
+    """One batch: pictures stacked to uint8 (B, 3, size, size), everything else in lists."""
+    return {
+        name: torch.stack([item[name] for item in items])
+        if isinstance(value, Tensor)
+        else [item[name] for item in items]
+        for name, value in items[0].items()
+    }
