@@ -48,5 +48,5 @@ def _scaled(picture: Image.Image | np.ndarray, height: int) -> Image.Image:
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    letters = max(8, int(width / font.getlength("e")))
-    return "\n".join(textwrap.wrap(text, letters))
+    letters = 0.95 * width * len(text) / max(1, font.getlength(text))
+    return "\n".join(textwrap.wrap(text, max(8, int(letters))))
