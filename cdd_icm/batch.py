@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from .config import Config
-from .encoders import compose_text, tokenize
+from cdd_icm.config import Config
+from cdd_icm.encoders import compose_text, tokenize
 
 
 @dataclass

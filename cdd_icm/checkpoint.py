@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .errors import InputError
+from cdd_icm.errors import InputError
 
 
 def save_checkpoint(

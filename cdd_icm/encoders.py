@@ -19,8 +19,8 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .config import EncoderConfig
-from .errors import InputError
+from cdd_icm.config import EncoderConfig
+from cdd_icm.errors import InputError
 
 TURN_MARK = " => "
 """Stands between one instruction and the next; what follows the last one is what is asked now."""

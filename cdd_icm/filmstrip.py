@@ -1,4 +1,4 @@
-"""A dialog as one picture: the canvas, then every turn under its instruction."""
+"""A dialog as one picture: side by side, each picture under the words that it answers."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-MARGIN, LINE, FONT_SIZE = 6, 14, 12
+MARGIN = 6
 
 
 def filmstrip(
-    canvas: Image.Image | np.ndarray,
-    pictures: Sequence[Image.Image | np.ndarray],
-    instructions: Sequence[str],
-    side: int = 160,
+    pictures: Sequence[Image.Image | np.ndarray], captions: Sequence[str], height: int = 160
 ) -> Image.Image:
-    """Canvas and pictures from left to right, each `side` pixels wide, each under the instruction it answers.
-
-    Pictures are PIL images or uint8 (H, W, 3) arrays, RGB.
-    """
-    font = ImageFont.load_default(FONT_SIZE)
-    characters = int(side / (0.52 * FONT_SIZE))
-    captions = [textwrap.wrap(text, characters) for text in ["(empty canvas)", *instructions]]
-    head = MARGIN + LINE * max(len(lines) for lines in captions) + MARGIN
-    step = side + 2 * MARGIN
-    strip = Image.new("RGB", (step * len(captions), head + side + MARGIN), "white")
-    draw = ImageDraw.Draw(strip)
-    for k, (picture, lines) in enumerate(zip([canvas, *pictures], captions, strict=True)):
-        image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-        x = k * step + MARGIN
-        for i, line in enumerate(lines):
-            draw.text((x, MARGIN + i * LINE), line, fill="black", font=font)
-        strip.paste(image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), (x, head))
+    """One row: the pictures (PIL images or uint8 RGB arrays, all scaled to `height`), each under its caption,
+    wrapped. Of a dialog, the canvas comes first."""
+    frames = [_scaled(picture, height) for picture in pictures]
+    font = ImageFont.load_default(size=12)
+    texts = [_wrapped(caption, font, frame.width) for caption, frame in zip(captions, frames, strict=True)]
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    head = MARGIN + max(int(pen.multiline_textbbox((0, 0), text, font)[3]) for text in texts) + MARGIN
+    width = sum(frame.width + MARGIN for frame in frames) + MARGIN
+    strip = Image.new("RGB", (width, head + height + MARGIN), "white")
+    pen, left = ImageDraw.Draw(strip), MARGIN
+    for frame, text in zip(frames, texts, strict=True):
+        pen.multiline_text((left, MARGIN), text, "black", font)
+        strip.paste(frame, (left, head))
+        left += frame.width + MARGIN
     return strip
 
 
 def stack(strips: Sequence[Image.Image]) -> Image.Image:
-    """Strips one under another, on white."""
-    sheet = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), "white")
-    y = 0
+    """The strips one below the other, on white."""
+    sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(s.height for s in strips)), "white")
+    top = 0
     for strip in strips:
-        sheet.paste(strip, (0, y))
-        y += strip.height
+        sheet.paste(strip, (0, top))
+        top += strip.height
     return sheet
+
+
+def _scaled(picture: Image.Image | np.ndarray, height: int) -> Image.Image:
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    return image.resize(
+        (max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS
+    )
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    letters = 0.95 * width * len(text) / max(1, font.getlength(text))
+    return "\n".join(textwrap.wrap(text, max(8, int(letters))))

@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from .encoders import Encoded
+from cdd_icm.encoders import Encoded
 
 
 @dataclass

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from .data.dialog import Dialog
-from .data.resize import to_square
-from .pipeline import CDDICMPipeline
+from cdd_icm.data.dialog import Dialog
+from cdd_icm.data.resize import to_square
+from cdd_icm.pipeline import CDDICMPipeline
 
 
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:

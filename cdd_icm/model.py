@@ -7,13 +7,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
 
-from .batch import Batch, Draws
-from .config import Config
-from .diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
-from .encoders import CLIPTowers, Encoded
-from .fusion import Fused, GatedFusion
-from .matching import Matcher, info_nce
-from .unet import ConditionalUNet
+from cdd_icm.batch import Batch, Draws
+from cdd_icm.config import Config
+from cdd_icm.diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
+from cdd_icm.encoders import CLIPTowers, Encoded
+from cdd_icm.fusion import Fused, GatedFusion
+from cdd_icm.matching import Matcher, info_nce
+from cdd_icm.unet import ConditionalUNet
 
 
 def dropped(drop: Float[Tensor, "B"], config: Config) -> tuple[Bool[Tensor, "B"], Bool[Tensor, "B"]]:

@@ -15,15 +15,15 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from .batch import to_float
-from .data.resize import to_square
-from .diffusion import from_sample, noise_levels, to_sample
-from .encoders import CLIPTowers, compose_text, tokenize
-from .errors import InputError
-from .fusion import Fused, GatedFusion
-from .guidance import branches, combine, icm_step, inside
-from .matching import Matcher, log_match
-from .unet import ConditionalUNet
+from cdd_icm.batch import to_float
+from cdd_icm.data.resize import to_square
+from cdd_icm.diffusion import from_sample, noise_levels, to_sample
+from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
+from cdd_icm.errors import InputError
+from cdd_icm.fusion import Fused, GatedFusion
+from cdd_icm.guidance import branches, combine, icm_step, inside
+from cdd_icm.matching import Matcher, log_match
+from cdd_icm.unet import ConditionalUNet
 
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused: somebody gave the wrong file."""

@@ -30,17 +30,17 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from .batch import Draws, make_batch
-from .checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
-from .config import Config, to_dict
-from .data import Dialog, PictureCache, ResumableSampler, TripletDataset, collate, load_dialogs, pictures_of, to_square
-from .diffusion import training_scheduler
-from .encoders import clip_tokenizer, learn_tokenizer
-from .errors import InputError
-from .filmstrip import filmstrip, stack
-from .generation import draw_dialogs
-from .model import CDDICM
-from .pipeline import CDDICMPipeline
+from cdd_icm.batch import Draws, make_batch
+from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
+from cdd_icm.config import Config, to_dict
+from cdd_icm.data import Dialog, PictureCache, ResumableSampler, TripletDataset, collate, load_dialogs, pictures_of, to_square
+from cdd_icm.diffusion import training_scheduler
+from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
+from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.generation import draw_dialogs
+from cdd_icm.model import CDDICM
+from cdd_icm.pipeline import CDDICMPipeline
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True)
 
@@ -224,7 +224,8 @@ def validate(pipeline: CDDICMPipeline, config: Config, path: Path) -> None:
         canvas = to_square(dialog.canvas.decode(), pipeline.image_size)
         texts = [turn.instruction for turn in dialog.turns]
         truth = [to_square(turn.picture.decode(), pipeline.image_size) for turn in dialog.turns]
-        strips += [filmstrip(canvas, truth, texts), filmstrip(canvas, list(pictures), [""] * len(pictures))]
+        strips += [filmstrip([canvas, *truth], ["(canvas)", *texts])]
+        strips += [filmstrip([canvas, *pictures], [""] * (1 + len(pictures)))]
     path.parent.mkdir(parents=True, exist_ok=True)
     stack(strips).save(path)
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
-from .fusion import Fused
+from cdd_icm.fusion import Fused
 
 NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
