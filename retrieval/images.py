@@ -54,8 +54,8 @@ def find(benchmark: Benchmark, images: str | Path) -> Found:
     folders that it gives must agree too; where several files fit, the one that shares most folders is taken.
 
     Raises:
-        InputError: `images` can't be read, two files with different content fit equally well, or the benchmark
-            has its pictures already, as dialogs have.
+        InputError: `images` can't be read, two files with different content fit equally well, or the
+            benchmark has its pictures already, as dialogs have.
     """
     if benchmark.pictures:
         raise InputError(f"{images}: the pictures of {benchmark.name} are known already")
