@@ -1,0 +1,30 @@
+"""Drawing by conversation: conditional denoising diffusion with image-compositional matching."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cdd_icm.config import Config, load_config
+    from cdd_icm.data import load_dialogs
+    from cdd_icm.pipeline import CDDICMPipeline
+    from cdd_icm.session import DrawingSession
+    from cdd_icm.training import train
+
+_HOMES = {
+    "CDDICMPipeline": "cdd_icm.pipeline",
+    "Config": "cdd_icm.config",
+    "DrawingSession": "cdd_icm.session",
+    "load_config": "cdd_icm.config",
+    "load_dialogs": "cdd_icm.data",
+    "train": "cdd_icm.training",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    # torch and diffusers take seconds to import: only who draws or trains pays for them
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
