@@ -73,12 +73,12 @@ def make_batch(
 class Draws:
     """The randomness of one step, made outside the model so that it is a function of (seed, samples seen)."""
 
-    timestep: Int[Tensor, "B"]
+    timestep: Int[Tensor, " B"]
     noise: Float[Tensor, "B 3 R R"]
     reference_noise: Float[Tensor, "B 3 R R"]
-    reference_level: Float[Tensor, "B"]
+    reference_level: Float[Tensor, " B"]
     """Standard deviation of the reference's noise."""
-    drop: Float[Tensor, "B"]
+    drop: Float[Tensor, " B"]
     """Uniform in [0, 1): which condition is dropped."""
 
     @classmethod

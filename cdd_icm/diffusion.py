@@ -26,7 +26,7 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
 
 
 def noise_levels(
-    alphas_cumprod: Float[Tensor, "T"], timestep: Int[Tensor, "B"]
+    alphas_cumprod: Float[Tensor, " T"], timestep: Int[Tensor, " B"]
 ) -> tuple[Float[Tensor, "B 1 1 1"], Float[Tensor, "B 1 1 1"]]:
     """alpha_t and sigma_t, with alpha^2 + sigma^2 = 1."""
     squared = alphas_cumprod.to(timestep.device)[timestep].float()[:, None, None, None]
@@ -81,7 +81,7 @@ def cdd_loss(
     changed: Bool[Tensor, "B 1 R R"],
     weight: Float[Tensor, "B 1 1 1"],
     changed_weight: float,
-) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Loss per item, and the plain squared error inside the changed region: the curve that tells whether it draws.
 
     L_CDD = w_t mean_p[(1 + (c - 1) M_p) (x_p - x^_p)^2], M the changed region, c = `changed_weight`.

@@ -53,7 +53,7 @@ class Matcher(ModelMixin, ConfigMixin):
         self.query_out = nn.Linear(query_width, query_width)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 
-    def embed_image(self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, "B"]) -> Float[Tensor, "B E"]:
+    def embed_image(self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, " B"]) -> Float[Tensor, "B E"]:
         """h(x_t, t), of unit length."""
         x = self.stem(pixel_unshuffle(noisy, self.patch))  # (B, width, 16, 16)
         temb = self.time_embedding(self.time_proj(timestep).to(x.dtype))
@@ -72,8 +72,8 @@ class Matcher(ModelMixin, ConfigMixin):
         return self.log_scale.exp().clamp(max=self.config.max_logit_scale)
 
     def forward(
-        self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, "B"], query: Float[Tensor, "B D"]
-    ) -> Float[Tensor, "B"]:
+        self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, " B"], query: Float[Tensor, "B D"]
+    ) -> Float[Tensor, " B"]:
         """s(x_t, t, f), item by item."""
         return self.scale * (self.embed_image(noisy, timestep) * self.embed_query(query)).sum(dim=-1)
 
@@ -81,10 +81,10 @@ class Matcher(ModelMixin, ConfigMixin):
 def log_match(
     matcher: Matcher,
     noisy: Float[Tensor, "B 3 R R"],
-    timestep: Int[Tensor, "B"],
+    timestep: Int[Tensor, " B"],
     query: Float[Tensor, "B D"],
     other_query: Float[Tensor, "B D"],
-) -> Float[Tensor, "B"]:
+) -> Float[Tensor, " B"]:
     """log p_ICM(match | x_t, f) = log sigmoid(s(x_t, t, f) - s(x_t, t, f')): the InfoNCE posterior of the query f
     against one alternative, f' (the same reference with nothing said)."""
     image = matcher.embed_image(noisy, timestep)
@@ -105,7 +105,7 @@ def info_nce(
     scale: Float[Tensor, ""],
     hard_images: Float[Tensor, "H B E"] | None = None,
     hard_queries: Float[Tensor, "K B E"] | None = None,
-    valid: Bool[Tensor, "B"] | None = None,
+    valid: Bool[Tensor, " B"] | None = None,
     hard_valid: Bool[Tensor, "K B"] | None = None,
 ) -> Float[Tensor, ""]:
     """InfoNCE in both directions over the batch of all processes (van den Oord et al. 2018, arXiv 1807.03748).

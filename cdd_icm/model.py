@@ -16,7 +16,7 @@ from cdd_icm.matching import Matcher, info_nce
 from cdd_icm.unet import ConditionalUNet
 
 
-def dropped(drop: Float[Tensor, "B"], config: Config) -> tuple[Bool[Tensor, "B"], Bool[Tensor, "B"]]:
+def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
     """Which items lose their text, and which their reference: one uniform number decides among both, text, reference
     and neither, so the three probabilities are those of the config."""
     o = config.objective

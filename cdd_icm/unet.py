@@ -72,10 +72,10 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     def forward(
         self,
         noisy: Float[Tensor, "B 3 R R"],
-        timestep: Float[Tensor, "B"],
+        timestep: Float[Tensor, " B"],
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
-        reference_noise: Float[Tensor, "B"],
+        reference_noise: Float[Tensor, " B"],
         noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
     ) -> Float[Tensor, "B 3 R R"]:
         """The prediction in the parameterisation that the model is trained with.
