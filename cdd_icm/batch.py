@@ -71,7 +71,8 @@ def make_batch(
 
 @dataclass
 class Draws:
-    """The randomness of one step, made outside the model so that it is a function of (seed, samples seen)."""
+    """The randomness of one batch, made outside the model: sample number i of a run gets the same draws in
+    whatever process, batch or micro-batch it is seen."""
 
     timestep: Int[Tensor, " B"]
     noise: Float[Tensor, "B 3 R R"]
@@ -82,21 +83,26 @@ class Draws:
     """Uniform in [0, 1): which condition is dropped."""
 
     @classmethod
-    def make(cls, config: Config, samples_seen: int, n: int, rank: int, world: int, device: torch.device) -> Draws:
-        """The draws of `n` items on process `rank` of `world`.
+    def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
+        """The draws of samples `first`, ..., `first + n - 1` of the run, counted over all processes."""
+        generator = torch.Generator(device)
+        items = [_draw(config, generator.manual_seed(_seed(config.seed, i))) for i in range(first, first + n)]
+        return cls(*(torch.stack(parts) for parts in zip(*items, strict=True)))
 
-        Every process draws for all and keeps its slice, so that many processes do what one would do on the joined
-        batch.
-        """
-        digest = hashlib.sha256(f"{config.seed}/{samples_seen}".encode()).digest()
-        generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
-        at = {"generator": generator, "device": device}
-        total, size = n * world, config.data.image_size
-        every = {
-            "timestep": torch.randint(config.diffusion.num_train_timesteps, (total,), **at),
-            "noise": torch.randn(total, 3, size, size, **at),
-            "reference_noise": torch.randn(total, 3, size, size, **at),
-            "reference_level": torch.rand(total, **at) * config.diffusion.reference_noise,
-            "drop": torch.rand(total, **at),
-        }
-        return cls(**{name: value[rank * n : (rank + 1) * n] for name, value in every.items()})
+
+def _draw(config: Config, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """The fields of `Draws` for one sample."""
+    at = {"generator": generator, "device": generator.device}
+    picture = (3, config.data.image_size, config.data.image_size)
+    return (
+        torch.randint(config.diffusion.num_train_timesteps, (), **at),
+        torch.randn(picture, **at),
+        torch.randn(picture, **at),
+        torch.rand((), **at) * config.diffusion.reference_noise,
+        torch.rand((), **at),
+    )
+
+
+def _seed(seed: int, sample: int) -> int:
+    """Seeds that have nothing to do with each other, for generators that like their seeds well mixed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{sample}".encode()).digest()[:7], "big")

@@ -90,8 +90,8 @@ class EncoderConfig:
         pools_at_end = text.get("pool_type") == "eos" and text.get("eos_id") == END_ID
         if text.get("vocab_size", 0) < self.vocab_size or not pools_at_end:
             raise InputError(
-                f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at least "
-                f"that vocab_size, pool_type eos and eos_id {END_ID}"
+                f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at "
+                f"least that vocab_size, pool_type eos and eos_id {END_ID}"
             )
 
 
@@ -318,6 +318,18 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
         except yaml.YAMLError:
             raise InputError(f"{override!r}: the value is not YAML") from None
     return from_dict(Config, values, source=str(path))
+
+
+def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
+    """The keys, such as "training.batch_size", in which two configs of one class differ."""
+    found = []
+    for name in (f.name for f in dataclasses.fields(a)):
+        mine, other = getattr(a, name), getattr(b, name)
+        if dataclasses.is_dataclass(mine):
+            found += differing_keys(mine, other, f"{prefix}{name}.")
+        elif mine != other:
+            found.append(f"{prefix}{name}")
+    return found
 
 
 def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix: str = "") -> Any:

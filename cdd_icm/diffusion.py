@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, SchedulerMixin, schedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from cdd_icm.config import DiffusionConfig
+from cdd_icm.errors import InputError
 
 
 def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there is only
-    noise. Every sampler is made from this scheduler's config."""
+    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there
+    is only noise. Every sampler is made from this scheduler's config."""
     return DDIMScheduler(
         num_train_timesteps=config.num_train_timesteps,
         beta_schedule=config.beta_schedule,
@@ -23,6 +24,30 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
         clip_sample=True,
         clip_sample_range=1.0,
     )
+
+
+def sampling_scheduler(name: str, config: DiffusionConfig) -> SchedulerMixin:
+    """The diffusers scheduler of that class name, on the training's noise levels.
+
+    Raises:
+        InputError: diffusers has no such scheduler, or it can't take these noise levels.
+    """
+    kind = getattr(schedulers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
+        raise InputError(f"sampling.scheduler: diffusers has no scheduler {name!r}")
+    # Every sampler understands v; not all understand a prediction of the picture itself.
+    scheduler = kind.from_config(training_scheduler(config).config, prediction_type="v_prediction")
+    check_scheduler(scheduler)
+    return scheduler
+
+
+def check_scheduler(scheduler: SchedulerMixin) -> None:
+    """Raises InputError where a scheduler's noise levels are not those of `training_scheduler`, in whose
+    config it should have been made: the network would be told wrong ones."""
+    trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
+    own = getattr(scheduler, "alphas_cumprod", None)
+    if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
+        raise InputError(f"scheduler: {type(scheduler).__name__} does not take the model's noise levels")
 
 
 def noise_levels(
@@ -39,9 +64,8 @@ def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
 
 
 def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
-    """The clean picture that a prediction stands for; v = alpha eps - sigma x (Salimans and Ho 2022, arXiv 2202.00512).
-
-    For `epsilon` alpha must not be 0: at zero terminal SNR it says nothing about x.
+    """The clean picture that a prediction stands for. v = alpha eps - sigma x (Salimans and Ho 2022, arXiv
+    2202.00512); `epsilon` says nothing about x where alpha is 0.
     """
     if kind == "sample":
         return prediction
@@ -62,15 +86,19 @@ def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: st
 def snr_weight(
     alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
 ) -> Float[Tensor, "B 1 1 1"]:
-    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the v-objective; the
-    bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the
+    v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
     return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)
 
 
 def changed_region(
-    reference: Float[Tensor, "B 3 R R"], target: Float[Tensor, "B 3 R R"], threshold: float = 0.12, grow: int = 9
+    reference: Float[Tensor, "B 3 R R"],
+    target: Float[Tensor, "B 3 R R"],
+    threshold: float = 0.12,
+    grow: int = 9,
 ) -> Bool[Tensor, "B 1 R R"]:
-    """Where |target - reference| exceeds `threshold` (range [-1, 1]) in some channel, dilated to `grow` pixels."""
+    """Where |target - reference| exceeds `threshold` (of [-1, 1]) in some channel, dilated to `grow`
+    pixels."""
     change = (target - reference).abs().amax(dim=1, keepdim=True)
     return max_pool2d((change > threshold).float(), grow, stride=1, padding=grow // 2) > 0
 
@@ -82,7 +110,7 @@ def cdd_loss(
     weight: Float[Tensor, "B 1 1 1"],
     changed_weight: float,
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """Loss per item, and the plain squared error inside the changed region: the curve that tells whether it draws.
+    """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
     L_CDD = w_t mean_p[(1 + (c - 1) M_p) (x_p - x^_p)^2], M the changed region, c = `changed_weight`.
     """
