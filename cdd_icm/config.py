@@ -269,18 +269,23 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
             raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near[0]}")
+    for f in dataclasses.fields(cls):
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and f.name not in values:
+            raise InputError(f"{source}: {prefix}{f.name} is missing")
     return cls(**{key: _convert(value, hints[key], f"{prefix}{key}", source) for key, value in values.items()})
 
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain lists and dicts that YAML can write and `from_dict` reads back."""
+    return to_plain(dataclasses.asdict(config))
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
-        return [plain(v) for v in value] if isinstance(value, list | tuple) else value
 
-    return plain(dataclasses.asdict(config))
+def to_plain(value: Any) -> Any:
+    """The same with lists in place of tuples, as YAML and JSON give them back."""
+    if isinstance(value, dict):
+        return {k: to_plain(v) for k, v in value.items()}
+    return [to_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
@@ -299,7 +304,7 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
     elif origin is tuple and isinstance(value, list | tuple):
         element = arguments[0] if arguments[-1] is Ellipsis else None
         if element is not None:
-            return tuple(_convert(v, element, key, source) for v in value)
+            return tuple(_convert(v, element, f"{key}[{i}]", source) for i, v in enumerate(value))
         if len(value) == len(arguments):
             return tuple(_convert(v, a, key, source) for v, a in zip(value, arguments, strict=True))
     elif origin is dict and isinstance(value, dict):

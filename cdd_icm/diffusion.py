@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, SchedulerMixin, schedulers
+from diffusers.schedulers import KarrasDiffusionSchedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from cdd_icm.config import DiffusionConfig
+from cdd_icm.errors import InputError
 
 
 def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
@@ -23,6 +27,19 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
         clip_sample=True,
         clip_sample_range=1.0,
     )
+
+
+def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
+    """diffusers' sampler `name` on the noise schedule of `scheduler`.
+
+    Raises:
+        InputError: there is no such sampler, or it is not one for this kind of diffusion.
+    """
+    known = [kind.name for kind in KarrasDiffusionSchedulers]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
+    return getattr(schedulers, name).from_config(scheduler.config)
 
 
 def noise_levels(

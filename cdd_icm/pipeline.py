@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,22 +14,24 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
+from huggingface_hub import snapshot_download
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from cdd_icm.batch import to_float
+from cdd_icm.config import SamplingConfig, from_dict
+from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
 from cdd_icm.diffusion import from_sample, noise_levels, to_sample
+from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
+from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
 from cdd_icm.unet import ConditionalUNet
-
-MAX_PIXELS = 64_000_000
-"""Larger pictures are refused: somebody gave the wrong file."""
 
 ImageInput = Image.Image | np.ndarray | Tensor
 
@@ -44,7 +49,8 @@ class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is the
-    number of earlier instructions that it reads; `prediction_type` is what its network predicts.
+    number of earlier instructions that it reads; `prediction_type` is what its network predicts; `canvas` is the empty
+    picture that its training dialogs began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet->matcher"
@@ -60,17 +66,62 @@ class CDDICMPipeline(DiffusionPipeline):
         history: int = 1,
         prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
+        canvas: Image.Image | None = None,
     ):
         super().__init__()
         self.register_modules(
             towers=towers, fusion=fusion, unet=unet, matcher=matcher, tokenizer=tokenizer, scheduler=scheduler
         )
         self.register_to_config(history=history, prediction_type=prediction_type, sampling=dict(sampling or {}))
+        self.canvas = canvas
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:
+        """As every diffusers pipeline, from a folder or a hub name; only safetensors are read, and the canvas comes
+        along.
+
+        Raises:
+            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`).
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if not folder.is_dir():
+            hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+            folder = Path(
+                snapshot_download(
+                    str(pretrained_model_name_or_path),
+                    allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
+                    **{name: kwargs.pop(name) for name in hub if name in kwargs},
+                )
+            )
+        check_folder(folder)
+        canvas = kwargs.pop("canvas", None) or read_canvas(folder)
+        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, "use_safetensors": True})
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """As every diffusers pipeline, with the canvas in `canvas.png`."""
+        if self.canvas is not None:  # first, so that it is there when diffusers pushes the folder to a hub
+            with replacing(Path(save_directory) / CANVAS) as path:
+                self.canvas.save(path)
+        super().save_pretrained(save_directory, **kwargs)
 
     @property
     def image_size(self) -> int:
         """Side of the pictures, in pixels."""
         return self.unet.config.image_size
+
+    def settings(self, **given) -> dict[str, Any]:
+        """The sampling settings that `__call__` draws with: those that are given and not None, else the model's own.
+
+        Raises:
+            InputError: an unknown name, a wrong type or an impossible value.
+        """
+        if "scheduler" in given:
+            raise InputError("scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)")
+        given = {name: value for name, value in given.items() if value is not None}
+        s = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
+        del s["scheduler"]
+        _check_settings(s)
+        return s
 
     @torch.no_grad()
     def __call__(
@@ -113,21 +164,14 @@ class CDDICMPipeline(DiffusionPipeline):
         Raises:
             InputError: an empty instruction, lists of different lengths, or a picture that can't be one.
         """
-        given = {
-            "num_inference_steps": num_inference_steps,
-            "guidance_scale": guidance_scale,
-            "image_guidance_scale": image_guidance_scale,
-            "icm_guidance_scale": icm_guidance_scale,
-            "guidance_interval": guidance_interval,
-            "num_candidates": num_candidates,
-        }
-        s = {
-            **{"num_inference_steps": 12, "guidance_scale": 2.0, "image_guidance_scale": 1.0},
-            **{"icm_guidance_scale": 0.0, "guidance_interval": (0.0, 1.0), "num_candidates": 1},
-            **{name: value for name, value in self.config.sampling.items() if name in given},
-            **{name: value for name, value in given.items() if value is not None},
-        }
-        _check_settings(s)
+        s = self.settings(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
+            icm_guidance_scale=icm_guidance_scale,
+            guidance_interval=guidance_interval,
+            num_candidates=num_candidates,
+        )
         single = isinstance(instruction, str)
         instructions = [instruction] if single else list(instruction)
         images = list(image) if isinstance(image, list | tuple) else [image]
@@ -237,11 +281,7 @@ class CDDICMPipeline(DiffusionPipeline):
             image = Image.fromarray(image)
         if not isinstance(image, Image.Image):
             raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(f"image: {image.width} x {image.height} pixels, expected at most {MAX_PIXELS} in all")
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = rgb(image, "image")
         return to_float(torch.from_numpy(to_square(image, self.image_size).copy()).permute(2, 0, 1))
 
 
@@ -253,6 +293,9 @@ def _check_settings(s: dict[str, Any]) -> None:
     low, high = s["guidance_interval"]
     if not 0 <= low <= high <= 1:
         raise InputError(f"guidance_interval: {(low, high)}, expected 0 <= low <= high <= 1")
+    for name in ("guidance_scale", "image_guidance_scale", "icm_guidance_scale"):
+        if not math.isfinite(s[name]):
+            raise InputError(f"{name}: {s[name]}, expected a finite number")
     for name in ("num_inference_steps", "num_candidates"):
         if s[name] < 1:
             raise InputError(f"{name}: {s[name]}, expected at least 1")

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import yaml
 from accelerate import Accelerator
-from diffusers import schedulers
+from PIL import Image
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -34,7 +34,7 @@ from cdd_icm.batch import Draws, make_batch
 from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
 from cdd_icm.config import Config, to_dict
 from cdd_icm.data import Dialog, PictureCache, ResumableSampler, TripletDataset, collate, load_dialogs, pictures_of, to_square
-from cdd_icm.diffusion import training_scheduler
+from cdd_icm.diffusion import scheduler_like, training_scheduler
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
@@ -68,6 +68,7 @@ def train(config: Config) -> Path:
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
 
     dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
+    canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     tokenizer = run_tokenizer(root, config, dialogs, accelerator)
     torch.manual_seed(config.seed)
     model = CDDICM(config)
@@ -122,7 +123,7 @@ def train(config: Config) -> Path:
         if accelerator.sync_gradients and (due(t.checkpoint_samples) or stopping):
             save(root, model, ema, optimizer, samples, config, accelerator)
         if due(t.validation_samples) and accelerator.is_main_process:
-            pipeline = build_pipeline(ema, tokenizer, config)
+            pipeline = build_pipeline(ema, tokenizer, config, canvas)
             validate(pipeline, config, root / "validation" / f"{samples:09d}.png")
             save_pipeline(pipeline, root / "pipeline")
         if stopping and accelerator.sync_gradients:
@@ -191,23 +192,23 @@ def run_tokenizer(
     return AutoTokenizer.from_pretrained(folder)
 
 
-def build_pipeline(model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config) -> CDDICMPipeline:
-    """The pipeline around the live modules of `model`."""
+def build_pipeline(
+    model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config, canvas: Image.Image | None = None
+) -> CDDICMPipeline:
+    """The pipeline around the live modules of `model`; `canvas` is what its dialogs begin with."""
     s = to_dict(config.sampling)
     name = s.pop("scheduler")
-    kind = getattr(schedulers, name, None)
-    if kind is None:
-        raise InputError(f"sampling.scheduler: diffusers has no scheduler {name!r}")
     return CDDICMPipeline(
         towers=model.towers,
         fusion=model.fusion,
         unet=model.unet,
         matcher=model.matcher,
         tokenizer=tokenizer,
-        scheduler=kind.from_config(training_scheduler(config.diffusion).config),
+        scheduler=scheduler_like(training_scheduler(config.diffusion), name),
         history=config.encoder.history,
         prediction_type=config.diffusion.prediction_type,
         sampling=s,
+        canvas=canvas,
     )
 
 
