@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
-    Input that cannot be used is one line on stderr and status 2; a loss that is not finite is one line and status 1;
-    after Ctrl-C the status is 130.
+    Input that cannot be used is one line on stderr and status 2; a loss that is not finite is one line and
+    status 1; after Ctrl-C the status is 130.
     """
     parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cdd-icm: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("cdd-icm: stopped", file=sys.stderr)
         return 130
 
 
@@ -106,8 +107,8 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
     else:
         texts, source = [text for said in arguments.say for text in said.split("|")], "--say"
     texts = [text.strip() for text in texts]
-    if not texts or not all(texts):
-        raise InputError(f"{source}: instruction {texts.index('') + 1 if texts else 1} is empty")
+    if not texts or "" in texts:
+        raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instruction is in it'}")
     session = DrawingSession(_pipeline(arguments), seed=arguments.seed or 0, **_sampling(arguments))
     for turn, text in enumerate(texts, start=1):
         start = time.perf_counter()
@@ -131,7 +132,7 @@ def _chat(commands: argparse._SubParsersAction) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where pictures go; a session that is there is gone on with (default: a new folder under outputs)",
+        help="where pictures go; a session there is gone on with (default: a new folder under outputs)",
     )
     _add_model(chat)
     chat.set_defaults(run=_chat_run)
@@ -164,8 +165,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     """The arguments of every command that draws."""
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
     parser.add_argument("--seed", type=int, help="default: 0, or the session's own")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--dtype", default="auto", choices=("auto", "fp32", "bf16", "fp16"))
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
     settings = parser.add_argument_group("sampling", "in place of the model's own settings")
     settings.add_argument("--scheduler", metavar="NAME", help="a diffusers scheduler, such as DDIMScheduler")
     settings.add_argument("--num-inference-steps", type=_positive, metavar="N")

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
             _remove(path)
         unfinished.replace(path)
     except OSError as error:
-        _remove(unfinished)
+        with suppress(OSError):
+            _remove(unfinished)
         raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
     except BaseException:
         _remove(unfinished)

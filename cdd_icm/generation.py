@@ -25,8 +25,8 @@ from cdd_icm.pipeline import CDDICMPipeline
 
 
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:
-    """The noise of one turn: a function of (seed, dialog, turn) and of nothing else, so that a dialog comes out the
-    same whatever else is drawn beside it."""
+    """The noise of one turn: a function of (seed, dialog, turn) and of nothing else, so that a dialog
+    comes out the same whatever else is drawn beside it."""
     digest = hashlib.sha256(f"{seed}/{dialog}/{turn}".encode()).digest()
     return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:7], "big"))
 
@@ -52,7 +52,8 @@ def draw_dialogs(
     progress: bool = True,
     **sampling,
 ) -> list[np.ndarray]:
-    """Draws every dialog from its canvas; its own picture is the next reference (the true one if `teacher_forced`).
+    """Draws every dialog from its canvas; its own picture is the next reference (the true one if
+    `teacher_forced`).
 
     Returns:
         For each dialog uint8 (T, R, R, 3), RGB.
@@ -98,18 +99,19 @@ def generate_split(
     progress: bool = True,
     **sampling,
 ) -> None:
-    """Draws every dialog into GeNeVA's folders (`_save_predictions` in its `inference_models/recurrent_gan.py`):
+    """Draws every dialog into the folders that GeNeVA's own code writes (`_save_predictions`):
 
         out/<dialog id>/0.png, 1.png, ...       what the model drew, turn by turn
         out/<dialog id>/instructions.txt        an instruction a line (GeNeVA has them in the file names)
         out/<dialog id>_gt/0.png, 1.png, ...    the true pictures at the same size
         out/settings.json                       model, seed and sampling settings
 
-    A dialog's folder appears whole or not at all, and finished ones are skipped: the same call goes on where an
-    earlier one was killed. Under `accelerate launch` each process draws its share, on a pipeline of its own.
+    A dialog's folder appears whole or not at all, and finished ones are skipped: the same call goes on where
+    an earlier one was killed. Under `accelerate launch` each process draws its share, on its own pipeline.
 
     Raises:
-        InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be written.
+        InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be
+            written.
     """
     state = PartialState()
     stamp = {

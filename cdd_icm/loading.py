@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from torch import nn
 
 from cdd_icm.errors import InputError
 from cdd_icm.pipeline import CDDICMPipeline
@@ -35,7 +36,11 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
     except Exception as error:  # the loaders of tokenizers and schedulers have no common error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: no pipeline can be loaded from here ({reason})") from error
-    return pipeline.to(place, number)
+    pipeline.to(place)
+    for module in pipeline.components.values():
+        if isinstance(module, nn.Module):
+            nn.Module.to(module, number)  # diffusers' own `to` warns of float32 parts that there are none of
+    return pipeline
 
 
 def find_device(name: str) -> torch.device:

@@ -28,8 +28,8 @@ def check_folder(folder: Path) -> None:
     """Checks configs and weights against each other, from the weights' headers alone.
 
     Raises:
-        InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a truncated
-            weights file, or weights that don't fit their config; the message names the file.
+        InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a
+            truncated weights file, or weights that don't fit their config; the message names the file.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -48,8 +48,11 @@ def check_folder(folder: Path) -> None:
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
         _check_weights(folder / name, kind)
-    read_json(folder / "scheduler" / "scheduler_config.json")
-    read_json(folder / "tokenizer" / "tokenizer_config.json")
+    for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
+        found = index.get(name)
+        if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
+            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
+        read_json(folder / name / f"{name}_config.json")
 
 
 def read_canvas(folder: Path) -> Image.Image | None:

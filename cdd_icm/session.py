@@ -43,9 +43,9 @@ class DrawnTurn:
 class DrawingSession:
     """A dialog that grows turn by turn: each picture is the next reference.
 
-    The noise of turn k is a function of (`seed`, k): what is taken back and said again comes out the same, unless
-    `seed` is changed in between. As in an editor, `undo` keeps what it takes back for `redo` until something new is
-    said.
+    The noise of turn k is a function of (`seed`, k): what is taken back and said again comes out the same,
+    unless `seed` is changed in between. As in an editor, `undo` keeps what it takes back for `redo` until
+    something new is said.
 
     Args:
         pipeline: shared by all sessions; a session never changes it.
@@ -148,11 +148,11 @@ class DrawingSession:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Writes `session.json` and the pictures, in place of a session saved there before; returns the file of the
-        newest picture.
+        """Writes `session.json` and the pictures, in place of a session saved there before; returns the file
+        of the newest picture.
 
-        The pictures are named after their content and `session.json` is replaced last, so that a process that is
-        killed, or a full disk, leaves what was saved before.
+        The pictures are named after their content and `session.json` is replaced last, so that a process that
+        is killed, or a full disk, leaves what was saved before.
 
         Raises:
             InputError: the folder can't be written.
@@ -184,8 +184,8 @@ class DrawingSession:
         """The session saved in `folder`; with the pipeline that drew it, it goes on as it would have.
 
         Raises:
-            InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of another
-                size than the pipeline's; the message names file and field.
+            InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of
+                another size than the pipeline's; the message names file and field.
         """
         folder = Path(folder)
         file = folder / RECORD
