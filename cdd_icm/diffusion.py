@@ -6,7 +6,6 @@ import difflib
 
 import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
-from diffusers.schedulers import KarrasDiffusionSchedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
@@ -29,17 +28,32 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     )
 
 
+# diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule, KDPM2Ancestral and
+# DPMSolverSDE fail on this one.
+SAMPLERS = (
+    *("DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler"),
+    *("HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler"),
+    *("DPMSolverSinglestepScheduler", "KDPM2DiscreteScheduler", "DEISMultistepScheduler"),
+    "UniPCMultistepScheduler",
+)
+NOT_OF_SAMPLES = ("PNDMScheduler", "EulerAncestralDiscreteScheduler", "KDPM2DiscreteScheduler")
+
+
 def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
     """diffusers' sampler `name` on the noise schedule of `scheduler`.
 
+    A sampler that doesn't take predicted pictures asks for v instead, which the pipeline converts to.
+
     Raises:
-        InputError: there is no such sampler, or it is not one for this kind of diffusion.
+        InputError: `name` is none of `SAMPLERS`.
     """
-    known = [kind.name for kind in KarrasDiffusionSchedulers]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    if name not in SAMPLERS:
+        near = difflib.get_close_matches(name, SAMPLERS, n=1, cutoff=0.0)[0]
         raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
-    return getattr(schedulers, name).from_config(scheduler.config)
+    kind = scheduler.config.prediction_type
+    if kind == "sample" and name in NOT_OF_SAMPLES:
+        kind = "v_prediction"
+    return getattr(schedulers, name).from_config(scheduler.config, prediction_type=kind)
 
 
 def noise_levels(

@@ -1,5 +1,7 @@
 """A pipeline small enough to be built and run in a moment; its weights are random."""
 
+import copy
+
 import pytest
 import torch
 from PIL import Image
@@ -27,6 +29,12 @@ TINY = {
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
 }
+
+
+@pytest.fixture
+def tiny_settings():
+    """What a config file of that model says."""
+    return copy.deepcopy(TINY)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from PIL import Image
 from cdd_icm import CDDICMPipeline, DrawingSession, training
 from cdd_icm.chat import HELP, Chat
 from cdd_icm.cli import main
-from tests.cdd_icm.conftest import TINY
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 CPU = ["--device", "cpu", "--dtype", "fp32"]
@@ -55,17 +54,9 @@ def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
 def test_generate_a_file_with_settings(tiny_folder, tmp_path):
     text = tmp_path / "dialog.txt"
     text.write_text("add a cube\n\n  add a cone \n")
-    settings = [
-        "--seed",
-        "5",
-        "--num-inference-steps",
-        "3",
-        "--guidance-scale",
-        "1.5",
-        "--image-guidance-scale",
-        "1.2",
-    ]
-    settings += ["--icm-guidance-scale", "0.5", "--num-candidates", "2", "--scheduler", "DDIMScheduler"]
+    settings = ["--seed", "5", "--num-inference-steps", "3", "--guidance-scale", "1.5"]
+    settings += ["--image-guidance-scale", "1.2", "--icm-guidance-scale", "0.5", "--num-candidates", "2"]
+    settings += ["--scheduler", "DDIMScheduler"]
     assert generate("--model", tiny_folder, "--dialog", text, "--out", tmp_path / "out", *settings) == 0
     pipeline = CDDICMPipeline.from_pretrained(tiny_folder)
     from diffusers import DDIMScheduler
@@ -149,9 +140,9 @@ def handlers():
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tiny_settings, tmp_path):
     settings = {
-        **TINY,
+        **tiny_settings,
         "output_dir": str(tmp_path / "run"),
         "data": {"path": str(SAMPLE), "image_size": 32, "limit": 2, "cache_dir": str(tmp_path / "cache")},
         "training": {"batch_size": 2, "total_samples": 4, "warmup_samples": 2, "validation_dialogs": 1},
