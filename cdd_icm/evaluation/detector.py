@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from einops import einsum, rearrange, reduce
+from einops import rearrange, reduce
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
@@ -26,8 +26,8 @@ DEPTH_LEVELS = 2.0
 
 @dataclass
 class Detections:
-    """What is in N pictures. `coordinates` hold (x, y) or (x, y, depth), each in [0, 1] from the top left and from
-    the nearest; where a class is not present they mean nothing."""
+    """What is in N pictures. `coordinates` hold (x, y) or (x, y, depth), each in [0, 1] from the top left and
+    from the nearest; where a class is not present they mean nothing."""
 
     present: Bool[np.ndarray, "N C"]
     coordinates: Float[np.ndarray, "N C K"]
@@ -39,7 +39,7 @@ class Detections:
 def annotated(
     scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int
 ) -> Detections:
-    """The annotation in the form of the detector's own answers. Of several objects of a class the first counts.
+    """The annotation in the form of the detector's answers; of several objects of a class the first counts.
 
     Raises:
         InputError: an object of a class that is not among `classes`.
@@ -78,7 +78,9 @@ class ResidualBlock(nn.Module):
         self.norm_1 = nn.BatchNorm2d(outputs)
         self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.norm_2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride) if inputs != outputs else nn.Identity()
+        self.shortcut = (
+            nn.Conv2d(inputs, outputs, 1, stride) if inputs != outputs or stride > 1 else nn.Identity()
+        )
 
     def forward(self, x: Float[Tensor, "B I h w"]) -> Float[Tensor, "B O h2 w2"]:
         y = relu(self.norm_1(self.conv_1(x)))
@@ -86,11 +88,11 @@ class ResidualBlock(nn.Module):
 
 
 class Detector(ModelMixin, ConfigMixin):
-    """One heat map a class says both whether the class is there (its log-sum-exp) and where (its centre of mass).
+    """One heat map a class says whether the class is there (its log-sum-exp) and where (its centre of mass).
 
-    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch; the heat maps lie at stride 8,
-    where the coarser map is added. Where GeNeVA takes an Inception-v3 with dense heads, the localisation here is
-    built in, which a small network learns in minutes.
+    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch; the heat maps lie at
+    stride 8, where the coarser map is added. GeNeVA takes an Inception-v3 with dense heads; with the
+    localisation built in, a small network learns the same in minutes.
 
     Args:
         classes: class names, in the order of every answer.
@@ -140,12 +142,14 @@ class Detector(ModelMixin, ConfigMixin):
         deep = self.stages[2](x)  # (B, W2, S/16, S/16)
         x = self.mix(x + interpolate(self.context(deep), scale_factor=2))
         heat = rearrange(self.heat(x), "b c h w -> b c (h w)").float()
-        # how far from a cell's centre the object's centre lies, said by every cell
+        # how far from a cell's centre the object's centre lies, said by every cell in units of cells
         offset = rearrange(self.place(x), "b (c k) h w -> b c (h w) k", c=heat.shape[1]).float()
+        spot = self.grid + offset / x.shape[-1]  # (B, C, cells, K)
         attention = heat.softmax(dim=-1)
         return DetectorOutput(
             logits=heat.logsumexp(dim=-1),
-            coordinates=einsum(attention, self.grid + offset, "b c n, b c n k -> b c k"),
+            # a product and a sum: as a matrix product it would be rounded to half precision in training
+            coordinates=(attention[..., None] * spot).sum(dim=2),
             heat=heat.log_softmax(dim=-1),
             features=reduce(deep.float(), "b f h w -> b f", "mean"),
         )

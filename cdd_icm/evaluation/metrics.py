@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image, ImageFilter
 
 
 def precision_recall_f1(
@@ -12,8 +11,8 @@ def precision_recall_f1(
 ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
     """Precision, recall and F1 of each image; 0 where a denominator is 0.
 
-    Their means are scikit-learn's with average='samples' and zero_division=0; the figures of single images, which
-    turns, intervals and paired differences need, it does not give.
+    Their means are scikit-learn's with average='samples' and zero_division=0; the figures of single images,
+    which turns, intervals and paired differences need, it does not give.
     """
     shared = (truth & found).sum(axis=1)
     expected, given = truth.sum(axis=1), found.sum(axis=1)
@@ -41,7 +40,7 @@ def relational_similarity(
 ) -> float:
     """RSIM of one image: recall x the share of equal entries of the two graphs over the classes in both.
 
-    The axes are x and y, or x and depth where coordinates have a depth (El-Nouby et al. 2019, arXiv 1811.09845).
+    The axes are x and y, or x and depth where coordinates have one (El-Nouby et al. 2019, arXiv 1811.09845).
     """
     shared = truth & found
     if not shared.any():
@@ -51,30 +50,21 @@ def relational_similarity(
     return float(shared.sum() / truth.sum() * equal.mean())
 
 
-def changed_region(
-    before: UInt8[np.ndarray, "h w 3"],
-    after: UInt8[np.ndarray, "h w 3"],
-    threshold: int = 16,
-    margin: int = 4,
-) -> Bool[np.ndarray, "h w"]:
-    """Where a picture changes: some channel by more than `threshold` levels, widened by `margin` pixels, so that
-    soft shadows and the noise of lossy files at its rim belong to it."""
-    changed = np.abs(after.astype(int) - before).max(axis=2) > threshold
-    return np.asarray(Image.fromarray(changed).convert("L").filter(ImageFilter.MaxFilter(2 * margin + 1))) > 0
-
-
 def preservation(
-    before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "h w 3"], allowed: Bool[np.ndarray, "h w"]
-) -> float:
-    """Mean absolute change in levels, 0..255, of the pixels outside `allowed`; 0 where there are none."""
-    return float(np.abs(after.astype(int) - before)[~allowed].mean()) if not allowed.all() else 0.0
+    before: UInt8[np.ndarray, "N h w 3"],
+    after: UInt8[np.ndarray, "N h w 3"],
+    allowed: Bool[np.ndarray, "N h w"],
+) -> Float[np.ndarray, " N"]:
+    """Mean absolute change, in levels 0..255, of each picture outside `allowed`; 0 if nothing is outside."""
+    change = np.abs(after.astype(np.int16) - before).mean(axis=3) * ~allowed  # (N, h, w)
+    return change.sum(axis=(1, 2)) / np.maximum(1, (~allowed).sum(axis=(1, 2)))
 
 
 def bootstrap_interval(
     values: Float[np.ndarray, " N"], dialogs: Int[np.ndarray, " N"], seed: int = 0, resamples: int = 2000
 ) -> tuple[float, float]:
-    """95 % percentile interval of the mean of `values`, drawing whole dialogs with replacement (Efron 1979): the
-    pictures of one dialog are not independent. `dialogs[i]` says which dialog the i-th value belongs to."""
+    """95 % percentile interval of the mean of `values`, drawing whole dialogs with replacement (Efron 1979):
+    the pictures of one dialog are not independent. `dialogs[i]` is the dialog of the i-th value."""
     _, member = np.unique(dialogs, return_inverse=True)
     sums, counts = np.bincount(member, values), np.bincount(member)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))

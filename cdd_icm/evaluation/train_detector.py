@@ -1,4 +1,4 @@
-"""Training of the detector-localizer on true pictures: one loop, resumed by running the same command again."""
+"""Training of the detector-localizer on true pictures, resumed by running the same command again."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class DetectorConfig:
 def train_detector(config: DetectorConfig) -> dict:
     """Trains, writes the detector and `report.json` into `output_dir`, and returns the report.
 
-    Weights are saved in half precision, and the report is that of the saved ones. A run that was stopped goes on
-    from its last checkpoint, with the same samples and the same noise as if it had not been.
+    Weights are saved in half precision, and the report is that of the saved ones. A run that was stopped goes
+    on from its last checkpoint, with the same samples and the same noise as if it had not been.
 
     Raises:
         InputError: the data has no annotation, or a checkpoint in `output_dir` does not fit the config.
@@ -168,8 +168,8 @@ def learning_rate(config: DetectorConfig, seen: int) -> float:
 def detector_losses(
     output: DetectorOutput, present: Bool[Tensor, "B C"], coordinates: Float[Tensor, "B C K"]
 ) -> dict[str, Tensor]:
-    """`presence`: binary cross-entropy summed over classes; `heat`: the cell of the object's centre among all cells;
-    `place`: absolute error. The last two are means over the objects that are there."""
+    """`presence`: binary cross-entropy summed over classes; `heat`: cross-entropy of the cell that holds the
+    object's centre; `place`: absolute error. The last two are means over the objects that are there."""
     side = int(output.heat.shape[-1] ** 0.5)
     column, row = ((coordinates[..., axis] * side).long().clamp(0, side - 1) for axis in (0, 1))
     in_cell = output.heat.gather(-1, (row * side + column)[..., None])[..., 0]  # (B, C)
@@ -189,7 +189,7 @@ def augment(
     draws: Sequence[int],
     config: DetectorConfig,
 ) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B C K"]]:
-    """Moves each picture and its coordinates, and disturbs its colours a little; `draws` are its random numbers.
+    """Moves each picture and its coordinates, and disturbs its colours a little; `draws` seed the chance.
 
     No flips: a mirrored picture would be right for the detector, but no true picture is one."""
     moved, places = [], coordinates.clone()
@@ -242,8 +242,8 @@ def annotated_pictures(
 
 
 def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dict:
-    """Precision, recall and F1 (per cent, per-image means) against the annotation; the mean absolute error of each
-    coordinate over the objects that are there (x and y in pixels, depth in levels); recall (per cent) by class."""
+    """Precision, recall and F1 (per cent, per-image means) against the annotation; the mean absolute error of
+    each coordinate over the objects that are there (x and y in pixels, depth in levels); recall by class."""
     found = []
     for start in range(0, len(data), chunk):
         pictures = data.pictures(range(start, min(start + chunk, len(data))))
