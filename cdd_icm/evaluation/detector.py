@@ -32,14 +32,12 @@ class Detections:
     present: Bool[np.ndarray, "N C"]
     coordinates: Float[np.ndarray, "N C K"]
 
-    def __getitem__(self, rows) -> Detections:
-        return Detections(self.present[rows], self.coordinates[rows])
-
 
 def annotated(
-    scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int
+    scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int, where: str
 ) -> Detections:
     """The annotation in the form of the detector's answers; of several objects of a class the first counts.
+    `where` names the data in errors.
 
     Raises:
         InputError: an object of a class that is not among `classes`.
@@ -51,7 +49,7 @@ def annotated(
     for row, scene in enumerate(scenes):
         for thing in reversed(scene):
             if thing.name not in column:
-                raise InputError(f"objects: the detector does not know the class {thing.name!r}")
+                raise InputError(f"{where}: objects: the detector does not know the class {thing.name!r}")
             present[row, column[thing.name]] = True
             place = (thing.x, thing.y, thing.depth / DEPTH_LEVELS)
             places[row, column[thing.name]] = place[:coordinates]

@@ -234,7 +234,9 @@ def annotated_pictures(
             pictures.setdefault(turn.picture.key, (turn.picture, turn.objects))
     return AnnotatedPictures(
         keys=list(pictures),
-        truth=annotated((objects for _, objects in pictures.values()), classes, config.coordinates),
+        truth=annotated(
+            (objects for _, objects in pictures.values()), classes, config.coordinates, config.data.path
+        ),
         cache=PictureCache.open_or_build(
             config.data.cache_dir, (picture for picture, _ in pictures.values()), config.data.image_size
         ),

@@ -75,16 +75,16 @@ def test_pictures_of_another_size_are_refused(pictures):
 
 def test_annotation_in_the_detectors_form():
     scene = [SceneObject("red sphere", 0.25, 0.5, 1), SceneObject("blue cube", 0.1, 0.2, 2)]
-    truth = annotated([scene, []], CLASSES, 3)
+    truth = annotated([scene, []], CLASSES, 3, "here")
     assert truth.present.tolist() == [[False, True, True, False], [False] * 4]
     assert np.allclose(truth.coordinates[0, 2], [0.25, 0.5, 0.5])
     assert np.allclose(truth.coordinates[0, 1], [0.1, 0.2, 1.0])
-    with pytest.raises(InputError, match="green cone"):
-        annotated([[SceneObject("green cone", 0, 0)]], CLASSES, 2)
+    with pytest.raises(InputError, match="here: .*green cone"):
+        annotated([[SceneObject("green cone", 0, 0)]], CLASSES, 2, "here")
 
 
 def test_a_right_answer_costs_nothing():
-    truth = annotated([[SceneObject("blue cube", 0.4, 0.9)]], CLASSES, 2)
+    truth = annotated([[SceneObject("blue cube", 0.4, 0.9)]], CLASSES, 2, "here")
     present, places = torch.from_numpy(truth.present), torch.from_numpy(truth.coordinates)
     heat = torch.full((1, 4, 16), -1e3)
     heat[0, :, 3 * 4 + 1] = 0.0  # the cell of (0.4, 0.9) in a 4x4 map
