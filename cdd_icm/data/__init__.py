@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdd_icm.data import iclevr
+from cdd_icm.data import codraw, folder, geneva_hdf5, iclevr, shards
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.resize import to_square
+from cdd_icm.data.shards import ShardTriplets
 from cdd_icm.data.triplets import ResumableSampler, Triplet, TripletDataset, collate, pictures_of
 from cdd_icm.errors import InputError
 
@@ -18,17 +19,20 @@ __all__ = [
     "PictureCache",
     "ResumableSampler",
     "SceneObject",
+    "ShardTriplets",
     "Triplet",
     "TripletDataset",
     "Turn",
     "collate",
+    "kind_of",
     "load_dialogs",
     "pictures_of",
     "to_square",
 ]
 
-READERS = (iclevr,)
-"""Modules with KIND, recognises(path) and read(path, split, on_fault, **options), asked in this order."""
+READERS = (folder, iclevr, codraw, geneva_hdf5, shards)
+"""Modules with `kind_of(path)`, the kind of data that they can read at the path, or None, and
+`read(path, split, on_fault, **options)`. The first that knows the data reads it."""
 
 
 def load_dialogs(
@@ -40,22 +44,34 @@ def load_dialogs(
 ) -> list[Dialog]:
     """The dialogs at `path`, whatever kind of data it is; only those of `split` where it is given.
 
-    `options` go to the reader of that kind. `on_fault` is called with every fault; the default raises it.
+    Args:
+        path: a file or folder, or a glob or brace pattern of shards.
+        kind: demanded kind of data: "iclevr" and "codraw" (both also from GeNeVA's HDF5), "folder", "shards".
+        on_fault: called with every fault; the default raises it.
+        options: for the reader of that kind, such as `clip_art` for CoDraw.
 
     Raises:
-        InputError: no such path; data of no known kind, or of another than `kind`; an empty data set; no such
-            split; or what the reader finds wrong in the files.
+        InputError: no such path; data of no known kind, or of another than `kind`; no dialogs, or none of
+            `split`; or what the reader finds wrong in the files.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    reader = next((reader for reader in READERS if reader.recognises(path)), None)
-    kinds = ", ".join(reader.KIND for reader in READERS)
-    if reader is None:
-        raise InputError(f"{path}: no data set of a known kind ({kinds}) here")
-    if kind not in (None, reader.KIND):
-        raise InputError(f"{path}: this is data of kind {reader.KIND}, not {kind}")
-    dialogs = reader.read(path, split=split, on_fault=on_fault, **options)
-    if not dialogs:
+    reader, found = _reader(Path(path))
+    if kind not in (None, found):
+        raise InputError(f"{path}: this is data of kind {found!r}, not {kind!r}")
+    dialogs = reader.read(Path(path), split=split, on_fault=on_fault, **options)
+    if not dialogs and on_fault is stop:
         raise InputError(f"{path}: no dialogs" + (f" of split {split!r}" if split else ""))
     return dialogs
+
+
+def kind_of(path: str | Path) -> str:
+    """The kind of the data at `path`. Raises InputError where there is none of a known kind."""
+    return _reader(Path(path))[1]
+
+
+def _reader(path: Path):
+    for reader in READERS if path.exists() else (shards,):
+        if kind := reader.kind_of(path):
+            return reader, kind
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    raise InputError(f"{path}: neither i-CLEVR, CoDraw, GeNeVA's HDF5, metadata.jsonl nor shards are here")

@@ -101,7 +101,7 @@ def _trusted_keys(folder: Path, size: int) -> list[str]:
 
 
 def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], progress: bool) -> None:
-    def square(picture: Picture) -> bytes:
+    def pixels(picture: Picture) -> bytes:
         return to_square(picture.decode(), size).transpose(2, 0, 1).tobytes()
 
     data, index = _data(folder, size), _index(folder, size)
@@ -110,7 +110,7 @@ def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], p
         file.truncate(len(keys) * 3 * size * size)  # what a killed writer left after its last index
         for start in range(0, len(pictures), CHUNK):
             chunk = pictures[start : start + CHUNK]
-            for encoded in pool.map(square, chunk):
+            for encoded in pool.map(pixels, chunk):
                 file.write(encoded)
                 bar.update()
             file.flush()

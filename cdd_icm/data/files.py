@@ -1,8 +1,9 @@
-"""Read access to files in a folder or in a zip, by the same relative names."""
+"""Read access to files in a folder, a zip, a tar or in memory, by the same relative names."""
 
 from __future__ import annotations
 
 import os
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,3 +74,53 @@ class ZipFiles:
 def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
     """`pid` is part of the cache's key: a handle shared over a fork would share its file position."""
     return zipfile.ZipFile(path)
+
+
+@dataclass(frozen=True)
+class TarFiles:
+    """A plain tar whose members are read at their places, without reading what lies before them."""
+
+    path: Path
+
+    def names(self) -> Iterator[str]:
+        return iter(self._places())
+
+    def read(self, name: str) -> bytes:
+        if name not in self._places():
+            raise InputError(f"{self.where(name)}: no such file in the tar")
+        offset, size = self._places()[name]
+        with open(self.path, "rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+    def where(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def _places(self) -> dict[str, tuple[int, int]]:
+        try:
+            return _places_in_tar(self.path)
+        except (tarfile.TarError, OSError) as error:
+            raise InputError(f"{self.path}: not a readable tar ({error})") from error
+
+
+@lru_cache(maxsize=256)
+def _places_in_tar(path: Path) -> dict[str, tuple[int, int]]:
+    with tarfile.open(path, "r:") as tar:
+        return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+
+
+@dataclass(frozen=True)
+class MemoryFiles:
+    source: str
+    contents: dict[str, bytes]
+
+    def names(self) -> Iterator[str]:
+        return iter(self.contents)
+
+    def read(self, name: str) -> bytes:
+        if name not in self.contents:
+            raise InputError(f"{self.where(name)}: missing")
+        return self.contents[name]
+
+    def where(self, name: str) -> str:
+        return f"{self.source}/{name}"

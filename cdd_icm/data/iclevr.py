@@ -26,11 +26,13 @@ SCENE_WIDTH, SCENE_HEIGHT = (
     240,
 )  # the frame that `pixel_coords` are given in, whatever the pictures' size
 
-_IMAGE = re.compile(r"(?P<root>(?:.*/)?)images/(?P<dialog>CLEVR_(?P<split>[^/]+)_\d+)_(?P<turn>\d+)\.\w+")
+_FILE = re.compile(
+    r"(?P<root>(?:.*/)?)(?P<folder>images|scenes|text)/(?P<dialog>CLEVR_(?P<split>[^/]+?)_\d+)(?:_(?P<turn>\d+))?\.\w+"
+)
 
 
-def recognises(path: Path) -> bool:
-    return any(_has_images(files) for files in _sources(path))
+def kind_of(path: Path) -> str | None:
+    return KIND if any(_FILE.fullmatch(name) for files in _sources(path) for name in files.names()) else None
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
@@ -42,17 +44,21 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
     dialogs: dict[str, Dialog] = {}
     for files in _sources(path):
         names = set(files.names())
-        turns: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+        pictures: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
         for name in names:
-            if (match := _IMAGE.fullmatch(name)) and split in (None, match["split"]):
-                turns[match["split"], match["dialog"], match["root"]][int(match["turn"])] = name
-        for (dialog_split, dialog_id, root), images in sorted(turns.items()):
+            match = _FILE.fullmatch(name)
+            if match and split in (None, match["split"]):
+                # a dialog of which only the text or the scene is there counts too: its pictures are missing
+                turns = pictures[match["split"], match["dialog"], match["root"]]
+                if match["folder"] == "images" and match["turn"]:
+                    turns[int(match["turn"])] = name
+        for (dialog_split, dialog_id, root), turns in sorted(pictures.items()):
             try:
                 if dialog_id in dialogs:
                     raise InputError(
                         f"{files.where(root)}: dialog {dialog_id} was read already from elsewhere"
                     )
-                dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, images)
+                dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, turns)
             except InputError as fault:
                 on_fault(fault)
     return sorted(dialogs.values(), key=lambda dialog: (dialog.split, dialog.id))
@@ -66,16 +72,16 @@ def _sources(path: Path) -> list[Files]:
     return [ZipFiles(path)] if path.suffix == ".zip" else []
 
 
-def _has_images(files: Files) -> bool:
-    return any(_IMAGE.fullmatch(name) for name in files.names())
-
-
 def _dialog(files: Files, names: set[str], root: str, id: str, split: str, images: dict[int, str]) -> Dialog:
     text = f"{root}text/{id}.txt"
     instructions = _text(files, text).split("\n")
     numbers = sorted(images)
+    if not numbers:
+        raise InputError(f"{files.where(f'{root}images/{id}')}: the dialog has no pictures")
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise InputError(f"{files.where(f'{root}images/{id}')}: pictures {numbers} leave out a turn")
+    if not all(instructions):
+        raise InputError(f"{files.where(text)}: line {instructions.index('') + 1} is empty")
     if len(instructions) != len(images):
         raise InputError(f"{files.where(text)}: {len(instructions)} lines of text for {len(images)} pictures")
     scene = f"{root}scenes/{id}.json"
@@ -107,7 +113,7 @@ def _text(files: Files, name: str) -> str:
         raise InputError(f"{files.where(name)}: not UTF-8 text ({error})") from error
     if not text:
         raise InputError(f"{files.where(name)}: the dialog has no text")
-    return text.replace("\r\n", "\n")
+    return "\n".join(line.strip() for line in text.splitlines())
 
 
 def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:

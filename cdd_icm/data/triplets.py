@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -37,6 +37,25 @@ def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
     return others[draw % len(others)] if others else dialog.canvas
 
 
+def triplet(
+    dialog: Dialog, turn: int, draw: int, pixels: Callable[[Picture], UInt8[np.ndarray, "3 size size"]]
+) -> Triplet:
+    """The triplet of one turn; `draw` chooses its negative, `pixels` gives pictures at the training size."""
+
+    def tensor(picture: Picture) -> UInt8[Tensor, "3 size size"]:
+        return torch.from_numpy(np.array(pixels(picture)))
+
+    return Triplet(
+        reference=tensor(dialog.reference(turn)),
+        target=tensor(dialog.turns[turn].picture),
+        other=tensor(other_picture(dialog, turn, draw)),
+        instruction=dialog.turns[turn].instruction,
+        history=tuple(earlier.instruction for earlier in dialog.turns[:turn]),
+        dialog=dialog.id,
+        turn=turn,
+    )
+
+
 def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
     """All pictures of the dialogs, canvases included: what the cache has to hold."""
     for dialog in dialogs:
@@ -59,18 +78,7 @@ class TripletDataset(Dataset):
     def __getitem__(self, item: int | tuple[int, int]) -> Triplet:
         index, draw = item if isinstance(item, tuple) else (item, 0)
         dialog, turn = self.turns[index]
-        return Triplet(
-            reference=self._pixels(dialog.reference(turn)),
-            target=self._pixels(dialog.turns[turn].picture),
-            other=self._pixels(other_picture(dialog, turn, draw)),
-            instruction=dialog.turns[turn].instruction,
-            history=tuple(earlier.instruction for earlier in dialog.turns[:turn]),
-            dialog=dialog.id,
-            turn=turn,
-        )
-
-    def _pixels(self, picture: Picture) -> UInt8[Tensor, "3 size size"]:
-        return torch.from_numpy(np.array(self.cache[picture.key]))
+        return triplet(dialog, turn, draw, lambda picture: self.cache[picture.key])
 
 
 class ResumableSampler(Sampler[list[tuple[int, int]]]):

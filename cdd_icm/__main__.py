@@ -1,0 +1,3 @@
+from cdd_icm.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,129 @@
+"""Looking at a data set before training on it: what is in it, what is wrong with it, what it looks like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from cdd_icm.data import Dialog, Picture, kind_of, load_dialogs, pictures_of
+from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import filmstrip, stack
+
+
+@dataclass
+class SplitInfo:
+    """Counts of one split."""
+
+    dialogs: int = 0
+    turns: int = 0
+    words: list[int] = field(default_factory=list)
+    """Of each instruction."""
+    objects: Counter[str] = field(default_factory=Counter)
+    """Turns in which an object of the class is new, by class."""
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """Pictures by (width, height), equal pictures counted once."""
+
+
+@dataclass
+class Info:
+    """What `info` found. `str()` of it is what `cdd-icm data info` prints."""
+
+    path: str
+    kind: str
+    splits: dict[str, SplitInfo]
+    faults: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {self.kind}"]
+        for name, split in self.splits.items():
+            words = np.percentile(split.words, (0, 50, 95, 100)).astype(int)
+            sizes = ", ".join(f"{w}x{h} ({n})" for (w, h), n in split.sizes.most_common(4))
+            mean = split.turns / split.dialogs
+            lines += [
+                f"{name}: {split.dialogs} dialogs, {split.turns} turns ({mean:.2f} a dialog)",
+                "  words an instruction: {} least, {} median, {} at 95%, {} most".format(*words),
+                f"  distinct pictures by size: {sizes}",
+            ]
+            if split.objects:
+                counts = (f"{thing} {count}" for thing, count in sorted(split.objects.items()))
+                lines.append(f"  {len(split.objects)} classes, turns that add one: {', '.join(counts)}")
+        lines.append(f"{len(self.faults)} faults")
+        return "\n".join(lines)
+
+
+def info(path: str | Path, progress: bool = True, **options) -> Info:
+    """Reads all of a data set and decodes every picture of it, listing every fault instead of raising it.
+
+    Raises:
+        InputError: there is no data of a known kind at `path`.
+    """
+    kind, faults = kind_of(path), []
+    dialogs = load_dialogs(path, on_fault=faults.append, **options)
+    splits: dict[str, SplitInfo] = {}
+    pictures: dict[str, tuple[Picture, str]] = {}
+    for dialog in dialogs:
+        split = splits.setdefault(dialog.split, SplitInfo())
+        split.dialogs += 1
+        split.turns += len(dialog.turns)
+        split.words += [len(turn.instruction.split()) for turn in dialog.turns]
+        split.objects += _added(dialog)
+        for picture in pictures_of([dialog]):
+            try:
+                pictures.setdefault(picture.key, (picture, dialog.split))
+            except InputError as fault:
+                faults.append(fault)
+    for (_, split), size in zip(pictures.values(), _sizes(list(pictures.values()), progress), strict=True):
+        if isinstance(size, InputError):
+            faults.append(size)
+        else:
+            splits[split].sizes[size] += 1
+    if not dialogs and not faults:
+        faults.append(f"{path}: no dialogs")
+    return Info(str(path), kind, dict(sorted(splits.items())), list(dict.fromkeys(map(str, faults))))
+
+
+def preview(path: str | Path, n: int = 8, split: str | None = None, **options) -> Image.Image:
+    """A sheet of `n` dialogs spread evenly over the data: a row each, the canvas first, instructions below.
+
+    Raises:
+        InputError: as `load_dialogs`, or a picture can't be decoded.
+    """
+    dialogs = load_dialogs(path, split=split, **options)
+    chosen = [dialogs[i * len(dialogs) // n] for i in range(n)] if n < len(dialogs) else dialogs
+    return stack([strip_of(dialog) for dialog in chosen])
+
+
+def strip_of(dialog: Dialog) -> Image.Image:
+    """The film strip of a dialog's own pictures."""
+    pictures = [dialog.canvas.decode(), *(turn.picture.decode() for turn in dialog.turns)]
+    return filmstrip(pictures, [dialog.id, *(turn.instruction for turn in dialog.turns)])
+
+
+def _added(dialog: Dialog) -> Counter[str]:
+    """Classes that a turn adds to those of the turn before."""
+    added, before = Counter(), set()
+    for turn in dialog.turns:
+        names = {thing.name for thing in turn.objects or ()}
+        added.update(names - before)
+        before = names
+    return added
+
+
+def _sizes(pictures: Sequence[tuple[Picture, str]], progress: bool) -> list[tuple[int, int] | InputError]:
+    def size(picture: Picture) -> tuple[int, int] | InputError:
+        try:
+            height, width, _ = picture.decode().shape
+        except InputError as fault:
+            return fault
+        return width, height
+
+    with ThreadPoolExecutor() as pool:
+        sizes = pool.map(size, (picture for picture, _ in pictures))
+        return list(tqdm(sizes, "decoding", len(pictures), unit="pictures", disable=not progress))

@@ -1,0 +1,173 @@
+"""CoDraw's canvas strings, and the painter that draws them from the clip art.
+
+A canvas string is `n,` and n times eight fields: PNG name, local index, index within its type, type, x, y, z,
+flip. x and y are the centre of the piece on a canvas of 500x400.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from cdd_icm.errors import InputError
+
+PAINTER = "codraw-painter-1"  # part of every picture's key: change it when the pixels change
+WIDTH, HEIGHT = 500, 400
+BACKGROUND = "background.png"
+SCALE = (1.0, 0.7, 0.49)  # by depth, near to far
+
+SKY = (
+    "helicopter", "hot air balloon", "cloud", "sun", "lightning cloud", "rain cloud", "rocket", "airplane",
+)  # fmt: skip
+LARGE = (
+    "spring bee", "slide", "sandbox", "grill", "swing set", "tent", "table", "pine tree", "oak tree",
+    "apple tree",
+)  # fmt: skip
+ANIMALS = ("bear", "cat", "dog", "duck", "owl", "snake")
+CLOTHES = (
+    "baseball cap", "crown", "chef hat", "pirate hat", "winter hat", "propeller hat", "wizard hat",
+    "viking hat", "glasses", "sunglasses",
+)  # fmt: skip
+FOOD = ("pie", "pizza", "hot dog", "ketchup", "mustard", "burger", "soda")
+TOYS = (
+    "baseball", "bucket", "beach ball", "basketball", "soccer ball", "tennis ball", "football", "frisbee",
+    "baseball bat", "balloons", "baseball glove", "shovel", "tennis racket", "kite", "campfire",
+)  # fmt: skip
+EXPRESSIONS = 35  # of the boy and of the girl; all are one class
+
+CODRAW_CLASSES = (*SKY, *LARGE, "boy", "girl", *ANIMALS, *CLOTHES, *FOOD, *TOYS)
+CLASS_OF_PNG = {
+    f"{prefix}_{index}s.png": name
+    for prefix, names in {
+        "s": SKY,
+        "p": LARGE,
+        "hb0": ("boy",) * EXPRESSIONS,
+        "hb1": ("girl",) * EXPRESSIONS,
+        "a": ANIMALS,
+        "c": CLOTHES,
+        "e": FOOD,
+        "t": TOYS,
+    }.items()
+    for index, name in enumerate(names)
+}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of clip art on the canvas: centre in canvas units, depth 0 (near) to 2."""
+
+    png: str
+    x: float
+    y: float
+    depth: int
+    flip: bool
+
+    @property
+    def name(self) -> str:
+        return CLASS_OF_PNG[self.png]
+
+
+def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
+    """The pieces that lie on the canvas, in the order in which they are painted.
+
+    That order is the drawing game's own: the sky behind everything else, then far before near, then the
+    string's own order, which goes by type.
+
+    Raises:
+        InputError: the string is malformed or names an unknown piece; the message starts with `where`.
+    """
+    count, *fields = canvas.rstrip(",").split(",")
+    if not count.isdecimal() or len(fields) != 8 * int(count):
+        raise InputError(f"{where}: canvas of {count!r} pieces with {len(fields)} fields, not 8 a piece")
+    pieces = []
+    for png, _, _, _, x, y, depth, flip in zip(*[iter(fields)] * 8, strict=True):
+        if png not in CLASS_OF_PNG:
+            raise InputError(f"{where}: unknown class of clip art {png!r}")
+        try:
+            piece = Piece(png, float(x), float(y), int(depth), bool(int(flip)))
+            SCALE[piece.depth]
+        except (ValueError, IndexError) as error:
+            raise InputError(f"{where}: {png}: x {x!r}, y {y!r}, depth {depth!r}, flip {flip!r}") from error
+        if abs(piece.x) <= 1000 and abs(piece.y) <= 1000:  # -10000 stands for "not on the canvas"
+            pieces.append(piece)
+    return tuple(sorted(pieces, key=lambda piece: (piece.name not in SKY, -piece.depth)))
+
+
+@dataclass(frozen=True)
+class ClipArt:
+    """The folder of PNGs: `background.png` and one for each piece."""
+
+    folder: Path
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of every picture of the folder."""
+        digest = hashlib.sha256()
+        for png in (BACKGROUND, *CLASS_OF_PNG):
+            digest.update(hashlib.sha256(self._read(png)).digest())
+        return digest.hexdigest()
+
+    def check(self) -> None:
+        """Raises InputError where one of the pictures is missing or damaged."""
+        for png in (BACKGROUND, *CLASS_OF_PNG):
+            self._open(png)
+
+    def background(self) -> Image.Image:
+        """RGBA, 500x400."""
+        return self._open(BACKGROUND).resize((WIDTH, HEIGHT))
+
+    def sprite(self, png: str, depth: int, flip: bool) -> Image.Image:
+        """RGBA, scaled for its depth, mirrored left-right where `flip`."""
+        sprite = self._open(png)
+        if SCALE[depth] != 1:
+            size = (round(side * SCALE[depth]) for side in sprite.size)
+            sprite = sprite.resize(tuple(size), Image.Resampling.BICUBIC)
+        return ImageOps.mirror(sprite) if flip else sprite
+
+    def _read(self, png: str) -> bytes:
+        try:
+            return (self.folder / png).read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.folder / png}: clip art: {error.strerror}") from error
+
+    def _open(self, png: str) -> Image.Image:
+        encoded = self._read(png)
+        try:
+            return Image.open(io.BytesIO(encoded)).convert("RGBA")
+        except (OSError, SyntaxError) as error:
+            raise InputError(f"{self.folder / png}: clip art can't be decoded ({error})") from error
+
+
+@dataclass(frozen=True)
+class PaintedPicture:
+    """A canvas, painted anew at each look."""
+
+    clip_art: ClipArt
+    pieces: tuple[Piece, ...]
+
+    @cached_property
+    def key(self) -> str:
+        return hashlib.sha256(f"{PAINTER} {self.clip_art.digest} {self.pieces}".encode()).hexdigest()
+
+    def decode(self) -> UInt8[np.ndarray, "400 500 3"]:
+        canvas = _background(self.clip_art).copy()
+        for piece in self.pieces:
+            sprite = _sprite(self.clip_art, piece.png, piece.depth, piece.flip)
+            left, top = round(piece.x - sprite.width / 2), round(piece.y - sprite.height / 2)
+            # alpha_composite wants the part of the sprite that lies on the canvas
+            hidden = (max(0, -left), max(0, -top))
+            if hidden[0] < sprite.width and hidden[1] < sprite.height and left < WIDTH and top < HEIGHT:
+                canvas.alpha_composite(sprite, (max(0, left), max(0, top)), hidden)
+        return np.asarray(canvas.convert("RGB"))
+
+
+# the sprites are used again in every picture: 756 of them at most
+_background = lru_cache(maxsize=2)(ClipArt.background)
+_sprite = lru_cache(maxsize=1024)(ClipArt.sprite)

@@ -1,0 +1,192 @@
+"""GeNeVA's HDF5 files of both data sets, `clevr_<split>.h5` and `codraw_<split>.h5`, one or a folder of them.
+
+A group a dialog: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a JSON list) or `utterences`
+(CoDraw: T strings; their spelling); `objects` (T, classes), over 0.5 where the class is in the picture;
+`coords` (T, classes, 3): x and y in units of a picture of 128x128, then depth. For the file: `background`
+(H, W, 3) BGR, and in i-CLEVR's `entities`, a JSON list of the classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import UInt8
+
+from cdd_icm.data.dialog import Dialog, SceneObject, Turn
+from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.iclevr import COLORS, ICLEVR_CLASSES
+from cdd_icm.errors import InputError
+
+COORDS_UNIT = 128
+
+
+def kind_of(path: Path) -> str | None:
+    """The data set that the files hold, told by what the text is called."""
+    files = _h5_files(path)
+    if not files:
+        return None
+    file = _open(files[0])
+    groups = _dialogs(file)
+    return "codraw" if groups and "utterences" in file[groups[0]] else "iclevr"
+
+
+def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
+    """All dialogs; only those of `split`, the last part of the file's name, where it is given.
+
+    CoDraw's files don't name their classes: the names are taken from GeNeVA's `objects.txt` beside the file,
+    and are `class 00` to `class 57` where it is not there.
+
+    Raises:
+        InputError: not an HDF5 file; a key is missing or has another shape. The message names file and key.
+    """
+    dialogs = []
+    for path_of_file in _h5_files(path):
+        file_split = path_of_file.stem.rpartition("_")[2]
+        if split not in (None, file_split):
+            continue
+        try:
+            file = _open(path_of_file)
+            _field(file, path_of_file, "background")
+            classes = _classes(file, path_of_file)
+        except InputError as fault:
+            on_fault(fault)
+            continue
+        for group in _dialogs(file):
+            try:
+                dialogs.append(_dialog(path_of_file, group, file_split, classes))
+            except InputError as fault:
+                on_fault(fault)
+    return dialogs
+
+
+@dataclass(frozen=True)
+class H5Picture:
+    """A picture of an HDF5 file: the BGR array `name`, or where it holds many, number `index` of it."""
+
+    file: Path
+    name: str
+    index: int | None = None
+
+    @cached_property
+    def key(self) -> str:
+        pixels = self.decode()
+        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+    def decode(self) -> UInt8[np.ndarray, "h w 3"]:
+        try:
+            bgr = _open(self.file)[self.name][() if self.index is None else self.index]
+        except (OSError, KeyError, IndexError) as error:
+            raise InputError(f"{self.file}: {self.name}[{self.index}] can't be read ({error})") from error
+        return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None) -> Dialog:
+    fields = _open(file)[group]
+    images = _field(fields, file, "images")
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise InputError(f"{file}: {group}/images is {images.dtype} {images.shape}, not uint8 (T, H, W, 3)")
+    instructions = _instructions(fields, file)
+    objects, coords = _field(fields, file, "objects")[()], _field(fields, file, "coords")[()]
+    turns = len(instructions)
+    if objects.ndim != 2:
+        raise InputError(f"{file}: {group}/objects has shape {objects.shape}, not (T, classes)")
+    names = classes or tuple(f"class {column:02d}" for column in range(objects.shape[1]))
+    for key, array, shape in (
+        ("images", images, (turns, *images.shape[1:])),
+        ("objects", objects, (turns, len(names))),
+        ("coords", coords, (turns, len(names), 3)),
+    ):
+        if array.shape != shape:
+            raise InputError(f"{file}: {group}/{key} has shape {array.shape}, not {shape}")
+    return Dialog(
+        id=f"{file.stem}_{group}",
+        split=split,
+        canvas=H5Picture(file, "background"),
+        turns=tuple(
+            Turn(
+                instruction=instruction,
+                picture=H5Picture(file, f"{group}/images", turn),
+                objects=tuple(
+                    SceneObject(names[column], x / COORDS_UNIT, y / COORDS_UNIT, depth)
+                    for column in np.flatnonzero(objects[turn] > 0.5)
+                    for x, y, depth in [coords[turn, column].tolist()]
+                ),
+            )
+            for turn, instruction in enumerate(instructions)
+        ),
+    )
+
+
+def _instructions(fields: h5py.Group, file: Path) -> list[str]:
+    if "utterences" in fields:
+        key, texts = "utterences", [text.decode() for text in _field(fields, file, "utterences")[()]]
+    else:
+        key, text = "text", _field(fields, file, "text")[()]
+        try:
+            texts = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{file}: {fields.name[1:]}/{key} is not a JSON list ({error})") from error
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
+    return texts
+
+
+def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
+    """The names of the columns, or None where nothing names them."""
+    if "entities" in file:
+        try:
+            entities = json.loads(_field(file, path, "entities")[()])
+        except (json.JSONDecodeError, TypeError) as error:
+            raise InputError(f"{path}: entities is not a JSON list ({error})") from error
+        # GeNeVA writes "cube gray"
+        names = tuple(
+            " ".join(sorted(entity.split(), key=lambda word: word not in COLORS)) for entity in entities
+        )
+        for name in names:
+            if name not in ICLEVR_CLASSES:
+                raise InputError(f"{path}: entities: unknown class {name!r}")
+        return names
+    listed = path.with_name("objects.txt")
+    if listed.exists():
+        return tuple(line.strip() for line in listed.read_text().splitlines() if line.strip())
+    return None
+
+
+def _field(group: h5py.Group, file: Path, key: str) -> h5py.Dataset:
+    if not isinstance(group.get(key), h5py.Dataset):
+        raise InputError(
+            f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (there are: {', '.join(list(group)[:8])})"
+        )
+    return group[key]
+
+
+def _dialogs(file: h5py.File) -> list[str]:
+    return sorted(
+        (name for name in file if isinstance(file[name], h5py.Group)), key=lambda name: (len(name), name)
+    )
+
+
+def _h5_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in (".h5", ".hdf5"))
+    return [path] if path.suffix in (".h5", ".hdf5") else []
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return _open_in_process(path, os.getpid())
+    except OSError as error:
+        raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+@lru_cache(maxsize=8)
+def _open_in_process(path: Path, pid: int) -> h5py.File:
+    """`pid` is part of the cache's key: HDF5 handles must not cross a fork."""
+    return h5py.File(path, "r")
