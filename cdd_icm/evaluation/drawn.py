@@ -39,8 +39,8 @@ class DrawnFolder:
             for key in sorted(found.keys() | settings.keys()):
                 if found.get(key) != settings.get(key):
                     raise InputError(
-                        f"{stamp}: pictures were drawn with {key} = {found.get(key)!r}, not {settings.get(key)!r}; "
-                        "delete the folder or name another report"
+                        f"{stamp}: {key}: pictures were drawn with {found.get(key)!r}, not "
+                        f"{settings.get(key)!r}; delete the folder or name another report"
                     )
         else:
             folder.mkdir(parents=True, exist_ok=True)

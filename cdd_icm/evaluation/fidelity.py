@@ -1,9 +1,9 @@
 """Distances between the distributions of true and generated pictures, by torch-fidelity.
 
-With Inception weights they are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are those that
-torch-fidelity uses, as safetensors: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`.
+With Inception weights they are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are
+torch-fidelity's own, as safetensors: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`.
 Without them the same formulas run on the detector's features and are called detector-fd and detector-kd: they
-rank models on the detector's own data, and are comparable with no published FID.
+rank models on the detector's own data, and compare with no published FID.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def fidelity(
 
 
 def _inception_weights(path: Path) -> io.BytesIO:
-    """torch-fidelity unpickles what it is given, so it is given a pickle made here of tensors that were not one."""
+    """torch-fidelity unpickles what it gets, so it gets a pickle made here, of tensors that were none."""
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:

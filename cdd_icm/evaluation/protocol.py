@@ -1,8 +1,7 @@
-"""The field's protocol (GeNeVA, LatteGAN): generated pictures are read back and compared with the true ones."""
+"""The field's protocol (GeNeVA, LatteGAN): generated pictures are read back and judged."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,15 +24,19 @@ from cdd_icm.evaluation.metrics import (
 )
 
 MODEL, UPPER, LOWER = "model", "true pictures", "copy the reference"
-"""The rows. The upper bound reads the true pictures themselves; the lower one answers every turn with the true
-picture of the turn before, so that a reader sees what a model earns for drawing nothing."""
+"""The rows. The upper bound reads the true pictures themselves; the lower one answers every turn with the
+true picture of the turn before, so that a reader sees what a model earns for drawing nothing."""
 
 DETECTOR, ANNOTATION = "detector", "annotation"
-"""What counts as true: what the detector sees in the true picture (as published), or the data's annotation."""
+"""What counts as true: what the detector sees in the true picture (as published), or the annotation."""
 
 NO_OP = "keep everything as it is"
 
+CHUNK = 32  # dialogs read at once: bounds the memory
+
 Pictures = UInt8[np.ndarray, "T S S 3"]
+Table = dict[str, Float[np.ndarray, " N"]]
+"""Figures by name, one value a picture."""
 
 
 def evaluate_pictures(
@@ -46,55 +49,27 @@ def evaluate_pictures(
 ) -> dict:
     """All figures of the pictures that were drawn for `dialogs`, one array a dialog and one picture a turn.
 
-    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's own figures of
-    each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's last), with 95 %
-    intervals over dialogs drawn by `seed`; preservation is in levels 0..255. Where a turn has no annotation,
-    that set of figures is None. `teacher_forced` says that each turn was drawn on the true reference.
+    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's own
+    figures of each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's
+    last), with 95 % intervals over dialogs drawn by `seed`; preservation is in levels 0..255. Where a turn
+    has no annotation, that set of figures is None. `teacher_forced` says that each turn was drawn on the
+    true reference.
 
     Raises:
         InputError: another number of pictures than turns, or an annotated class that the detector lacks.
     """
-    side = detector.config.image_size
-    columns: dict[tuple[str, str], list[dict[str, Float[np.ndarray, " n"]]]] = defaultdict(list)
-    for start in tqdm(range(0, len(dialogs), 32), "reading pictures", disable=not progress, unit="chunk"):
-        chunk = dialogs[start : start + 32]
-        for dialog, drawn in zip(chunk, generated[start : start + 32], strict=True):
-            if len(drawn) != len(dialog.turns):
-                raise InputError(f"{dialog.id}: {len(drawn)} generated pictures for {len(dialog.turns)} turns")
-        canvases = [to_square(dialog.canvas.decode(), side)[None] for dialog in chunk]
-        truths = [true_pictures(dialog, side) for dialog in chunk]
-        drawns = [squares(drawn, side) for drawn in generated[start : start + 32]]
-        shown = [np.concatenate([c, t[:-1]]) for c, t in zip(canvases, truths, strict=True)]
-        built_on = shown if teacher_forced else [
-            np.concatenate([c, d[:-1]]) for c, d in zip(canvases, drawns, strict=True)
-        ]
-        truth, reference, drawn, before = map(np.concatenate, (truths, shown, drawns, built_on))
-
-        seen = {MODEL: detector.detect(drawn), UPPER: detector.detect(truth), LOWER: detector.detect(reference)}
-        allowed = rearrange(
-            changed_region(_signed(reference), _signed(truth)), "n 1 h w -> n h w"
-        ).numpy()
-        kept = {
-            MODEL: preservation(before, drawn, allowed),
-            UPPER: preservation(reference, truth, allowed),
-            LOWER: np.zeros(len(truth)),
-        }
-        labels = {DETECTOR: seen[UPPER], ANNOTATION: _annotation(chunk, detector)}
-        for row, found in seen.items():
-            columns[row, DETECTOR].append(
-                picture_figures(labels[DETECTOR], found) | {"preservation": kept[row]}
-            )
-            if labels[ANNOTATION] is not None:
-                columns[row, ANNOTATION].append(
-                    picture_figures(labels[ANNOTATION], nearest_depth(found)) | {"preservation": kept[row]}
-                )
-
-    index = PictureIndex.of(dialogs)
+    for dialog, drawn in zip(dialogs, generated, strict=True):
+        if len(drawn) != len(dialog.turns):
+            raise InputError(f"{dialog.id}: {len(drawn)} generated pictures for {len(dialog.turns)} turns")
+    chunks = [
+        _read_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
+        for at in tqdm(range(0, len(dialogs), CHUNK), "reading pictures", unit="chunk", disable=not progress)
+    ]
     tables = {
-        key: {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        for key, parts in columns.items()
-        if sum(len(part["f1"]) for part in parts) == len(index.dialog)  # a part without annotation: no figures
+        key: {name: np.concatenate([chunk[key][name] for chunk in chunks]) for name in chunks[0][key]}
+        for key in set.intersection(*(set(chunk) for chunk in chunks))
     }
+    index = PictureIndex.of(dialogs)
     return {
         "figures": {
             row: {
@@ -134,14 +109,49 @@ class PictureIndex:
         return cls(dialog, turn, last)
 
 
-def picture_figures(truth: Detections, found: Detections) -> dict[str, Float[np.ndarray, " N"]]:
+def _read_chunk(
+    dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector, teacher_forced: bool
+) -> dict[tuple[str, str], Table]:
+    """The figures of every picture of some dialogs, by row and by labels."""
+    side = detector.config.image_size
+    canvases = [to_square(dialog.canvas.decode(), side)[None] for dialog in dialogs]
+    truths = [true_pictures(dialog, side) for dialog in dialogs]
+    drawns = [squares(drawn, side) for drawn in generated]
+    truth, drawn = np.concatenate(truths), np.concatenate(drawns)
+    reference = _turn_before(canvases, truths)
+    built_on = reference if teacher_forced else _turn_before(canvases, drawns)
+
+    found = {
+        MODEL: detector.detect(drawn),
+        UPPER: detector.detect(truth),
+        LOWER: detector.detect(reference),
+    }
+    allowed = rearrange(changed_region(_signed(reference), _signed(truth)), "n 1 h w -> n h w").numpy()
+    kept = {
+        MODEL: preservation(built_on, drawn, allowed),
+        UPPER: preservation(reference, truth, allowed),
+        LOWER: np.zeros(len(truth)),
+    }
+    tables = {
+        (row, DETECTOR): picture_figures(found[UPPER], found[row]) | {"preservation": kept[row]}
+        for row in found
+    }
+    if all(turn.objects is not None for dialog in dialogs for turn in dialog.turns):
+        labels = _annotation(dialogs, detector)
+        tables |= {
+            (row, ANNOTATION): picture_figures(labels, nearest_depth(found[row]))
+            | {"preservation": kept[row]}
+            for row in found
+        }
+    return tables
+
+
+def picture_figures(truth: Detections, found: Detections) -> Table:
     """Precision, recall, F1 and RSIM of each picture, per cent."""
     precision, recall, f1 = precision_recall_f1(truth.present, found.present)
     rsim = [
         relational_similarity(*arrays)
-        for arrays in zip(
-            truth.present, found.present, truth.coordinates, found.coordinates, strict=True
-        )
+        for arrays in zip(truth.present, found.present, truth.coordinates, found.coordinates, strict=True)
     ]
     return {
         "precision": 100 * precision,
@@ -151,7 +161,7 @@ def picture_figures(truth: Detections, found: Detections) -> dict[str, Float[np.
     }
 
 
-def summarise(table: dict[str, Float[np.ndarray, " N"]], index: PictureIndex, seed: int) -> dict:
+def summarise(table: Table, index: PictureIndex, seed: int) -> dict:
     """Means with their intervals, and means by turn."""
     everywhere = np.ones_like(index.last)
 
@@ -179,8 +189,8 @@ def summarise(table: dict[str, Float[np.ndarray, " N"]], index: PictureIndex, se
 
 
 def nearest_depth(found: Detections) -> Detections:
-    """Depths moved to the nearest level that exists: annotated objects stand exactly on one, and the sign of a
-    difference that is exactly 0 no regressed depth can match."""
+    """Depths moved to the nearest level that exists: annotated objects stand exactly on one, and the sign of
+    a difference that is exactly 0 no regressed depth can match."""
     coordinates = found.coordinates.copy()
     coordinates[..., 2:] = np.round(coordinates[..., 2:] * DEPTH_LEVELS) / DEPTH_LEVELS
     return Detections(found.present, coordinates)
@@ -200,8 +210,8 @@ def no_op_dialogs(dialogs: Sequence[Dialog], turns: int = 8) -> list[Dialog]:
 
 
 def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector) -> dict:
-    """How far pictures drift over `no_op_dialogs`: by turn, the mean absolute change from the start in levels 0..255,
-    and F1 against what the detector sees at the start."""
+    """How far pictures drift over `no_op_dialogs`: by turn, the mean absolute change from the start in levels
+    0..255, and F1 against what the detector sees at the start."""
     side = detector.config.image_size
     change, f1 = [], []
     for dialog, pictures in zip(dialogs, generated, strict=True):
@@ -231,9 +241,13 @@ def _signed(pictures: UInt8[np.ndarray, "N S S 3"]) -> Float[torch.Tensor, "N 3 
     return to_input(rearrange(torch.from_numpy(pictures), "n h w c -> n c h w"))
 
 
-def _annotation(dialogs: Sequence[Dialog], detector: Detector) -> Detections | None:
-    if any(turn.objects is None for dialog in dialogs for turn in dialog.turns):
-        return None
+def _turn_before(canvases: Sequence[Pictures], pictures: Sequence[Pictures]) -> Pictures:
+    return np.concatenate(
+        [p for pair in zip(canvases, (q[:-1] for q in pictures), strict=True) for p in pair]
+    )
+
+
+def _annotation(dialogs: Sequence[Dialog], detector: Detector) -> Detections:
     classes, coordinates = detector.config.classes, detector.config.coordinates
     truths = [annotated([t.objects for t in d.turns], classes, coordinates, d.id) for d in dialogs]
     return Detections(
