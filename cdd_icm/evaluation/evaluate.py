@@ -134,8 +134,12 @@ def evaluate(
 
 def load_detector(folder: Path) -> Detector:
     """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
+    if not folder.is_dir():  # diffusers would take the name for one on the hub
+        raise InputError(f"{folder}: no such folder")
     try:
-        return Detector.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
+        return Detector.from_pretrained(
+            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{folder}: no detector can be loaded from here ({reason})") from error

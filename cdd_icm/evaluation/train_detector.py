@@ -149,12 +149,20 @@ def train_detector(config: DetectorConfig) -> dict:
         "validation_pictures": len(held_out),
         "parameters": saved.num_parameters(),
         "samples": seen,
-        "config": to_dict(config),
+        "config": _without_places(config),
     }
     temporary = folder / "report.json.tmp"
     temporary.write_text(json.dumps(report, indent=2) + "\n")
     temporary.replace(folder / "report.json")
     return report
+
+
+def _without_places(config: DetectorConfig) -> dict:
+    """The settings that another machine needs to repeat the run: where its folders lie is its own affair."""
+    settings = to_dict(config)
+    del settings["output_dir"], settings["data"]["cache_dir"]
+    settings["data"]["path"] = Path(config.data.path).name
+    return settings
 
 
 def learning_rate(config: DetectorConfig, seen: int) -> float:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from cdd_icm.config import load_config
 from cdd_icm.data import SceneObject
@@ -118,28 +115,6 @@ def test_impossible_settings_are_refused(tmp_path):
         load_config(tmp_path / "config.yaml", cls=DetectorConfig)
     with pytest.raises(InputError, match="unknown key noize; the nearest is noise"):
         load_config(tmp_path / "config.yaml", ["coordinates=2", "noize=1"], cls=DetectorConfig)
-
-
-@pytest.fixture
-def coloured_squares(tmp_path):
-    """Eight dialogs of one turn in i-CLEVR's layout: a red or a blue square on grey."""
-    for split in ("train", "val"):
-        for folder in ("images", "scenes", "text"):
-            (tmp_path / "data" / folder).mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(0)
-        for number in range(8):
-            color, (x, y) = ("red", "blue")[number % 2], rng.integers(8, 24, 2)
-            picture = np.full((32, 32, 3), 128, np.uint8)
-            picture[y - 4 : y + 4, x - 4 : x + 4] = (220, 20, 20) if color == "red" else (20, 20, 220)
-            name = f"CLEVR_{split}_{number:06}"
-            Image.fromarray(picture).save(tmp_path / "data" / "images" / f"{name}_0.png")
-            scene = {"color": color, "shape": "cube", "pixel_coords": [x * 10.0, y * 7.5, 9]}
-            (tmp_path / "data" / "scenes" / f"{name}.json").write_text(
-                json.dumps({"objects": [scene]}, default=int)
-            )
-            (tmp_path / "data" / "text" / f"{name}.txt").write_text(f"Add a {color} cube")
-    Image.fromarray(np.full((32, 32, 3), 128, np.uint8)).save(tmp_path / "data" / "background.png")
-    return tmp_path
 
 
 def config_of(folder, name: str, **changes) -> DetectorConfig:
