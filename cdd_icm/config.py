@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
-from .errors import InputError
+from cdd_icm.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from .config import DiffusionConfig
+from cdd_icm.config import DiffusionConfig
 
 
 def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,13 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Bool, Float, Int
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from .config import EncoderConfig
-from .errors import InputError
+from cdd_icm.config import EncoderConfig
+from cdd_icm.errors import InputError
 
 TURN_MARK = " => "
 """Stands between one instruction and the next; what follows the last one is what is asked now."""
@@ -106,29 +108,37 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             ) from None
         self.clip.load_state_dict(source.state_dict())
 
-    def forward(
-        self, image: Float[Tensor, "B 3 H W"], ids: Int[Tensor, "B Nw"], mask: Bool[Tensor, "B Nw"]
-    ) -> Encoded:
-        """`image` in [-1, 1], any size; `ids` and `mask` as `tokenize` gives them."""
+    def encode_image(
+        self, image: Float[Tensor, "B 3 H W"]
+    ) -> tuple[Float[Tensor, "B Nv Dv"], Float[Tensor, "B E"]]:
+        """Tokens and pooled vector of a picture in [-1, 1], of any size."""
         if image.shape[-2:] != (self.image_size, self.image_size):
             image = interpolate(image, size=(self.image_size,) * 2, mode="bicubic", antialias=True)
         image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
-        out = self.clip.forward_intermediates(
-            image=image,
-            text=ids,
-            image_indices=1,
-            text_indices=1,
-            normalize=False,
-            normalize_intermediates=True,
-            image_output_fmt="NLC",
-        )
-        return Encoded(
-            image_tokens=out["image_intermediates"][-1],  # (B, Nv, Dv)
-            image_pooled=out["image_features"],  # (B, E)
-            text_tokens=out["text_intermediates"][-1],  # (B, Nw, Dw)
-            text_pooled=out["text_features"],  # (B, E)
-            mask=mask,
-        )
+        with _attention_kernel(image.device):
+            out = self.clip.forward_intermediates(
+                image=image, image_indices=1, normalize=False, normalize_intermediates=True, image_output_fmt="NLC"
+            )
+        return out["image_intermediates"][-1], out["image_features"]
+
+    def encode_text(self, ids: Int[Tensor, "B Nw"]) -> tuple[Float[Tensor, "B Nw Dw"], Float[Tensor, "B E"]]:
+        """Tokens and pooled vector of a text whose ids `tokenize` made."""
+        with _attention_kernel(ids.device):
+            out = self.clip.forward_intermediates(
+                text=ids, text_indices=1, normalize=False, normalize_intermediates=True
+            )
+        return out["text_intermediates"][-1], out["text_features"]
+
+    def forward(
+        self, image: Float[Tensor, "B 3 H W"], ids: Int[Tensor, "B Nw"], mask: Bool[Tensor, "B Nw"]
+    ) -> Encoded:
+        """Both towers; see `encode_image`, `encode_text` and `tokenize`."""
+        return Encoded(*self.encode_image(image), *self.encode_text(ids), mask)
+
+
+def _attention_kernel(device: torch.device):
+    """The fused kernel's bf16 backward is several times slower than plain matmul and softmax on CPUs."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def _image_width(clip: nn.Module, size: int) -> int:

@@ -1,4 +1,4 @@
-"""Pictures side by side, each with its words underneath."""
+"""A dialog as one picture: side by side, each picture under the words that it answers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ MARGIN = 6
 
 
 def filmstrip(
-    pictures: Sequence[Image.Image | np.ndarray], captions: Sequence[str], height: int = 128
+    pictures: Sequence[Image.Image | np.ndarray], captions: Sequence[str], height: int = 160
 ) -> Image.Image:
-    """One row: the pictures (uint8 RGB, all scaled to `height`), under each its caption, wrapped."""
+    """One row: the pictures (PIL images or uint8 RGB arrays, all scaled to `height`), each under its caption,
+    wrapped. Of a dialog, the canvas comes first."""
     frames = [_scaled(picture, height) for picture in pictures]
-    font = ImageFont.load_default(size=11)
+    font = ImageFont.load_default(size=12)
     texts = [_wrapped(caption, font, frame.width) for caption, frame in zip(captions, frames, strict=True)]
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    text_height = max(pen.multiline_textbbox((0, 0), text, font)[3] for text in texts)
+    head = MARGIN + max(int(pen.multiline_textbbox((0, 0), text, font)[3]) for text in texts) + MARGIN
     width = sum(frame.width + MARGIN for frame in frames) + MARGIN
-    strip = Image.new("RGB", (width, int(height + text_height) + 3 * MARGIN), "white")
+    strip = Image.new("RGB", (width, head + height + MARGIN), "white")
     pen, left = ImageDraw.Draw(strip), MARGIN
     for frame, text in zip(frames, texts, strict=True):
-        strip.paste(frame, (left, MARGIN))
-        pen.multiline_text((left, height + 2 * MARGIN), text, "black", font)
+        pen.multiline_text((left, MARGIN), text, "black", font)
+        strip.paste(frame, (left, head))
         left += frame.width + MARGIN
     return strip
 
@@ -48,5 +49,5 @@ def _scaled(picture: Image.Image | np.ndarray, height: int) -> Image.Image:
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    letters = max(8, int(width / font.getlength("e")))
-    return "\n".join(textwrap.wrap(text, letters))
+    letters = 0.95 * width * len(text) / max(1, font.getlength(text))
+    return "\n".join(textwrap.wrap(text, max(8, int(letters))))

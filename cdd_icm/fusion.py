@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from .encoders import Encoded
+from cdd_icm.encoders import Encoded
 
 
 @dataclass
@@ -112,7 +112,7 @@ class GatedFusion(ModelMixin, ConfigMixin):
     ):
         super().__init__()
         self.image_in, self.text_in = nn.Linear(image_width, width), nn.Linear(text_width, width)
-        self.layers = nn.ModuleList(FusionLayer(width, heads, gated) for _ in range(layers))
+        self.blocks = nn.ModuleList(FusionLayer(width, heads, gated) for _ in range(layers))
         self.image_norm, self.text_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.pooled_in = nn.ModuleList([nn.Linear(embed_dim, width), nn.Linear(embed_dim, width)])
         self.pool_image, self.pool_text = Attention(width, heads), Attention(width, heads)
@@ -121,8 +121,8 @@ class GatedFusion(ModelMixin, ConfigMixin):
 
     def forward(self, encoded: Encoded) -> Fused:
         v, w = self.image_in(encoded.image_tokens), self.text_in(encoded.text_tokens)
-        for layer in self.layers:
-            v, w = layer(v, w, encoded.mask)
+        for block in self.blocks:
+            v, w = block(v, w, encoded.mask)
         v, w = self.image_norm(v), self.text_norm(w)
         image, text = self.pooled_in[0](encoded.image_pooled)[:, None], self.pooled_in[1](encoded.text_pooled)[:, None]
         image = image + self.pool_image(image, v)  # (B, 1, D)

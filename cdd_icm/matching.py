@@ -42,7 +42,7 @@ class Matcher(ModelMixin, ConfigMixin):
         self.blocks = nn.ModuleList(
             [
                 ResnetBlock2D(in_channels=width, temb_channels=time, groups=16),
-                Downsample2D(width, use_conv=True, out_channels=2 * width),
+                Downsample2D(width, use_conv=True, out_channels=2 * width, name="op"),
                 ResnetBlock2D(in_channels=2 * width, temb_channels=time, groups=16),
                 ResnetBlock2D(in_channels=2 * width, temb_channels=time, groups=16),
             ]

@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
 
-from .config import Config
-from .diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
-from .encoders import CLIPTowers
-from .fusion import Fused, GatedFusion
-from .matching import Matcher, info_nce
-from .unet import ConditionalUNet
-
-
-@dataclass
-class Batch:
-    """One training batch; pictures in [-1, 1]."""
-
-    reference: Float[Tensor, "B 3 R R"]
-    target: Float[Tensor, "B 3 R R"]
-    other: Float[Tensor, "B 3 R R"]
-    """Another turn of the same dialog: a hard negative."""
-    ids: Int[Tensor, "B Nw"]
-    mask: Bool[Tensor, "B Nw"]
-    null_ids: Int[Tensor, "1 Nw"]
-    """The empty text."""
-    null_mask: Bool[Tensor, "1 Nw"]
-    false_ids: Int[Tensor, "B Nw"] | None = None
-    """The instruction with its opposites exchanged, where the config names any."""
-    false_mask: Bool[Tensor, "B Nw"] | None = None
-
-
-@dataclass
-class Draws:
-    """The randomness of one step, made outside so that it is a function of (seed, samples seen, rank)."""
-
-    timestep: Int[Tensor, "B"]
-    noise: Float[Tensor, "B 3 R R"]
-    reference_noise: Float[Tensor, "B 3 R R"]
-    reference_level: Float[Tensor, "B"]
-    drop: Float[Tensor, "B"]
-    """Uniform in [0, 1): which condition is dropped."""
-
-    @classmethod
-    def make(cls, shape: torch.Size, config: Config, generator: torch.Generator, device: torch.device) -> Draws:
-        n, at = shape[0], {"generator": generator, "device": generator.device}
-        draws = cls(
-            timestep=torch.randint(config.diffusion.num_train_timesteps, (n,), **at),
-            noise=torch.randn(shape, **at),
-            reference_noise=torch.randn(shape, **at),
-            reference_level=torch.rand(n, **at) * config.diffusion.reference_noise,
-            drop=torch.rand(n, **at),
-        )
-        return cls(**{name: value.to(device) for name, value in vars(draws).items()})
+from cdd_icm.batch import Batch, Draws
+from cdd_icm.config import Config
+from cdd_icm.diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
+from cdd_icm.encoders import CLIPTowers, Encoded
+from cdd_icm.fusion import Fused, GatedFusion
+from cdd_icm.matching import Matcher, info_nce
+from cdd_icm.unet import ConditionalUNet
 
 
 def dropped(drop: Float[Tensor, "B"], config: Config) -> tuple[Bool[Tensor, "B"], Bool[Tensor, "B"]]:
@@ -114,11 +71,11 @@ class CDDICM(nn.Module):
         noisy_reference = reference + level[:, None, None, None] * draws.reference_noise
 
         false = batch.false_ids is not None and objective.icm_weight > 0
-        if false:  # one pass through the towers for the true and the false instruction
-            both = self.condition(
-                reference.repeat(2, 1, 1, 1), torch.cat([ids, batch.false_ids]), torch.cat([mask, batch.false_mask])
-            )
+        if false:  # the true and the false instruction share the picture
             n = len(ids)
+            image = [part.repeat(2, *[1] * (part.ndim - 1)) for part in self.towers.encode_image(reference)]
+            text = self.towers.encode_text(torch.cat([ids, batch.false_ids]))
+            both = self.fusion(Encoded(*image, *text, torch.cat([mask, batch.false_mask])))
             fused = Fused(*(part[:n] for part in vars(both).values()))
             false_query = both.query[n:]
         else:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
-from .fusion import Fused
+from cdd_icm.fusion import Fused
 
 NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
@@ -56,8 +56,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
             mid_block_type="UNetMidBlock2DCrossAttn",
             up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)),
-            num_attention_heads=heads,
-            attention_head_dim=heads,
+            attention_head_dim=heads,  # diffusers reads this as the number of heads
             cross_attention_dim=condition_width,
             class_embed_type="projection",
             projection_class_embeddings_input_dim=condition_width + NOISE_CHANNELS,
@@ -65,10 +64,10 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.spatial = nn.Linear(condition_width, widths[-1]) if spatial else None
+        self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
-            nn.init.zeros_(self.spatial.weight)
-            nn.init.zeros_(self.spatial.bias)
+            nn.init.zeros_(self.spatial_in.weight)
+            nn.init.zeros_(self.spatial_in.bias)
 
     def forward(
         self,
@@ -113,6 +112,6 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> Float[Tensor, "B C h w"]:
         """The image tokens as a feature map of the middle block's size."""
         side = int(tokens.shape[1] ** 0.5)
-        grid = self.spatial(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
+        grid = self.spatial_in(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
         size = x.shape[-1] // 2 ** (len(self.config.widths) - 1)
         return grid if side == size else interpolate(grid, size=(size, size), mode="bilinear")

@@ -54,7 +54,7 @@ class Info:
             if split.objects:
                 counts = (f"{thing} {count}" for thing, count in sorted(split.objects.items()))
                 lines.append(f"  {len(split.objects)} classes, turns that add one: {', '.join(counts)}")
-        lines.append(f"{len(self.faults)} faults")
+        lines.append(f"{len(self.faults)} fault" + "s" * (len(self.faults) != 1))
         return "\n".join(lines)
 
 

@@ -179,5 +179,5 @@ def _load(file: Path) -> object:
 
 
 def _clip_art_folder(path: Path) -> Path:
-    inside = path / "Pngs"
-    return inside if inside.is_dir() else path.parent / "Pngs"
+    beside, inside = path.parent / "Pngs", path / "Pngs"
+    return beside if path.is_file() or (beside.is_dir() and not inside.is_dir()) else inside

@@ -125,14 +125,12 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
 
 
 def _instructions(fields: h5py.Group, file: Path) -> list[str]:
-    if "utterences" in fields:
-        key, texts = "utterences", [text.decode() for text in _field(fields, file, "utterences")[()]]
-    else:
-        key, text = "text", _field(fields, file, "text")[()]
-        try:
-            texts = json.loads(text)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{file}: {fields.name[1:]}/{key} is not a JSON list ({error})") from error
+    key = "utterences" if "utterences" in fields else "text"
+    stored = _field(fields, file, key)[()]
+    try:
+        texts = json.loads(stored) if key == "text" else [text.decode() for text in stored]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
         raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
     return texts
@@ -140,14 +138,15 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
 
 def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
     """The names of the columns, or None where nothing names them."""
-    if "entities" in file:
+    if kind_of(path) == "iclevr":
+        encoded = _field(file, path, "entities")[()]
         try:
-            entities = json.loads(_field(file, path, "entities")[()])
-        except (json.JSONDecodeError, TypeError) as error:
+            entities = json.loads(encoded)
+        except (ValueError, TypeError) as error:
             raise InputError(f"{path}: entities is not a JSON list ({error})") from error
         # GeNeVA writes "cube gray"
         names = tuple(
-            " ".join(sorted(entity.split(), key=lambda word: word not in COLORS)) for entity in entities
+            " ".join(sorted(str(entity).split(), key=lambda word: word not in COLORS)) for entity in entities
         )
         for name in names:
             if name not in ICLEVR_CLASSES:

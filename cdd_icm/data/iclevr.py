@@ -26,13 +26,13 @@ SCENE_WIDTH, SCENE_HEIGHT = (
     240,
 )  # the frame that `pixel_coords` are given in, whatever the pictures' size
 
-_FILE = re.compile(
-    r"(?P<root>(?:.*/)?)(?P<folder>images|scenes|text)/(?P<dialog>CLEVR_(?P<split>[^/]+?)_\d+)(?:_(?P<turn>\d+))?\.\w+"
-)
+_DIALOG = r"(?P<dialog>CLEVR_(?P<split>[^/]+)_\d+)"
+_IMAGE = re.compile(rf"(?P<root>(?:.*/)?)images/{_DIALOG}_(?P<turn>\d+)\.\w+")
+_OTHER = re.compile(rf"(?P<root>(?:.*/)?)(?:scenes|text)/{_DIALOG}\.\w+")
 
 
 def kind_of(path: Path) -> str | None:
-    return KIND if any(_FILE.fullmatch(name) for files in _sources(path) for name in files.names()) else None
+    return KIND if any(_IMAGE.fullmatch(name) for files in _sources(path) for name in files.names()) else None
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
@@ -46,11 +46,11 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
         names = set(files.names())
         pictures: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
         for name in names:
-            match = _FILE.fullmatch(name)
+            match = _IMAGE.fullmatch(name) or _OTHER.fullmatch(name)
             if match and split in (None, match["split"]):
                 # a dialog of which only the text or the scene is there counts too: its pictures are missing
                 turns = pictures[match["split"], match["dialog"], match["root"]]
-                if match["folder"] == "images" and match["turn"]:
+                if match.re is _IMAGE:
                     turns[int(match["turn"])] = name
         for (dialog_split, dialog_id, root), turns in sorted(pictures.items()):
             try:

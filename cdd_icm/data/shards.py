@@ -99,9 +99,9 @@ class ShardTriplets(IterableDataset):
     """An endless stream of triplets straight from shards, local or by URL, decoded and resized on the way.
 
     The shards are dealt out to all workers of all processes, so that each triplet comes once an epoch. A
-    worker shuffles its shards for each epoch, and their triplets through a buffer; the order is a pure function
-    of (seed, world, workers). `start_sample` goes on as the run that had seen that many samples over all
-    processes, with the same world, workers and batch: what was seen is read again, but not decoded.
+    worker shuffles its shards for each epoch, and their triplets through a buffer; the order is a pure
+    function of (seed, world, workers). `start_sample` goes on as the run that had seen that many samples over
+    all processes, with the same world, workers and batch: what was seen is read again, but not decoded.
 
     Give it to a DataLoader with `batch_size = global batch // world` and `collate_fn=collate`.
     """
@@ -211,7 +211,7 @@ def _dialog(files: Files, key: str) -> Dialog:
     encoded = files.read(name)
     try:
         facts = json.loads(encoded)
-        return Dialog(
+        dialog = Dialog(
             id=facts["id"],
             split=facts["split"],
             canvas=EncodedPicture(files, f"{key}.{facts['canvas']}"),
@@ -228,6 +228,9 @@ def _dialog(files: Files, key: str) -> Dialog:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{files.where(name)}: not a dialog ({error!r})") from error
+    if not dialog.turns or not all(turn.instruction for turn in dialog.turns):
+        raise InputError(f"{files.where(name)}: turns: the dialog, or a turn of it, has no text")
+    return dialog
 
 
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:

@@ -1,0 +1,102 @@
+"""From triplets to tensors: one training batch, and the randomness of one training step."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from cdd_icm.config import Config
+from cdd_icm.encoders import compose_text, tokenize
+
+
+@dataclass
+class Batch:
+    """One training batch; pictures in [-1, 1]."""
+
+    reference: Float[Tensor, "B 3 R R"]
+    target: Float[Tensor, "B 3 R R"]
+    other: Float[Tensor, "B 3 R R"]
+    """Another turn of the same dialog: a hard negative."""
+    ids: Int[Tensor, "B Nw"]
+    mask: Bool[Tensor, "B Nw"]
+    null_ids: Int[Tensor, "1 Nw"]
+    """The empty text."""
+    null_mask: Bool[Tensor, "1 Nw"]
+    false_ids: Int[Tensor, "B Nw"] | None = None
+    """The instruction with its opposites exchanged, where the config names any."""
+    false_mask: Bool[Tensor, "B Nw"] | None = None
+
+
+def to_float(pictures: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 in [-1, 1]."""
+    return pictures.float() / 127.5 - 1
+
+
+def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Every word (or phrase) of a pair becomes the other one: "on the left" -> "on the right"."""
+    partner = {a.lower(): b for pair in pairs for a, b in (pair, pair[::-1])}
+    if not partner:
+        return text
+    longest_first = sorted(partner, key=len, reverse=True)
+    pattern = r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b"
+    return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
+
+
+def make_batch(
+    raw: dict[str, Tensor | list], tokenizer: PreTrainedTokenizerBase, config: Config, device: torch.device
+) -> Batch:
+    """Tensors on `device` from what `data.collate` gives."""
+    turns, pairs = config.encoder.history, config.objective.opposites
+    asked = list(zip(raw["instruction"], raw["history"], strict=True))
+    texts = [compose_text(instruction, history, turns) for instruction, history in asked]
+    ids, mask = tokenize(tokenizer, texts)
+    null_ids, null_mask = tokenize(tokenizer, [""])
+    tensors = {"ids": ids, "mask": mask, "null_ids": null_ids, "null_mask": null_mask}
+    if pairs:
+        # Only what is asked now becomes false: the history has happened.
+        false = [compose_text(exchange(instruction, pairs), history, turns) for instruction, history in asked]
+        tensors["false_ids"], tensors["false_mask"] = tokenize(tokenizer, false)
+    pictures = {name: raw[name].to(device, non_blocking=True) for name in ("reference", "target", "other")}
+    return Batch(
+        **{name: to_float(picture) for name, picture in pictures.items()},
+        **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
+    )
+
+
+@dataclass
+class Draws:
+    """The randomness of one step, made outside the model so that it is a function of (seed, samples seen)."""
+
+    timestep: Int[Tensor, "B"]
+    noise: Float[Tensor, "B 3 R R"]
+    reference_noise: Float[Tensor, "B 3 R R"]
+    reference_level: Float[Tensor, "B"]
+    """Standard deviation of the reference's noise."""
+    drop: Float[Tensor, "B"]
+    """Uniform in [0, 1): which condition is dropped."""
+
+    @classmethod
+    def make(cls, config: Config, samples_seen: int, n: int, rank: int, world: int, device: torch.device) -> Draws:
+        """The draws of `n` items on process `rank` of `world`.
+
+        Every process draws for all and keeps its slice, so that many processes do what one would do on the joined
+        batch.
+        """
+        digest = hashlib.sha256(f"{config.seed}/{samples_seen}".encode()).digest()
+        generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
+        at = {"generator": generator, "device": device}
+        total, size = n * world, config.data.image_size
+        every = {
+            "timestep": torch.randint(config.diffusion.num_train_timesteps, (total,), **at),
+            "noise": torch.randn(total, 3, size, size, **at),
+            "reference_noise": torch.randn(total, 3, size, size, **at),
+            "reference_level": torch.rand(total, **at) * config.diffusion.reference_noise,
+            "drop": torch.rand(total, **at),
+        }
+        return cls(**{name: value[rank * n : (rank + 1) * n] for name, value in every.items()})

@@ -1,0 +1,282 @@
+"""`CDDICMPipeline`: one turn, from reference picture and instruction to the next picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from cdd_icm.batch import to_float
+from cdd_icm.data.resize import to_square
+from cdd_icm.diffusion import from_sample, noise_levels, to_sample
+from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
+from cdd_icm.errors import InputError
+from cdd_icm.fusion import Fused, GatedFusion
+from cdd_icm.guidance import branches, combine, icm_step, inside
+from cdd_icm.matching import Matcher, log_match
+from cdd_icm.unet import ConditionalUNet
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are refused: somebody gave the wrong file."""
+
+ImageInput = Image.Image | np.ndarray | Tensor
+
+
+@dataclass
+class CDDICMOutput(BaseOutput):
+    """`images`: the chosen pictures, one for each instruction, in the `output_type` that was asked for.
+    `scores`: (B, num_candidates), what the matcher gave each candidate, or None where there was one."""
+
+    images: list[Image.Image] | np.ndarray | Tensor
+    scores: Float[Tensor, "B n"] | None = None
+
+
+class CDDICMPipeline(DiffusionPipeline):
+    """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
+
+    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is the
+    number of earlier instructions that it reads; `prediction_type` is what its network predicts.
+    """
+
+    model_cpu_offload_seq = "towers->fusion->unet->matcher"
+
+    def __init__(
+        self,
+        towers: CLIPTowers,
+        fusion: GatedFusion,
+        unet: ConditionalUNet,
+        matcher: Matcher,
+        tokenizer: Any,
+        scheduler: Any,
+        history: int = 1,
+        prediction_type: str = "sample",
+        sampling: dict[str, Any] | None = None,
+    ):
+        super().__init__()
+        self.register_modules(
+            towers=towers, fusion=fusion, unet=unet, matcher=matcher, tokenizer=tokenizer, scheduler=scheduler
+        )
+        self.register_to_config(history=history, prediction_type=prediction_type, sampling=dict(sampling or {}))
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures, in pixels."""
+        return self.unet.config.image_size
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: ImageInput | list[ImageInput],
+        instruction: str | list[str],
+        history: list[str] | list[list[str]] | None = None,
+        *,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        image_guidance_scale: float | None = None,
+        icm_guidance_scale: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
+        num_candidates: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Callable[[Any, int, int, dict], dict] | None = None,
+        callback_on_step_end_tensor_inputs: tuple[str, ...] = ("latents",),
+    ) -> CDDICMOutput | tuple:
+        """Draws the next picture of each dialog.
+
+        Args:
+            image: the reference(s): PIL images of any mode and size (transparency is laid on white), uint8 arrays
+                (H, W, 3), or float tensors (3, H, W) in [0, 1]. They are squeezed to the square, never cropped.
+            instruction: what to do now. A text longer than the encoder reads loses its beginning (see
+                `encoders.tokenize`).
+            history: the dialog's earlier instructions, oldest first; for a batch, a list of such lists.
+            num_inference_steps: denoising steps.
+            guidance_scale: s_T, how much the instruction counts; 1 switches it off.
+            image_guidance_scale: s_I, how much the reference counts; 1 switches it off.
+            icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
+            guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
+            num_candidates: pictures drawn for each instruction; the one that the matcher scores highest is returned.
+            generator: one, or one for each instruction. A picture depends on its own generator only: alone or inside
+                a batch it is the same. A single generator serves the instructions one after the other.
+            output_type: "pil", "np" (B, R, R, 3) float in [0, 1], or "pt" (B, 3, R, R) float in [0, 1].
+            callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures.
+
+        Raises:
+            InputError: an empty instruction, lists of different lengths, or a picture that can't be one.
+        """
+        given = {
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+            "image_guidance_scale": image_guidance_scale,
+            "icm_guidance_scale": icm_guidance_scale,
+            "guidance_interval": guidance_interval,
+            "num_candidates": num_candidates,
+        }
+        s = {
+            **{"num_inference_steps": 12, "guidance_scale": 2.0, "image_guidance_scale": 1.0},
+            **{"icm_guidance_scale": 0.0, "guidance_interval": (0.0, 1.0), "num_candidates": 1},
+            **{name: value for name, value in self.config.sampling.items() if name in given},
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        _check_settings(s)
+        single = isinstance(instruction, str)
+        instructions = [instruction] if single else list(instruction)
+        images = list(image) if isinstance(image, list | tuple) else [image]
+        histories = [history or []] if single else [list(h) for h in (history or [[] for _ in instructions])]
+        _check_lengths(instructions, images, histories, generator)
+
+        n, batch = s["num_candidates"], len(instructions)
+        device, dtype = self._execution_device, self.unet.dtype
+        reference = torch.stack([self._to_tensor(i) for i in images]).to(device)  # (B, 3, R, R)
+        texts = [compose_text(i, h, self.config.history) for i, h in zip(instructions, histories, strict=True)]
+        names = branches(s["guidance_scale"], s["image_guidance_scale"])
+        if s["icm_guidance_scale"] and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f'
+        conditions = {
+            name: self.encode(
+                torch.zeros_like(reference) if name == "nothing" else reference,
+                texts if name == "full" else [""] * batch,
+                dtype,
+            )
+            for name in names
+        }
+        conditions = {name: _repeat(condition, n) for name, condition in conditions.items()}
+        reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
+
+        latents = self._noise(reference.shape, n, generator, device)
+        self.scheduler.set_timesteps(s["num_inference_steps"], device=device)
+        latents = latents * self.scheduler.init_noise_sigma
+        step_options = {}
+        if isinstance(generator, list) and "generator" in self.scheduler.step.__code__.co_varnames:
+            step_options["generator"] = [g for g in generator for _ in range(n)]
+        elif generator is not None and "generator" in self.scheduler.step.__code__.co_varnames:
+            step_options["generator"] = generator
+
+        with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
+            for i, t in enumerate(self.scheduler.timesteps):
+                output = self._denoise(latents, t, reference, conditions, s)
+                latents = self.scheduler.step(output, t, latents, **step_options, return_dict=False)[0]
+                if callback_on_step_end is not None:
+                    offered = {"latents": latents}
+                    tensors = {name: offered[name] for name in callback_on_step_end_tensor_inputs}
+                    latents = callback_on_step_end(self, i, t, tensors).pop("latents", latents)
+                bar.update()
+
+        pictures, scores = latents.float().clamp(-1, 1), None
+        if n > 1:
+            clean = torch.zeros(len(pictures), dtype=torch.long, device=device)
+            scores = self.matcher(pictures.to(dtype), clean, conditions["full"].query).unflatten(0, (batch, n))
+            pictures = pictures.unflatten(0, (batch, n))[torch.arange(batch), scores.argmax(dim=1)]
+        out = _to_output(pictures, output_type)
+        return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
+
+    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str], dtype: torch.dtype) -> Fused:
+        """The fused condition of references in [-1, 1] and texts."""
+        ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
+        return self.fusion(self.towers(reference.to(dtype), ids, mask))
+
+    def _denoise(
+        self, latents: Tensor, t: Tensor, reference: Tensor, conditions: dict[str, Fused], s: dict[str, Any]
+    ) -> Float[Tensor, "B 3 R R"]:
+        """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
+        noisy = self.scheduler.scale_model_input(latents, t)
+        total, kind = self.scheduler.config.num_train_timesteps, self.scheduler.config.prediction_type
+        step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
+        alpha, sigma = noise_levels(self.scheduler.alphas_cumprod, step)
+        guided = inside(s["guidance_interval"], t, total)
+        scales = (s["guidance_scale"], s["image_guidance_scale"]) if guided else (1.0, 1.0)
+        names, k = branches(*scales), len(branches(*scales))
+        null = torch.zeros_like(reference)
+        prediction = self.unet(
+            noisy.repeat(k, 1, 1, 1).to(self.unet.dtype),
+            step.repeat(k),
+            Fused(*(torch.cat(parts) for parts in zip(*(vars(conditions[b]).values() for b in names), strict=True))),
+            torch.cat([null if b == "nothing" else reference for b in names]).to(self.unet.dtype),
+            reference.new_zeros(k * len(noisy)),
+        )
+        predictions = dict(zip(names, prediction.float().chunk(k), strict=True))
+        prediction = combine(predictions, *scales)
+        sample = to_sample(prediction, noisy, alpha, sigma, self.config.prediction_type)
+        if guided and s["icm_guidance_scale"]:
+            sample = icm_step(sample, self._match_gradient(noisy, step, conditions), alpha, sigma, s["icm_guidance_scale"])
+        return from_sample(sample, noisy, alpha, sigma, kind)
+
+    @torch.enable_grad()
+    def _match_gradient(self, noisy: Tensor, step: Tensor, conditions: dict[str, Fused]) -> Tensor:
+        """grad_{x_t} log p_ICM(match | x_t, f)."""
+        noisy = noisy.detach().requires_grad_()
+        queries = conditions["full"].query, conditions["image_only"].query
+        score = log_match(self.matcher, noisy.to(self.matcher.dtype), step, *queries)
+        return torch.autograd.grad(score.sum(), noisy)[0].float()
+
+    def _noise(
+        self, shape: torch.Size, n: int, generator: torch.Generator | list[torch.Generator] | None, device: torch.device
+    ) -> Float[Tensor, "Bn 3 R R"]:
+        """Item by item, so that a picture doesn't depend on its neighbours in the batch."""
+        items = range(shape[0])
+        each = [generator[i // n] for i in items] if isinstance(generator, list) else [generator] * shape[0]
+        return torch.cat([randn_tensor((1, *shape[1:]), generator=g, device=device) for g in each])
+
+    def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
+        if isinstance(image, Tensor):
+            if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+                raise InputError(f"image: a tensor of shape {tuple(image.shape)}, expected float (3, H, W) in [0, 1]")
+            image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        if isinstance(image, np.ndarray):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise InputError(f"image: an array {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+            image = Image.fromarray(image)
+        if not isinstance(image, Image.Image):
+            raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
+        if image.width * image.height > MAX_PIXELS:
+            raise InputError(f"image: {image.width} x {image.height} pixels, expected at most {MAX_PIXELS} in all")
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return to_float(torch.from_numpy(to_square(image, self.image_size).copy()).permute(2, 0, 1))
+
+
+def _repeat(condition: Fused, n: int) -> Fused:
+    return Fused(*(part.repeat_interleave(n, dim=0) for part in vars(condition).values()))
+
+
+def _check_settings(s: dict[str, Any]) -> None:
+    low, high = s["guidance_interval"]
+    if not 0 <= low <= high <= 1:
+        raise InputError(f"guidance_interval: {(low, high)}, expected 0 <= low <= high <= 1")
+    for name in ("num_inference_steps", "num_candidates"):
+        if s[name] < 1:
+            raise InputError(f"{name}: {s[name]}, expected at least 1")
+
+
+def _check_lengths(instructions: list, images: list, histories: list, generator: Any) -> None:
+    for position, text in enumerate(instructions):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"instruction: number {position + 1} is {text!r}, expected some words")
+    given = {"image": images, "history": histories}
+    if isinstance(generator, list):
+        given["generator"] = generator
+    for name, values in given.items():
+        if len(values) != len(instructions):
+            raise InputError(f"{name}: {len(values)} given for {len(instructions)} instructions")
+
+
+def _to_output(pictures: Float[Tensor, "B 3 R R"], output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+    unit = (pictures.cpu() + 1) / 2
+    if output_type == "pt":
+        return unit
+    array = unit.permute(0, 2, 3, 1).numpy()
+    if output_type == "np":
+        return array
+    if output_type == "pil":
+        return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
+    raise InputError(f"output_type: {output_type!r}, expected pil, np or pt")

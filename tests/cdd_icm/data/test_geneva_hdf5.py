@@ -1,0 +1,93 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from cdd_icm.data import load_dialogs
+from cdd_icm.data.iclevr import ICLEVR_CLASSES
+from cdd_icm.errors import InputError
+
+
+@pytest.fixture
+def clevr_h5(tmp_path):
+    """Two dialogs of two turns in GeNeVA's form: all pictures red, which in BGR is the last channel."""
+    path = tmp_path / "clevr_train.h5"
+    with h5py.File(path, "w") as file:
+        file["background"] = np.full((10, 12, 3), 7, np.uint8)
+        file["entities"] = json.dumps([" ".join(reversed(name.split())) for name in ICLEVR_CLASSES])
+        for id in ("000000", "000001"):
+            group = file.create_group(id)
+            images = np.zeros((2, 128, 128, 3), np.uint8)
+            images[..., 2] = 255
+            objects, coords = np.zeros((2, 24)), np.zeros((2, 24, 3))
+            objects[:, 1], coords[:, 1] = 1, (64, 32, 9.5)
+            objects[1, 0], coords[1, 0] = 1, (96, 64, 11)
+            group["images"], group["objects"], group["coords"] = images, objects, coords
+            group["text"] = json.dumps(["Add a red cube at the center", "Add a gray cube behind it"])
+    return path
+
+
+@pytest.fixture
+def codraw_h5(tmp_path):
+    path = tmp_path / "codraw_val.h5"
+    with h5py.File(path, "w") as file:
+        file["background"] = np.full((128, 128, 3), 7, np.uint8)
+        group = file.create_group("0")
+        group["images"] = np.zeros((1, 128, 128, 3), np.uint8)
+        group["objects"] = np.eye(1, 58, 3)
+        group["coords"] = np.full((1, 58, 3), 2)
+        group.create_dataset("utterences", data=[b"<teller> a sun"], dtype=h5py.special_dtype(vlen=str))
+    return path
+
+
+def test_iclevr(clevr_h5):
+    first, second = load_dialogs(clevr_h5, kind="iclevr", split="train")
+    assert (first.split, first.id, second.id) == ("train", "clevr_train_000000", "clevr_train_000001")
+    assert [turn.instruction for turn in first.turns][1] == "Add a gray cube behind it"
+    assert [(t.name, t.x, t.y, t.depth) for t in first.turns[1].objects] == [
+        ("gray cube", 0.75, 0.5, 11.0),
+        ("red cube", 0.5, 0.25, 9.5),
+    ]
+    assert first.turns[0].picture.decode()[0, 0].tolist() == [255, 0, 0]  # RGB
+    assert first.canvas.decode().shape == (10, 12, 3)
+    assert first.turns[0].picture.key == second.turns[0].picture.key != first.canvas.key
+
+
+def test_codraw_in_a_folder(codraw_h5):
+    (dialog,) = load_dialogs(codraw_h5.parent, kind="codraw")
+    assert (dialog.split, dialog.turns[0].instruction) == ("val", "<teller> a sun")
+    assert [(t.name, t.x, t.depth) for t in dialog.turns[0].objects] == [("class 03", 2 / 128, 2.0)]
+
+
+def test_codraw_takes_its_names_from_objects_txt(codraw_h5):
+    codraw_h5.with_name("objects.txt").write_text("\n".join(f"thing_{i}" for i in range(58)))
+    (dialog,) = load_dialogs(codraw_h5)
+    assert dialog.turns[0].objects[0].name == "thing_3"
+
+
+@pytest.mark.parametrize("key", ["background", "entities", "000001/text", "000001/images", "000001/coords"])
+def test_a_wrong_key_is_named(clevr_h5, key):
+    with h5py.File(clevr_h5, "a") as file:
+        file.move(key, f"{key}_misnamed")
+    with pytest.raises(InputError) as error:
+        load_dialogs(clevr_h5)
+    assert str(error.value).startswith(f"{clevr_h5}: no key '{key}'")
+
+
+def test_wrong_shapes_and_classes(clevr_h5):
+    with h5py.File(clevr_h5, "a") as file:
+        del file["000001/coords"], file["000000/images"]
+        file["000001/coords"] = np.zeros((2, 23, 3))
+        file["000000/images"] = np.zeros((2, 128, 128, 3), np.float32)
+    faults = []
+    assert load_dialogs(clevr_h5, on_fault=faults.append) == []
+    assert ["000000/images is float32" in str(faults[0]), "000001/coords has shape" in str(faults[1])] == [
+        True
+    ] * 2
+
+
+def test_not_hdf5(tmp_path):
+    (tmp_path / "clevr_train.h5").write_bytes(b"something else")
+    with pytest.raises(InputError, match=r"clevr_train\.h5: not a readable HDF5 file"):
+        load_dialogs(tmp_path)
