@@ -118,7 +118,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 def _evaluate_run(arguments: argparse.Namespace) -> None:
     import yaml
 
-    from cdd_icm.evaluation.evaluate import evaluate
+    from cdd_icm.evaluation import evaluate_model
     from cdd_icm.evaluation.report import markdown
 
     options = {name: value for name, value in vars(arguments).items() if name != "run"}
@@ -130,7 +130,7 @@ def _evaluate_run(arguments: argparse.Namespace) -> None:
     options["sampling"] = {
         key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in arguments.sampling)
     }
-    report = evaluate(**options)
+    report = evaluate_model(**options)
     if report is not None:  # only the main process has one
         print(markdown(report))
 

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 import yaml
 from accelerate import PartialState
+from diffusers import schedulers
 
 import cdd_icm
+from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
@@ -29,11 +31,13 @@ from cdd_icm.evaluation.protocol import (
     true_pictures,
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
+from cdd_icm.generation import draw_dialogs
+from cdd_icm.pipeline import CDDICMPipeline
 
 NO_OP_DIALOGS = 20
 
 
-def evaluate(
+def evaluate_model(
     model: Path,
     data: Path,
     split: str,
@@ -58,10 +62,7 @@ def evaluate(
         InputError: the model, data, detector or weights can't be used, or pictures are there from other
         settings.
     """
-    from cdd_icm.generation import draw_dialogs
-    from cdd_icm.pipeline import CDDICMPipeline
-
-    state, sampling = PartialState(), sampling or {}
+    state, sampling = PartialState(), checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)[:limit]
     detector = detector or shipped_detector(dialogs)
     reader = load_detector(detector).to(state.device)
@@ -79,7 +80,10 @@ def evaluate(
     started = time.monotonic()
     if drawn.missing(dialogs) or idle.missing(still):
         pipeline = CDDICMPipeline.from_pretrained(model).to(state.device)
-        draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **sampling)
+        options = dict(sampling)
+        if scheduler := options.pop("scheduler", None):
+            pipeline.scheduler = getattr(schedulers, scheduler).from_config(pipeline.scheduler.config)
+        draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
         share = {
             "chunk": batch_size,
             "rank": state.process_index,
@@ -130,6 +134,18 @@ def evaluate(
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
     return result
+
+
+def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
+    """The given settings, in plain values.
+
+    Raises:
+        InputError: a setting that `SamplingConfig` doesn't have, a wrong type, or an unknown scheduler.
+    """
+    checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
+    if not hasattr(schedulers, checked["scheduler"]):
+        raise InputError(f"sampling: scheduler: diffusers has no {checked['scheduler']!r}")
+    return {name: checked[name] for name in sampling}
 
 
 def load_detector(folder: Path) -> Detector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,11 @@ import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, UInt8
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
+from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
 from cdd_icm.config import DataConfig, to_dict
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.errors import InputError
@@ -93,8 +93,8 @@ def train_detector(config: DetectorConfig) -> dict:
     detector = Detector(classes, config.coordinates, config.data.image_size, config.widths, config.blocks)
     detector.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(detector.parameters(), weight_decay=config.weight_decay)
-    checkpoint = folder / "checkpoint.safetensors"
-    seen = _load_checkpoint(checkpoint, detector, optimizer) if checkpoint.exists() else 0
+    root = folder / "checkpoints"
+    seen = _restore(root, detector, optimizer)
 
     sampler = iter(ResumableSampler(len(data), config.batch_size, config.seed, start_sample=seen))
     with (
@@ -135,12 +135,12 @@ def train_detector(config: DetectorConfig) -> dict:
                 print(json.dumps({"samples": seen, "lr": rate} | values), file=log, flush=True)
                 bar.set_postfix(values)
             if seen // config.checkpoint_samples > before // config.checkpoint_samples:
-                _save_checkpoint(checkpoint, detector, optimizer, seen)
+                _save(root, detector, optimizer, seen)
             if seen // config.validation_samples > before // config.validation_samples:
                 validation = scores(detector, held_out)
                 print(json.dumps({"samples": seen, "validation": validation}), file=log, flush=True)
                 tqdm.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
-    _save_checkpoint(checkpoint, detector, optimizer, seen)
+    _save(root, detector, optimizer, seen)
 
     detector.half().save_pretrained(folder)
     saved = Detector.from_pretrained(folder, torch_dtype=torch.float32).to(device)
@@ -279,30 +279,26 @@ def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dic
     }
 
 
-def _save_checkpoint(path: Path, detector: Detector, optimizer: torch.optim.Optimizer, seen: int) -> None:
-    tensors = {f"detector.{name}": tensor for name, tensor in detector.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
-    temporary = path.with_suffix(".tmp")
-    save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {"samples": str(seen)})
-    temporary.replace(path)
+def _save(root: Path, detector: Detector, optimizer: torch.optim.Optimizer, seen: int) -> None:
+    state = optimizer.state_dict()["state"]
+    flat = {f"{index}.{name}": value for index, values in state.items() for name, value in values.items()}
+    tensors = {"detector": detector.state_dict(), "optimizer": flat}
+    save_checkpoint(root, seen, tensors, {"samples": seen}, keep=1)
 
 
-def _load_checkpoint(path: Path, detector: Detector, optimizer: torch.optim.Optimizer) -> int:
-    """Returns how many samples the checkpoint has seen."""
+def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer) -> int:
+    """Loads the newest checkpoint, if any, and returns how many pictures it has seen."""
+    found = checkpoints(root)
+    if not found:
+        return 0
     try:
-        with safe_open(path, "pt") as file:
-            seen = int(file.metadata()["samples"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        weights = {n.removeprefix("detector."): t for n, t in tensors.items() if n.startswith("detector.")}
-        detector.load_state_dict(weights)
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a checkpoint of this config; move it away ({reason})") from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, field_name = name.split(".")
-            state.setdefault(int(index), {})[field_name] = tensor
+        detector.load_state_dict(load_tensors(found[-1] / "detector.safetensors"))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{found[-1]}: not a checkpoint of this config; move it away ({reason})") from error
+    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in load_tensors(found[-1] / "optimizer.safetensors").items():
+        index, _, name = key.partition(".")
+        state[int(index)][name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return seen
+    return load_state(found[-1])["samples"]

@@ -166,8 +166,9 @@ def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monke
 
 def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
     train_detector(config_of(coloured_squares, "run", total_samples=8))
-    with pytest.raises(InputError, match="checkpoint.safetensors: not a checkpoint of this config"):
+    with pytest.raises(InputError, match="checkpoints/000000000008: not a checkpoint of this config"):
         train_detector(config_of(coloured_squares, "run", total_samples=16, widths=[32, 16, 16]))
-    (coloured_squares / "run" / "checkpoint.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(InputError, match="not a checkpoint"):
+    (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
+    (checkpoint / "detector.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(InputError, match="detector.safetensors: not a whole safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))

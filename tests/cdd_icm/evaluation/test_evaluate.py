@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
+from cdd_icm.evaluation import evaluate
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
 
@@ -27,13 +27,8 @@ def drawn_ids(monkeypatch):
         return [true_pictures(dialog, SIDE) for dialog in dialogs]
 
     pipeline = SimpleNamespace(from_pretrained=lambda folder: SimpleNamespace(to=lambda device: "pipeline"))
-    for name, content in (
-        ("generation", {"draw_dialogs": draw_dialogs}),
-        ("pipeline", {"CDDICMPipeline": pipeline}),
-    ):
-        module = ModuleType(f"cdd_icm.{name}")
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(evaluate, "draw_dialogs", draw_dialogs)
+    monkeypatch.setattr(evaluate, "CDDICMPipeline", pipeline)
     return asked
 
 
@@ -97,6 +92,8 @@ def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_
         (["--detector", "absent"], "absent: no such folder"),
         (["--split", "nowhere"], "nowhere"),
         (["steps"], "'steps': expected key=value"),
+        (["num_steps=3"], "unknown key num_steps; the nearest is num_inference_steps"),
+        (["scheduler=Magic"], "diffusers has no 'Magic'"),
     ],
 )
 def test_bad_input_is_one_line(command, drawn_ids, capsys, change, message):
