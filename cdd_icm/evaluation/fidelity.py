@@ -48,7 +48,7 @@ def fidelity(
         "input2": PictureDataset(true),
         "fid": True,
         "kid": True,
-        "kid_subset_size": min(1000, len(true), len(generated)),
+        "kid_subset_size": min(1000, max(2, min(len(true), len(generated)) // 2)),
         "rng_seed": seed,
         "cuda": torch.cuda.is_available(),
         "save_cpu_ram": True,  # no loader processes: the pictures are in memory

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from cdd_icm.config import load_config
-from cdd_icm.data import SceneObject
+from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import Detector, annotated, to_input
+from cdd_icm.evaluation.evaluate import load_detector, shipped_detector
+from cdd_icm.evaluation.protocol import ANNOTATION, UPPER, evaluate_pictures, true_pictures
 from cdd_icm.evaluation.train_detector import (
     DetectorConfig,
     augment,
@@ -172,3 +177,17 @@ def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
     (checkpoint / "detector.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(InputError, match="detector.safetensors: not a whole safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))
+
+
+def test_the_shipped_detector_reads_true_pictures():
+    """Its report says F1 99.9 and half a pixel on the whole validation split; twenty dialogs must agree."""
+    root = os.environ.get("CDD_ICM_DATA")
+    if not root:
+        pytest.skip("the shipped detector is judged on real pictures: set CDD_ICM_DATA")
+    dialogs = load_dialogs(Path(root) / "iclevr", "val")[:20]
+    detector = load_detector(shipped_detector(dialogs))
+    assert sum(p.numel() for p in detector.parameters()) * 2 < 15e6  # bytes, as shipped
+    drawn = [true_pictures(dialog, 128) for dialog in dialogs]
+    found = evaluate_pictures(dialogs, drawn, detector, progress=False)["figures"][UPPER][ANNOTATION]
+    assert found["f1"]["value"] > 99.5
+    assert found["rsim"]["value"] > 95
