@@ -113,7 +113,7 @@ def plot_by_turn(report: dict) -> Figure:
             axes.plot(turns, report["figures"][row][DETECTOR][f"{name}_by_turn"], style, label=row)
         axes.set(xlabel="turn", ylabel=f"{COLUMNS[name]} (per cent)", ylim=(0, 102), xticks=turns)
         axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right")
     return figure
 
 
