@@ -1,0 +1,214 @@
+"""Entries of annotation files, whose every fault names file, line, entry and field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdd_icm.errors import InputError
+
+_GAP = re.compile(r"[\s,]*")
+
+
+def find(root: str | Path, *names: str) -> Path:
+    """The first of those files that exists below `root`.
+
+    Raises:
+        InputError: none does; the message names the first.
+    """
+    root = Path(root)
+    found = next((root / name for name in names if (root / name).is_file()), None)
+    if found is None:
+        raise InputError(f"{root / names[0]}: annotation file not found")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    path: Path
+    text: str
+    lines: tuple[int, ...] | None
+    """The line of each entry of a JSON Lines file; None: a JSON array, searched for it when asked."""
+
+    def line(self, index: int) -> int:
+        if self.lines is not None:
+            return self.lines[index]
+        position = start = self.text.index("[") + 1
+        for _ in range(index + 1):
+            start = _GAP.match(self.text, position).end()
+            _, position = json.JSONDecoder().raw_decode(self.text, start)
+        return self.text.count("\n", 0, start) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One JSON object of an annotation file. The readers of fields raise InputError for one that is missing
+    or is not what it should be."""
+
+    source: _Source
+    index: int
+    fields: Mapping[str, object]
+    inside: str = ""
+    """The path of this object within the entry, with a dot at its end."""
+
+    def fault(self, field: str, reason: str) -> InputError:
+        line = self.source.line(self.index)
+        where = f"{self.source.path}: line {line}, entry {self.index + 1}"
+        return InputError(f"{where}: {self.inside}{field}: {reason}")
+
+    def __contains__(self, field: str) -> bool:
+        return field in self.fields
+
+    def text(self, field: str, may_be_empty: bool = False) -> str:
+        value = self._value(field, str, "a text")
+        if not may_be_empty and not value.strip():
+            raise self.fault(field, "empty")
+        return value
+
+    def texts(self, field: str, count: int) -> tuple[str, ...]:
+        """A list of that many texts; each may be empty, as some are in the published files."""
+        values = self._value(field, list, "a list of texts")
+        if len(values) != count:
+            raise self.fault(field, f"{len(values)} texts instead of {count}")
+        for value in values:
+            if not isinstance(value, str):
+                raise self.fault(field, f"{value!r} is not a text")
+        return tuple(values)
+
+    def id(self, field: str, known: Collection[str] | None = None, kept_in: str = "") -> str:
+        """An image or query id, a string or an integer, as a string. One that is not among `known` is
+        refused; `kept_in` says where those come from."""
+        return self._id(field, self._value(field, (str, int), "an id"), known, kept_in)
+
+    def ids(self, field: str, known: Collection[str] | None = None, kept_in: str = "") -> tuple[str, ...]:
+        """A list of different ids."""
+        values = self._value(field, list, "a list of ids")
+        ids = tuple(self._id(field, value, known, kept_in) for value in values)
+        if len(set(ids)) != len(ids):
+            raise self.fault(field, f"an id is there twice: {', '.join(ids)}")
+        return ids
+
+    def numbers(self, field: str, count: int) -> tuple[float, ...]:
+        values = self._value(field, list, f"a list of {count} numbers")
+        if len(values) != count or any(
+            isinstance(value, bool) or not isinstance(value, int | float) for value in values
+        ):
+            raise self.fault(field, f"{values!r} is not a list of {count} numbers")
+        return tuple(map(float, values))
+
+    def pair(self, field: str) -> tuple[str, str]:
+        """An [id, path] list."""
+        values = self._value(field, list, "an [id, path] list")
+        if len(values) != 2 or not isinstance(values[1], str):
+            raise self.fault(field, f"{values!r} is not an [id, path] list")
+        return self._id(field, values[0], None, ""), values[1]
+
+    def entry(self, field: str) -> Entry:
+        """A nested object."""
+        value = self._value(field, dict, "an object")
+        return Entry(self.source, self.index, value, f"{self.inside}{field}.")
+
+    def entries(self, field: str) -> tuple[Entry, ...]:
+        """A list of nested objects."""
+        values = self._value(field, list, "a list of objects")
+        for number, value in enumerate(values):
+            if not isinstance(value, dict):
+                raise self.fault(f"{field}[{number}]", f"{value!r} is not an object")
+        return tuple(
+            Entry(self.source, self.index, value, f"{self.inside}{field}[{number}].")
+            for number, value in enumerate(values)
+        )
+
+    def _value(self, field: str, kind: type | tuple[type, ...], what: str):
+        if field not in self.fields:
+            raise self.fault(field, "missing")
+        value = self.fields[field]
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise self.fault(field, f"{_short(value)} is not {what}")
+        return value
+
+    def _id(self, field: str, value: object, known: Collection[str] | None, kept_in: str) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise self.fault(field, f"{_short(value)} is not an id")
+        if known is not None and str(value) not in known:
+            raise self.fault(field, f"unknown image {str(value)!r}, not in {kept_in}")
+        return str(value)
+
+
+def read_entries(path: Path) -> tuple[Entry, ...]:
+    """The objects of a JSON array or of a JSON Lines file, whatever the file is called.
+
+    Raises:
+        InputError: the file is missing, can't be read or parsed, or has anything but objects in it.
+    """
+    text = _read(path)
+    if text.lstrip().startswith("["):
+        values, source = _parse(path, text), _Source(path, text, None)
+    else:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        values = [_parse(path, line, number) for number, line in lines]
+        source = _Source(path, text, tuple(number for number, _ in lines))
+    for index, value in enumerate(values):
+        if not isinstance(value, dict):
+            line = source.line(index)
+            raise InputError(f"{path}: line {line}, entry {index + 1}: {_short(value)} is not an object")
+    return tuple(Entry(source, index, value) for index, value in enumerate(values))
+
+
+def read_object(path: Path) -> Entry:
+    """A file that is one JSON object."""
+    text = _read(path)
+    value = _parse(path, text)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: {_short(value)} is not an object")
+    return Entry(_Source(path, text, (1,)), 0, value)
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """A JSON list of different image ids, in its order."""
+    values = _parse(path, _read(path))
+    if not isinstance(values, list):
+        raise InputError(f"{path}: {_short(values)} is not a list of image ids")
+    return tuple(_different(path, enumerate(values, 1)))
+
+
+def read_lines(path: Path) -> tuple[str, ...]:
+    """A text file with one image id a line, all different."""
+    lines = ((number, line.strip()) for number, line in enumerate(_read(path).split("\n"), 1))
+    return tuple(_different(path, ((number, line) for number, line in lines if line)))
+
+
+def _different(path: Path, values: Iterator[tuple[int, object]]) -> Iterator[str]:
+    seen = set()
+    for number, value in values:
+        if not isinstance(value, str) or not value:
+            raise InputError(f"{path}: entry {number}: {_short(value)} is not an image id")
+        if value in seen:
+            raise InputError(f"{path}: entry {number}: image {value!r} is there twice")
+        seen.add(value)
+        yield value
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _parse(path: Path, text: str, line: int | None = None):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = line or error.lineno
+        raise InputError(f"{path}: line {at}, column {error.colno}: not JSON ({error.msg})") from error
+
+
+def _short(value: object) -> str:
+    written = repr(value)
+    return written if len(written) <= 60 else f"{written[:57]}..."

@@ -1,0 +1,49 @@
+"""Drawn dialogs as composed retrieval: every turn of i-CLEVR or CoDraw is a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdd_icm.data import Dialog, Picture, load_dialogs, pictures_of
+from retrieval.benchmarks.benchmark import Benchmark, Query
+
+
+def read(path: str | Path, split: str = "test", exclude_reference: bool = False) -> Benchmark:
+    """The turns of a split's dialogs over all its pictures; see `from_dialogs`.
+
+    Raises:
+        InputError: what `load_dialogs` raises.
+    """
+    return from_dialogs(load_dialogs(path, split), exclude_reference)
+
+
+def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> Benchmark:
+    """Reference: the picture before the turn; text: its instruction, the earlier ones being the history;
+    target: the picture after it. The gallery is the pictures of all turns, identical ones counted as one; the
+    empty canvas is never a target and not in it."""
+    queries = tuple(
+        Query(
+            id=f"{dialog.id}-{number}",
+            reference=dialog.reference(number).key,
+            texts=(turn.instruction,),
+            targets=(turn.picture.key,),
+            history=tuple(earlier.instruction for earlier in dialog.turns[:number]),
+            tags=(f"turn {number + 1}",),
+        )
+        for dialog in dialogs
+        for number, turn in enumerate(dialog.turns)
+    )
+    pictures: dict[str, Picture] = {picture.key: picture for picture in pictures_of(dialogs)}
+    gallery = tuple(dict.fromkeys(query.targets[0] for query in queries))
+    return Benchmark(
+        name="dialogs",
+        split=dialogs[0].split,
+        queries=queries,
+        galleries={"all": gallery},
+        recall_at=(1, 5, 10, 50),
+        headline=("R@1",),
+        exclude_reference=exclude_reference,
+        choices={"identical pictures, counted as one": len(queries) - len(gallery)},
+        pictures=pictures,
+    )

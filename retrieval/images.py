@@ -1,0 +1,136 @@
+"""Finds the pictures of a benchmark in a folder or a zip, however they are nested and whatever their
+suffix."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cdd_icm.data import Picture
+from cdd_icm.data.files import Files, FolderFiles, ZipFiles
+from cdd_icm.data.picture import EncodedPicture
+from cdd_icm.errors import InputError
+from retrieval.benchmarks import Benchmark, Place
+from retrieval.benchmarks.genecis import crop
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+"""Of pictures that differ by the suffix alone, the one that comes first here is taken."""
+
+
+@dataclass(frozen=True)
+class CroppedPicture:
+    """A box of a picture, cut as GeneCIS does."""
+
+    whole: Picture
+    box: tuple[float, float, float, float]
+
+    @cached_property
+    def key(self) -> str:
+        return hashlib.sha256(f"{self.whole.key} {self.box}".encode()).hexdigest()
+
+    def decode(self) -> np.ndarray:
+        return crop(self.whole.decode(), self.box)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures of a benchmark by id, and the ids of those that are not there."""
+
+    pictures: Mapping[str, Picture]
+    missing: tuple[str, ...]
+
+
+def find(benchmark: Benchmark, images: str | Path) -> Found:
+    """Looks for every picture of the benchmark below `images`. No picture is opened.
+
+    A picture is known by its name without the suffix. Where the benchmark has several of one name, the
+    folders that it gives must agree too; where several files fit, the one that shares most folders is taken.
+
+    Raises:
+        InputError: `images` can't be read, two files with different content fit equally well, or the
+            benchmark has its pictures already, as dialogs have.
+    """
+    if benchmark.pictures:
+        raise InputError(f"{images}: the pictures of {benchmark.name} are known already")
+    files = _open(Path(images))
+    by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
+    for name in files.names():
+        path = PurePosixPath(name)
+        if path.suffix.lower() in SUFFIXES:
+            by_stem[path.stem].append(path)
+    wanted = {id: _without_suffix(benchmark.places[id].path) for id in benchmark.picture_ids}
+    sharing = Counter(path.name for path in set(wanted.values()))
+    pictures: dict[str, Picture] = {}
+    for id, path in wanted.items():
+        found = _best(files, path, by_stem.get(path.name, []), whole=sharing[path.name] > 1)
+        if found is not None:
+            pictures[id] = _picture(found, benchmark.places[id])
+    return Found(pictures, tuple(id for id in wanted if id not in pictures))
+
+
+def resolve(benchmark: Benchmark, images: str | Path, allow_missing: bool = False) -> Benchmark:
+    """The benchmark with its pictures. With `allow_missing`, it is cut down to those that are there, and
+    marked partial.
+
+    Raises:
+        InputError: pictures are missing and that isn't allowed, no query is left, and as `find`.
+    """
+    found = find(benchmark, images)
+    if found.missing and not allow_missing:
+        first = ", ".join(found.missing[:3]) + (", ..." if len(found.missing) > 3 else "")
+        raise InputError(
+            f"{images}: {len(found.missing)} of the {len(benchmark.picture_ids)} pictures "
+            f"of {benchmark.name} {benchmark.split} are missing: {first}"
+        )
+    return replace(benchmark.without(found.missing), pictures=found.pictures)
+
+
+def _open(images: Path) -> Files:
+    if images.is_dir():
+        return FolderFiles(images)
+    if images.suffix == ".zip" and images.is_file():
+        return ZipFiles(images)
+    raise InputError(f"{images}: no folder or zip of pictures")
+
+
+def _without_suffix(path: str) -> PurePosixPath:
+    parsed = PurePosixPath(path)
+    return parsed.with_suffix("") if parsed.suffix.lower() in SUFFIXES else parsed
+
+
+def _best(
+    files: Files, wanted: PurePosixPath, paths: list[PurePosixPath], whole: bool
+) -> EncodedPicture | None:
+    """The file that shares most of its last folders with `wanted`; all of them where `whole`."""
+    if not paths:
+        return None
+    shared = {path: _shared(path.parent, wanted.parent) for path in paths}
+    most = max(shared.values())
+    if whole and most < len(wanted.parent.parts):
+        return None
+    best = [path for path in paths if shared[path] == most]
+    suffix = min((path.suffix.lower() for path in best), key=SUFFIXES.index)
+    equals = sorted(str(path) for path in best if path.suffix.lower() == suffix)
+    pictures = [EncodedPicture(files, name) for name in equals]
+    if len(pictures) > 1 and len({picture.key for picture in pictures}) > 1:
+        raise InputError(
+            f"{files.where(equals[0])}: another picture of this name is {files.where(equals[1])}"
+        )
+    return pictures[0]
+
+
+def _shared(path: PurePosixPath, wanted: PurePosixPath) -> int:
+    """How many folders the two have in common, counted from the end."""
+    pairs = zip(reversed(path.parts), reversed(wanted.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _picture(picture: EncodedPicture, place: Place) -> Picture:
+    return picture if place.box is None else CroppedPicture(picture, place.box)

@@ -1,0 +1,123 @@
+"""Exact ranking and the field's metrics. One rule for ties everywhere: they count against the right answer.
+
+Ranks and positions start at 1. Figures are percentages. Pictures and queries are given by their row; -1
+stands for none, where rows are of unequal length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Similarity = Callable[[Tensor, Tensor], Tensor]
+"""(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
+
+SCORE_BYTES = 2**25
+"""What the scores of one chunk of queries take at most, unless one query's take more."""
+
+NEVER = torch.iinfo(torch.int64).max
+"""The position of a picture that is not ranked: beyond every K."""
+
+
+def dot(queries: Float[Tensor, "b d"], pictures: Float[Tensor, "n d"]) -> Float[Tensor, "b n"]:
+    """Inner product; the cosine where both sides are normalised."""
+    return queries @ pictures.T
+
+
+def score_chunks(
+    queries: Float[Tensor, "q ..."],
+    pictures: Float[Tensor, "n ..."],
+    similarity: Similarity = dot,
+    score_bytes: int = SCORE_BYTES,
+) -> Iterator[tuple[slice, Float[Tensor, "b n"]]]:
+    """The scores of all queries, a few of them at a time: which queries, and their scores with every
+    picture."""
+    step = max(1, score_bytes // (4 * len(pictures)))
+    for start in range(0, len(queries), step):
+        rows = slice(start, min(start + step, len(queries)))
+        yield rows, similarity(queries[rows], pictures)
+
+
+def positions(
+    scores: Float[Tensor, "b n"], relevant: Int[Tensor, "b g"], excluded: Int[Tensor, " b"] | None = None
+) -> Int[Tensor, "b g"]:
+    """Where each query's relevant pictures come in its ranking, in ascending order; `NEVER` for a -1.
+
+    Relevant pictures keep their own order; any other that scores no lower than one of them comes before it,
+    and so does one whose score is not a number. The picture `excluded` is left out of the ranking: where it
+    is relevant itself, its position is `NEVER`.
+    """
+    n = scores.shape[1]
+    absent = relevant < 0
+    if excluded is not None:
+        absent = absent | (relevant == excluded[:, None])
+    wanted = scores.gather(1, relevant.clamp(min=0)).masked_fill(absent, -torch.inf)
+    wanted = wanted.sort(dim=1, descending=True).values
+    # not (s < t) rather than s >= t: what is not a number must not help
+    ahead = torch.stack([n - _lower(scores, score) for score in wanted.T], dim=1)
+    relevant_ahead = (~(wanted[:, None, :] < wanted[:, :, None]) & _present(absent)[:, None, :]).sum(2)
+    ahead -= relevant_ahead
+    if excluded is not None:
+        reference = scores.gather(1, excluded.clamp(min=0)[:, None])
+        ahead -= (~(reference < wanted) & (excluded >= 0)[:, None]).long()
+    place = ahead + torch.arange(1, wanted.shape[1] + 1, device=scores.device)
+    return torch.where(_present(absent), place, NEVER)
+
+
+def positions_among(
+    scores: Float[Tensor, "b n"], target: Int[Tensor, " b"], members: Int[Tensor, "b m"]
+) -> Int[Tensor, " b"]:
+    """The target's position among `members` alone, of which it is one."""
+    score = scores.gather(1, target[:, None])
+    behind = scores.gather(1, members.clamp(min=0)) < score
+    return ((members >= 0) & (members != target[:, None]) & ~behind).sum(1) + 1
+
+
+def top_k(
+    scores: Float[Tensor, "b n"], k: int, excluded: Int[Tensor, " b"] | None = None
+) -> Int[Tensor, "b k"]:
+    """The k pictures with the highest scores, best first, less `excluded`. Its score in `scores` is
+    overwritten."""
+    if excluded is not None:
+        some = (excluded >= 0).nonzero().squeeze(1)
+        scores[some, excluded[some]] = -torch.inf
+    return scores.topk(k, dim=1).indices
+
+
+def recall(ranks: Int[Tensor, " q"], k: int) -> float:
+    """Share of queries whose target is among the first k."""
+    return 100 * int((ranks <= k).sum()) / len(ranks)
+
+
+def median_rank(ranks: Int[Tensor, " q"]) -> float:
+    """The median position of the target."""
+    return float(median(ranks.tolist()))
+
+
+def mean_average_precision(places: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:
+    """mAP@K as CIRCO defines it (Baldrati et al. 2023): the precisions at the positions of the relevant
+    pictures among the first K, summed, over min(number of relevant pictures, K). `places` are as from
+    `positions`."""
+    total = torch.zeros(len(places), dtype=torch.float64, device=places.device)
+    for found, place in enumerate(places.T, 1):
+        total += torch.where(place <= k, found / place.double(), 0.0)
+    averages = total / relevant.clamp(max=k)
+    return 100 * sum(averages.tolist()) / len(averages)
+
+
+def _lower(scores: Float[Tensor, "b n"], limit: Float[Tensor, " b"]) -> Int[Tensor, " b"]:
+    """How many scores of each row are lower than its limit. Counted in floats, which is several times faster
+    than in booleans; 2^24 is where 32 bits no longer hold every integer."""
+    lower = torch.empty(scores.shape, device=scores.device)
+    torch.lt(scores, limit[:, None], out=lower)
+    return lower.sum(1, dtype=torch.float32 if scores.shape[1] <= 2**24 else torch.float64).long()
+
+
+def _present(absent: Bool[Tensor, "b g"]) -> Bool[Tensor, "b g"]:
+    """Which columns are pictures once each row is sorted: absent ones, at -inf, have gone to its end."""
+    number = (~absent).sum(1, keepdim=True)
+    return torch.arange(absent.shape[1], device=absent.device) < number
