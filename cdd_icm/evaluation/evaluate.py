@@ -62,7 +62,8 @@ def evaluate_model(
         InputError: the model, data, detector or weights can't be used, or pictures are there from other
         settings.
     """
-    state, sampling = PartialState(), checked_sampling(sampling or {})
+    state = PartialState(cpu=not torch.accelerator.is_available())  # else processes on CPUs stay strangers
+    sampling = checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)[:limit]
     detector = detector or shipped_detector(dialogs)
     reader = load_detector(detector).to(state.device)
