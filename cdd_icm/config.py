@@ -227,8 +227,8 @@ class Config:
                     raise InputError(f"config: {section}.{f.name} is {value!r}, expected at least 1")
 
 
-def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """Reads a YAML file and applies overrides such as `training.batch_size=16`.
+def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
+    """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`.
 
     Raises:
         InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a value has
@@ -256,7 +256,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
             node[last] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise InputError(f"{override!r}: the value is not YAML") from None
-    return from_dict(Config, values, source=str(path))
+    return from_dict(cls, values, source=str(path))
 
 
 def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix: str = "") -> Any:

@@ -42,7 +42,7 @@ from cdd_icm.generation import draw_dialogs
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True)
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 def train(config: Config) -> Path:
@@ -242,15 +242,14 @@ def save_pipeline(pipeline: CDDICMPipeline, folder: Path) -> None:
 
 def save(root: Path, model, ema, optimizer, samples: int, config: Config, accelerator: Accelerator) -> None:
     """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
+    moments = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
     tensors = {
         "model": get_model_state_dict(model, options=WHOLE),
         "ema": get_model_state_dict(ema, options=WHOLE),
-        "optimizer": get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE),
+        "optimizer": {f"{name}.{kind}": value for name, of in moments.items() for kind, value in of.items()},
     }
-    scalars = {k: v for k, v in tensors["optimizer"].items() if not isinstance(v, Tensor)}
-    tensors["optimizer"] = {k: v for k, v in tensors["optimizer"].items() if isinstance(v, Tensor)}
     if accelerator.is_main_process:
-        state = {"samples": samples, "optimizer": scalars}
+        state = {"samples": samples}
         save_checkpoint(root / "checkpoints", samples, tensors, state, config.training.keep_checkpoints)
     accelerator.wait_for_everyone()
 
@@ -261,12 +260,15 @@ def restore(root: Path, model, ema, optimizer) -> int:
     if not found:
         return 0
     folder = found[-1]
-    state = load_state(folder)
     set_model_state_dict(model, load_tensors(folder / "model.safetensors"), options=WHOLE)
     set_model_state_dict(ema, load_tensors(folder / "ema.safetensors"), options=WHOLE)
-    values = {**load_tensors(folder / "optimizer.safetensors"), **state["optimizer"]}
-    set_optimizer_state_dict(model, optimizer.optimizer, values, options=WHOLE)
-    return state["samples"]
+    values = load_tensors(folder / "optimizer.safetensors")
+    # The groups' settings are the config's: only what the optimiser has learnt is read back.
+    state = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+    for name, of in state["state"].items():
+        of.update({kind: values[f"{name}.{kind}"] for kind in of})
+    set_optimizer_state_dict(model, optimizer.optimizer, state, options=WHOLE)
+    return load_state(folder)["samples"]
 
 
 class Log:
