@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cdd_icm.errors import InputError
+
+if TYPE_CHECKING:
+    from cdd_icm.pipeline import CDDICMPipeline
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
-    Input that cannot be used is one line on stderr and status 2.
+    Input that cannot be used is one line on stderr and status 2; a loss that is not finite is one line and
+    status 1; after Ctrl-C the status is 130.
     """
     parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_data,):
+    for add in (_train, _generate, _chat, _evaluate, _compare, _train_detector, _data):
         add(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -25,6 +32,187 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"cdd-icm: {error}", file=sys.stderr)
         return 2
+    except FloatingPointError as error:
+        print(f"cdd-icm: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cdd-icm: stopped", file=sys.stderr)
+        return 130
+
+
+def _train(commands: argparse._SubParsersAction) -> None:
+    train = commands.add_parser("train", help="train a model, or go on with a run that was stopped")
+    train.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/tiny.yaml")
+    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.batch_size=16")
+    train.set_defaults(run=_train_run)
+
+
+def _train_run(arguments: argparse.Namespace) -> None:
+    from cdd_icm.config import load_config
+
+    config = load_config(arguments.config, arguments.overrides)
+
+    from cdd_icm.training import train  # after the config: a wrong key is told at once
+
+    print(train(config))
+
+
+def _generate(commands: argparse._SubParsersAction) -> None:
+    generate = commands.add_parser("generate", help="draw one's own words, or a whole split of a data set")
+    source = generate.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--say", action="append", metavar="TEXT", help="an instruction, or several with | between; repeatable"
+    )
+    source.add_argument("--dialog", type=Path, metavar="FILE.txt", help="an instruction a line")
+    source.add_argument("--data", type=Path, metavar="PATH", help="draw the dialogs of a data set")
+    generate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    generate.add_argument("--split", help="of --data (default: test)")
+    generate.add_argument("--limit", type=_positive, help="only the first so many dialogs of --data")
+    generate.add_argument("--batch-size", type=_positive, help="dialogs of --data at once (default: 16)")
+    _add_model(generate)
+    generate.set_defaults(run=_generate_run)
+
+
+def _generate_run(arguments: argparse.Namespace) -> None:
+    if arguments.data is not None:
+        return _generate_split(arguments)
+    for name in ("split", "limit", "batch_size"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: goes with --data only")
+    return _generate_dialog(arguments)
+
+
+def _generate_split(arguments: argparse.Namespace) -> None:
+    from cdd_icm.data import load_dialogs
+    from cdd_icm.generation import generate_split
+
+    dialogs = load_dialogs(arguments.data, arguments.split or "test")[: arguments.limit]
+    generate_split(
+        _pipeline(arguments),
+        dialogs,
+        arguments.out,
+        batch_size=arguments.batch_size or 16,
+        seed=arguments.seed or 0,
+        **_sampling(arguments),
+    )
+    print(arguments.out)
+
+
+def _generate_dialog(arguments: argparse.Namespace) -> None:
+    from cdd_icm.disk import replacing
+    from cdd_icm.session import DrawingSession
+
+    if arguments.dialog:
+        texts, source = _lines(arguments.dialog), str(arguments.dialog)
+    else:
+        texts, source = [text for said in arguments.say for text in said.split("|")], "--say"
+    texts = [text.strip() for text in texts]
+    if not texts or "" in texts:
+        raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instruction is in it'}")
+    session = DrawingSession(_pipeline(arguments), seed=arguments.seed or 0, **_sampling(arguments))
+    for turn, text in enumerate(texts, start=1):
+        start = time.perf_counter()
+        picture = session.say(text)
+        seconds = time.perf_counter() - start
+        with replacing(arguments.out / f"turn_{turn}.png") as path:
+            picture.save(path)
+        print(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+    with replacing(arguments.out / "filmstrip.png") as path:
+        session.filmstrip().save(path)
+    for file in arguments.out.iterdir():  # left by a longer dialog
+        number = re.fullmatch(r"turn_(\d+)\.png", file.name)
+        if number and int(number[1]) > len(texts):
+            file.unlink()
+    print(arguments.out / "filmstrip.png")
+
+
+def _chat(commands: argparse._SubParsersAction) -> None:
+    chat = commands.add_parser("chat", help="draw at a prompt")
+    chat.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where pictures go; a session there is gone on with (default: a new folder under outputs)",
+    )
+    _add_model(chat)
+    chat.set_defaults(run=_chat_run)
+
+
+def _chat_run(arguments: argparse.Namespace) -> None:
+    import contextlib
+
+    from cdd_icm.chat import Chat
+    from cdd_icm.session import RECORD, DrawingSession
+
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  arrow keys and history at the prompt
+
+    pipeline = _pipeline(arguments)
+    out = arguments.out or Path("outputs") / time.strftime("chat-%Y%m%d-%H%M%S")
+    if (out / RECORD).exists():
+        session = DrawingSession.load(out, pipeline)
+        if arguments.seed is not None:
+            session.seed = arguments.seed
+        session.use(**_sampling(arguments))
+        print(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
+    else:
+        session = DrawingSession(pipeline, seed=arguments.seed or 0, **_sampling(arguments))
+        print(f"say what to draw; pictures go to {out}; /help tells the commands")
+    Chat(session, out).run()
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that draws."""
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
+    parser.add_argument("--seed", type=int, help="default: 0, or the session's own")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
+    settings = parser.add_argument_group("sampling", "in place of the model's own settings")
+    settings.add_argument("--scheduler", metavar="NAME", help="a diffusers scheduler, such as DDIMScheduler")
+    settings.add_argument("--num-inference-steps", type=_positive, metavar="N")
+    settings.add_argument("--guidance-scale", type=float, metavar="X", help="how much the words count")
+    settings.add_argument(
+        "--image-guidance-scale", type=float, metavar="X", help="how much the picture counts"
+    )
+    settings.add_argument(
+        "--icm-guidance-scale", type=float, metavar="X", help="weight of the matcher's gradient"
+    )
+    settings.add_argument("--num-candidates", type=_positive, metavar="N", help="draw N, keep the best")
+
+
+def _pipeline(arguments: argparse.Namespace) -> CDDICMPipeline:
+    from diffusers.utils import logging
+
+    from cdd_icm.diffusion import scheduler_like
+    from cdd_icm.loading import load_pipeline
+
+    logging.disable_progress_bar()  # diffusers' own, while it loads
+    pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    if arguments.scheduler:
+        pipeline.scheduler = scheduler_like(pipeline.scheduler, arguments.scheduler)
+    return pipeline
+
+
+def _sampling(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = (
+        "num_inference_steps",
+        "guidance_scale",
+        "image_guidance_scale",
+        "icm_guidance_scale",
+        "num_candidates",
+    )
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
+def _lines(file: Path) -> list[str]:
+    """The lines of a text file that are not blank."""
+    try:
+        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not UTF-8 ({error.reason})") from error
 
 
 def _data(commands: argparse._SubParsersAction) -> None:
@@ -74,6 +262,77 @@ def _data_convert(arguments: argparse.Namespace) -> None:
     dialogs = load_dialogs(arguments.path, split=arguments.split)
     for shard in convert(dialogs, arguments.out, arguments.dialogs_per_shard):
         print(shard)
+
+
+def _train_detector(commands: argparse._SubParsersAction) -> None:
+    train = commands.add_parser("train-detector", help="train the detector that reads pictures back")
+    train.add_argument("config", type=Path)
+    train.add_argument("overrides", nargs="*", metavar="key=value")
+    train.set_defaults(run=_train_detector_run)
+
+
+def _train_detector_run(arguments: argparse.Namespace) -> None:
+    from cdd_icm.config import load_config
+    from cdd_icm.evaluation.train_detector import DetectorConfig, train_detector
+
+    config = load_config(arguments.config, arguments.overrides, DetectorConfig)
+    report = train_detector(config)
+    error = ", ".join(f"{value:.3g}" for value in report["validation"]["coordinate_error"])
+    print(f"{config.output_dir}: F1 {report['validation']['f1']:.2f}, mean coordinate error {error}")
+
+
+def _evaluate(commands: argparse._SubParsersAction) -> None:
+    evaluate = commands.add_parser("evaluate", help="draw a split with a model and measure it")
+    evaluate.add_argument("--model", type=Path, required=True, help="a pipeline folder")
+    evaluate.add_argument("--data", type=Path, required=True)
+    evaluate.add_argument("--split", default="test", help="default: %(default)s")
+    evaluate.add_argument("--limit", type=_positive, help="only the first so many dialogs")
+    evaluate.add_argument(
+        "--report",
+        type=Path,
+        required=True,
+        metavar="FILE.json",
+        help="table, plot and film strips beside it",
+    )
+    evaluate.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
+    evaluate.add_argument("--inception", type=Path, help="Inception weights (safetensors) for FID and KID")
+    evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
+    evaluate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    evaluate.add_argument("--batch-size", type=_positive, default=16, help="dialogs, default: %(default)s")
+    evaluate.add_argument("sampling", nargs="*", metavar="key=value", help="in place of the model's settings")
+    evaluate.set_defaults(run=_evaluate_run)
+
+
+def _evaluate_run(arguments: argparse.Namespace) -> None:
+    import yaml
+
+    from cdd_icm.evaluation import evaluate_model
+    from cdd_icm.evaluation.report import markdown
+
+    options = {name: value for name, value in vars(arguments).items() if name != "run"}
+    if arguments.report.suffix != ".json":
+        raise InputError(f"--report {arguments.report}: the name must end in .json")
+    for text in arguments.sampling:
+        if "=" not in text:
+            raise InputError(f"{text!r}: expected key=value")
+    options["sampling"] = {
+        key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in arguments.sampling)
+    }
+    report = evaluate_model(**options)
+    if report is not None:  # only the main process has one
+        print(markdown(report))
+
+
+def _compare(commands: argparse._SubParsersAction) -> None:
+    compare = commands.add_parser("compare", help="put reports of evaluate side by side")
+    compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
+    compare.set_defaults(run=_compare_run)
+
+
+def _compare_run(arguments: argparse.Namespace) -> None:
+    from cdd_icm.evaluation.report import compare
+
+    print(compare(arguments.reports))
 
 
 def _positive(text: str) -> int:

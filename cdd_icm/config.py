@@ -288,8 +288,8 @@ class Config:
                 raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")
 
 
-def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """Reads a YAML file and applies overrides such as `training.batch_size=16`.
+def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
+    """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`.
 
     Raises:
         InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
@@ -317,7 +317,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -
             node[last] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise InputError(f"{override!r}: the value is not YAML") from None
-    return from_dict(Config, values, source=str(path))
+    return from_dict(cls, values, source=str(path))
 
 
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
@@ -341,6 +341,10 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
         if key not in hints:
             near = _nearest(str(key), hints)
             raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near}")
+    for f in dataclasses.fields(cls):
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and f.name not in values:
+            raise InputError(f"{source}: {prefix}{f.name} is missing")
     values = {key: _convert(value, hints[key], f"{prefix}{key}", source) for key, value in values.items()}
     try:
         return cls(**values)
@@ -359,13 +363,14 @@ def _nearest(key: str, hints: dict[str, Any]) -> str:
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain lists and dicts that YAML can write and `from_dict` reads back."""
+    return to_plain(dataclasses.asdict(config))
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
-        return [plain(v) for v in value] if isinstance(value, list | tuple) else value
 
-    return plain(dataclasses.asdict(config))
+def to_plain(value: Any) -> Any:
+    """The same with lists in place of tuples, as YAML and JSON give them back."""
+    if isinstance(value, dict):
+        return {k: to_plain(v) for k, v in value.items()}
+    return [to_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
@@ -384,7 +389,7 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
     elif origin is tuple and isinstance(value, list | tuple):
         element = arguments[0] if arguments[-1] is Ellipsis else None
         if element is not None:
-            return tuple(_convert(v, element, key, source) for v in value)
+            return tuple(_convert(v, element, f"{key}[{i}]", source) for i, v in enumerate(value))
         if len(value) == len(arguments):
             return tuple(_convert(v, a, key, source) for v, a in zip(value, arguments, strict=True))
     elif origin is dict and isinstance(value, dict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
 from jaxtyping import Bool, Float, Int
@@ -26,19 +28,29 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     )
 
 
-def sampling_scheduler(name: str, config: DiffusionConfig) -> SchedulerMixin:
-    """The diffusers scheduler of that class name, on the training's noise levels.
+# diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
+# and DPMSolverSDE fail on this one.
+SAMPLERS = (
+    *("DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler"),
+    *("HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler"),
+    *("DPMSolverSinglestepScheduler", "KDPM2DiscreteScheduler", "DEISMultistepScheduler"),
+    "UniPCMultistepScheduler",
+)
+
+
+def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
+    """diffusers' sampler `name` on the noise schedule of `scheduler`. It asks for v, which every sampler
+    takes and the pipeline converts to, whatever the network predicts.
 
     Raises:
-        InputError: diffusers has no such scheduler, or it can't take these noise levels.
+        InputError: `name` is none of `SAMPLERS`, or that sampler can't take the schedule.
     """
-    kind = getattr(schedulers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, SchedulerMixin)):
-        raise InputError(f"sampling.scheduler: diffusers has no scheduler {name!r}")
-    # Every sampler understands v; not all understand a prediction of the picture itself.
-    scheduler = kind.from_config(training_scheduler(config).config, prediction_type="v_prediction")
-    check_scheduler(scheduler)
-    return scheduler
+    if name not in SAMPLERS:
+        near = difflib.get_close_matches(name, SAMPLERS, n=1, cutoff=0.0)[0]
+        raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
+    named = getattr(schedulers, name).from_config(scheduler.config, prediction_type="v_prediction")
+    check_scheduler(named)
+    return named
 
 
 def check_scheduler(scheduler: SchedulerMixin) -> None:

@@ -174,9 +174,10 @@ def _attention_kernel(device: torch.device):
 
 
 def _image_width(clip: nn.Module, size: int) -> int:
+    device = next(clip.visual.parameters()).device  # "meta" while diffusers loads a folder
     with torch.no_grad():
         probe = clip.visual.forward_intermediates(
-            torch.zeros(1, 3, size, size), indices=1, intermediates_only=True, output_fmt="NLC"
+            torch.zeros(1, 3, size, size, device=device), indices=1, intermediates_only=True, output_fmt="NLC"
         )
     return probe["image_intermediates"][-1].shape[-1]
 

@@ -73,7 +73,7 @@ class FusionLayer(nn.Module):
 
     def __init__(self, width: int, heads: int, gated: bool):
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(6))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
         self.image_from_text, self.text_from_image = Attention(width, heads), Attention(width, heads)
         self.image_self, self.text_self = Attention(width, heads), Attention(width, heads)
         self.image_gate, self.text_gate = Gate(width, gated), Gate(width, gated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, ModelMixin
-from diffusers.utils import SAFETENSORS_WEIGHTS_NAME, BaseOutput
+from diffusers import DiffusionPipeline
+from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
+from huggingface_hub import snapshot_download
 from jaxtyping import Float
 from PIL import Image
-from safetensors import safe_open
 from torch import Tensor
 
 from cdd_icm.batch import to_float
@@ -23,11 +24,13 @@ from cdd_icm.config import SamplingConfig, from_dict
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
 from cdd_icm.diffusion import check_scheduler, from_sample, noise_levels, to_sample
+from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
+from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
 from cdd_icm.unet import ConditionalUNet
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -49,7 +52,8 @@ class CDDICMPipeline(DiffusionPipeline):
 
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation).
+    scheduler may ask for another parameterisation); `canvas` is the empty picture that its training dialogs
+    began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -67,6 +71,7 @@ class CDDICMPipeline(DiffusionPipeline):
         history: int = 1,
         prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
+        canvas: Image.Image | None = None,
     ):
         super().__init__()
         self.register_modules(
@@ -75,33 +80,57 @@ class CDDICMPipeline(DiffusionPipeline):
         self.register_to_config(
             history=history, prediction_type=prediction_type, sampling=dict(sampling or {})
         )
+        self.canvas = canvas
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> CDDICMPipeline:
-        """As of every diffusers pipeline, but strict: only safetensors, and only weights that fit their
-        config.
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:
+        """As every diffusers pipeline, from a folder or a hub name; only safetensors are read, and the canvas
+        comes along.
 
         Raises:
-            InputError: a part is missing, a pickle, truncated, or doesn't fit.
+            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`).
         """
-        try:
-            pipeline = super().from_pretrained(
-                pretrained_model_name_or_path, **{"use_safetensors": True, **kwargs}
+        folder = Path(pretrained_model_name_or_path)
+        if not folder.is_dir():
+            hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+            folder = Path(
+                snapshot_download(
+                    str(pretrained_model_name_or_path),
+                    allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
+                    **{name: kwargs.pop(name) for name in hub if name in kwargs},
+                )
             )
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise InputError(
-                f"{pretrained_model_name_or_path}: the model can't be loaded ({reason})"
-            ) from error
-        for part in pipeline.components.values():
-            if isinstance(part, ModelMixin):
-                _check_weights(part)
-        return pipeline
+        check_folder(folder)
+        canvas = kwargs.pop("canvas", None) or read_canvas(folder)
+        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, "use_safetensors": True})
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """As every diffusers pipeline, with the canvas in `canvas.png`."""
+        if self.canvas is not None:  # first, so that it is there when diffusers pushes the folder to a hub
+            with replacing(Path(save_directory) / CANVAS) as path:
+                self.canvas.save(path)
+        super().save_pretrained(save_directory, **kwargs)
 
     @property
     def image_size(self) -> int:
         """Side of the pictures, in pixels."""
         return self.unet.config.image_size
+
+    def settings(self, **given) -> dict[str, Any]:
+        """The sampling settings that `__call__` draws with: those that are given and not None, else the
+        model's own.
+
+        Raises:
+            InputError: an unknown name, a wrong type or an impossible value.
+        """
+        if "scheduler" in given:
+            raise InputError(
+                "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
+            )
+        given = {name: value for name, value in given.items() if value is not None}
+        settings = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
+        del settings["scheduler"]
+        return settings
 
     @torch.no_grad()
     def __call__(
@@ -148,16 +177,15 @@ class CDDICMPipeline(DiffusionPipeline):
             InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
                 setting out of range, or a scheduler with other noise levels than the model's.
         """
-        given = {
-            "num_inference_steps": num_inference_steps,
-            "guidance_scale": guidance_scale,
-            "image_guidance_scale": image_guidance_scale,
-            "icm_guidance_scale": icm_guidance_scale,
-            "guidance_interval": guidance_interval,
-            "num_candidates": num_candidates,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
-        s = from_dict(SamplingConfig, {**self.config.sampling, **given}, source="pipeline")
+        settings = self.settings(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
+            icm_guidance_scale=icm_guidance_scale,
+            guidance_interval=guidance_interval,
+            num_candidates=num_candidates,
+        )
+        s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
             raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
         check_scheduler(self.scheduler)
@@ -288,16 +316,6 @@ def _repeat(condition: Fused, n: int) -> Fused:
 
 def _cat(conditions: list[Fused]) -> Fused:
     return Fused(*(torch.cat(parts) for parts in zip(*(vars(c).values() for c in conditions), strict=True)))
-
-
-def _check_weights(part: ModelMixin) -> None:
-    """diffusers fills weights that the file lacks with random numbers, and only logs it."""
-    file = Path(part.config.get("_name_or_path", "")) / SAFETENSORS_WEIGHTS_NAME
-    if file.is_file():
-        with safe_open(file, "pt") as weights:
-            differing = set(weights.keys()) ^ set(part.state_dict())
-        if differing:
-            raise InputError(f"{file}: the weights don't fit the config beside them ({min(differing)})")
 
 
 def _check_batch(instructions: list, images: list, histories: list, generator: Any) -> None:

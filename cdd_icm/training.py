@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from diffusers import SchedulerMixin
 from PIL import Image
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
@@ -41,7 +42,7 @@ from cdd_icm.data import (
     to_square,
 )
 from cdd_icm.data.shards import first_dialogs
-from cdd_icm.diffusion import sampling_scheduler
+from cdd_icm.diffusion import scheduler_like, training_scheduler
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
@@ -51,7 +52,7 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.process import StopSignal, keep_memory
 
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True)
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 FIRST_LOOK = 500
 """Dialogs of a stream that are read before the training begins."""
@@ -81,12 +82,13 @@ def train(config: Config) -> Path:
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     t, root = config.training, Path(config.output_dir)
-    sampling_scheduler(config.sampling.scheduler, config.diffusion)  # wrong settings show now, not in an hour
+    sampler(config)  # a wrong name shows now, not in an hour
     accelerator = start(root, config)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
 
     dialogs = training_dialogs(config.data)
     shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
+    canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
     model = CDDICM(config)
     tokenizer = run_tokenizer(root, config, model.towers.context_length, dialogs, accelerator)
@@ -137,9 +139,9 @@ def train(config: Config) -> Path:
             if stopping:
                 raise KeyboardInterrupt
             if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
-                publish(root, build_pipeline(ema, tokenizer, config), shown, samples, config)
+                publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
     if accelerator.is_main_process:  # also where the run was killed between its last step and this line
-        publish(root, build_pipeline(ema, tokenizer, config), shown, samples, config)
+        publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return root / "pipeline"
@@ -303,19 +305,28 @@ def kept(root: Path) -> str:
     return f"the checkpoints in {root / 'checkpoints'} are kept"
 
 
-def build_pipeline(model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config) -> CDDICMPipeline:
-    """The pipeline around the live modules of `model`."""
+def sampler(config: Config) -> SchedulerMixin:
+    """The scheduler that the config names, on the noise levels of the training."""
+    return scheduler_like(training_scheduler(config.diffusion), config.sampling.scheduler)
+
+
+def build_pipeline(
+    model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config, canvas: Image.Image | None = None
+) -> CDDICMPipeline:
+    """The pipeline around the live modules of `model`; `canvas` is what its dialogs begin with."""
     sampling = to_dict(config.sampling)
+    del sampling["scheduler"]
     return CDDICMPipeline(
         towers=model.towers,
         fusion=model.fusion,
         unet=model.unet,
         matcher=model.matcher,
         tokenizer=tokenizer,
-        scheduler=sampling_scheduler(sampling.pop("scheduler"), config.diffusion),
+        scheduler=sampler(config),
         history=config.encoder.history,
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
+        canvas=canvas,
     )
 
 
@@ -349,16 +360,15 @@ def validation_sheet(pipeline: CDDICMPipeline, dialogs: list[Dialog], seed: int)
 
 def save(root: Path, model, ema, optimizer, samples: int, config: Config, accelerator: Accelerator) -> None:
     """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
-    state = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+    moments = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
     tensors = {
         "model": get_model_state_dict(model, options=WHOLE),
         "ema": get_model_state_dict(ema, options=WHOLE),
-        "optimizer": {key: value for key, value in state.items() if isinstance(value, Tensor)},
+        "optimizer": {f"{name}.{kind}": value for name, of in moments.items() for kind, value in of.items()},
     }
     if accelerator.is_main_process:
-        scalars = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
-        facts = {"samples": samples, "optimizer": scalars}
-        save_checkpoint(root / "checkpoints", samples, tensors, facts, config.training.keep_checkpoints)
+        state = {"samples": samples}
+        save_checkpoint(root / "checkpoints", samples, tensors, state, config.training.keep_checkpoints)
     accelerator.wait_for_everyone()
 
 
@@ -377,8 +387,11 @@ def restore(root: Path, model, ema, optimizer) -> int:
     try:
         set_model_state_dict(model, tensors["model"], options=WHOLE)
         set_model_state_dict(ema, tensors["ema"], options=WHOLE)
-        moments = {**tensors["optimizer"], **state["optimizer"]}
-        set_optimizer_state_dict(model, optimizer.optimizer, moments, options=WHOLE)
+        # The groups' settings are the config's: only what the optimiser has learnt is read back.
+        learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+        for name, of in learnt["state"].items():
+            of.update({kind: tensors["optimizer"][f"{name}.{kind}"] for kind in of})
+        set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
         return state["samples"]
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -106,7 +106,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             encoder_hidden_states=context,
             encoder_attention_mask=mask,
             class_labels=torch.cat([query, noise_level], dim=-1),
-            mid_block_additional_residual=self._in_place(fused.image_tokens, x) if c.spatial else None,
+            down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x) if c.spatial else None,
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
         if not c.composite:
@@ -114,9 +114,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         painted, shown = out[:, :3], out[:, 3:].sigmoid()
         return shown * painted + (1 - shown) * reference  # (B, 3, R, R)
 
-    def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> Float[Tensor, "B C h w"]:
-        """The image tokens as a feature map of the middle block's size."""
+    def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
+        """The image tokens as a feature map for the last down block, and nothing for the blocks before it:
+        the form in which diffusers takes an adapter's features (Mou et al. 2023, arXiv 2302.08453)."""
         side = math.isqrt(tokens.shape[1])
         grid = self.spatial_in(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
-        size = x.shape[-1] // 2 ** (len(self.config.widths) - 1)
-        return grid if side == size else interpolate(grid, size=(size, size), mode="bilinear")
+        earlier = len(self.config.widths) - 1
+        size = x.shape[-1] // 2**earlier
+        if side != size:
+            grid = interpolate(grid, size=(size, size), mode="bilinear")
+        return [grid.new_zeros(())] * earlier + [grid]

@@ -1,0 +1,71 @@
+"""Files and folders that appear whole or not at all, and JSON that must parse."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cdd_icm.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a name beside `path`; the file or folder written there becomes `path` when the block ends well.
+
+    A block that fails, or a process that is killed, leaves `path` as it was.
+
+    Raises:
+        InputError: the disk refuses (no space, no permission); the message names `path`.
+    """
+    unfinished = path.with_name(f".unfinished.{path.name}")  # keeps the suffix, by which PIL knows the format
+    try:
+        _remove(unfinished)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
+            _to_disk(file)
+        if unfinished.is_dir():
+            _remove(path)
+        unfinished.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            _remove(unfinished)
+        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
+    except BaseException:
+        _remove(unfinished)
+        raise
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: the file is missing, doesn't parse, or holds something else.
+    """
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: expected an object, found {type(values).__name__}")
+    return values
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    if path.is_file():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())

@@ -1,0 +1,36 @@
+"""Measuring models: pictures are read back by a detector and judged by the field's protocol."""
+
+from cdd_icm.evaluation.detector import Detections, Detector, annotated
+from cdd_icm.evaluation.evaluate import evaluate_model, load_detector, shipped_detector
+from cdd_icm.evaluation.fidelity import fidelity
+from cdd_icm.evaluation.metrics import (
+    bootstrap_interval,
+    precision_recall_f1,
+    preservation,
+    relational_similarity,
+)
+from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs
+from cdd_icm.evaluation.report import compare, markdown, read_report, write_report
+from cdd_icm.evaluation.train_detector import DetectorConfig
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "DetectorConfig",
+    "annotated",
+    "bootstrap_interval",
+    "compare",
+    "evaluate_model",
+    "evaluate_no_op",
+    "evaluate_pictures",
+    "fidelity",
+    "load_detector",
+    "markdown",
+    "no_op_dialogs",
+    "precision_recall_f1",
+    "preservation",
+    "read_report",
+    "relational_similarity",
+    "shipped_detector",
+    "write_report",
+]

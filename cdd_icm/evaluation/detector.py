@@ -1,0 +1,182 @@
+"""The detector-localizer that reads a picture back: which classes are in it, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from einops import rearrange, reduce
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, relu
+
+from cdd_icm.data.dialog import SceneObject
+from cdd_icm.errors import InputError
+
+THRESHOLD = 0.5
+"""A class is seen where its sigmoid is above this (GeNeVA)."""
+
+DEPTH_LEVELS = 2.0
+"""CoDraw's depths 0, 1, 2 are divided by this, so that every coordinate lies in [0, 1]."""
+
+
+@dataclass
+class Detections:
+    """What is in N pictures. `coordinates` hold (x, y) or (x, y, depth), each in [0, 1] from the top left and
+    from the nearest; where a class is not present they mean nothing."""
+
+    present: Bool[np.ndarray, "N C"]
+    coordinates: Float[np.ndarray, "N C K"]
+
+
+def annotated(
+    scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int, where: str
+) -> Detections:
+    """The annotation in the form of the detector's answers; of several objects of a class the first counts.
+    `where` names the data in errors.
+
+    Raises:
+        InputError: an object of a class that is not among `classes`.
+    """
+    scenes = list(scenes)
+    column = {name: index for index, name in enumerate(classes)}
+    present = np.zeros((len(scenes), len(classes)), bool)
+    places = np.zeros((len(scenes), len(classes), coordinates), np.float32)
+    for row, scene in enumerate(scenes):
+        for thing in reversed(scene):
+            if thing.name not in column:
+                raise InputError(f"{where}: objects: the detector does not know the class {thing.name!r}")
+            present[row, column[thing.name]] = True
+            place = (thing.x, thing.y, thing.depth / DEPTH_LEVELS)
+            places[row, column[thing.name]] = place[:coordinates]
+    return Detections(present, places)
+
+
+@dataclass
+class DetectorOutput:
+    """`logits` of presence; `coordinates` in [0, 1]; `heat`, a log-probability over the cells for each class;
+    `features`, the trunk's last map averaged over the picture."""
+
+    logits: Float[Tensor, "B C"]
+    coordinates: Float[Tensor, "B C K"]
+    heat: Float[Tensor, "B C cells"]
+    features: Float[Tensor, "B F"]
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016, arXiv 1512.03385)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
+        super().__init__()
+        self.conv_1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm_1 = nn.BatchNorm2d(outputs)
+        self.conv_2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm_2 = nn.BatchNorm2d(outputs)
+        self.shortcut = (
+            nn.Conv2d(inputs, outputs, 1, stride) if inputs != outputs or stride > 1 else nn.Identity()
+        )
+
+    def forward(self, x: Float[Tensor, "B I h w"]) -> Float[Tensor, "B O h2 w2"]:
+        y = relu(self.norm_1(self.conv_1(x)))
+        return relu(self.norm_2(self.conv_2(y)) + self.shortcut(x))
+
+
+class Detector(ModelMixin, ConfigMixin):
+    """One heat map a class says whether the class is there (its log-sum-exp) and where (its centre of mass).
+
+    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch; the heat maps lie at
+    stride 8, where the coarser map is added. GeNeVA takes an Inception-v3 with dense heads; with the
+    localisation built in, a small network learns the same in minutes.
+
+    Args:
+        classes: class names, in the order of every answer.
+        coordinates: 2 for (x, y), 3 for (x, y, depth).
+        image_size: side S of the pictures it is trained on, a multiple of 16.
+        widths: channels at strides 4, 8 and 16.
+        blocks: residual blocks at each of them.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        classes: Sequence[str],
+        coordinates: int = 2,
+        image_size: int = 128,
+        widths: tuple[int, int, int] = (64, 128, 256),
+        blocks: tuple[int, int, int] = (1, 2, 2),
+    ):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(48, widths[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                ResidualBlock(widths[max(stage - 1, 0)], widths[stage], stride=2 if stage else 1),
+                *(ResidualBlock(widths[stage], widths[stage]) for _ in range(blocks[stage] - 1)),
+            )
+            for stage in range(3)
+        )
+        self.context = nn.Conv2d(widths[2], widths[1], 1)
+        self.mix = ResidualBlock(widths[1], widths[1])
+        self.heat = nn.Conv2d(widths[1], len(classes), 1)
+        self.place = nn.Conv2d(widths[1], len(classes) * coordinates, 1)
+        nn.init.constant_(self.heat.bias, -8.0)  # most classes are absent from most pictures
+        centres = (torch.arange(image_size // 8) + 0.5) * 8 / image_size
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        grid = torch.stack([x, y, torch.full_like(x, 0.5)][:coordinates], dim=-1)
+        self.register_buffer("grid", rearrange(grid, "h w k -> (h w) k"), persistent=False)
+
+    def forward(self, images: Float[Tensor, "B 3 S S"]) -> DetectorOutput:
+        """`images` in [-1, 1]."""
+        x = self.stages[0](self.stem(images))  # (B, W0, S/4, S/4)
+        x = self.stages[1](x)  # (B, W1, S/8, S/8)
+        deep = self.stages[2](x)  # (B, W2, S/16, S/16)
+        x = self.mix(x + interpolate(self.context(deep), scale_factor=2))
+        heat = rearrange(self.heat(x), "b c h w -> b c (h w)").float()
+        # how far from a cell's centre the object's centre lies, said by every cell in units of cells
+        offset = rearrange(self.place(x), "b (c k) h w -> b c (h w) k", c=heat.shape[1]).float()
+        spot = self.grid + offset / x.shape[-1]  # (B, C, cells, K)
+        attention = heat.softmax(dim=-1)
+        return DetectorOutput(
+            logits=heat.logsumexp(dim=-1),
+            # a product and a sum: as a matrix product it would be rounded to half precision in training
+            coordinates=(attention[..., None] * spot).sum(dim=2),
+            heat=heat.log_softmax(dim=-1),
+            features=reduce(deep.float(), "b f h w -> b f", "mean"),
+        )
+
+    @torch.no_grad()
+    def detect(self, pictures: UInt8[np.ndarray, "N S S 3"], batch_size: int = 64) -> Detections:
+        """What is in RGB pictures of the side that the detector was trained on, 0..255.
+
+        Raises:
+            InputError: the pictures have another side.
+        """
+        self.eval()
+        outputs = [self(images) for images in self._batches(pictures, batch_size)]
+        return Detections(
+            torch.cat([output.logits.sigmoid() > THRESHOLD for output in outputs]).cpu().numpy(),
+            torch.cat([output.coordinates for output in outputs]).cpu().numpy(),
+        )
+
+    def _batches(self, pictures: UInt8[np.ndarray, "N S S 3"], batch_size: int) -> Iterable[Tensor]:
+        side = self.config.image_size
+        if pictures.shape[1:] != (side, side, 3):
+            raise InputError(
+                f"pictures of shape {pictures.shape[1:]}: this detector reads ({side}, {side}, 3)"
+            )
+        for start in range(0, len(pictures), batch_size):
+            batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch_size]))
+            yield to_input(rearrange(batch.to(self.device), "b h w c -> b c h w"))
+
+
+def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
+    """Pixels 0..255 to [-1, 1], in the memory order that convolutions like."""
+    return (pictures.float() / 127.5 - 1).to(memory_format=torch.channels_last)

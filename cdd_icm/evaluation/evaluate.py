@@ -1,0 +1,192 @@
+"""One model on one split: draw every dialog, read the pictures back, write the report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from accelerate import PartialState
+from diffusers import schedulers
+
+import cdd_icm
+from cdd_icm.config import SamplingConfig, from_dict, to_dict
+from cdd_icm.data import Dialog, load_dialogs
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation import fingerprint
+from cdd_icm.evaluation.detector import Detector
+from cdd_icm.evaluation.drawn import DrawnFolder, draw_missing
+from cdd_icm.evaluation.fidelity import fidelity
+from cdd_icm.evaluation.protocol import (
+    evaluate_no_op,
+    evaluate_pictures,
+    no_op_dialogs,
+    squares,
+    true_pictures,
+)
+from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
+from cdd_icm.generation import draw_dialogs
+from cdd_icm.pipeline import CDDICMPipeline
+
+NO_OP_DIALOGS = 20
+
+
+def evaluate_model(
+    model: Path,
+    data: Path,
+    split: str,
+    report: Path,
+    *,
+    limit: int | None = None,
+    detector: Path | None = None,
+    inception: Path | None = None,
+    teacher_forced: bool = False,
+    seed: int = 0,
+    batch_size: int = 16,
+    sampling: dict[str, Any] | None = None,
+) -> dict | None:
+    """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
+
+    Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
+    stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
+    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `sampling`
+    overrides the model's own settings; `limit` takes the first so many dialogs.
+
+    Raises:
+        InputError: the model, data, detector or weights can't be used, or pictures are there from other
+        settings.
+    """
+    state = PartialState(cpu=not torch.accelerator.is_available())  # else processes on CPUs stay strangers
+    sampling = checked_sampling(sampling or {})
+    dialogs = load_dialogs(data, split)[:limit]
+    detector = detector or shipped_detector(dialogs)
+    reader = load_detector(detector).to(state.device)
+    settings = {
+        "model": fingerprint.of_folder(model),
+        "seed": seed,
+        "teacher_forced": teacher_forced,
+        "sampling": sampling,
+    }
+    folder = report.with_suffix(".pictures")
+    with state.main_process_first():
+        drawn, idle = DrawnFolder(folder, settings), DrawnFolder(folder / "no-op", settings)
+    still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
+
+    started = time.monotonic()
+    if drawn.missing(dialogs) or idle.missing(still):
+        pipeline = CDDICMPipeline.from_pretrained(model).to(state.device)
+        options = dict(sampling)
+        if scheduler := options.pop("scheduler", None):
+            pipeline.scheduler = getattr(schedulers, scheduler).from_config(pipeline.scheduler.config)
+        draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
+        share = {
+            "chunk": batch_size,
+            "rank": state.process_index,
+            "world": state.num_processes,
+            "progress": state.is_main_process,
+        }
+        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), **share)
+        draw_missing(still, idle, draw, **share)
+    state.wait_for_everyone()
+    if not state.is_main_process:
+        return None
+
+    drawing = time.monotonic() - started
+    generated = [drawn.load(dialog) for dialog in dialogs]
+    result = evaluate_pictures(dialogs, generated, reader, teacher_forced, seed)
+    side = reader.config.image_size
+    result = {
+        "format": FORMAT,
+        "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},
+        "data": {
+            "name": data.name,
+            "split": split,
+            "dialogs": len(dialogs),
+            "pictures": sum(result["pictures_by_turn"]),
+            "fingerprint": fingerprint.of_parts(row["fingerprint"] for row in result["dialogs"]),
+        },
+        "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
+        "seed": seed,
+        "teacher_forced": teacher_forced,
+        "sampling": sampling,
+        "fidelity": fidelity(
+            np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
+            np.concatenate([squares(pictures, side) for pictures in generated]),
+            detector,
+            inception,
+            seed,
+        ),
+        "no_op": evaluate_no_op(still, [idle.load(dialog) for dialog in still], reader),
+        "versions": package_versions(),
+        "device": str(state.device),
+        "processes": state.num_processes,
+        **result,
+    }
+    result["seconds"] = {
+        "drawing_in_this_run": round(drawing, 1),
+        "scoring": round(time.monotonic() - started - drawing, 1),
+    }
+    write_worst(report.with_suffix(".worst"), result, dialogs, generated)
+    write_report(report, result)
+    return result
+
+
+def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
+    """The given settings, in plain values.
+
+    Raises:
+        InputError: a setting that `SamplingConfig` doesn't have, a wrong type, or an unknown scheduler.
+    """
+    checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
+    if not hasattr(schedulers, checked["scheduler"]):
+        raise InputError(f"sampling: scheduler: diffusers has no {checked['scheduler']!r}")
+    return {name: checked[name] for name in sampling}
+
+
+def load_detector(folder: Path) -> Detector:
+    """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
+    if not folder.is_dir():  # diffusers would take the name for one on the hub
+        raise InputError(f"{folder}: no such folder")
+    try:
+        return Detector.from_pretrained(
+            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder}: no detector can be loaded from here ({reason})") from error
+
+
+def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
+    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
+
+    Raises:
+        InputError: there is none, or the dialogs have no annotation to tell by.
+    """
+    named = {thing.name for d in dialogs for turn in d.turns for thing in turn.objects or ()}
+    if not named:
+        raise InputError(
+            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
+        )
+    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
+    for config in sorted(root.glob("detector_*/config.json")):
+        if named <= set(json.loads(config.read_text())["classes"]):
+            return config.parent
+    raise InputError(
+        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
+        "give --detector DIR"
+    )
+
+
+def _configs(model: Path) -> dict[str, Any]:
+    """The settings that lie in the model folder itself."""
+    return {
+        file.name: yaml.safe_load(file.read_text())  # JSON is YAML
+        for file in sorted(model.iterdir())
+        if file.suffix in (".json", ".yaml")
+    }

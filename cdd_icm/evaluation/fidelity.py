@@ -1,0 +1,129 @@
+"""Distances between the distributions of true and generated pictures, by torch-fidelity.
+
+With Inception weights they are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are
+torch-fidelity's own, as safetensors: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`.
+Without them the same formulas run on the detector's features and are called detector-fd and detector-kd: they
+rank models on the detector's own data, and compare with no published FID.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch_fidelity
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.detector import Detector, to_input
+
+EXTRACTOR = "cdd-icm-detector"
+
+
+def fidelity(
+    true: UInt8[np.ndarray, "N S S 3"],
+    generated: UInt8[np.ndarray, "M S S 3"],
+    detector: Path,
+    inception: Path | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """{"fid", "kid", "kid_std"} where Inception weights are given, else {"detector-fd", "detector-kd",
+    "detector-kd_std"} from the detector in that folder. Lower is nearer.
+
+    Raises:
+        InputError: the weights' file can't be read, or is not torch-fidelity's Inception-v3.
+    """
+    options = {
+        "input1": PictureDataset(generated),
+        "input2": PictureDataset(true),
+        "fid": True,
+        "kid": True,
+        "kid_subset_size": min(1000, max(2, min(len(true), len(generated)) // 2)),
+        "rng_seed": seed,
+        "cuda": torch.cuda.is_available(),
+        "save_cpu_ram": True,  # no loader processes: the pictures are in memory
+        "verbose": False,
+    }
+    if inception is None:
+        names = ("detector-fd", "detector-kd", "detector-kd_std")
+        found = torch_fidelity.calculate_metrics(
+            feature_extractor=EXTRACTOR, feature_extractor_weights_path=str(detector), **options
+        )
+    else:
+        names = ("fid", "kid", "kid_std")
+        weights = _inception_weights(inception)
+        try:
+            found = torch_fidelity.calculate_metrics(feature_extractor_weights_path=weights, **options)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{inception}: not torch-fidelity's Inception-v3 ({reason})") from error
+    keys = (
+        torch_fidelity.KEY_METRIC_FID,
+        torch_fidelity.KEY_METRIC_KID_MEAN,
+        torch_fidelity.KEY_METRIC_KID_STD,
+    )
+    return {name: float(found[key]) for name, key in zip(names, keys, strict=True)}
+
+
+def _inception_weights(path: Path) -> io.BytesIO:
+    """torch-fidelity unpickles what it gets, so it gets a pickle made here, of tensors that were none."""
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable .safetensors file ({error})") from error
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    buffer.seek(0)
+    return buffer
+
+
+class PictureDataset(Dataset):
+    """Pictures in memory in the form that torch-fidelity reads."""
+
+    def __init__(self, pictures: UInt8[np.ndarray, "N S S 3"]):
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> UInt8[Tensor, "3 S S"]:
+        return torch.from_numpy(rearrange(self.pictures[index], "h w c -> c h w").copy())
+
+
+class DetectorFeatures(FeatureExtractorBase):
+    """The detector's trunk, averaged over the picture, as a torch-fidelity feature extractor."""
+
+    def __init__(
+        self, name: str, features_list: Sequence[str], feature_extractor_weights_path: str, **_: object
+    ):
+        super().__init__(name, features_list)
+        self.detector = Detector.from_pretrained(feature_extractor_weights_path, torch_dtype=torch.float32)
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        return ("trunk",)
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        return "trunk"
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        return False
+
+    def forward(self, pictures: UInt8[Tensor, "B 3 S S"]) -> tuple[Float[Tensor, "B F"]]:
+        return (self.detector(to_input(pictures)).features.double(),)
+
+
+if EXTRACTOR not in FEATURE_EXTRACTORS_REGISTRY:  # a module that is reloaded would register it twice
+    torch_fidelity.register_feature_extractor(EXTRACTOR, DetectorFeatures)

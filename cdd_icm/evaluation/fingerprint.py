@@ -1,0 +1,37 @@
+"""Short digests that tell whether two figures speak of the same data and the same model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from cdd_icm.data import Dialog
+from cdd_icm.errors import InputError
+
+
+def of_parts(parts: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:16]
+
+
+def of_dialog(dialog: Dialog) -> str:
+    """Changes with the id, any instruction and any pixel."""
+    turns = [part for turn in dialog.turns for part in (turn.instruction, turn.picture.key)]
+    return of_parts([dialog.id, dialog.canvas.key, *turns])
+
+
+def of_folder(folder: Path) -> str:
+    """Of a model folder: names and contents of its weights and configs.
+
+    Raises:
+        InputError: no such folder, or nothing of the kind in it.
+    """
+    files = sorted(f for f in folder.rglob("*") if f.suffix in (".json", ".safetensors", ".yaml"))
+    if not files:
+        raise InputError(f"{folder}: no model here (no weights, no config)")
+    return of_parts(
+        part
+        for file in files
+        for part in (file.relative_to(folder).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
+    )

@@ -1,0 +1,256 @@
+"""The field's protocol (GeNeVA, LatteGAN): generated pictures are read back and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int, UInt8
+from tqdm import tqdm
+
+from cdd_icm.data import Dialog, Turn, to_square
+from cdd_icm.diffusion import changed_region
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation import fingerprint
+from cdd_icm.evaluation.detector import DEPTH_LEVELS, Detections, Detector, annotated, to_input
+from cdd_icm.evaluation.metrics import (
+    bootstrap_interval,
+    precision_recall_f1,
+    preservation,
+    relational_similarity,
+)
+
+MODEL, UPPER, LOWER = "model", "true pictures", "copy the reference"
+"""The rows. The upper bound reads the true pictures themselves; the lower one answers every turn with the
+true picture of the turn before, so that a reader sees what a model earns for drawing nothing."""
+
+DETECTOR, ANNOTATION = "detector", "annotation"
+"""What counts as true: what the detector sees in the true picture (as published), or the annotation."""
+
+NO_OP = "keep everything as it is"
+
+CHUNK = 32  # dialogs read at once: bounds the memory
+
+Pictures = UInt8[np.ndarray, "T S S 3"]
+Table = dict[str, Float[np.ndarray, " N"]]
+"""Figures by name, one value a picture."""
+
+
+def evaluate_pictures(
+    dialogs: Sequence[Dialog],
+    generated: Sequence[Pictures],
+    detector: Detector,
+    teacher_forced: bool = False,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict:
+    """All figures of the pictures that were drawn for `dialogs`, one array a dialog and one picture a turn.
+
+    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's own
+    figures of each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's
+    last), with 95 % intervals over dialogs drawn by `seed`; preservation is in levels 0..255. Where a turn
+    has no annotation, that set of figures is None. `teacher_forced` says that each turn was drawn on the
+    true reference.
+
+    Raises:
+        InputError: another number of pictures than turns, or an annotated class that the detector lacks.
+    """
+    for dialog, drawn in zip(dialogs, generated, strict=True):
+        if len(drawn) != len(dialog.turns):
+            raise InputError(f"{dialog.id}: {len(drawn)} generated pictures for {len(dialog.turns)} turns")
+    chunks = [
+        _read_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
+        for at in tqdm(range(0, len(dialogs), CHUNK), "reading pictures", unit="chunk", disable=not progress)
+    ]
+    tables = {
+        key: {name: np.concatenate([chunk[key][name] for chunk in chunks]) for name in chunks[0][key]}
+        for key in set.intersection(*(set(chunk) for chunk in chunks))
+    }
+    index = PictureIndex.of(dialogs)
+    return {
+        "figures": {
+            row: {
+                labels: summarise(tables[row, labels], index, seed) if (row, labels) in tables else None
+                for labels in (DETECTOR, ANNOTATION)
+            }
+            for row in (MODEL, UPPER, LOWER)
+        },
+        "pictures_by_turn": np.bincount(index.turn).tolist(),
+        "dialogs": [
+            {"id": dialog.id, "fingerprint": fingerprint.of_dialog(dialog)}
+            | {
+                name: [round(value, 3) for value in column[index.dialog == number].tolist()]
+                for name, column in tables[MODEL, DETECTOR].items()
+            }
+            for number, dialog in enumerate(dialogs)
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class PictureIndex:
+    """Which dialog and turn (from 0) each picture belongs to, and whether it is its dialog's last."""
+
+    dialog: Int[np.ndarray, " N"]
+    turn: Int[np.ndarray, " N"]
+    last: Bool[np.ndarray, " N"]
+
+    @classmethod
+    def of(cls, dialogs: Sequence[Dialog]) -> PictureIndex:
+        places = [
+            (number, turn, turn == len(dialog.turns) - 1)
+            for number, dialog in enumerate(dialogs)
+            for turn in range(len(dialog.turns))
+        ]
+        dialog, turn, last = (np.array(column) for column in zip(*places, strict=True))
+        return cls(dialog, turn, last)
+
+
+def _read_chunk(
+    dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector, teacher_forced: bool
+) -> dict[tuple[str, str], Table]:
+    """The figures of every picture of some dialogs, by row and by labels."""
+    side = detector.config.image_size
+    canvases = [to_square(dialog.canvas.decode(), side)[None] for dialog in dialogs]
+    truths = [true_pictures(dialog, side) for dialog in dialogs]
+    drawns = [squares(drawn, side) for drawn in generated]
+    truth, drawn = np.concatenate(truths), np.concatenate(drawns)
+    reference = _turn_before(canvases, truths)
+    built_on = reference if teacher_forced else _turn_before(canvases, drawns)
+
+    found = {
+        MODEL: detector.detect(drawn),
+        UPPER: detector.detect(truth),
+        LOWER: detector.detect(reference),
+    }
+    allowed = rearrange(changed_region(_signed(reference), _signed(truth)), "n 1 h w -> n h w").numpy()
+    kept = {
+        MODEL: preservation(built_on, drawn, allowed),
+        UPPER: preservation(reference, truth, allowed),
+        LOWER: np.zeros(len(truth)),
+    }
+    tables = {
+        (row, DETECTOR): picture_figures(found[UPPER], found[row]) | {"preservation": kept[row]}
+        for row in found
+    }
+    if all(turn.objects is not None for dialog in dialogs for turn in dialog.turns):
+        labels = _annotation(dialogs, detector)
+        tables |= {
+            (row, ANNOTATION): picture_figures(labels, nearest_depth(found[row]))
+            | {"preservation": kept[row]}
+            for row in found
+        }
+    return tables
+
+
+def picture_figures(truth: Detections, found: Detections) -> Table:
+    """Precision, recall, F1 and RSIM of each picture, per cent."""
+    precision, recall, f1 = precision_recall_f1(truth.present, found.present)
+    rsim = [
+        relational_similarity(*arrays)
+        for arrays in zip(truth.present, found.present, truth.coordinates, found.coordinates, strict=True)
+    ]
+    return {
+        "precision": 100 * precision,
+        "recall": 100 * recall,
+        "f1": 100 * f1,
+        "rsim": 100 * np.array(rsim),
+    }
+
+
+def summarise(table: Table, index: PictureIndex, seed: int) -> dict:
+    """Means with their intervals, and means by turn."""
+    everywhere = np.ones_like(index.last)
+
+    def mean(name: str, over: Bool[np.ndarray, " N"]) -> dict[str, float]:
+        low, high = bootstrap_interval(table[name][over], index.dialog[over], seed)
+        return {
+            "value": round(table[name][over].mean().item(), 3),
+            "low": round(low, 3),
+            "high": round(high, 3),
+        }
+
+    def by_turn(name: str) -> list[float]:
+        return [round(table[name][index.turn == t].mean().item(), 3) for t in range(index.turn.max() + 1)]
+
+    return {
+        "ap": mean("precision", everywhere),
+        "ar": mean("recall", everywhere),
+        "f1": mean("f1", everywhere),
+        "rsim": mean("rsim", index.last),
+        "preservation": mean("preservation", everywhere),
+        "f1_by_turn": by_turn("f1"),
+        "rsim_by_turn": by_turn("rsim"),
+        "preservation_by_turn": by_turn("preservation"),
+    }
+
+
+def nearest_depth(found: Detections) -> Detections:
+    """Depths moved to the nearest level that exists: annotated objects stand exactly on one, and the sign of
+    a difference that is exactly 0 no regressed depth can match."""
+    coordinates = found.coordinates.copy()
+    coordinates[..., 2:] = np.round(coordinates[..., 2:] * DEPTH_LEVELS) / DEPTH_LEVELS
+    return Detections(found.present, coordinates)
+
+
+def no_op_dialogs(dialogs: Sequence[Dialog], turns: int = 8) -> list[Dialog]:
+    """Dialogs that start from each dialog's last true picture and ask, `turns` times, for nothing."""
+    return [
+        Dialog(
+            id=dialog.id,
+            split=dialog.split,
+            canvas=dialog.turns[-1].picture,
+            turns=(Turn(NO_OP, dialog.turns[-1].picture, dialog.turns[-1].objects),) * turns,
+        )
+        for dialog in dialogs
+    ]
+
+
+def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector) -> dict:
+    """How far pictures drift over `no_op_dialogs`: by turn, the mean absolute change from the start in levels
+    0..255, and F1 against what the detector sees at the start."""
+    side = detector.config.image_size
+    change, f1 = [], []
+    for dialog, pictures in zip(dialogs, generated, strict=True):
+        start = to_square(dialog.canvas.decode(), side)[None]
+        drawn = squares(pictures, side)
+        change.append(preservation(start.repeat(len(drawn), axis=0), drawn, np.zeros(drawn.shape[:3], bool)))
+        seen = detector.detect(np.concatenate([start, drawn])).present
+        f1.append(100 * precision_recall_f1(seen[:1].repeat(len(drawn), axis=0), seen[1:])[2])
+    return {
+        "instruction": NO_OP,
+        "dialogs": len(dialogs),
+        "change_by_turn": np.mean(change, axis=0).round(3).tolist(),
+        "f1_by_turn": np.mean(f1, axis=0).round(3).tolist(),
+    }
+
+
+def true_pictures(dialog: Dialog, side: int) -> Pictures:
+    return np.stack([to_square(turn.picture.decode(), side) for turn in dialog.turns])
+
+
+def squares(pictures: UInt8[np.ndarray, "T h w 3"], side: int) -> Pictures:
+    """Pictures of any size at the detector's; those that have it come back as they are."""
+    return np.stack([to_square(picture, side) for picture in pictures])
+
+
+def _signed(pictures: UInt8[np.ndarray, "N S S 3"]) -> Float[torch.Tensor, "N 3 S S"]:
+    return to_input(rearrange(torch.from_numpy(pictures), "n h w c -> n c h w"))
+
+
+def _turn_before(canvases: Sequence[Pictures], pictures: Sequence[Pictures]) -> Pictures:
+    return np.concatenate(
+        [p for pair in zip(canvases, (q[:-1] for q in pictures), strict=True) for p in pair]
+    )
+
+
+def _annotation(dialogs: Sequence[Dialog], detector: Detector) -> Detections:
+    classes, coordinates = detector.config.classes, detector.config.coordinates
+    truths = [annotated([t.objects for t in d.turns], classes, coordinates, d.id) for d in dialogs]
+    return Detections(
+        np.concatenate([truth.present for truth in truths]),
+        np.concatenate([truth.coordinates for truth in truths]),
+    )

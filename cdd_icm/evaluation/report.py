@@ -1,0 +1,199 @@
+"""What an evaluation leaves behind: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cdd_icm.data import Dialog, to_square
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.metrics import bootstrap_interval
+from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
+from cdd_icm.filmstrip import filmstrip, stack
+
+FORMAT = 1
+"""Of the JSON report; a reader refuses another."""
+
+PACKAGES = (
+    "torch",
+    "diffusers",
+    "open_clip_torch",
+    "accelerate",
+    "torch-fidelity",
+    "scikit-learn",
+    "numpy",
+    "pillow",
+)
+COLUMNS = {"ap": "AP", "ar": "AR", "f1": "F1", "rsim": "RSIM"}
+
+
+def package_versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return versions
+
+
+def write_report(path: Path, report: dict) -> None:
+    """`path`, and beside it the same name with .md and .png. The JSON comes last: where it is, all is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path.with_suffix(".md"), markdown(report).encode())
+    plot = path.with_suffix(".tmp.png")
+    plot_by_turn(report).savefig(plot, dpi=110)
+    plot.replace(path.with_suffix(".png"))
+    _write(path, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def read_report(path: Path) -> dict:
+    """Raises InputError where the file is missing or not such a report."""
+    try:
+        report = json.loads(path.read_text())
+        known = report["format"] == FORMAT and {"figures", "dialogs", "detector", "data"} <= report.keys()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
+    if not known:
+        raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
+    return report
+
+
+def markdown(report: dict) -> str:
+    data = report["data"]
+    way = "each turn on the true reference" if report["teacher_forced"] else "free-running"
+    lines = [
+        f"# {report['model']['name']} on {data['name']}, split {data['split']}",
+        "",
+        f"{data['dialogs']} dialogs, {data['pictures']} pictures, {way}, seed {report['seed']}. Per cent, "
+        "with 95 % bootstrap intervals over dialogs; RSIM on each dialog's last picture; kept: mean absolute "
+        "change, in levels 0..255, outside the region that the true target changes.",
+        "",
+        "| pictures | labels from | AP | AR | F1 | RSIM | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for labels in (DETECTOR, ANNOTATION):
+        for row in (UPPER, MODEL, LOWER):
+            figures = report["figures"][row][labels]
+            if figures is not None:
+                cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
+                lines.append(f"| {row} | {labels} | {' | '.join(cells)} |")
+    model = report["figures"][MODEL][DETECTOR]
+    turns = range(1, len(report["pictures_by_turn"]) + 1)
+    lines += ["", f"| turn | {' | '.join(map(str, turns))} |", "|---" * (len(turns) + 1) + "|"]
+    lines.append(f"| pictures | {' | '.join(map(str, report['pictures_by_turn']))} |")
+    for name, title in (("f1", "F1"), ("rsim", "RSIM"), ("preservation", "kept")):
+        lines.append(f"| {title} | {' | '.join(f'{value:.2f}' for value in model[f'{name}_by_turn'])} |")
+    distances = ", ".join(f"{name} {value:.4g}" for name, value in report["fidelity"].items())
+    no_op = report["no_op"]
+    changes = " ".join(f"{value:.2f}" for value in no_op["change_by_turn"])
+    lines += [
+        "",
+        f"Distances to the true pictures: {distances}.",
+        "",
+        f'"{no_op["instruction"]}", {len(no_op["change_by_turn"])} times on {no_op["dialogs"]} dialogs: '
+        f"change from the start by turn {changes} levels; F1 at the end {no_op['f1_by_turn'][-1]:.2f}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plot_by_turn(report: dict) -> Figure:
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    turns = range(1, len(report["pictures_by_turn"]) + 1)
+    for axes, name in zip(figure.subplots(1, 2), ("f1", "rsim"), strict=True):
+        for row, style in ((UPPER, "k:"), (MODEL, "o-"), (LOWER, "k--")):
+            axes.plot(turns, report["figures"][row][DETECTOR][f"{name}_by_turn"], style, label=row)
+        axes.set(xlabel="turn", ylabel=f"{COLUMNS[name]} (per cent)", ylim=(0, 102), xticks=turns)
+        axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def worst_dialogs(report: dict, count: int = 10) -> list[int]:
+    """Numbers of the dialogs with the lowest mean F1; of equal ones, those with the lowest last RSIM
+    first."""
+    rows = report["dialogs"]
+    return sorted(range(len(rows)), key=lambda i: (np.mean(rows[i]["f1"]), rows[i]["rsim"][-1]))[:count]
+
+
+def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated: Sequence[Pictures]) -> None:
+    """A film strip of each of the worst dialogs, the generated pictures over the true ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, number in enumerate(worst_dialogs(report), 1):
+        dialog, drawn = dialogs[number], generated[number]
+        side = drawn.shape[1]
+        canvas = to_square(dialog.canvas.decode(), side)
+        scores = [f"drawn: F1 {value:.0f}" for value in report["dialogs"][number]["f1"]]
+        strips = [
+            filmstrip([canvas, *drawn], [dialog.id, *scores]),
+            filmstrip(
+                [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
+            ),
+        ]
+        stack(strips).save(folder / f"{place:02}.png")
+
+
+def compare(paths: Sequence[Path]) -> str:
+    """Markdown: the models' figures side by side, and each one's difference from the first on the dialogs
+    that both drew, with its paired bootstrap interval.
+
+    Raises:
+        InputError: reports of different detectors, or without a dialog in common.
+    """
+    reports = {path: read_report(path) for path in paths}
+    (first, base), *others = reports.items()
+    table = ["| report | " + " | ".join(COLUMNS.values()) + " | kept |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for path, report in reports.items():
+        figures = report["figures"][MODEL][DETECTOR]
+        cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
+        table.append(f"| {path.stem} | {' | '.join(cells)} |")
+    if not others:
+        return "\n".join(table) + "\n"
+    table += ["", f"| minus {first.stem} | dialogs | {' | '.join(COLUMNS.values())} |"]
+    table.append("|---" * (len(COLUMNS) + 2) + "|")
+    for path, report in others:
+        if report["detector"]["fingerprint"] != base["detector"]["fingerprint"]:
+            raise InputError(
+                f"{path}: detector {report['detector']['fingerprint']} is not that of {first}, "
+                f"{base['detector']['fingerprint']}: their figures can't be compared"
+            )
+        pairs = _pairs(base, report)
+        if not pairs:
+            raise InputError(f"{path}: no dialog in common with {first}")
+        cells = [_with_interval(paired_difference(pairs, name), sign="+") for name in COLUMNS]
+        table.append(f"| {path.stem} | {len(pairs)} | {' | '.join(cells)} |")
+    return "\n".join(table) + "\n"
+
+
+def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str, float]:
+    """Mean of (second - first) over the pictures of paired dialogs, with its interval."""
+    field = {"ap": "precision", "ar": "recall"}.get(name, name)
+    last = slice(-1, None) if name == "rsim" else slice(None)
+    differences = [np.subtract(second[field][last], first[field][last]) for first, second in pairs]
+    dialogs = np.repeat(np.arange(len(pairs)), [len(part) for part in differences])
+    values = np.concatenate(differences)
+    low, high = bootstrap_interval(values, dialogs)
+    return {"value": float(values.mean()), "low": low, "high": high}
+
+
+def _pairs(first: dict, second: dict) -> list[tuple[dict, dict]]:
+    known = {dialog["fingerprint"]: dialog for dialog in first["dialogs"]}
+    return [(known[d["fingerprint"]], d) for d in second["dialogs"] if d["fingerprint"] in known]
+
+
+def _with_interval(figure: dict[str, float], sign: str = "") -> str:
+    return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,72 @@
+"""A pipeline folder on this machine's device, in the number format that suits it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from torch import nn
+
+from cdd_icm.errors import InputError
+from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.pipeline_folder import check_folder
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -> CDDICMPipeline:
+    """The pipeline in the local folder `path`; nothing is downloaded.
+
+    Args:
+        device: one of `DEVICES`; "auto" is the accelerator of this process where there is one, else the CPU.
+        dtype: a key of `DTYPES`, or "auto": bf16 where the device computes in it, else fp32.
+
+    Raises:
+        InputError: no such folder or device, or files that are missing, damaged or don't fit each other.
+    """
+    place, number = find_device(device), find_dtype(dtype, device)
+    check_folder(Path(path))
+    try:
+        pipeline = CDDICMPipeline.from_pretrained(path)
+    except InputError:
+        raise
+    except Exception as error:  # the loaders of tokenizers and schedulers have no common error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: no pipeline can be loaded from here ({reason})") from error
+    pipeline.to(place)
+    for module in pipeline.components.values():
+        if isinstance(module, nn.Module):
+            nn.Module.to(module, number)  # diffusers' own `to` warns of float32 parts that there are none of
+    return pipeline
+
+
+def find_device(name: str) -> torch.device:
+    """Raises InputError where this machine has no such device."""
+    if name not in DEVICES:
+        raise InputError(f"device: {name!r}, expected one of {', '.join(DEVICES)}")
+    if name == "cpu":
+        return torch.device("cpu")
+    found = PartialState().device
+    if name not in ("auto", found.type):
+        raise InputError(f"device: {name!r} is not available here; found {found.type!r}")
+    return found
+
+
+def find_dtype(name: str, device: str) -> torch.dtype:
+    """Raises InputError where `name` is neither "auto" nor a key of `DTYPES`."""
+    if name != "auto":
+        if name not in DTYPES:
+            raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
+        return DTYPES[name]
+    kind = find_device(device).type
+    fast = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16()
+    return torch.bfloat16 if kind in ("cpu", "cuda") and fast else torch.float32
+
+
+def _cpu_has_bf16() -> bool:
+    if platform.machine().lower() in ("x86_64", "amd64"):  # oneDNN also says yes where it only emulates bf16
+        return torch.cpu._is_avx512_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()

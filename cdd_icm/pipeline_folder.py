@@ -1,0 +1,97 @@
+"""What a pipeline folder must hold; checked before anything of it is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from accelerate import init_empty_weights
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from cdd_icm.config import SamplingConfig, from_dict
+from cdd_icm.data.picture import decode
+from cdd_icm.disk import read_json
+from cdd_icm.encoders import CLIPTowers
+from cdd_icm.errors import InputError
+from cdd_icm.fusion import GatedFusion
+from cdd_icm.matching import Matcher
+from cdd_icm.unet import ConditionalUNet
+
+CANVAS = "canvas.png"
+"""The empty picture that the training dialogs began with, at the model's size."""
+
+MODELS = {"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet, "matcher": Matcher}
+PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+
+
+def check_folder(folder: Path) -> None:
+    """Checks configs and weights against each other, from the weights' headers alone.
+
+    Raises:
+        InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a
+            truncated weights file, or weights that don't fit their config; the message names the file.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in PICKLES:
+            raise InputError(f"{file}: pickled weights are refused; only safetensors are read")
+    index_file = folder / "model_index.json"
+    index = read_json(index_file)
+    if index.get("_class_name") != "CDDICMPipeline":
+        raise InputError(
+            f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
+        )
+    from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
+    for name, kind in MODELS.items():
+        found, wanted = index.get(name), [kind.__module__, kind.__name__]
+        if found != wanted:
+            raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
+        _check_weights(folder / name, kind)
+    for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
+        found = index.get(name)
+        if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
+            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
+        read_json(folder / name / f"{name}_config.json")
+
+
+def read_canvas(folder: Path) -> Image.Image | None:
+    """The folder's canvas, or None where it has none."""
+    file = folder / CANVAS
+    return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
+
+
+def _check_weights(folder: Path, kind: type) -> None:
+    config_file = folder / "config.json"
+    config = read_json(config_file)
+    try:
+        with init_empty_weights():
+            expected = {
+                key: tuple(value.shape) for key, value in kind.from_config(config).state_dict().items()
+            }
+    except Exception as error:  # open_clip and diffusers raise whatever a wrong number leads to
+        raise InputError(f"{config_file}: no {kind.__name__} can be made of it ({_line(error)})") from error
+    where: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        for key, shape in _header(file).items():
+            where[key] = file
+            if expected.get(key) != shape:
+                wanted = f"expects {expected[key]}" if key in expected else "has no such tensor"
+                raise InputError(f"{file}: {key} is {shape}, but {config_file.name} {wanted}")
+    if not where:
+        raise InputError(f"{folder}: no weights (.safetensors)")
+    if missing := sorted(expected.keys() - where.keys()):
+        raise InputError(f"{file}: {missing[0]} is missing, which {config_file.name} expects")
+
+
+def _header(file: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors."""
+    try:
+        with safe_open(file, framework="pt") as weights:
+            return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{file}: not a whole safetensors file ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,103 @@
+"""The whole command, with a stand-in for the pipeline that knows the answers."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cdd_icm.cli import main
+from cdd_icm.data import load_dialogs
+from cdd_icm.evaluation import evaluate
+from cdd_icm.evaluation.detector import Detector
+from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
+
+SIDE = 32
+
+
+@pytest.fixture
+def drawn_ids(monkeypatch):
+    """Draws every turn as it truly is, and remembers whom it was asked for and how."""
+    asked = []
+
+    def draw_dialogs(pipeline, dialogs, *, batch_size, seed, teacher_forced=False, progress=True, **sampling):
+        asked.extend((dialog.id, len(dialog.turns), teacher_forced, sampling) for dialog in dialogs)
+        return [true_pictures(dialog, SIDE) for dialog in dialogs]
+
+    pipeline = SimpleNamespace(from_pretrained=lambda folder: SimpleNamespace(to=lambda device: "pipeline"))
+    monkeypatch.setattr(evaluate, "draw_dialogs", draw_dialogs)
+    monkeypatch.setattr(evaluate, "CDDICMPipeline", pipeline)
+    return asked
+
+
+@pytest.fixture
+def command(coloured_squares):
+    Detector(["blue cube", "red cube"], image_size=SIDE, widths=(8, 8, 8)).save_pretrained(
+        coloured_squares / "detector"
+    )
+    (coloured_squares / "model").mkdir()
+    (coloured_squares / "model" / "config.yaml").write_text("seed: 7\n")
+    options = {"model": "model", "data": "data", "report": "report.json", "detector": "detector"}
+    words = [word for key, name in options.items() for word in (f"--{key}", str(coloured_squares / name))]
+    return ["evaluate", *words, "--split", "val", "--limit", "5"]
+
+
+def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids, capsys):
+    assert main([*command, "num_inference_steps=3"]) == 0
+    report = json.loads((coloured_squares / "report.json").read_text())
+    assert report["data"]["dialogs"] == report["data"]["pictures"] == 5
+    assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] == 0
+    assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
+    assert report["no_op"]["change_by_turn"] == [0] * 8
+    assert report["model"]["config"] == {"config.yaml": {"seed": 7}}
+    assert "| model | detector |" in capsys.readouterr().out
+    assert all(sampling == {"num_inference_steps": 3} for *_, sampling in drawn_ids)
+    assert len(drawn_ids) == 10  # five dialogs, and five that ask for nothing
+
+    # the five that are there are not drawn again
+    assert main([*command[:-1], "7", "num_inference_steps=3"]) == 0
+    assert len(drawn_ids) == 14
+    longer = json.loads((coloured_squares / "report.json").read_text())
+    assert longer["dialogs"][:5] == report["dialogs"]
+
+    assert main([*command, "num_inference_steps=4"]) == 2
+    assert "sampling: pictures were drawn with {'num_inference_steps': 3}" in capsys.readouterr().err
+
+
+def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, drawn_ids):
+    assert main([*command, "--teacher-forced"]) == 0
+    assert [forced for _, turns, forced, _ in drawn_ids if turns == 1] == [True] * 5
+    assert [forced for _, turns, forced, _ in drawn_ids if turns == 8] == [False] * 5
+    assert json.loads((coloured_squares / "report.json").read_text())["teacher_forced"] is True
+
+
+def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_squares, drawn_ids):
+    assert main(command) == 0
+    trees = [
+        sorted(file.relative_to(root).as_posix() for file in root.rglob("*.png"))
+        for root in (coloured_squares / "report.pictures" / kind for kind in ("drawn", "true"))
+    ]
+    assert trees[0] == trees[1] and len(trees[0]) == 5
+    dialog = load_dialogs(coloured_squares / "data", "val")[0]
+    assert np.array_equal(true_pictures(dialog, SIDE).shape, (1, SIDE, SIDE, 3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--report", "report.txt"], "--report report.txt: the name must end in .json"),
+        (["--model", "absent"], "absent: no model here"),
+        (["--detector", "absent"], "absent: no such folder"),
+        (["--split", "nowhere"], "nowhere"),
+        (["steps"], "'steps': expected key=value"),
+        (["num_steps=3"], "unknown key num_steps; the nearest is num_inference_steps"),
+        (["scheduler=Magic"], "diffusers has no 'Magic'"),
+    ],
+)
+def test_bad_input_is_one_line(command, drawn_ids, capsys, change, message):
+    assert main([*command, *change]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert message in error[-1] and error[-1].startswith("cdd-icm: ")
+    assert not drawn_ids

@@ -1,0 +1,199 @@
+"""What is written: the report and what it promises, comparisons, pictures on disk, distances."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from cdd_icm.cli import main
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation import fingerprint
+from cdd_icm.evaluation.detector import Detector
+from cdd_icm.evaluation.drawn import DrawnFolder, draw_missing
+from cdd_icm.evaluation.evaluate import load_detector, shipped_detector
+from cdd_icm.evaluation.fidelity import fidelity
+from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
+from cdd_icm.evaluation.report import FORMAT, compare, markdown, worst_dialogs, write_report, write_worst
+
+SIDE = 32  # of the squares' pictures
+
+
+def report_of(dialogs, drawn, detector, name="good", stamp="d1") -> dict:
+    still = no_op_dialogs(dialogs)
+    return {
+        "format": FORMAT,
+        "model": {"name": name},
+        "data": {"name": "squares", "split": "test", "dialogs": len(dialogs), "pictures": 5},
+        "detector": {"name": "exact", "fingerprint": stamp},
+        "seed": 0,
+        "teacher_forced": False,
+        "fidelity": {"detector-fd": 1.5},
+        "no_op": evaluate_no_op(still, [true_pictures(dialog, SIDE) for dialog in still], detector),
+        **evaluate_pictures(dialogs, drawn, detector, progress=False),
+    }
+
+
+@pytest.fixture
+def good(dialogs, detector):
+    return report_of(dialogs, [true_pictures(dialog, SIDE) for dialog in dialogs], detector)
+
+
+@pytest.fixture
+def bad(dialogs, detector, paint):
+    drawn = [true_pictures(dialogs[0], SIDE), paint((("blue", 8, 20),), (("blue", 8, 20),))]
+    return report_of(dialogs, drawn, detector, "bad")
+
+
+def test_files_beside_the_report(tmp_path, good, dialogs):
+    write_report(tmp_path / "run.json", good)
+    assert {file.name for file in tmp_path.iterdir()} == {"run.json", "run.md", "run.png"}
+    assert json.loads((tmp_path / "run.json").read_text()) == good
+    text = (tmp_path / "run.md").read_text()
+    assert "| model | detector | 100.00 [100.00, 100.00] |" in text
+    assert "detector-fd 1.5" in text and "| turn | 1 | 2 | 3 |" in text
+    with Image.open(tmp_path / "run.png") as plot:
+        plot.verify()
+
+
+def test_the_worst_come_first(tmp_path, bad, dialogs):
+    assert worst_dialogs(bad) == [1, 0]
+    assert worst_dialogs(bad, 1) == [1]
+    write_worst(tmp_path, bad, dialogs, [true_pictures(dialog, SIDE) for dialog in dialogs])
+    assert {file.name for file in tmp_path.iterdir()} == {"01.png", "02.png"}
+
+
+def test_comparison_pairs_the_same_dialogs(tmp_path, good, bad, dialogs, detector, capsys):
+    """Dialog 1's last picture lacks one of two objects: F1 falls by 1/3 on one of five pictures."""
+    for name, report in (("good", good), ("bad", bad)):
+        write_report(tmp_path / f"{name}.json", report)
+    assert main(["compare", str(tmp_path / "good.json"), str(tmp_path / "bad.json")]) == 0
+    table = capsys.readouterr().out
+    assert "| minus good | dialogs |" in table
+    row = next(line for line in table.splitlines() if line.startswith("| bad | 2 |"))
+    assert "-6.67" in row  # F1
+    assert "+0.00 [+0.00, +0.00]" in row  # AP
+    # on the dialog that both have, the difference is that dialog's own
+    write_report(tmp_path / "part.json", report_of(dialogs[1:], [true_pictures(dialogs[1], SIDE)], detector))
+    assert "| bad | 1 |" in compare([tmp_path / "part.json", tmp_path / "bad.json"])
+
+
+def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detector, capsys):
+    write_report(tmp_path / "good.json", good)
+    write_report(tmp_path / "other.json", bad | {"detector": {"name": "x", "fingerprint": "d2"}})
+    assert main(["compare", str(tmp_path / "good.json"), str(tmp_path / "other.json")]) == 2
+    assert "detector d2 is not that of" in capsys.readouterr().err
+    renamed = [replace(dialog, id=f"new_{dialog.id}") for dialog in dialogs]
+    drawn = [true_pictures(dialog, SIDE) for dialog in renamed]
+    write_report(tmp_path / "strange.json", report_of(renamed, drawn, detector))
+    with pytest.raises(InputError, match="strange.json: no dialog in common"):
+        compare([tmp_path / "good.json", tmp_path / "strange.json"])
+    (tmp_path / "text.json").write_text("not JSON")
+    with pytest.raises(InputError, match="text.json: not a report"):
+        compare([tmp_path / "good.json", tmp_path / "text.json"])
+    with pytest.raises(InputError, match="absent.json: cannot be read"):
+        compare([tmp_path / "absent.json"])
+
+
+def test_markdown_tells_how_it_was_drawn(good):
+    assert "free-running" in markdown(good)
+    assert "each turn on the true reference" in markdown(good | {"teacher_forced": True})
+
+
+def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs):
+    asked = []
+
+    def draw(part):
+        asked.extend(dialog.id for dialog in part)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return [true_pictures(dialog, SIDE) for dialog in part]
+
+    folder = DrawnFolder(tmp_path, {"seed": 0})
+    with pytest.raises(KeyboardInterrupt):
+        draw_missing(dialogs, folder, draw, chunk=1, progress=False)
+    assert folder.missing(dialogs) == dialogs[1:]
+    draw_missing(dialogs, DrawnFolder(tmp_path, {"seed": 0}), draw, chunk=1, progress=False)
+    assert asked == ["test_0", "test_1", "test_1"]
+    for dialog in dialogs:
+        assert np.array_equal(folder.load(dialog), true_pictures(dialog, SIDE))
+    with pytest.raises(InputError, match="seed: pictures were drawn with 0, not 1"):
+        DrawnFolder(tmp_path, {"seed": 1})
+
+
+def test_two_processes_share_the_work(tmp_path, dialogs):
+    shares = []
+    for rank in (0, 1):
+        folder = DrawnFolder(tmp_path / str(rank), {})
+        draw_missing(
+            dialogs,
+            folder,
+            lambda part: [true_pictures(dialog, SIDE) for dialog in part],
+            chunk=4,
+            rank=rank,
+            world=2,
+            progress=False,
+        )
+        shares.append({d.id for d in dialogs} - {d.id for d in folder.missing(dialogs)})
+    assert shares[0] | shares[1] == {"test_0", "test_1"} and not shares[0] & shares[1]
+
+
+def test_fingerprints_see_every_change(tmp_path, dialogs):
+    dialog = dialogs[0]
+    turn = replace(dialog.turns[0], instruction="Add a red squarE")
+    assert fingerprint.of_dialog(dialog) == fingerprint.of_dialog(replace(dialog))
+    assert fingerprint.of_dialog(dialog) != fingerprint.of_dialog(
+        replace(dialog, turns=(turn, *dialog.turns[1:]))
+    )
+    assert fingerprint.of_dialog(dialog) != fingerprint.of_dialog(dialogs[1])
+    with pytest.raises(InputError, match="no model here"):
+        fingerprint.of_folder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def detector_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detector")
+    Detector(["red", "green", "blue"], image_size=32, widths=(8, 8, 8)).save_pretrained(folder)
+    return folder
+
+
+def test_distance_on_the_detectors_features_is_never_called_fid(detector_folder):
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 256, (24, 32, 32, 3), np.uint8)
+    same = fidelity(true, true, detector_folder)
+    other = fidelity(true, true // 4, detector_folder)
+    assert set(same) == {"detector-fd", "detector-kd", "detector-kd_std"}
+    assert (
+        same["detector-fd"] == pytest.approx(0, abs=1e-4) and other["detector-fd"] > 10 * same["detector-fd"]
+    )
+
+
+def test_inception_weights_are_never_unpickled(tmp_path, detector_folder):
+    pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    (tmp_path / "weights.pth").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(InputError, match="weights.pth: not a readable .safetensors file"):
+        fidelity(pictures, pictures, detector_folder, tmp_path / "weights.pth")
+    save_file({"x": Detector.from_pretrained(detector_folder).heat.weight.data}, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="x.safetensors: not torch-fidelity's Inception-v3"):
+        fidelity(pictures, pictures, detector_folder, tmp_path / "x.safetensors")
+
+
+def test_a_detector_that_can_not_be_loaded_is_named(tmp_path, detector_folder):
+    with pytest.raises(InputError, match=str(tmp_path)):
+        load_detector(tmp_path)
+    (tmp_path / "config.json").write_bytes((detector_folder / "config.json").read_bytes())
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"truncated")
+    with pytest.raises(InputError, match="no detector can be loaded"):
+        load_detector(tmp_path)
+
+
+def test_no_shipped_detector_for_foreign_data(dialogs):
+    with pytest.raises(InputError, match="no shipped detector knows the class"):
+        shipped_detector(dialogs)
+    bare = [replace(d, turns=tuple(replace(turn, objects=None) for turn in d.turns)) for d in dialogs]
+    with pytest.raises(InputError, match="give --detector DIR"):
+        shipped_detector(bare)

@@ -1,0 +1,283 @@
+"""The commands that train and draw: what they write and print, and how they end."""
+
+import io
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from cdd_icm import CDDICMPipeline, DrawingSession, training
+from cdd_icm.chat import HELP, Chat
+from cdd_icm.cli import main
+
+SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
+CPU = ["--device", "cpu", "--dtype", "fp32"]
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def generate(*arguments):
+    return main(["generate", *map(str, arguments), *CPU])
+
+
+def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert (
+        generate("--model", tiny_folder, "--say", "add a cube|add a cone", "--say", "a sphere", "--out", out)
+        == 0
+    )
+    assert sorted(f.name for f in out.iterdir()) == [
+        "filmstrip.png",
+        "turn_1.png",
+        "turn_2.png",
+        "turn_3.png",
+    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and lines[3] == str(out / "filmstrip.png")
+    assert re.fullmatch(rf"{re.escape(str(out / 'turn_1.png'))}  \d+\.\d\d s  add a cube", lines[0])
+    session = DrawingSession(CDDICMPipeline.from_pretrained(tiny_folder))
+    for turn, text in enumerate(["add a cube", "add a cone", "a sphere"], start=1):
+        assert np.array_equal(np.asarray(session.say(text)), pixels(out / f"turn_{turn}.png"))
+
+    # a shorter dialog in the same folder leaves nothing of the longer one
+    (out / "turn_table.png").write_bytes(b"mine")
+    assert generate("--model", tiny_folder, "--say", "add a cone", "--out", out) == 0
+    assert sorted(f.name for f in out.iterdir()) == ["filmstrip.png", "turn_1.png", "turn_table.png"]
+
+
+def test_generate_a_file_with_settings(tiny_folder, tmp_path):
+    text = tmp_path / "dialog.txt"
+    text.write_text("add a cube\n\n  add a cone \n")
+    settings = ["--seed", "5", "--num-inference-steps", "3", "--guidance-scale", "1.5"]
+    settings += ["--image-guidance-scale", "1.2", "--icm-guidance-scale", "0.5", "--num-candidates", "2"]
+    settings += ["--scheduler", "DDIMScheduler"]
+    assert generate("--model", tiny_folder, "--dialog", text, "--out", tmp_path / "out", *settings) == 0
+    pipeline = CDDICMPipeline.from_pretrained(tiny_folder)
+    from diffusers import DDIMScheduler
+
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    session = DrawingSession(
+        pipeline,
+        seed=5,
+        num_inference_steps=3,
+        guidance_scale=1.5,
+        image_guidance_scale=1.2,
+        icm_guidance_scale=0.5,
+        num_candidates=2,
+    )
+    for turn, said in enumerate(["add a cube", "add a cone"], start=1):
+        assert np.array_equal(np.asarray(session.say(said)), pixels(tmp_path / "out" / f"turn_{turn}.png"))
+
+
+def test_generate_a_split(tiny_folder, tmp_path, capsys):
+    arguments = [
+        "--model",
+        tiny_folder,
+        "--data",
+        SAMPLE,
+        "--limit",
+        2,
+        "--batch-size",
+        2,
+        "--out",
+        tmp_path / "out",
+    ]
+    assert generate(*arguments) == 0
+    names = sorted(f.name for f in (tmp_path / "out").iterdir() if f.is_dir())
+    test = sorted({file.name.rpartition("_")[0] for file in SAMPLE.glob("images/CLEVR_test_*")})[:2]
+    assert names == [name for id in test for name in (id, f"{id}_gt")]
+    assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
+    assert generate(*arguments, "--seed", 1) == 2
+    assert "settings.json: seed: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--say", "a||b"], "--say: an instruction is empty"),
+        (["--say", " "], "--say: an instruction is empty"),
+        (["--say", "a", "--limit", "3"], "--limit: goes with --data only"),
+        (["--say", "a", "--batch-size", "3"], "--batch-size: goes with --data only"),
+        (["--dialog", "{tmp}/none.txt"], "{tmp}/none.txt: No such file or directory"),
+        (["--dialog", "{tmp}/empty.txt"], "{tmp}/empty.txt: no instruction is in it"),
+        (["--dialog", "{tmp}/latin.txt"], "{tmp}/latin.txt: not UTF-8"),
+        (["--data", "{tmp}/nowhere"], "{tmp}/nowhere: no such file or folder"),
+        (["--data", str(SAMPLE), "--split", "tset"], "no dialogs of split 'tset'"),
+        (
+            ["--say", "a", "--scheduler", "DDIM"],
+            "scheduler: 'DDIM' can't be used; the nearest that can is DDIMScheduler",
+        ),
+        (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected at least 0"),
+        (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
+        (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
+        (["--say", "a", "--dtype", "int8"], "dtype: 'int8', expected auto or one of fp32, bf16, fp16"),
+    ],
+)
+def test_generate_fault_table(tiny_folder, tmp_path, capsys, arguments, says):
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "latin.txt").write_bytes("füge".encode("latin-1"))
+    given = [argument.format(tmp=tmp_path) for argument in arguments]
+    start = ["generate", "--model", str(tiny_folder), "--out", str(tmp_path / "out"), *CPU]
+    assert main([*start, *given]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("cdd-icm: ") and says.format(tmp=tmp_path) in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def handlers():
+    """Training replaces the process's signal handlers."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def config(tiny_settings, tmp_path):
+    settings = {
+        **tiny_settings,
+        "output_dir": str(tmp_path / "run"),
+        "data": {"path": str(SAMPLE), "image_size": 32, "limit": 2, "cache_dir": str(tmp_path / "cache")},
+        "training": {"batch_size": 2, "total_samples": 4, "warmup_samples": 2, "validation_dialogs": 1},
+    }
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    return file
+
+
+def test_train_then_draw_on_the_datas_own_canvas(config, tmp_path, capsys, handlers):
+    assert main(["train", str(config), "training.total_samples=6"]) == 0
+    folder = tmp_path / "run" / "pipeline"
+    assert capsys.readouterr().out == f"{folder}\n"
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["training"]["total_samples"] == 6
+    canvas = Image.open(SAMPLE / "background.png").convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+    assert np.array_equal(pixels(folder / "canvas.png"), np.asarray(canvas))
+    assert (
+        generate("--model", folder, "--say", "Add a red cube at the center", "--out", tmp_path / "out") == 0
+    )
+    assert pixels(tmp_path / "out" / "turn_1.png").shape == (32, 32, 3)
+
+
+def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
+    assert main(["train", str(config), "training.batchsize=3"]) == 2
+    error = capsys.readouterr().err
+    assert "unknown key training.batchsize; the nearest is training.batch_size" in error
+    assert main(["train", str(config.with_name("none.yaml"))]) == 2
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "says"),
+    [
+        (KeyboardInterrupt(), 130, "cdd-icm: stopped"),
+        (FloatingPointError("the loss is nan at sample 64"), 1, "cdd-icm: the loss is nan at sample 64"),
+    ],
+)
+def test_how_training_ends(config, capsys, monkeypatch, raised, status, says):
+    def train(config):
+        raise raised
+
+    monkeypatch.setattr(training, "train", train)
+    assert main(["train", str(config)]) == status
+    assert capsys.readouterr().err == f"{says}\n"
+
+
+def talk(chat, *lines, end=EOFError):
+    """Answers of the chat to typed lines; then the input ends."""
+    typed, told = iter(lines), []
+
+    def read(prompt):
+        line = next(typed, end)
+        if line is end:
+            raise end
+        return line
+
+    chat.run(read, told.append)
+    return told
+
+
+def test_chat(tiny_pipeline, tmp_path):
+    session = DrawingSession(tiny_pipeline)
+    told = talk(Chat(session, tmp_path), "add a cube", "", "add a cone", "/undo", "/redo", "/help")
+    picture, strip, seconds = told[0].split("  ")
+    assert re.fullmatch(r"\d+\.\d\d s", seconds) and strip == str(tmp_path / "filmstrip.png")
+    assert pixels(picture).shape == (32, 32, 3) if Path(picture).exists() else False
+    assert told[2].split("  ")[0] == picture and told[3].split("  ")[0] == told[1].split("  ")[0]
+    assert told[4] == HELP and told[5] == ""
+    assert np.array_equal(pixels(tmp_path / "filmstrip.png"), np.asarray(session.filmstrip()))
+
+
+def test_chat_settings(tiny_pipeline, tmp_path):
+    session = DrawingSession(tiny_pipeline)
+    told = talk(
+        Chat(session, tmp_path),
+        "/seed 7",
+        "/guidance 1.5",
+        "/candidates 2",
+        "add a cube",
+        f"/save {tmp_path / 'b'}",
+    )
+    assert told[:3] == ["seed 7", "guidance 1.5", "candidates 2"] and told[4] == f"saved in {tmp_path / 'b'}"
+    (turn,) = DrawingSession.load(tmp_path / "b", tiny_pipeline).turns
+    assert turn.seed == 7 and len(turn.scores) == 2 and turn.settings["guidance_scale"] == 1.5
+
+
+def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
+    told = talk(
+        Chat(DrawingSession(tiny_pipeline), tmp_path),
+        *("/undo", "/redo", "/seed x", "/guidance", "/guidance nan", "/candidates 0", "/candidates 1.5"),
+        *("/save", "/udno", "add a cube"),
+    )
+    assert told[:10] == [
+        "undo: nothing was said yet",
+        "redo: nothing was taken back",
+        "/seed: 'x' is no whole number",
+        "/guidance: '' is no number",
+        "sampling: guidance_scale is nan, expected at least 0",
+        "sampling: num_candidates is 0, expected at least 1",
+        "/candidates: '1.5' is no whole number",
+        "/save: which folder?",
+        "/udno: no such command; the nearest is /undo, and /help lists all",
+        told[9],
+    ]
+    assert told[9].endswith(" s")
+
+
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_nothing_said_is_lost(tiny_pipeline, tmp_path, end):
+    session = DrawingSession(tiny_pipeline)
+    talk(Chat(session, tmp_path), "add a cube", "add a cone", "/undo", end=end)
+    again = DrawingSession.load(tmp_path, tiny_pipeline)
+    assert [turn.instruction for turn in again.turns] == ["add a cube"]
+    assert np.array_equal(np.asarray(again.redo()), np.asarray(session.redo()))
+
+
+def test_ctrl_c_while_it_draws(tiny_pipeline, tmp_path, monkeypatch):
+    session = DrawingSession(tiny_pipeline)
+    chat = Chat(session, tmp_path)
+    talk(chat, "add a cube")
+
+    def interrupted(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "say", interrupted)
+    assert talk(chat, "add a cone", "never read") == [""]
+    assert len(DrawingSession.load(tmp_path, tiny_pipeline).turns) == 1
+
+
+def test_chat_command_reopens_its_folder(tiny_folder, tmp_path, capsys, monkeypatch):
+    def run(*lines):
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        assert main(["chat", "--model", str(tiny_folder), "--out", str(tmp_path / "out"), *CPU]) == 0
+        return capsys.readouterr().out
+
+    assert "say what to draw" in run("add a cube", "/seed 3")
+    assert "going on after turn 1" in run("add a cone", "/quit")
+    session = DrawingSession.load(tmp_path / "out", CDDICMPipeline.from_pretrained(tiny_folder))
+    assert [turn.seed for turn in session.turns] == [0, 3]
