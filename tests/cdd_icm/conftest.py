@@ -1,9 +1,15 @@
 """A pipeline small enough to be built and run in a moment; its weights are random."""
 
 import copy
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from cdd_icm.config import Config, from_dict
@@ -30,6 +36,12 @@ TINY = {
     "sampling": {"num_inference_steps": 2},
 }
 
+SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
+SHORT = {
+    **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
+    **{"log_samples": 8, "checkpoint_samples": 8, "validation_samples": 1000, "validation_dialogs": 1},
+}
+
 
 @pytest.fixture
 def tiny_settings():
@@ -54,3 +66,64 @@ def tiny_folder(tiny_pipeline, tmp_path):
     """The same pipeline on disk."""
     tiny_pipeline.save_pretrained(tmp_path / "model")
     return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def picture_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture
+def make_config(tmp_path, picture_cache):
+    """That model on the dialogs that ship: six steps of four turns; dotted keys change the config."""
+
+    def make(**changed):
+        settings = copy.deepcopy(TINY)
+        settings["output_dir"] = str(tmp_path / "run")
+        settings["data"] |= {"path": str(SAMPLE), "cache_dir": str(picture_cache)}
+        settings["objective"] = {"opposites": [["left", "right"]]}
+        settings["training"] = dict(SHORT)
+        for key, value in changed.items():
+            node = settings
+            *sections, last = key.split("__")
+            for section in sections:
+                node = node.setdefault(section, {})
+            node[last] = value
+        return from_dict(Config, settings)
+
+    return make
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config()
+
+
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory, picture_cache):
+    """The folder in which `two_processes.py` left its results: started once, as it takes its time."""
+    folder = tmp_path_factory.mktemp("two_processes")
+    settings = copy.deepcopy(TINY)
+    settings["output_dir"] = str(folder / "run")
+    settings["data"] |= {"path": str(SAMPLE), "cache_dir": str(picture_cache)}
+    settings["objective"] = {"opposites": [["left", "right"]]}
+    settings["training"] = SHORT | {"batch_size": 2, "total_samples": 12}
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = Path(__file__)
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared |= {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(here.parents[2])}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, here.with_name("two_processes.py"), folder],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    return folder
