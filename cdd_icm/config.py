@@ -260,7 +260,11 @@ class Config:
         composite = "false, or true with unet.reference=true and diffusion.prediction_type=sample"
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
-            "unet.widths": (u.widths and all(w > 0 and w % 32 == 0 for w in u.widths), "multiples of 32"),
+            # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
+            "unet.widths": (
+                u.widths and all(w >= 64 and w % 32 == 0 for w in u.widths),
+                "multiples of 32 from 64 on",
+            ),
             "unet.attention": (len(u.attention) == len(u.widths), "one entry for each of unet.widths"),
             "data.image_size": (
                 size % 16 == 0 and size % (u.patch_size * halvings) == 0,

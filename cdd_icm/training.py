@@ -360,13 +360,11 @@ def validation_sheet(pipeline: CDDICMPipeline, dialogs: list[Dialog], seed: int)
 
 def save(root: Path, model, ema, optimizer, samples: int, config: Config, accelerator: Accelerator) -> None:
     """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
-    moments = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
-    tensors = {
-        "model": get_model_state_dict(model, options=WHOLE),
-        "ema": get_model_state_dict(ema, options=WHOLE),
-        "optimizer": {f"{name}.{kind}": value for name, of in moments.items() for kind, value in of.items()},
-    }
-    if accelerator.is_main_process:
+    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in (("model", model), ("ema", ema))}
+    learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+    if accelerator.is_main_process:  # the others were given nothing
+        moments = learnt["state"].items()
+        tensors["optimizer"] = {f"{name}.{kind}": value for name, of in moments for kind, value in of.items()}
         state = {"samples": samples}
         save_checkpoint(root / "checkpoints", samples, tensors, state, config.training.keep_checkpoints)
     accelerator.wait_for_everyone()
@@ -388,7 +386,7 @@ def restore(root: Path, model, ema, optimizer) -> int:
         set_model_state_dict(model, tensors["model"], options=WHOLE)
         set_model_state_dict(ema, tensors["ema"], options=WHOLE)
         # The groups' settings are the config's: only what the optimiser has learnt is read back.
-        learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+        learnt = get_optimizer_state_dict(model, optimizer.optimizer)
         for name, of in learnt["state"].items():
             of.update({kind: tensors["optimizer"][f"{name}.{kind}"] for kind in of})
         set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)

@@ -31,7 +31,7 @@ TINY = {
         },
     },
     "fusion": {"width": 32, "layers": 1, "heads": 2},
-    "unet": {"patch_size": 4, "widths": [32, 32], "attention": [False, True], "heads": 2},
+    "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
 }

@@ -71,7 +71,7 @@ FAULTS = {
         "sampling.guidance_interval is (0.9, 0.1), expected 0 <= low <= high <= 1",
     ),
     "size": ("data.image_size=40", "data.image_size is 40, expected a multiple of 16"),
-    "widths": ("unet.widths=[48, 128]", "unet.widths is (48, 128), expected multiples of 32"),
+    "widths": ("unet.widths=[48, 128]", "unet.widths is (48, 128), expected multiples of 32 from 64 on"),
     "attention": ("unet.attention=[true]", "unet.attention is (True,), expected one entry for each of"),
     "composite": (
         "diffusion.prediction_type=v_prediction",
