@@ -15,8 +15,8 @@ from cdd_icm.config import DiffusionConfig
 
 
 class Log:
-    """A line every so many samples, averaged over what came since the last. Lines past the checkpoint from
-    which a run goes on, at sample `samples`, are dropped."""
+    """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
+    past the checkpoint from which a run goes on, at sample `samples`, are dropped."""
 
     def __init__(self, path: Path, samples: int, config: DiffusionConfig, accelerator: Accelerator):
         self.path, self.config, self.accelerator = path, config, accelerator

@@ -390,6 +390,11 @@ def restore(root: Path, model, ema, optimizer) -> int:
         for name, of in learnt["state"].items():
             of.update({kind: tensors["optimizer"][f"{name}.{kind}"] for kind in of})
         set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
+        for parameter, of in optimizer.state.items():
+            for kind, value in of.items():
+                if value.shape == parameter.shape:
+                    # AdamW's fused kernel walks through memory: moments must lie there as their weights do
+                    of[kind] = torch.empty_like(parameter).copy_(value)
         return state["samples"]
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]

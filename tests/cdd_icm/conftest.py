@@ -37,10 +37,6 @@ TINY = {
 }
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
-SHORT = {
-    **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
-    **{"log_samples": 8, "checkpoint_samples": 8, "validation_samples": 1000, "validation_dialogs": 1},
-}
 
 
 @pytest.fixture
@@ -69,20 +65,31 @@ def tiny_folder(tiny_pipeline, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def picture_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("pictures")
+def settings_in(tmp_path_factory):
+    """What a config file says that trains that model in a folder: six steps of four of the turns that ship."""
+    pictures = tmp_path_factory.mktemp("pictures")
+
+    def settings(folder):
+        return copy.deepcopy(TINY) | {
+            "output_dir": str(folder),
+            "data": {"image_size": 32, "path": str(SAMPLE), "cache_dir": str(pictures)},
+            "objective": {"opposites": [["left", "right"]]},
+            "training": {
+                **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
+                **{"log_samples": 8, "checkpoint_samples": 8},
+                **{"validation_samples": 1000, "validation_dialogs": 1},
+            },
+        }
+
+    return settings
 
 
 @pytest.fixture
-def make_config(tmp_path, picture_cache):
-    """That model on the dialogs that ship: six steps of four turns; dotted keys change the config."""
+def make_config(settings_in, tmp_path):
+    """The config in `tmp_path`; keywords change it, such as `training__batch_size=2`."""
 
     def make(**changed):
-        settings = copy.deepcopy(TINY)
-        settings["output_dir"] = str(tmp_path / "run")
-        settings["data"] |= {"path": str(SAMPLE), "cache_dir": str(picture_cache)}
-        settings["objective"] = {"opposites": [["left", "right"]]}
-        settings["training"] = dict(SHORT)
+        settings = settings_in(tmp_path / "run")
         for key, value in changed.items():
             node = settings
             *sections, last = key.split("__")
@@ -100,14 +107,11 @@ def config(make_config):
 
 
 @pytest.fixture(scope="session")
-def two_processes(tmp_path_factory, picture_cache):
+def two_processes(tmp_path_factory, settings_in):
     """The folder in which `two_processes.py` left its results: started once, as it takes its time."""
     folder = tmp_path_factory.mktemp("two_processes")
-    settings = copy.deepcopy(TINY)
-    settings["output_dir"] = str(folder / "run")
-    settings["data"] |= {"path": str(SAMPLE), "cache_dir": str(picture_cache)}
-    settings["objective"] = {"opposites": [["left", "right"]]}
-    settings["training"] = SHORT | {"batch_size": 2, "total_samples": 12}
+    settings = settings_in(folder / "run")
+    settings["training"] |= {"batch_size": 2, "total_samples": 12}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

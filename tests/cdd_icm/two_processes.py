@@ -1,6 +1,8 @@
-"""What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run."""
+"""What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run that is
+stopped after its first step and goes on."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -9,6 +11,7 @@ from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
 from cdd_icm.matching import info_nce
+from cdd_icm.process import StopSignal
 from cdd_icm.training import train
 
 
@@ -42,6 +45,11 @@ def main(folder: Path) -> None:
     loss, gradients = loss_of_share(slice(4 * rank, 4 * rank + 4))
     results = {"loss": loss, **{str(i): gradient for i, gradient in enumerate(gradients)}}
     save_file(results, folder / f"info_nce_{rank}.safetensors")
+    asked = StopSignal.requested
+    StopSignal.requested = lambda stop, accelerator: asked(stop, accelerator) or True
+    with suppress(KeyboardInterrupt):
+        train(load_config(folder / "config.yaml"))
+    StopSignal.requested = asked
     train(load_config(folder / "config.yaml"))
 
 
