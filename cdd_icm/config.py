@@ -134,11 +134,29 @@ class TrainingConfig:
     tracker: Literal["none", "tensorboard", "wandb"] = "none"
 
 
+Sampler = Literal[
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "LMSDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+]
+"""diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral and
+DPMSolverSDE fail on this one."""
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
     """Defaults of the pipeline, stored with the model."""
 
-    scheduler: str = "DPMSolverMultistepScheduler"
+    scheduler: Sampler = "DPMSolverMultistepScheduler"
     num_inference_steps: int = 12
     guidance_scale: float = 2.0
     image_guidance_scale: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import get_args
 
 import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from cdd_icm.config import DiffusionConfig
+from cdd_icm.config import DiffusionConfig, Sampler
 from cdd_icm.errors import InputError
 
 
@@ -28,14 +29,7 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     )
 
 
-# diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule, KDPM2Ancestral and
-# DPMSolverSDE fail on this one.
-SAMPLERS = (
-    *("DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler"),
-    *("HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler"),
-    *("DPMSolverSinglestepScheduler", "KDPM2DiscreteScheduler", "DEISMultistepScheduler"),
-    "UniPCMultistepScheduler",
-)
+SAMPLERS = get_args(Sampler)
 NOT_OF_SAMPLES = ("PNDMScheduler", "EulerAncestralDiscreteScheduler", "KDPM2DiscreteScheduler")
 
 
