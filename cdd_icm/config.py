@@ -93,7 +93,7 @@ class DiffusionConfig:
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
-    """Weight of the pixels that the turn changes, against 1 elsewhere."""
+    """Weight of the mean error inside the region that the turn changes, against 1 for the mean outside."""
     reference_noise: float = 0.1
     """References get Gaussian noise of a standard deviation drawn from [0, this], in units of [-1, 1] pixels."""
 
