@@ -85,6 +85,7 @@ def _generate_run(arguments: argparse.Namespace) -> None:
 def _generate_split(arguments: argparse.Namespace) -> None:
     from cdd_icm.data import load_dialogs
     from cdd_icm.generation import generate_split
+    from cdd_icm.loading import process_state
 
     dialogs = load_dialogs(arguments.data, arguments.split or "test")[: arguments.limit]
     generate_split(
@@ -95,7 +96,8 @@ def _generate_split(arguments: argparse.Namespace) -> None:
         seed=arguments.seed or 0,
         **_sampling(arguments),
     )
-    print(arguments.out)
+    if process_state().is_main_process:
+        print(arguments.out)
 
 
 def _generate_dialog(arguments: argparse.Namespace) -> None:

@@ -154,7 +154,7 @@ class DiffusionConfig:
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
-    """Weight of the pixels that the turn changes, against 1 elsewhere."""
+    """Weight of the mean error inside the region that the turn changes, against 1 for the mean outside."""
     reference_noise: float = 0.1
     """References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
 
@@ -218,11 +218,29 @@ class TrainingConfig:
             )
 
 
+Sampler = Literal[
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "LMSDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+]
+"""diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
+and DPMSolverSDE fail on this one."""
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
     """Defaults of the pipeline, stored with the model."""
 
-    scheduler: str = "DPMSolverMultistepScheduler"
+    scheduler: Sampler = "DPMSolverMultistepScheduler"
     num_inference_steps: int = 12
     guidance_scale: float = 2.0
     image_guidance_scale: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import get_args
 
 import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from cdd_icm.config import DiffusionConfig
+from cdd_icm.config import DiffusionConfig, Sampler
 from cdd_icm.errors import InputError
 
 
@@ -28,14 +29,7 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     )
 
 
-# diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
-# and DPMSolverSDE fail on this one.
-SAMPLERS = (
-    *("DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler"),
-    *("HeunDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler"),
-    *("DPMSolverSinglestepScheduler", "KDPM2DiscreteScheduler", "DEISMultistepScheduler"),
-    "UniPCMultistepScheduler",
-)
+SAMPLERS = get_args(Sampler)
 
 
 def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
@@ -124,10 +118,14 @@ def cdd_loss(
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
-    L_CDD = w_t mean_p[(1 + (c - 1) M_p) (x_p - x^_p)^2], M the changed region, c = `changed_weight`.
+    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c times its mean inside), c = `changed_weight`. The
+    two means make a small object count as much as a large one, and keep the loss near 1, where it can stand
+    up to the other objectives in the modules that they share.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
-    emphasis = torch.where(changed, changed_weight, 1.0)
-    loss = (weight * emphasis * error).mean(dim=(1, 2, 3))
-    inside = (error * changed).sum(dim=(1, 2, 3)) / changed.sum(dim=(1, 2, 3)).clamp(min=1)
+    inside, outside = (
+        (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1)
+        for region in (changed, ~changed)
+    )
+    loss = weight.flatten() * (outside + changed_weight * inside)
     return loss, inside

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from PIL import Image
 from tqdm import tqdm
 
@@ -21,6 +20,7 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.resize import to_square
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
+from cdd_icm.loading import process_state
 from cdd_icm.pipeline import CDDICMPipeline
 
 
@@ -107,13 +107,14 @@ def generate_split(
         out/settings.json                       model, seed and sampling settings
 
     A dialog's folder appears whole or not at all, and finished ones are skipped: the same call goes on where
-    an earlier one was killed. Under `accelerate launch` each process draws its share, on its own pipeline.
+    an earlier one was killed. Under `accelerate launch` or `torchrun` each process draws its share, on a
+    pipeline of its own.
 
     Raises:
         InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be
             written.
     """
-    state = PartialState()
+    state = process_state()
     stamp = {
         "model": fingerprint(pipeline),
         "scheduler": type(pipeline.scheduler).__name__,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
 from torch import nn
 
 from cdd_icm.errors import InputError
@@ -43,13 +44,19 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
     return pipeline
 
 
+def process_state() -> PartialState:
+    """This process among those that `accelerate launch` or `torchrun` started; on machines without an
+    accelerator too, where accelerate by itself would take every process for the only one."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
+
+
 def find_device(name: str) -> torch.device:
     """Raises InputError where this machine has no such device."""
     if name not in DEVICES:
         raise InputError(f"device: {name!r}, expected one of {', '.join(DEVICES)}")
     if name == "cpu":
         return torch.device("cpu")
-    found = PartialState().device
+    found = process_state().device
     if name not in ("auto", found.type):
         raise InputError(f"device: {name!r} is not available here; found {found.type!r}")
     return found

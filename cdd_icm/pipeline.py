@@ -81,6 +81,8 @@ class CDDICMPipeline(DiffusionPipeline):
             history=history, prediction_type=prediction_type, sampling=dict(sampling or {})
         )
         self.canvas = canvas
+        for module in (self.unet, self.matcher):  # as in training: another order of sums is another picture
+            module.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from accelerate import PartialState
-from diffusers import schedulers
 
 import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
+from cdd_icm.diffusion import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import Detector
@@ -32,7 +31,7 @@ from cdd_icm.evaluation.protocol import (
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
 from cdd_icm.generation import draw_dialogs
-from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.loading import load_pipeline, process_state
 
 NO_OP_DIALOGS = 20
 
@@ -62,7 +61,7 @@ def evaluate_model(
         InputError: the model, data, detector or weights can't be used, or pictures are there from other
         settings.
     """
-    state = PartialState(cpu=not torch.accelerator.is_available())  # else processes on CPUs stay strangers
+    state = process_state()
     sampling = checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)[:limit]
     detector = detector or shipped_detector(dialogs)
@@ -80,10 +79,10 @@ def evaluate_model(
 
     started = time.monotonic()
     if drawn.missing(dialogs) or idle.missing(still):
-        pipeline = CDDICMPipeline.from_pretrained(model).to(state.device)
+        pipeline = load_pipeline(model)
         options = dict(sampling)
         if scheduler := options.pop("scheduler", None):
-            pipeline.scheduler = getattr(schedulers, scheduler).from_config(pipeline.scheduler.config)
+            pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
         draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
         share = {
             "chunk": batch_size,
@@ -144,8 +143,6 @@ def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
         InputError: a setting that `SamplingConfig` doesn't have, a wrong type, or an unknown scheduler.
     """
     checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
-    if not hasattr(schedulers, checked["scheduler"]):
-        raise InputError(f"sampling: scheduler: diffusers has no {checked['scheduler']!r}")
     return {name: checked[name] for name in sampling}
 
 

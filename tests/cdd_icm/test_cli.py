@@ -169,7 +169,10 @@ def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
     assert main(["train", str(config), "training.batchsize=3"]) == 2
     error = capsys.readouterr().err
     assert "unknown key training.batchsize; the nearest is training.batch_size" in error
+    assert main(["train", str(config), "sampling.scheduler=DDIM"]) == 2
+    assert "sampling.scheduler is 'DDIM', expected Literal['DDIMScheduler', " in capsys.readouterr().err
     assert main(["train", str(config.with_name("none.yaml"))]) == 2
+    assert not (config.parent / "run").exists()
 
 
 @pytest.mark.parametrize(

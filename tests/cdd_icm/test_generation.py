@@ -1,7 +1,10 @@
 """Whole splits: a dialog's pictures depend on nothing but itself, and a killed run goes on."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +21,6 @@ SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 @pytest.fixture(scope="module")
 def dialogs():
     """Three real dialogs, one of them cut to two turns."""
-    from dataclasses import replace
-
     first, second, third = load_dialogs(SAMPLE)[:3]
     return [first, replace(second, turns=second.turns[:2]), third]
 
@@ -114,18 +115,27 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_two_processes_draw_what_one_draws(tiny_pipeline, dialogs, tmp_path, monkeypatch):
+def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path):
+    dialogs = load_dialogs(SAMPLE, "test")
     generate_split(tiny_pipeline, dialogs, tmp_path / "one", batch_size=1, progress=False)
-    for rank in range(2):
-        state = SimpleNamespace(
-            process_index=rank,
-            num_processes=2,
-            is_main_process=rank == 0,
-            wait_for_everyone=lambda: None,
-        )
-        monkeypatch.setattr(generation, "PartialState", lambda state=state: state)
-        generate_split(tiny_pipeline, dialogs, tmp_path / "two", batch_size=1, progress=False)
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "cdd_icm"]
+    command += ["generate", "--model", tiny_folder, "--data", SAMPLE, "--out", tmp_path / "two"]
+    command += ["--batch-size", "1", "--device", "cpu", "--dtype", "fp32"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(command, env=environment, cwd=SAMPLE.parents[1], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'two'}\n"  # one of them speaks
+    share = (len(dialogs) + 1) // 2 * 5
+    assert f"/{share} [" in done.stderr and f"/{5 * len(dialogs)} [" not in done.stderr
+    one, two = (contents(tmp_path / name) for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name in one:
+        if name.suffix == ".png":
+            a, b = (np.asarray(Image.open(tmp_path / folder / name)).astype(int) for folder in ("one", "two"))
+            assert np.abs(a - b).max() <= 1  # the machine's threads order the sums
+        else:
+            assert one[name] == two[name]
 
 
 def test_other_settings_model_or_dialogs_are_refused(tiny_pipeline, dialogs, tmp_path):
@@ -149,8 +159,6 @@ def test_other_settings_model_or_dialogs_are_refused(tiny_pipeline, dialogs, tmp
 
 
 def test_names_that_are_no_file_names(tiny_pipeline, dialogs, tmp_path):
-    from dataclasses import replace
-
     odd = replace(dialogs[1], id="../a/b", turns=dialogs[1].turns[:1])
     generate_split(tiny_pipeline, [odd], tmp_path / "out", progress=False)
     assert (tmp_path / "out" / "..%2Fa%2Fb" / "0.png").exists()

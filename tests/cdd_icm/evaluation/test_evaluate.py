@@ -93,7 +93,7 @@ def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_
         (["--split", "nowhere"], "nowhere"),
         (["steps"], "'steps': expected key=value"),
         (["num_steps=3"], "unknown key num_steps; the nearest is num_inference_steps"),
-        (["scheduler=Magic"], "diffusers has no 'Magic'"),
+        (["scheduler=Magic"], "scheduler is 'Magic'"),
     ],
 )
 def test_bad_input_is_one_line(command, drawn_ids, capsys, change, message):
