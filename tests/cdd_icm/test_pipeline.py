@@ -1,0 +1,254 @@
+"""One turn: what a picture depends on, what is counted, and what is refused."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from diffusers import schedulers
+from PIL import Image
+
+from cdd_icm.diffusion import SAMPLERS
+from cdd_icm.errors import InputError
+
+SAID = ["Add a red cube on the left", "Add a blue sphere behind it", "Put it on the right"]
+STEP = 1 / 255
+
+
+def seeded(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def picture(seed, size=(32, 32)):
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1] // 4, size[0] // 4, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="module")
+def pipe(tiny_pipeline):
+    """With weights that let every input show: some start at 0."""
+    pipe = copy.deepcopy(tiny_pipeline)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(pipe.unet.spatial_in.weight, std=0.3)
+    torch.nn.init.normal_(pipe.unet.unet.conv_out.weight, std=0.05)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def draw(pipe):
+    """(B, 3, 32, 32) of a call with its defaults."""
+
+    def draw(image=None, said=SAID[0], seeds=0, **options):
+        generator = seeded(*seeds) if isinstance(seeds, list) else seeded(seeds)[0]
+        image = pipe.canvas if image is None else image
+        return pipe(image, said, generator=generator, output_type="pt", **options).images
+
+    return draw
+
+
+@pytest.fixture
+def count_calls(pipe, monkeypatch):
+    """The batch sizes of the UNet's forward passes."""
+    sizes, forward = [], pipe.unet.forward
+    monkeypatch.setattr(
+        pipe.unet, "forward", lambda noisy, *args: sizes.append(len(noisy)) or forward(noisy, *args)
+    )
+    return sizes
+
+
+OPTIONS = [{}, {"image_guidance_scale": 1.5, "icm_guidance_scale": 2.0}, {"num_candidates": 2}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "guided", "candidates"])
+@pytest.mark.parametrize("scheduler", ["DPMSolverMultistepScheduler", "DDPMScheduler"])
+def test_an_item_of_a_batch_is_that_item_alone(pipe, draw, monkeypatch, options, scheduler):
+    kind = getattr(schedulers, scheduler)
+    monkeypatch.setattr(pipe, "scheduler", kind.from_config(pipe.scheduler.config))
+    images, history = [picture(1), picture(2), picture(3)], [[], [SAID[0]], SAID[:2]]
+    together = draw(images, SAID, [5, 6, 7], history=history, **options)
+    for i in range(3):
+        alone = draw(images[i], SAID[i], [5 + i], history=history[i], **options)
+        assert (alone[0] - together[i]).abs().max() < STEP
+    assert (together[0] - together[1]).abs().max() > 10 * STEP
+
+
+def test_one_generator_serves_the_batch_in_order(pipe, draw):
+    together = draw([pipe.canvas] * 2, SAID[:2], 5)
+    generator = seeded(5)[0]
+    for i in range(2):
+        alone = pipe(pipe.canvas, SAID[i], generator=generator, output_type="pt").images
+        assert (alone[0] - together[i]).abs().max() < STEP
+
+
+def test_a_picture_depends_on_reference_words_history_and_seed(draw):
+    base = draw(picture(1), SAID[1], 0, history=[SAID[0]])
+    assert torch.equal(base, draw(picture(1), SAID[1], 0, history=[SAID[0]]))
+    for other in (
+        draw(picture(2), SAID[1], 0, history=[SAID[0]]),
+        draw(picture(1), SAID[2], 0, history=[SAID[0]]),
+        draw(picture(1), SAID[1], 0, history=[SAID[2]]),
+        draw(picture(1), SAID[1], 1, history=[SAID[0]]),
+    ):
+        assert not torch.equal(base, other)
+    assert torch.equal(base, draw(picture(1), SAID[1], 0, history=["long ago", SAID[0]]))  # one turn is read
+
+
+@pytest.mark.parametrize(
+    ("scales", "branches"), [((1.0, 1.0), 1), ((2.0, 1.0), 2), ((1.0, 1.5), 3), ((2.0, 1.5), 3)]
+)
+def test_all_branches_are_one_forward_pass_a_step(draw, count_calls, scales, branches):
+    names = dict(zip(("guidance_scale", "image_guidance_scale"), scales, strict=True))
+    draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=3, **names)
+    assert count_calls == [2 * branches] * 3
+
+
+def test_guidance_is_on_inside_its_interval_only(draw, count_calls):
+    draw(num_inference_steps=4, guidance_scale=3.0, guidance_interval=(0.3, 0.8))  # levels 1, 3/4, 1/2, 1/4
+    assert count_calls == [1, 2, 2, 1]
+    never = draw(guidance_scale=3.0, icm_guidance_scale=5.0, guidance_interval=(0.0, 0.0))
+    assert torch.equal(never, draw(guidance_scale=1.0))
+    assert not torch.equal(never, draw(guidance_scale=3.0))
+
+
+def test_every_kind_of_guidance_changes_the_picture(draw):
+    plain = draw(picture(1), guidance_scale=1.0)
+    for options in ({"guidance_scale": 3.0}, {"image_guidance_scale": 3.0}, {"icm_guidance_scale": 3.0}):
+        assert (draw(picture(1), **{"guidance_scale": 1.0, **options}) - plain).abs().max() > 1e-4
+
+
+def test_candidates(pipe, draw):
+    images, said = [picture(1), picture(2)], SAID[:2]
+    out = pipe(images, said, num_candidates=3, generator=seeded(3, 4), output_type="pt")
+    assert out.scores.shape == (2, 3) and out.images.shape == (2, 3, 32, 32)
+    reference = torch.stack([pipe._to_tensor(image) for image in images])
+    query = pipe.encode(reference, said).query
+    chosen = pipe.matcher(2 * out.images - 1, torch.zeros(2, dtype=torch.long), query)
+    assert torch.allclose(chosen, out.scores.max(dim=1).values, atol=1e-3)
+    single = pipe(images, said, generator=seeded(3, 4), output_type="pt")
+    assert single.scores is None
+    first = pipe.matcher(2 * single.images - 1, torch.zeros(2, dtype=torch.long), query)
+    assert torch.allclose(out.scores[:, 0], first, atol=1e-3)  # candidate 0 is the picture of a single draw
+
+
+def test_callback(pipe, draw):
+    seen = []
+
+    def paint_over(given, step, timestep, tensors):
+        assert given is pipe and tensors["latents"].shape == (1, 3, 32, 32)
+        seen.append((step, int(timestep)))
+        return {"latents": torch.full_like(tensors["latents"], 0.5)} if step == 2 else {}
+
+    out = draw(num_inference_steps=3, callback_on_step_end=paint_over)
+    assert [step for step, _ in seen] == [0, 1, 2] and seen[0][1] == 999
+    assert torch.equal(out, torch.full_like(out, 0.75))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, name):
+    monkeypatch.setattr(pipe, "scheduler", getattr(schedulers, name).from_config(pipe.scheduler.config))
+    out = draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4)
+    assert out.isfinite().all() and out.shape == (2, 3, 32, 32)
+    assert torch.equal(out, draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4))
+
+
+def test_a_scheduler_of_other_noise_levels_is_refused(pipe, draw, monkeypatch):
+    monkeypatch.setattr(pipe, "scheduler", schedulers.FlowMatchEulerDiscreteScheduler())
+    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not take the model's noise"):
+        draw()
+
+
+def test_output_types(pipe):
+    outs = {
+        kind: pipe(pipe.canvas, SAID[0], generator=seeded(0)[0], output_type=kind)
+        for kind in ("pt", "np", "pil")
+    }
+    pt, array, (image,) = (outs[kind].images for kind in ("pt", "np", "pil"))
+    assert pt.min() >= 0 and pt.max() <= 1
+    assert np.array_equal(pt.permute(0, 2, 3, 1).numpy(), array)
+    assert np.array_equal((array[0] * 255).round().astype(np.uint8), np.asarray(image))
+    images, scores = pipe(pipe.canvas, SAID[0], return_dict=False)
+    assert len(images) == 1 and scores is None
+
+
+def same_pixels(mode):
+    """A picture of two colours in that mode, and the RGB picture that it stands for."""
+    rgb = Image.new("RGB", (48, 24), (255, 255, 255))
+    rgb.paste((40, 40, 40), (0, 0, 24, 24))
+    if mode == "RGBA":
+        other = Image.new("RGBA", (48, 24), (9, 200, 9, 0))  # green that nobody sees
+        other.paste((40, 40, 40, 255), (0, 0, 24, 24))
+        return other, rgb
+    other = rgb.convert(mode)
+    return other, other.convert("RGB") if mode in ("1", "P") else rgb  # which have fewer colours
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "CMYK", "LA"])
+def test_pictures_of_any_mode_and_size(draw, mode):
+    other, rgb = same_pixels(mode)
+    assert torch.equal(draw(other), draw(rgb))
+
+
+def test_arrays_and_tensors_are_pictures_too(draw):
+    image = picture(1, (48, 24))
+    array = np.asarray(image)
+    tensor = torch.from_numpy(array.copy()).permute(2, 0, 1) / 255
+    assert torch.equal(draw(array), draw(image)) and torch.equal(draw(tensor), draw(image))
+
+
+FAULTS = {
+    "empty": (dict(instruction=""), "instruction: number 1 is '', expected some words"),
+    "blank in a batch": (
+        dict(instruction=["a", " \n"], image=[picture(1)] * 2),
+        r"instruction: number 2 is ' \n', expected some words",
+    ),
+    "none": (dict(instruction=[], image=[]), "instruction: none given"),
+    "too few pictures": (dict(instruction=["a", "b"]), "image: 1 given for 2 instructions"),
+    "too few histories": (
+        dict(instruction=["a", "b"], image=[picture(1)] * 2, history=[[]]),
+        "history: 1 given for 2 instructions",
+    ),
+    "a flat history": (
+        dict(instruction=["a"], history=["add a cube"]),
+        "history: number 1 is 'add a cube', expected a list of instructions",
+    ),
+    "a history that is text": (
+        dict(history="add a cube"),
+        "history: number 1 is 'add a cube', expected a list",
+    ),
+    "too many generators": (dict(generator=seeded(1, 2)), "generator: 2 given for 1 instructions"),
+    "no picture": (dict(image="cube.png"), "image: str, expected a PIL image, an array or a tensor"),
+    "huge": (dict(image=Image.new("1", (9000, 8000))), "image: 9000x8000 pixels is over the limit"),
+    "deep": (dict(image=Image.new("I;16", (8, 8))), "image: mode I;16 has more than 8 bits"),
+    "floats": (
+        dict(image=np.zeros((8, 8, 3))),
+        "image: an array float64 (8, 8, 3), expected uint8 (H, W, 3)",
+    ),
+    "a batch as one": (
+        dict(image=torch.zeros(1, 3, 8, 8)),
+        "image: a tensor torch.float32 (1, 3, 8, 8), expected",
+    ),
+    "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
+    "interval": (dict(guidance_interval=(0.5, 1.5)), "guidance_interval is (0.5, 1.5), expected 0 <= low"),
+    "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected float"),
+    "output": (dict(output_type="jpg"), "output_type: 'jpg', expected one of pil, np, pt"),
+}
+
+
+@pytest.mark.parametrize(("given", "says"), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_table(pipe, count_calls, given, says):
+    with pytest.raises(InputError) as error:
+        pipe(**{"image": picture(1), "instruction": "add a cube", **given})
+    assert says in str(error.value) and "\n" not in str(error.value)
+    assert not count_calls  # before any work
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "guided", "candidates"])
+def test_half_precision_weights(pipe, draw, options):
+    half = copy.deepcopy(pipe)
+    for part in ("towers", "fusion", "unet", "matcher"):
+        torch.nn.Module.to(getattr(half, part), torch.bfloat16)
+    out = half(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt", **options)
+    assert out.images.dtype == torch.float32 and out.images.isfinite().all()
+    if "num_candidates" not in options:
+        assert (out.images - draw(picture(1), **options)).abs().mean() < 0.05
