@@ -20,7 +20,7 @@ _HOMES = {
     "load_dialogs": "cdd_icm.data",
     "train": "cdd_icm.training",
 }
-__all__ = list(_HOMES)
+__all__ = ["CDDICMPipeline", "Config", "DrawingSession", "load_config", "load_dialogs", "train"]
 
 
 def __getattr__(name: str):

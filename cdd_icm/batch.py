@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config
+from cdd_icm.config import Config, DiffusionConfig
 from cdd_icm.encoders import compose_text, tokenize
 
 
@@ -71,32 +71,46 @@ def make_batch(
 
 @dataclass
 class Draws:
-    """The randomness of one step, made outside the model so that it is a function of (seed, samples seen)."""
+    """The randomness of one batch, made outside the model: sample number i of a run gets the same draws in
+    whatever process, batch or micro-batch it is seen."""
 
-    timestep: Int[Tensor, "B"]
+    timestep: Int[Tensor, " B"]
     noise: Float[Tensor, "B 3 R R"]
     reference_noise: Float[Tensor, "B 3 R R"]
-    reference_level: Float[Tensor, "B"]
+    reference_level: Float[Tensor, " B"]
     """Standard deviation of the reference's noise."""
-    drop: Float[Tensor, "B"]
+    drop: Float[Tensor, " B"]
     """Uniform in [0, 1): which condition is dropped."""
 
     @classmethod
-    def make(cls, config: Config, samples_seen: int, n: int, rank: int, world: int, device: torch.device) -> Draws:
-        """The draws of `n` items on process `rank` of `world`.
+    def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
+        """The draws of samples `first`, ..., `first + n - 1` of the run, counted over all processes."""
+        generator = torch.Generator(device)
+        items = [_draw(config, generator.manual_seed(_seed(config.seed, i))) for i in range(first, first + n)]
+        return cls(*(torch.stack(parts) for parts in zip(*items, strict=True)))
 
-        Every process draws for all and keeps its slice, so that many processes do what one would do on the joined
-        batch.
-        """
-        digest = hashlib.sha256(f"{config.seed}/{samples_seen}".encode()).digest()
-        generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
-        at = {"generator": generator, "device": device}
-        total, size = n * world, config.data.image_size
-        every = {
-            "timestep": torch.randint(config.diffusion.num_train_timesteps, (total,), **at),
-            "noise": torch.randn(total, 3, size, size, **at),
-            "reference_noise": torch.randn(total, 3, size, size, **at),
-            "reference_level": torch.rand(total, **at) * config.diffusion.reference_noise,
-            "drop": torch.rand(total, **at),
-        }
-        return cls(**{name: value[rank * n : (rank + 1) * n] for name, value in every.items()})
+
+def _draw(config: Config, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """The fields of `Draws` for one sample."""
+    at = {"generator": generator, "device": generator.device}
+    picture = (3, config.data.image_size, config.data.image_size)
+    return (
+        draw_timestep(torch.rand((), **at), config.diffusion),
+        torch.randn(picture, **at),
+        torch.randn(picture, **at),
+        torch.rand((), **at) * config.diffusion.reference_noise,
+        torch.rand((), **at),
+    )
+
+
+def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
+    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser et al.
+    2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen s times as often."""
+    s = diffusion.timestep_shift
+    t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
+    return t.clamp(max=diffusion.num_train_timesteps - 1)
+
+
+def _seed(seed: int, sample: int) -> int:
+    """Seeds that have nothing to do with each other, for generators that like their seeds well mixed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{sample}".encode()).digest()[:7], "big")

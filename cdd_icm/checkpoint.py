@@ -20,8 +20,8 @@ def save_checkpoint(
 ) -> Path:
     """Writes `root/<samples>/` with one safetensors file for each entry of `tensors` and `state.json`.
 
-    It is written under another name and renamed when all of it is on the disk; only then are older ones removed, all
-    but the newest `keep`. A full disk therefore costs the new checkpoint, never an old one.
+    It is written under another name and renamed when all of it is on the disk; only then are older ones
+    removed, all but the newest `keep`. A full disk therefore costs the new checkpoint, never an old one.
 
     Raises:
         InputError: the disk refuses; the message names the folder.
@@ -41,7 +41,9 @@ def save_checkpoint(
         unfinished.rename(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise InputError(f"{folder}: the checkpoint can't be written ({error}); earlier ones are kept") from None
+        raise InputError(
+            f"{folder}: the checkpoint can't be written ({error}); earlier ones are kept"
+        ) from None
     for old in checkpoints(root)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return folder

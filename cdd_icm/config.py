@@ -1,9 +1,10 @@
-"""The settings of a run: frozen dataclasses, read from YAML and `key=value` overrides, checked before any work."""
+"""The settings of a run: frozen dataclasses, from YAML and `key=value` overrides, checked before any work."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -14,11 +15,31 @@ import yaml
 
 from cdd_icm.errors import InputError
 
+END_ID = 2
+"""The end of a text in a learnt vocabulary, in which 0 is padding and 1 the start."""
+SMALLEST_VOCABULARY = 256 + 3
+"""Every byte, padding, start and end."""
+
+
+def _least(settings: Any, least: int, *names: str) -> None:
+    """Raises InputError where a field, unless it is None, is not a finite number of at least `least`."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not (math.isfinite(value) and value >= least):
+            raise InputError(f"{name} is {value!r}, expected at least {least}")
+
+
+def _over_0(settings: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value!r}, expected a number over 0")
+
 
 @dataclass(frozen=True)
 class DataConfig:
     path: str = ""
-    """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON, an HDF5 file, shards (also by URL)."""
+    """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON or HDF5 file, shards (also by URL)."""
     train_split: str = "train"
     validation_split: str = "val"
     image_size: int = 128
@@ -29,12 +50,27 @@ class DataConfig:
     """Where decoded pictures are kept; by default the user's cache folder."""
     num_workers: int = 0
     """Loader processes. The cache makes 0 enough on small machines."""
+    streaming: bool = False
+    """Reads shards from end to end while training and caches no picture, for data that outgrow the disk;
+    always so where `path` is a URL. Of a folder `<train_split>-*.tar` are read, else the shards that the
+    pattern names. The vocabulary is then learnt from the first 500 dialogs alone."""
+
+    def __post_init__(self):
+        _least(self, 1, "image_size", "limit")
+        _least(self, 0, "num_workers")
+        if self.streams and self.limit is not None:
+            raise InputError(f"limit is {self.limit!r}, expected none where data are streamed")
+
+    @property
+    def streams(self) -> bool:
+        """Whether the training data are read as a stream of shards."""
+        return self.streaming or "://" in self.path
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
     model: str | dict[str, Any] = "ViT-B-32"
-    """An open_clip architecture name, or an open_clip model config (`embed_dim`, `vision_cfg`, `text_cfg`)."""
+    """An open_clip architecture name, or a model config of its (`embed_dim`, `vision_cfg`, `text_cfg`)."""
     pretrained: str | None = None
     """open_clip's `pretrained` tag or a local checkpoint file; None trains from scratch."""
     trainable_blocks: int | None = None
@@ -43,6 +79,20 @@ class EncoderConfig:
     """Size of a byte-pair vocabulary learnt from the training text; None takes CLIP's own."""
     history: int = 1
     """How many earlier instructions are read before the newest."""
+
+    def __post_init__(self):
+        _least(self, 0, "trainable_blocks", "history")
+        if self.vocab_size is None:
+            return
+        _least(self, SMALLEST_VOCABULARY, "vocab_size")
+        text = self.model.get("text_cfg", {}) if isinstance(self.model, dict) else {}
+        # By default CLIP pools where the largest id is, which is no end in a learnt vocabulary.
+        pools_at_end = text.get("pool_type") == "eos" and text.get("eos_id") == END_ID
+        if text.get("vocab_size", 0) < self.vocab_size or not pools_at_end:
+            raise InputError(
+                f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at "
+                f"least that vocab_size, pool_type eos and eos_id {END_ID}"
+            )
 
 
 @dataclass(frozen=True)
@@ -54,6 +104,9 @@ class FusionConfig:
     gated: bool = True
     """False replaces the gate by a plain linear map of the concatenation (a row of the ablation)."""
 
+    def __post_init__(self):
+        _least(self, 1, "width", "layers", "heads")
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -63,7 +116,7 @@ class UNetConfig:
     """Channels at each resolution, each half of the one before."""
     layers_per_block: int = 1
     attention: tuple[bool, ...] = (False, False, True)
-    """At which resolutions tokens are attended to."""
+    """At which resolutions tokens are attended to; the middle block always does."""
     heads: int = 8
     query: bool = True
     """The fused query joins the timestep embedding."""
@@ -74,7 +127,10 @@ class UNetConfig:
     reference: bool = True
     """The reference picture is concatenated to the noisy input."""
     composite: bool = True
-    """The network paints a picture and a soft mask, and the reference shows through where the mask is 0."""
+    """The network paints a picture and a soft mask; where the mask is 0 the reference shows through."""
+
+    def __post_init__(self):
+        _least(self, 1, "patch_size", "layers_per_block", "heads")
 
 
 @dataclass(frozen=True)
@@ -84,18 +140,30 @@ class MatcherConfig:
     max_logit_scale: float = 100.0
     """Upper bound of the learnt inverse temperature."""
 
+    def __post_init__(self):
+        _least(self, 1, "width")
+        _over_0(self, "temperature", "max_logit_scale")
+
 
 @dataclass(frozen=True)
 class DiffusionConfig:
     num_train_timesteps: int = 1000
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "squaredcos_cap_v2"
-    prediction_type: Literal["sample", "v_prediction", "epsilon"] = "sample"
+    prediction_type: Literal["sample", "v_prediction"] = "sample"
+    """Not epsilon: at zero terminal SNR it says nothing about the picture."""
+    timestep_shift: float = 1.0
+    """s > 1 trains more on the noisy end of the schedule: see `batch.draw_timestep`."""
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
     """Weight of the mean error inside the region that the turn changes, against 1 for the mean outside."""
     reference_noise: float = 0.1
-    """References get Gaussian noise of a standard deviation drawn from [0, this], in units of [-1, 1] pixels."""
+    """References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
+
+    def __post_init__(self):
+        _least(self, 2, "num_train_timesteps")
+        _over_0(self, "timestep_shift", "max_snr_weight", "changed_weight")
+        _least(self, 0, "reference_noise")
 
 
 @dataclass(frozen=True)
@@ -110,6 +178,13 @@ class ObjectiveConfig:
     drop_reference: float = 0.05
     drop_both: float = 0.05
     """Condition dropout: probabilities of training without text, reference, or both."""
+
+    def __post_init__(self):
+        _least(self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both")
+        if self.drop_text + self.drop_reference + self.drop_both > 1:
+            raise InputError(
+                f"drop_text is {self.drop_text!r}, expected at most 1 with drop_reference and drop_both"
+            )
 
 
 @dataclass(frozen=True)
@@ -132,6 +207,17 @@ class TrainingConfig:
     validation_samples: int = 20_000
     validation_dialogs: int = 4
     tracker: Literal["none", "tensorboard", "wandb"] = "none"
+
+    def __post_init__(self):
+        _least(self, 1, "batch_size", "gradient_accumulation", "total_samples", "checkpoint_samples")
+        _least(self, 1, "keep_checkpoints", "log_samples", "validation_samples", "validation_dialogs")
+        _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay")
+        _over_0(self, "learning_rate", "max_grad_norm", "ema_half_life")
+        if self.batch_size % self.gradient_accumulation:
+            raise InputError(
+                f"gradient_accumulation is {self.gradient_accumulation!r}, expected a divisor of batch_size, "
+                f"{self.batch_size}"
+            )
 
 
 Sampler = Literal[
@@ -164,6 +250,13 @@ class SamplingConfig:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     num_candidates: int = 1
 
+    def __post_init__(self):
+        _least(self, 1, "num_inference_steps", "num_candidates")
+        _least(self, 0, "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
+        low, high = self.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")
+
 
 @dataclass(frozen=True)
 class Config:
@@ -180,77 +273,51 @@ class Config:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     def __post_init__(self):
-        u, d, o, t, s = self.unet, self.diffusion, self.objective, self.training, self.sampling
-        rules = [
-            (len(u.attention) == len(u.widths), "unet.attention", u.attention, "one entry a width"),
-            (
-                self.data.image_size % (u.patch_size * 2 ** (len(u.widths) - 1)) == 0,
-                "data.image_size",
-                self.data.image_size,
-                f"a multiple of {u.patch_size * 2 ** (len(u.widths) - 1)} (unet.patch_size and unet.widths)",
+        size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
+        halvings = 2 ** (len(u.widths) - 1)
+        text_dropout = "1 where objective.drop_text is 0: guidance needs that dropout"
+        both_dropout = "1 where objective.drop_both is 0: guidance needs that dropout"
+        composite = "false, or true with unet.reference=true and diffusion.prediction_type=sample"
+        rules = {
+            "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
+            # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
+            "unet.widths": (
+                u.widths and all(w >= 64 and w % 32 == 0 for w in u.widths),
+                "multiples of 32 from 64 on",
             ),
-            (all(w % 32 == 0 for w in u.widths), "unet.widths", u.widths, "multiples of 32"),
-            (
-                not u.composite or (u.reference and d.prediction_type == "sample"),
-                "unet.composite",
-                u.composite,
-                "false, or true with unet.reference=true and diffusion.prediction_type=sample",
+            "unet.attention": (len(u.attention) == len(u.widths), "one entry for each of unet.widths"),
+            "data.image_size": (
+                size % 16 == 0 and size % (u.patch_size * halvings) == 0,
+                f"a multiple of 16 (matcher) and of {u.patch_size * halvings} (unet.patch_size, unet.widths)",
             ),
-            (self.fusion.width % self.fusion.heads == 0, "fusion.heads", self.fusion.heads, "a divisor of width"),
-            (
-                0 <= min(o.drop_text, o.drop_reference, o.drop_both)
-                and o.drop_text + o.drop_reference + o.drop_both <= 1,
-                "objective.drop_text",
-                o.drop_text,
-                "probabilities that add up to at most 1 with drop_reference and drop_both",
+            "unet.composite": (
+                not u.composite or (u.reference and self.diffusion.prediction_type == "sample"),
+                composite,
             ),
-            (
-                s.guidance_scale == 1 or o.drop_text > 0,
-                "sampling.guidance_scale",
-                s.guidance_scale,
-                "1 where objective.drop_text is 0: guidance needs that dropout",
-            ),
-            (
-                s.image_guidance_scale == 1 or o.drop_both > 0,
-                "sampling.image_guidance_scale",
-                s.image_guidance_scale,
-                "1 where objective.drop_both is 0: guidance needs that dropout",
-            ),
-            (
+            "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
+            "sampling.guidance_scale": (s.guidance_scale == 1 or o.drop_text > 0, text_dropout),
+            "sampling.image_guidance_scale": (s.image_guidance_scale == 1 or o.drop_both > 0, both_dropout),
+            "sampling.icm_guidance_scale": (
                 s.icm_guidance_scale == 0 or o.icm_weight > 0,
-                "sampling.icm_guidance_scale",
-                s.icm_guidance_scale,
                 "0 where objective.icm_weight is 0: the matcher is not trained",
             ),
-            (
+            "sampling.num_candidates": (
                 s.num_candidates == 1 or o.icm_weight > 0,
-                "sampling.num_candidates",
-                s.num_candidates,
                 "1 where objective.icm_weight is 0: the matcher that picks is not trained",
             ),
-            (
-                t.batch_size % t.gradient_accumulation == 0,
-                "training.gradient_accumulation",
-                t.gradient_accumulation,
-                "a divisor of training.batch_size",
-            ),
-        ]
-        for holds, key, value, wanted in rules:
+        }
+        for key, (holds, wanted) in rules.items():
             if not holds:
-                raise InputError(f"config: {key} is {value!r}, expected {wanted}")
-        for section in ("training", "sampling", "data"):
-            for f in dataclasses.fields(getattr(self, section)):
-                value = getattr(getattr(self, section), f.name)
-                if f.name.endswith(("_samples", "_size", "_steps", "_dialogs")) and value is not None and value < 1:
-                    raise InputError(f"config: {section}.{f.name} is {value!r}, expected at least 1")
+                section, name = key.split(".")
+                raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")
 
 
 def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
     """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`.
 
     Raises:
-        InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a value has
-            the wrong type, or the combination is impossible.
+        InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
+            value has the wrong type, or the combination is impossible.
     """
     try:
         values = yaml.safe_load(Path(path).read_text()) or {}
@@ -277,21 +344,45 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
     return from_dict(cls, values, source=str(path))
 
 
+def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
+    """The keys, such as "training.batch_size", in which two configs of one class differ."""
+    found = []
+    for name in (f.name for f in dataclasses.fields(a)):
+        mine, other = getattr(a, name), getattr(b, name)
+        if dataclasses.is_dataclass(mine):
+            found += differing_keys(mine, other, f"{prefix}{name}.")
+        elif mine != other:
+            found.append(f"{prefix}{name}")
+    return found
+
+
 def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix: str = "") -> Any:
     """Builds the dataclass `cls` from plain values, strictly."""
     if not isinstance(values, dict):
         raise InputError(f"{source}: {prefix.rstrip('.') or 'config'} is {values!r}, expected a section")
     hints = typing.get_type_hints(cls)
-    known = [f.name for f in dataclasses.fields(cls)]
     for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
-            raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near[0]}")
+        if key not in hints:
+            near = _nearest(str(key), hints)
+            raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near}")
     for f in dataclasses.fields(cls):
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and f.name not in values:
             raise InputError(f"{source}: {prefix}{f.name} is missing")
-    return cls(**{key: _convert(value, hints[key], f"{prefix}{key}", source) for key, value in values.items()})
+    values = {key: _convert(value, hints[key], f"{prefix}{key}", source) for key, value in values.items()}
+    try:
+        return cls(**values)
+    except InputError as error:
+        raise InputError(f"{source}: {prefix}{error}") from None
+
+
+def _nearest(key: str, hints: dict[str, Any]) -> str:
+    """The known key most like `key`: of the section itself, or of a section inside it."""
+    known = {name: name for name in hints}
+    for name, hint in hints.items():
+        if dataclasses.is_dataclass(hint):
+            known = {**{f.name: f"{name}.{f.name}" for f in dataclasses.fields(hint)}, **known}
+    return known[difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]]
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from cdd_icm.errors import InputError
 
 
 def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there is only
-    noise. Every sampler is made from this scheduler's config."""
+    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there
+    is only noise. Every sampler is made from this scheduler's config."""
     return DDIMScheduler(
         num_train_timesteps=config.num_train_timesteps,
         beta_schedule=config.beta_schedule,
@@ -30,28 +30,34 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
 
 
 SAMPLERS = get_args(Sampler)
-NOT_OF_SAMPLES = ("PNDMScheduler", "EulerAncestralDiscreteScheduler", "KDPM2DiscreteScheduler")
 
 
 def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
-    """diffusers' sampler `name` on the noise schedule of `scheduler`.
-
-    A sampler that doesn't take predicted pictures asks for v instead, which the pipeline converts to.
+    """diffusers' sampler `name` on the noise schedule of `scheduler`. It asks for v, which every sampler
+    takes and the pipeline converts to, whatever the network predicts.
 
     Raises:
-        InputError: `name` is none of `SAMPLERS`.
+        InputError: `name` is none of `SAMPLERS`, or that sampler can't take the schedule.
     """
     if name not in SAMPLERS:
         near = difflib.get_close_matches(name, SAMPLERS, n=1, cutoff=0.0)[0]
         raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
-    kind = scheduler.config.prediction_type
-    if kind == "sample" and name in NOT_OF_SAMPLES:
-        kind = "v_prediction"
-    return getattr(schedulers, name).from_config(scheduler.config, prediction_type=kind)
+    named = getattr(schedulers, name).from_config(scheduler.config, prediction_type="v_prediction")
+    check_scheduler(named)
+    return named
+
+
+def check_scheduler(scheduler: SchedulerMixin) -> None:
+    """Raises InputError where a scheduler's noise levels are not those of `training_scheduler`, in whose
+    config it should have been made: the network would be told wrong ones."""
+    trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
+    own = getattr(scheduler, "alphas_cumprod", None)
+    if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
+        raise InputError(f"scheduler: {type(scheduler).__name__} does not take the model's noise levels")
 
 
 def noise_levels(
-    alphas_cumprod: Float[Tensor, "T"], timestep: Int[Tensor, "B"]
+    alphas_cumprod: Float[Tensor, " T"], timestep: Int[Tensor, " B"]
 ) -> tuple[Float[Tensor, "B 1 1 1"], Float[Tensor, "B 1 1 1"]]:
     """alpha_t and sigma_t, with alpha^2 + sigma^2 = 1."""
     squared = alphas_cumprod.to(timestep.device)[timestep].float()[:, None, None, None]
@@ -64,9 +70,8 @@ def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
 
 
 def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
-    """The clean picture that a prediction stands for; v = alpha eps - sigma x (Salimans and Ho 2022, arXiv 2202.00512).
-
-    For `epsilon` alpha must not be 0: at zero terminal SNR it says nothing about x.
+    """The clean picture that a prediction stands for. v = alpha eps - sigma x (Salimans and Ho 2022, arXiv
+    2202.00512); `epsilon` says nothing about x where alpha is 0.
     """
     if kind == "sample":
         return prediction
@@ -87,15 +92,19 @@ def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: st
 def snr_weight(
     alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
 ) -> Float[Tensor, "B 1 1 1"]:
-    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the v-objective; the
-    bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the
+    v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
     return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)
 
 
 def changed_region(
-    reference: Float[Tensor, "B 3 R R"], target: Float[Tensor, "B 3 R R"], threshold: float = 0.12, grow: int = 9
+    reference: Float[Tensor, "B 3 R R"],
+    target: Float[Tensor, "B 3 R R"],
+    threshold: float = 0.12,
+    grow: int = 9,
 ) -> Bool[Tensor, "B 1 R R"]:
-    """Where |target - reference| exceeds `threshold` (range [-1, 1]) in some channel, dilated to `grow` pixels."""
+    """Where |target - reference| exceeds `threshold` (of [-1, 1]) in some channel, dilated to `grow`
+    pixels."""
     change = (target - reference).abs().amax(dim=1, keepdim=True)
     return max_pool2d((change > threshold).float(), grow, stride=1, padding=grow // 2) > 0
 
@@ -106,16 +115,17 @@ def cdd_loss(
     changed: Bool[Tensor, "B 1 R R"],
     weight: Float[Tensor, "B 1 1 1"],
     changed_weight: float,
-) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
-    """Loss per item, and the plain squared error inside the changed region: the curve that tells whether it draws.
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
-    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c times its mean inside), c = `changed_weight`. The
-    two means make a small object count as much as a large one, and keep the loss near 1, where it can stand up to
-    the other objectives in the modules that they share.
+    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c times its mean inside), c = `changed_weight`.
+    The two means make a small object count as much as a large one, and keep the loss near 1, where it can
+    stand up to the other objectives in the modules that they share.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
     inside, outside = (
-        (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1) for region in (changed, ~changed)
+        (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1)
+        for region in (changed, ~changed)
     )
     loss = weight.flatten() * (outside + changed_weight * inside)
     return loss, inside

@@ -1,10 +1,11 @@
-"""The two towers of a CLIP model, through open_clip: a picture and a text become tokens and pooled vectors."""
+"""The two towers of a CLIP model, through open_clip: picture and text become tokens and pooled vectors."""
 
 from __future__ import annotations
 
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -19,7 +20,8 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from cdd_icm.config import EncoderConfig
+from cdd_icm.checkpoint import load_tensors
+from cdd_icm.config import END_ID, EncoderConfig
 from cdd_icm.errors import InputError
 
 TURN_MARK = " => "
@@ -53,11 +55,9 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         std: tuple[float, ...] = open_clip.OPENAI_DATASET_STD,
     ):
         super().__init__()
-        settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
-        if settings is None:
-            raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
+        settings = model_settings(model)
         try:
-            custom = settings.pop("custom_text", False) or "hf_model_name" in settings["text_cfg"]
+            custom = settings.pop("custom_text", False)
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
         except (TypeError, KeyError) as error:
             raise InputError(f"encoder.model: not an open_clip model config ({error})") from None
@@ -73,40 +73,52 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     @classmethod
     def from_settings(cls, settings: EncoderConfig) -> CLIPTowers:
         """Builds the towers, with pretrained weights where `settings.pretrained` names some."""
-        towers = cls(settings.model)
+        facts = {}
+        if isinstance(settings.model, str) and settings.pretrained is not None:
+            facts = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+        towers = cls(settings.model, **{name: facts[name] for name in ("mean", "std") if name in facts})
         if settings.pretrained is not None:
-            towers.load_pretrained(settings.model, settings.pretrained)
+            towers.load_pretrained(settings.pretrained)
         if settings.trainable_blocks is not None:
             n = settings.trainable_blocks
             towers.clip.lock_image_tower(unlocked_groups=n)
             towers.clip.lock_text_tower(unlocked_layers=n)
         return towers
 
-    def load_pretrained(self, model: str | dict[str, Any], pretrained: str) -> None:
+    def load_pretrained(self, pretrained: str) -> None:
         """Takes the weights of an open_clip `pretrained` tag, or of a local safetensors file.
 
         Raises:
-            InputError: the tag is unknown, the hub can't be reached, or the file doesn't fit the architecture.
+            InputError: neither a tag of the architecture nor a safetensors file that fits it; a tag whose
+                weights want another activation; the hub can't be reached.
         """
-        if isinstance(model, dict) or pretrained.endswith((".pt", ".pth", ".bin")):
-            if not pretrained.endswith(".safetensors"):
-                raise InputError(f"encoder.pretrained: {pretrained} is not a .safetensors file; pickles are refused")
-            from safetensors.torch import load_file
-
+        model = self.config.model
+        if isinstance(model, str) and open_clip.is_pretrained_cfg(model, pretrained):
+            quick = open_clip.get_pretrained_cfg(model, pretrained).get("quick_gelu", False)
+            if quick != model_settings(model).get("quick_gelu", False):
+                fitting = f"{model}-quickgelu" if quick else model.removesuffix("-quickgelu")
+                raise InputError(f"encoder.pretrained: {pretrained} was trained as encoder.model={fitting}")
             try:
-                self.clip.load_state_dict(load_file(pretrained))
-            except (OSError, RuntimeError, ValueError) as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(f"encoder.pretrained: {pretrained} does not fit encoder.model ({reason})") from None
-            return
-        try:
-            source = open_clip.create_model(model, pretrained=pretrained)
-        except Exception as error:  # the hub client's errors have no common base
+                weights = open_clip.create_model(model, pretrained=pretrained).state_dict()
+            except Exception as error:  # the hub client's errors have no common base
+                raise InputError(
+                    f"encoder.pretrained: the weights {pretrained} of {model} can't be had "
+                    f"({type(error).__name__}); give a local .safetensors file where no hub is reached"
+                ) from None
+        elif Path(pretrained).is_file():
+            weights = load_tensors(Path(pretrained))
+        else:
+            known = open_clip.list_pretrained_tags_by_model(model) if isinstance(model, str) else []
             raise InputError(
-                f"encoder.pretrained: no weights {pretrained!r} for {model} ({type(error).__name__}); give a tag that "
-                "open_clip.list_pretrained() shows and a reachable hub, or a local .safetensors file"
+                f"encoder.pretrained: {pretrained} is neither a file nor one of the tags {known}"
+            )
+        try:
+            self.clip.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip()
+            raise InputError(
+                f"encoder.pretrained: {pretrained} does not fit encoder.model ({reason})"
             ) from None
-        self.clip.load_state_dict(source.state_dict())
 
     def encode_image(
         self, image: Float[Tensor, "B 3 H W"]
@@ -117,7 +129,11 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
         with _attention_kernel(image.device):
             out = self.clip.forward_intermediates(
-                image=image, image_indices=1, normalize=False, normalize_intermediates=True, image_output_fmt="NLC"
+                image=image,
+                image_indices=1,
+                normalize=False,
+                normalize_intermediates=True,
+                image_output_fmt="NLC",
             )
         return out["image_intermediates"][-1], out["image_features"]
 
@@ -134,6 +150,22 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     ) -> Encoded:
         """Both towers; see `encode_image`, `encode_text` and `tokenize`."""
         return Encoded(*self.encode_image(image), *self.encode_text(ids), mask)
+
+
+def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
+    """The open_clip model config of an architecture's name, or a copy of the one given.
+
+    Raises:
+        InputError: open_clip has none of that name, or it doesn't read text by CLIP's own vocabulary.
+    """
+    settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
+    if settings is None:
+        raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
+    if "hf_tokenizer_name" in settings.get("text_cfg", {}):
+        raise InputError(
+            f"encoder.model: {model!r} has a tokenizer of its own; take one with CLIP's vocabulary"
+        )
+    return settings
 
 
 def _attention_kernel(device: torch.device):
@@ -153,15 +185,21 @@ def _image_width(clip: nn.Module, size: int) -> int:
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
     """CLIP's own byte-pair vocabulary, as it ships inside open_clip, so that no download is needed."""
     source = open_clip.SimpleTokenizer()
-    merges = sorted(source.bpe_ranks, key=source.bpe_ranks.get)
     return CLIPTokenizer(
-        vocab=dict(source.encoder), merges=merges, model_max_length=context_length, truncation_side="left"
+        vocab=dict(source.encoder),
+        merges=sorted(source.bpe_ranks, key=source.bpe_ranks.get),
+        bos_token="<start_of_text>",  # open_clip's spelling: other tokens would get ids past the embedding
+        eos_token="<end_of_text>",
+        unk_token="<end_of_text>",
+        pad_token="<end_of_text>",
+        model_max_length=context_length,
+        truncation_side="left",
     )
 
 
 def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
-    """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016): ids 0, 1, 2 are padding, start and
-    end. Words that were never seen fall apart into bytes; none is lost."""
+    """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016, arXiv 1508.07909): ids
+    0, 1, 2 are padding, start and end. Words that were never seen fall apart into bytes; none is lost."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -175,7 +213,7 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
     tokenizer.train_from_iterator([*texts, TURN_MARK], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)]
+        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", END_ID)]
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -188,15 +226,20 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
 
 
 def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:
-    """The text that is encoded: the last `turns` earlier instructions, oldest first, then the newest."""
-    earlier = list(history)[len(history) - min(turns, len(history)) :]
-    return TURN_MARK.join([*earlier, instruction])
+    """The text that is encoded: the last `turns` earlier instructions, oldest first, then the newest. Line
+    breaks and runs of blanks count as one blank."""
+    read = [*history[max(0, len(history) - turns) :], instruction]
+    return TURN_MARK.join(" ".join(text.split()) for text in read)
 
 
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
-    """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its beginning, which
-    is the oldest history; the newest words always stay. The empty text stands for "no instruction"."""
-    out = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+    """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
+    beginning, which is the oldest history; the newest words always stay. The empty text stands for "no
+    instruction"."""
+    # split_special_tokens: who writes "<end>" means these five characters
+    out = tokenizer(
+        texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
+    )
     return out["input_ids"], out["attention_mask"].bool()

@@ -27,8 +27,9 @@ class Fused:
 class Gate(nn.Module):
     """out = g * m + (1 - g) * v with m = tanh(W_m z), g = sigmoid(W_g z), z = [v; a; v*a; v-a].
 
-    The semantic fusion unit of reading comprehension (Hu et al. 2018, arXiv 1705.02798; Wang et al. 2018): `a` is v's
-    counterpart on the other side, g how much of v it overwrites. `gated=False` is the plain linear map W [v; a].
+    The semantic fusion unit of reading comprehension (Hu et al. 2018, arXiv 1705.02798; Wang et al. 2018):
+    `a` is v's counterpart on the other side, g how much of v it overwrites. `gated=False` is the plain
+    linear map W [v; a].
     """
 
     def __init__(self, width: int, gated: bool = True):
@@ -45,12 +46,16 @@ class Gate(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention, written as matmul and softmax: the fused kernel's bf16 backward is slow on CPUs."""
+    """Multi-head attention as matmul and softmax: the fused kernel's bf16 backward is slow on CPUs."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.q, self.kv, self.out = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
 
     def forward(
         self, x: Float[Tensor, "B N D"], y: Float[Tensor, "B M D"], mask: Bool[Tensor, "B M"] | None = None
@@ -73,7 +78,9 @@ class FusionLayer(nn.Module):
         self.image_self, self.text_self = Attention(width, heads), Attention(width, heads)
         self.image_gate, self.text_gate = Gate(width, gated), Gate(width, gated)
         self.image_mlp, self.text_mlp = (
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+            )
             for _ in range(2)
         )
 
@@ -124,7 +131,10 @@ class GatedFusion(ModelMixin, ConfigMixin):
         for block in self.blocks:
             v, w = block(v, w, encoded.mask)
         v, w = self.image_norm(v), self.text_norm(w)
-        image, text = self.pooled_in[0](encoded.image_pooled)[:, None], self.pooled_in[1](encoded.text_pooled)[:, None]
+        image, text = (
+            self.pooled_in[0](encoded.image_pooled)[:, None],
+            self.pooled_in[1](encoded.text_pooled)[:, None],
+        )
         image = image + self.pool_image(image, v)  # (B, 1, D)
         text = text + self.pool_text(text, w, encoded.mask)  # (B, 1, D)
         query = self.query_out(self.query_gate(image, text))[:, 0]  # (B, D)

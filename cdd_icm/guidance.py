@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -43,20 +42,20 @@ def icm_step(
     alpha: Float[Tensor, "B 1 1 1"],
     sigma: Float[Tensor, "B 1 1 1"],
     icm_guidance_scale: float,
-    max_norm: float = 1.0,
+    max_rms: float = 0.1,
 ) -> Float[Tensor, "B C H W"]:
     """Classifier guidance (Dhariwal and Nichol 2021, arXiv 2105.05233) on the predicted clean picture.
 
-    eps' = eps - w sigma_t g with g = grad log p_ICM(match | x_t, f) is x' = x + w (sigma_t^2 / alpha_t) g. Near pure
-    noise 1 / alpha_t explodes and g says little, so the step's root mean square over an item is bounded by
-    `max_norm` * 0.1 pixel units.
+    eps' = eps - w sigma_t g with g = grad log p_ICM(match | x_t, f) is x' = x + w (sigma_t^2 / alpha_t) g.
+    Near pure noise 1 / alpha_t explodes and g says little, so the norm of the step is bounded: its root mean
+    square over an item is at most `max_rms`, in [-1, 1] pixel units.
     """
     step = icm_guidance_scale * sigma.square() / alpha.clamp(min=1e-3) * gradient
     rms = step.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    return sample + step * (0.1 * max_norm / rms.clamp(min=0.1 * max_norm))
+    return sample + step * (max_rms / rms.clamp(min=max_rms))
 
 
 def inside(interval: tuple[float, float], timestep: int | Tensor, num_train_timesteps: int) -> bool:
-    """Whether guidance is on at this noise level (Kynkaanniemi et al. 2024, arXiv 2404.07724): the interval is in
-    shares of the training timesteps, 0 the clean picture, 1 pure noise."""
+    """Whether guidance is on at this noise level (Kynkaanniemi et al. 2024, arXiv 2404.07724): the interval
+    is in shares of the training timesteps, 0 the clean picture, 1 pure noise."""
     return interval[0] <= (float(timestep) + 1) / num_train_timesteps <= interval[1]

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy, normalize, pixel_unshuffle
 
 
 class Matcher(ModelMixin, ConfigMixin):
-    """s(x_t, t, f) = exp(tau) <h(x_t, t), W f> with both sides on the unit sphere and a learnt, bounded exp(tau).
+    """s(x_t, t, f) = exp(tau) <h(x_t, t), W f>, both sides on the unit sphere, exp(tau) learnt and bounded.
 
     Args:
         image_size: R. query_width: D of the query f. width: channels at the first resolution.
@@ -53,7 +53,9 @@ class Matcher(ModelMixin, ConfigMixin):
         self.query_out = nn.Linear(query_width, query_width)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 
-    def embed_image(self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, "B"]) -> Float[Tensor, "B E"]:
+    def embed_image(
+        self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B E"]:
         """h(x_t, t), of unit length."""
         x = self.stem(pixel_unshuffle(noisy, self.patch))  # (B, width, 16, 16)
         temb = self.time_embedding(self.time_proj(timestep).to(x.dtype))
@@ -72,8 +74,8 @@ class Matcher(ModelMixin, ConfigMixin):
         return self.log_scale.exp().clamp(max=self.config.max_logit_scale)
 
     def forward(
-        self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, "B"], query: Float[Tensor, "B D"]
-    ) -> Float[Tensor, "B"]:
+        self, noisy: Float[Tensor, "B 3 R R"], timestep: Int[Tensor, " B"], query: Float[Tensor, "B D"]
+    ) -> Float[Tensor, " B"]:
         """s(x_t, t, f), item by item."""
         return self.scale * (self.embed_image(noisy, timestep) * self.embed_query(query)).sum(dim=-1)
 
@@ -81,12 +83,12 @@ class Matcher(ModelMixin, ConfigMixin):
 def log_match(
     matcher: Matcher,
     noisy: Float[Tensor, "B 3 R R"],
-    timestep: Int[Tensor, "B"],
+    timestep: Int[Tensor, " B"],
     query: Float[Tensor, "B D"],
     other_query: Float[Tensor, "B D"],
-) -> Float[Tensor, "B"]:
-    """log p_ICM(match | x_t, f) = log sigmoid(s(x_t, t, f) - s(x_t, t, f')): the InfoNCE posterior of the query f
-    against one alternative, f' (the same reference with nothing said)."""
+) -> Float[Tensor, " B"]:
+    """log p_ICM(match | x_t, f) = log sigmoid(s(x_t, t, f) - s(x_t, t, f')): the InfoNCE posterior of the
+    query f against one alternative, f' (the same reference with nothing said)."""
     image = matcher.embed_image(noisy, timestep)
     difference = matcher.embed_query(query) - matcher.embed_query(other_query)
     return torch.nn.functional.logsigmoid(matcher.scale * (image * difference).sum(dim=-1))
@@ -105,14 +107,15 @@ def info_nce(
     scale: Float[Tensor, ""],
     hard_images: Float[Tensor, "H B E"] | None = None,
     hard_queries: Float[Tensor, "K B E"] | None = None,
-    valid: Bool[Tensor, "B"] | None = None,
+    valid: Bool[Tensor, " B"] | None = None,
     hard_valid: Bool[Tensor, "K B"] | None = None,
 ) -> Float[Tensor, ""]:
-    """InfoNCE in both directions over the batch of all processes (van den Oord et al. 2018, arXiv 1807.03748).
+    """InfoNCE in both directions over all processes' batch (van den Oord et al. 2018, arXiv 1807.03748).
 
-    Row i's positive is image i. Hard images (the reference, another turn) stand against query i alone, hard queries
-    (the instruction with its words exchanged) against image i alone. Each process averages over its own rows against
-    everybody's columns, so that the mean over processes is the loss of the joined batch, in value and gradient.
+    Row i's positive is image i. Hard images (the reference, another turn) stand against query i alone, hard
+    queries (the instruction with its words exchanged) against image i alone. Each process averages over its
+    own rows against everybody's columns, so that the mean over processes is the loss of the joined batch,
+    in value and gradient.
 
     Args:
         valid: rows that count; the others (their condition was dropped) serve as negatives only.
@@ -127,7 +130,9 @@ def info_nce(
     if hard_queries is not None:
         hard = scale * torch.einsum("be,kbe->bk", images, hard_queries)
         columns.append(hard if hard_valid is None else hard.masked_fill(~hard_valid.T, -torch.inf))
-    loss = sum(cross_entropy(torch.cat(side, dim=1), labels, reduction="none") for side in (rows, columns)) / 2
+    loss = (
+        sum(cross_entropy(torch.cat(side, dim=1), labels, reduction="none") for side in (rows, columns)) / 2
+    )
     if valid is None:
         return loss.mean()
     count = gather(valid.float().sum()[None]).sum()

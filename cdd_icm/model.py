@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -9,21 +11,27 @@ from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_l
 
 from cdd_icm.batch import Batch, Draws
 from cdd_icm.config import Config
-from cdd_icm.diffusion import add_noise, cdd_loss, changed_region, noise_levels, snr_weight, to_sample, training_scheduler
+from cdd_icm.diffusion import (
+    add_noise,
+    cdd_loss,
+    changed_region,
+    noise_levels,
+    snr_weight,
+    to_sample,
+    training_scheduler,
+)
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.matching import Matcher, info_nce
 from cdd_icm.unet import ConditionalUNet
 
 
-def dropped(drop: Float[Tensor, "B"], config: Config) -> tuple[Bool[Tensor, "B"], Bool[Tensor, "B"]]:
-    """Which items lose their text, and which their reference: one uniform number decides among both, text, reference
-    and neither, so the three probabilities are those of the config."""
+def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
+    """Which items lose their text, and which their reference. [0, 1) is cut into text, both, reference and
+    neither, each as long as its probability in the config."""
     o = config.objective
-    both = drop < o.drop_both
-    text = both | ((drop >= o.drop_both) & (drop < o.drop_both + o.drop_text))
-    upto = o.drop_both + o.drop_text
-    return text, both | ((drop >= upto) & (drop < upto + o.drop_reference))
+    text, both = o.drop_text, o.drop_text + o.drop_both
+    return drop < both, (drop >= text) & (drop < both + o.drop_reference)
 
 
 class CDDICM(nn.Module):
@@ -46,7 +54,9 @@ class CDDICM(nn.Module):
         self.matcher.to(memory_format=torch.channels_last)
         # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
         self.where = nn.Linear(width, 1)
-        self.register_buffer("alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False)
+        self.register_buffer(
+            "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
+        )
 
     def condition(self, reference: Tensor, ids: Tensor, mask: Tensor) -> Fused:
         """Reference picture in [-1, 1] and text ids -> fused condition."""
@@ -56,8 +66,8 @@ class CDDICM(nn.Module):
         """L = L_CDD + lambda L_ICM + mu L_where, and what the log shows.
 
         Returns:
-            `loss` (), the parts `cdd`, `icm`, `where` (), and per item `changed_error` (B,), the squared error inside
-            the changed region.
+            `loss` (), the parts `cdd`, `icm`, `where` (), and per item `changed_error` (B,), the squared
+            error inside the changed region.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -76,8 +86,7 @@ class CDDICM(nn.Module):
             image = [part.repeat(2, *[1] * (part.ndim - 1)) for part in self.towers.encode_image(reference)]
             text = self.towers.encode_text(torch.cat([ids, batch.false_ids]))
             both = self.fusion(Encoded(*image, *text, torch.cat([mask, batch.false_mask])))
-            fused = Fused(*(part[:n] for part in vars(both).values()))
-            false_query = both.query[n:]
+            fused, false_query = Fused(*(part[:n] for part in vars(both).values())), both.query[n:]
         else:
             fused = self.condition(reference, ids, mask)
 
@@ -90,7 +99,7 @@ class CDDICM(nn.Module):
         out["loss"] = out["cdd"]
 
         if objective.where_weight > 0:
-            side = int(fused.image_tokens.shape[1] ** 0.5)
+            side = math.isqrt(fused.image_tokens.shape[1])
             truth = adaptive_max_pool2d(changed.float(), side).flatten(1)  # (B, Nv)
             logits = self.where(fused.image_tokens)[..., 0].float()  # (B, Nv)
             out["where"] = binary_cross_entropy_with_logits(logits, truth)
@@ -98,8 +107,9 @@ class CDDICM(nn.Module):
 
         if objective.icm_weight > 0:
             pictures = torch.cat([batch.target, batch.reference, batch.other])
-            noisy_pictures = add_noise(pictures, draws.noise.repeat(3, 1, 1, 1), alpha.repeat(3, 1, 1, 1), sigma.repeat(3, 1, 1, 1))
-            images = self.matcher.embed_image(noisy_pictures, draws.timestep.repeat(3)).unflatten(0, (3, -1))
+            levels = (part.repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
+            images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep.repeat(3))
+            images = images.unflatten(0, (3, -1))  # (3, B, E)
             out["icm"] = info_nce(
                 self.matcher.embed_query(fused.query),
                 images[0],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from cdd_icm.batch import to_float
 from cdd_icm.config import SamplingConfig, from_dict
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
-from cdd_icm.diffusion import from_sample, noise_levels, to_sample
+from cdd_icm.diffusion import check_scheduler, from_sample, noise_levels, to_sample
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
@@ -32,6 +32,8 @@ from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
 from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
 from cdd_icm.unet import ConditionalUNet
+
+OUTPUT_TYPES = ("pil", "np", "pt")
 
 ImageInput = Image.Image | np.ndarray | Tensor
 
@@ -48,12 +50,15 @@ class CDDICMOutput(BaseOutput):
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
-    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is the
-    number of earlier instructions that it reads; `prediction_type` is what its network predicts; `canvas` is the empty
-    picture that its training dialogs began with, None where nobody gave one.
+    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is
+    the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
+    scheduler may ask for another parameterisation); `canvas` is the empty picture that its training dialogs
+    began with, None where nobody gave one.
     """
 
-    model_cpu_offload_seq = "towers->fusion->unet->matcher"
+    model_cpu_offload_seq = "towers->fusion->unet"
+    # it is small, and called by more names than forward, which the hooks don't see
+    _exclude_from_cpu_offload = ["matcher"]
 
     def __init__(
         self,
@@ -72,15 +77,17 @@ class CDDICMPipeline(DiffusionPipeline):
         self.register_modules(
             towers=towers, fusion=fusion, unet=unet, matcher=matcher, tokenizer=tokenizer, scheduler=scheduler
         )
-        self.register_to_config(history=history, prediction_type=prediction_type, sampling=dict(sampling or {}))
+        self.register_to_config(
+            history=history, prediction_type=prediction_type, sampling=dict(sampling or {})
+        )
         self.canvas = canvas
         for module in (self.unet, self.matcher):  # as in training: another order of sums is another picture
             module.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:
-        """As every diffusers pipeline, from a folder or a hub name; only safetensors are read, and the canvas comes
-        along.
+        """As every diffusers pipeline, from a folder or a hub name; only safetensors are read, and the canvas
+        comes along.
 
         Raises:
             InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`).
@@ -112,18 +119,20 @@ class CDDICMPipeline(DiffusionPipeline):
         return self.unet.config.image_size
 
     def settings(self, **given) -> dict[str, Any]:
-        """The sampling settings that `__call__` draws with: those that are given and not None, else the model's own.
+        """The sampling settings that `__call__` draws with: those that are given and not None, else the
+        model's own.
 
         Raises:
             InputError: an unknown name, a wrong type or an impossible value.
         """
         if "scheduler" in given:
-            raise InputError("scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)")
+            raise InputError(
+                "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
+            )
         given = {name: value for name, value in given.items() if value is not None}
-        s = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
-        del s["scheduler"]
-        _check_settings(s)
-        return s
+        settings = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
+        del settings["scheduler"]
+        return settings
 
     @torch.no_grad()
     def __call__(
@@ -147,8 +156,9 @@ class CDDICMPipeline(DiffusionPipeline):
         """Draws the next picture of each dialog.
 
         Args:
-            image: the reference(s): PIL images of any mode and size (transparency is laid on white), uint8 arrays
-                (H, W, 3), or float tensors (3, H, W) in [0, 1]. They are squeezed to the square, never cropped.
+            image: the reference(s): PIL images of any mode and size by the rules of `data.picture.rgb`
+                (transparency is laid on white), uint8 arrays (H, W, 3), or float tensors (3, H, W) in [0, 1],
+                rounded to 8 bits. They are squeezed to the square, never cropped.
             instruction: what to do now. A text longer than the encoder reads loses its beginning (see
                 `encoders.tokenize`).
             history: the dialog's earlier instructions, oldest first; for a batch, a list of such lists.
@@ -157,16 +167,19 @@ class CDDICMPipeline(DiffusionPipeline):
             image_guidance_scale: s_I, how much the reference counts; 1 switches it off.
             icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
             guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
-            num_candidates: pictures drawn for each instruction; the one that the matcher scores highest is returned.
-            generator: one, or one for each instruction. A picture depends on its own generator only: alone or inside
-                a batch it is the same. A single generator serves the instructions one after the other.
+            num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
+                highest is returned.
+            generator: one, or one for each instruction. A picture depends on its own generator only: alone or
+                inside a batch it is the same. A single one gives the instructions their noise one after the
+                other.
             output_type: "pil", "np" (B, R, R, 3) float in [0, 1], or "pt" (B, 3, R, R) float in [0, 1].
             callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures.
 
         Raises:
-            InputError: an empty instruction, lists of different lengths, or a picture that can't be one.
+            InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
+                setting out of range, or a scheduler with other noise levels than the model's.
         """
-        s = self.settings(
+        settings = self.settings(
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             image_guidance_scale=image_guidance_scale,
@@ -174,24 +187,27 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_interval=guidance_interval,
             num_candidates=num_candidates,
         )
-        single = isinstance(instruction, str)
-        instructions = [instruction] if single else list(instruction)
-        images = list(image) if isinstance(image, list | tuple) else [image]
-        histories = [history or []] if single else [list(h) for h in (history or [[] for _ in instructions])]
-        _check_lengths(instructions, images, histories, generator)
+        s = SamplingConfig(**settings)
+        if output_type not in OUTPUT_TYPES:
+            raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
+        check_scheduler(self.scheduler)
+        if isinstance(instruction, str):
+            instruction, history = [instruction], [history or []]
+        images = image if isinstance(image, list | tuple) else [image]
+        histories = history or [[]] * len(instruction)
+        _check_batch(instruction, images, histories, generator)
 
-        n, batch = s["num_candidates"], len(instructions)
-        device, dtype = self._execution_device, self.unet.dtype
+        n, batch = s.num_candidates, len(instruction)
+        device = self._execution_device
         reference = torch.stack([self._to_tensor(i) for i in images]).to(device)  # (B, 3, R, R)
-        texts = [compose_text(i, h, self.config.history) for i, h in zip(instructions, histories, strict=True)]
-        names = branches(s["guidance_scale"], s["image_guidance_scale"])
-        if s["icm_guidance_scale"] and "image_only" not in names:
+        texts = [compose_text(i, h, self.config.history) for i, h in zip(instruction, histories, strict=True)]
+        names = branches(s.guidance_scale, s.image_guidance_scale)
+        if s.icm_guidance_scale and "image_only" not in names:
             names = (*names, "image_only")  # the alternative query f'
         conditions = {
             name: self.encode(
                 torch.zeros_like(reference) if name == "nothing" else reference,
                 texts if name == "full" else [""] * batch,
-                dtype,
             )
             for name in names
         }
@@ -199,13 +215,12 @@ class CDDICMPipeline(DiffusionPipeline):
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
 
         latents = self._noise(reference.shape, n, generator, device)
-        self.scheduler.set_timesteps(s["num_inference_steps"], device=device)
+        self.scheduler.set_timesteps(s.num_inference_steps, device=device)
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
-        if isinstance(generator, list) and "generator" in self.scheduler.step.__code__.co_varnames:
-            step_options["generator"] = [g for g in generator for _ in range(n)]
-        elif generator is not None and "generator" in self.scheduler.step.__code__.co_varnames:
-            step_options["generator"] = generator
+        if "generator" in inspect.signature(self.scheduler.step).parameters:
+            each = [g for g in generator for _ in range(n)] if isinstance(generator, list) else generator
+            step_options["generator"] = each
 
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for i, t in enumerate(self.scheduler.timesteps):
@@ -217,43 +232,46 @@ class CDDICMPipeline(DiffusionPipeline):
                     latents = callback_on_step_end(self, i, t, tensors).pop("latents", latents)
                 bar.update()
 
-        pictures, scores = latents.float().clamp(-1, 1), None
+        pictures, scores = latents.clamp(-1, 1), None
         if n > 1:
             clean = torch.zeros(len(pictures), dtype=torch.long, device=device)
-            scores = self.matcher(pictures.to(dtype), clean, conditions["full"].query).unflatten(0, (batch, n))
+            scores = self.matcher(pictures.to(self.matcher.dtype), clean, conditions["full"].query).unflatten(
+                0, (batch, n)
+            )
             pictures = pictures.unflatten(0, (batch, n))[torch.arange(batch), scores.argmax(dim=1)]
         out = _to_output(pictures, output_type)
+        self.maybe_free_model_hooks()
         return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
 
-    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str], dtype: torch.dtype) -> Fused:
+    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts."""
         ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
-        return self.fusion(self.towers(reference.to(dtype), ids, mask))
+        return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
 
     def _denoise(
-        self, latents: Tensor, t: Tensor, reference: Tensor, conditions: dict[str, Fused], s: dict[str, Any]
+        self, latents: Tensor, t: Tensor, reference: Tensor, conditions: dict[str, Fused], s: SamplingConfig
     ) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
         noisy = self.scheduler.scale_model_input(latents, t)
         total, kind = self.scheduler.config.num_train_timesteps, self.scheduler.config.prediction_type
         step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
         alpha, sigma = noise_levels(self.scheduler.alphas_cumprod, step)
-        guided = inside(s["guidance_interval"], t, total)
-        scales = (s["guidance_scale"], s["image_guidance_scale"]) if guided else (1.0, 1.0)
-        names, k = branches(*scales), len(branches(*scales))
-        null = torch.zeros_like(reference)
+        guided = inside(s.guidance_interval, t, total)
+        scales = (s.guidance_scale, s.image_guidance_scale) if guided else (1.0, 1.0)
+        names = branches(*scales)
+        k, null = len(names), torch.zeros_like(reference)
         prediction = self.unet(
-            noisy.repeat(k, 1, 1, 1).to(self.unet.dtype),
+            noisy.repeat(k, 1, 1, 1),
             step.repeat(k),
-            Fused(*(torch.cat(parts) for parts in zip(*(vars(conditions[b]).values() for b in names), strict=True))),
-            torch.cat([null if b == "nothing" else reference for b in names]).to(self.unet.dtype),
+            _cat([conditions[b] for b in names]),
+            torch.cat([null if b == "nothing" else reference for b in names]),
             reference.new_zeros(k * len(noisy)),
         )
-        predictions = dict(zip(names, prediction.float().chunk(k), strict=True))
-        prediction = combine(predictions, *scales)
+        prediction = combine(dict(zip(names, prediction.chunk(k), strict=True)), *scales)
         sample = to_sample(prediction, noisy, alpha, sigma, self.config.prediction_type)
-        if guided and s["icm_guidance_scale"]:
-            sample = icm_step(sample, self._match_gradient(noisy, step, conditions), alpha, sigma, s["icm_guidance_scale"])
+        if guided and s.icm_guidance_scale:
+            gradient = self._match_gradient(noisy, step, conditions)
+            sample = icm_step(sample, gradient, alpha, sigma, s.icm_guidance_scale)
         return from_sample(sample, noisy, alpha, sigma, kind)
 
     @torch.enable_grad()
@@ -265,7 +283,11 @@ class CDDICMPipeline(DiffusionPipeline):
         return torch.autograd.grad(score.sum(), noisy)[0].float()
 
     def _noise(
-        self, shape: torch.Size, n: int, generator: torch.Generator | list[torch.Generator] | None, device: torch.device
+        self,
+        shape: torch.Size,
+        n: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+        device: torch.device,
     ) -> Float[Tensor, "Bn 3 R R"]:
         """Item by item, so that a picture doesn't depend on its neighbours in the batch."""
         items = range(shape[0])
@@ -275,7 +297,9 @@ class CDDICMPipeline(DiffusionPipeline):
     def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
         if isinstance(image, Tensor):
             if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
-                raise InputError(f"image: a tensor of shape {tuple(image.shape)}, expected float (3, H, W) in [0, 1]")
+                raise InputError(
+                    f"image: a tensor {image.dtype} {tuple(image.shape)}, expected float (3, H, W) in [0, 1]"
+                )
             image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -283,45 +307,43 @@ class CDDICMPipeline(DiffusionPipeline):
             image = Image.fromarray(image)
         if not isinstance(image, Image.Image):
             raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
-        image = rgb(image, "image")
-        return to_float(torch.from_numpy(to_square(image, self.image_size).copy()).permute(2, 0, 1))
+        return to_float(
+            torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
+        )
 
 
 def _repeat(condition: Fused, n: int) -> Fused:
     return Fused(*(part.repeat_interleave(n, dim=0) for part in vars(condition).values()))
 
 
-def _check_settings(s: dict[str, Any]) -> None:
-    low, high = s["guidance_interval"]
-    if not 0 <= low <= high <= 1:
-        raise InputError(f"guidance_interval: {(low, high)}, expected 0 <= low <= high <= 1")
-    for name in ("guidance_scale", "image_guidance_scale", "icm_guidance_scale"):
-        if not math.isfinite(s[name]):
-            raise InputError(f"{name}: {s[name]}, expected a finite number")
-    for name in ("num_inference_steps", "num_candidates"):
-        if s[name] < 1:
-            raise InputError(f"{name}: {s[name]}, expected at least 1")
+def _cat(conditions: list[Fused]) -> Fused:
+    return Fused(*(torch.cat(parts) for parts in zip(*(vars(c).values() for c in conditions), strict=True)))
 
 
-def _check_lengths(instructions: list, images: list, histories: list, generator: Any) -> None:
-    for position, text in enumerate(instructions):
+def _check_batch(instructions: list, images: list, histories: list, generator: Any) -> None:
+    if not instructions:
+        raise InputError("instruction: none given")
+    for position, text in enumerate(instructions, 1):
         if not isinstance(text, str) or not text.strip():
-            raise InputError(f"instruction: number {position + 1} is {text!r}, expected some words")
+            raise InputError(f"instruction: number {position} is {text!r}, expected some words")
     given = {"image": images, "history": histories}
     if isinstance(generator, list):
         given["generator"] = generator
     for name, values in given.items():
         if len(values) != len(instructions):
             raise InputError(f"{name}: {len(values)} given for {len(instructions)} instructions")
+    for position, history in enumerate(histories, 1):
+        if not isinstance(history, list | tuple) or not all(isinstance(text, str) for text in history):
+            raise InputError(f"history: number {position} is {history!r}, expected a list of instructions")
 
 
-def _to_output(pictures: Float[Tensor, "B 3 R R"], output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+def _to_output(
+    pictures: Float[Tensor, "B 3 R R"], output_type: str
+) -> list[Image.Image] | np.ndarray | Tensor:
     unit = (pictures.cpu() + 1) / 2
     if output_type == "pt":
         return unit
     array = unit.permute(0, 2, 3, 1).numpy()
     if output_type == "np":
         return array
-    if output_type == "pil":
-        return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
-    raise InputError(f"output_type: {output_type!r}, expected pil, np or pt")
+    return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
@@ -20,8 +22,9 @@ NOISE_CHANNELS = 32
 class ConditionalUNet(ModelMixin, ConfigMixin):
     """A diffusers `UNet2DConditionModel` between a pixel-unshuffle and a pixel-shuffle.
 
-    With `composite`, the network paints a picture c and a mask m in [0, 1] and predicts m * c + (1 - m) * r: where a
-    turn changes nothing, the clean reference r shows through untouched, so that errors do not pile up over turns.
+    With `composite`, the network paints a picture c and a mask m in [0, 1] and predicts m c + (1 - m) r:
+    where a turn changes nothing, the clean reference r shows through untouched, so that errors do not pile
+    up over turns.
 
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
@@ -72,23 +75,25 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     def forward(
         self,
         noisy: Float[Tensor, "B 3 R R"],
-        timestep: Float[Tensor, "B"],
+        timestep: Float[Tensor, " B"],
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
-        reference_noise: Float[Tensor, "B"],
+        reference_noise: Float[Tensor, " B"],
         noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
     ) -> Float[Tensor, "B 3 R R"]:
-        """The prediction in the parameterisation that the model is trained with.
+        """The prediction in the parameterisation that the model is trained with, in float32 whatever the
+        weights are: pictures stay exact where the reference shows through.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
-            reference: r, clean, in [-1, 1]; `noisy_reference` is what the network sees of it (r itself if None), with
-                noise of standard deviation `reference_noise`.
+            reference: r, clean, in [-1, 1]; `noisy_reference` is what the network sees of it (r itself if
+                None), with noise of standard deviation `reference_noise`.
         """
         c = self.config
         seen = reference if noisy_reference is None else noisy_reference
         x = torch.cat([noisy, seen], dim=1) if c.reference else noisy
-        x = pixel_unshuffle(x, c.patch_size).contiguous(memory_format=torch.channels_last)  # (B, C p^2, R/p, R/p)
+        x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
+        x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)
         context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)
@@ -106,13 +111,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
         if not c.composite:
             return out
-        painted, mask = out[:, :3], out[:, 3:].sigmoid()
-        return mask * painted + (1 - mask) * reference  # (B, 3, R, R)
+        painted, shown = out[:, :3], out[:, 3:].sigmoid()
+        return shown * painted + (1 - shown) * reference  # (B, 3, R, R)
 
     def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
-        """The image tokens as a feature map for the last down block, and nothing for the blocks before it: the form
-        in which diffusers takes an adapter's features (Mou et al. 2023, arXiv 2302.08453)."""
-        side = int(tokens.shape[1] ** 0.5)
+        """The image tokens as a feature map for the last down block, and nothing for the blocks before it:
+        the form in which diffusers takes an adapter's features (Mou et al. 2023, arXiv 2302.08453)."""
+        side = math.isqrt(tokens.shape[1])
         grid = self.spatial_in(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
         earlier = len(self.config.widths) - 1
         size = x.shape[-1] // 2**earlier

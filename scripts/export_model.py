@@ -1,4 +1,5 @@
-"""Makes the folder that ships from a training run: half-precision weights, and a report of how it was trained.
+"""Makes the folder that ships from a training run: half-precision weights, and a report of how it was
+trained.
 
     python scripts/export_model.py runs/iclevr data/pretrained/iclevr --report reports/iclevr_training.json
 """
@@ -18,7 +19,9 @@ from cdd_icm import CDDICMPipeline
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--report", type=Path, required=True)
@@ -32,7 +35,8 @@ def main() -> None:
     lines = [json.loads(line) for line in (arguments.run / "log.jsonl").read_text().splitlines()]
     starts = [0, *(line["samples"] for line in lines)]
     seconds = sum(
-        (line["samples"] - start) / line["images_per_second"] for start, line in zip(starts, lines, strict=False)
+        (line["samples"] - start) / line["images_per_second"]
+        for start, line in zip(starts, lines, strict=False)
     )
     report = {
         "config": yaml.safe_load((arguments.run / "config.yaml").read_text()),

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from glob import glob
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from random import Random
 
@@ -125,8 +126,7 @@ class ShardTriplets(IterableDataset):
         """
         if batch_size % world or start_sample % batch_size:
             raise ValueError(f"batch of {batch_size}, {world} processes, start {start_sample} don't divide")
-        patterns = [shards] if isinstance(shards, str) else shards
-        self.shards = [shard for pattern in patterns for shard in _local_shards(pattern) or _urls(pattern)]
+        self.shards = _shards(shards)
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
         self.share, self.start_batch = batch_size // world, start_sample // batch_size
         self.shuffle_buffer = shuffle_buffer
@@ -169,6 +169,12 @@ class ShardTriplets(IterableDataset):
             )
             yield webdataset.shuffle(self.shuffle_buffer, initial=self.shuffle_buffer, rng=rng)(turns)
             epoch += 1
+
+
+def first_dialogs(shards: str | Sequence[str], n: int) -> list[Dialog]:
+    """The first dialogs of shards, given as to `ShardTriplets`, without reading further; pictures in
+    memory."""
+    return list(islice(_stream(_shards(shards)), n))
 
 
 def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
@@ -242,6 +248,11 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                 yield _dialog(MemoryFiles(shard, members), key)
         except (tarfile.TarError, OSError, EOFError) as error:
             raise InputError(f"{shard}: not a readable tar ({error})") from error
+
+
+def _shards(shards: str | Sequence[str]) -> list[str]:
+    patterns = [shards] if isinstance(shards, str) else shards
+    return [shard for pattern in patterns for shard in _local_shards(pattern) or _urls(pattern)]
 
 
 def _local_shards(pattern: str) -> list[str]:

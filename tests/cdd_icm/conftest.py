@@ -1,9 +1,15 @@
 """A pipeline small enough to be built and run in a moment; its weights are random."""
 
 import copy
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from cdd_icm.config import Config, from_dict
@@ -25,10 +31,12 @@ TINY = {
         },
     },
     "fusion": {"width": 32, "layers": 1, "heads": 2},
-    "unet": {"patch_size": 4, "widths": [32, 32], "attention": [False, True], "heads": 2},
+    "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
 }
+
+SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
 
 @pytest.fixture
@@ -54,3 +62,72 @@ def tiny_folder(tiny_pipeline, tmp_path):
     """The same pipeline on disk."""
     tiny_pipeline.save_pretrained(tmp_path / "model")
     return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def settings_in(tmp_path_factory):
+    """What a config file says that trains that model in a folder: six steps of four of the turns that ship."""
+    pictures = tmp_path_factory.mktemp("pictures")
+
+    def settings(folder):
+        return copy.deepcopy(TINY) | {
+            "output_dir": str(folder),
+            "data": {"image_size": 32, "path": str(SAMPLE), "cache_dir": str(pictures)},
+            "objective": {"opposites": [["left", "right"]]},
+            "training": {
+                **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
+                **{"log_samples": 8, "checkpoint_samples": 8},
+                **{"validation_samples": 1000, "validation_dialogs": 1},
+            },
+        }
+
+    return settings
+
+
+@pytest.fixture
+def make_config(settings_in, tmp_path):
+    """The config in `tmp_path`; keywords change it, such as `training__batch_size=2`."""
+
+    def make(**changed):
+        settings = settings_in(tmp_path / "run")
+        for key, value in changed.items():
+            node = settings
+            *sections, last = key.split("__")
+            for section in sections:
+                node = node.setdefault(section, {})
+            node[last] = value
+        return from_dict(Config, settings)
+
+    return make
+
+
+@pytest.fixture
+def config(make_config):
+    return make_config()
+
+
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory, settings_in):
+    """The folder in which `two_processes.py` left its results: started once, as it takes its time."""
+    folder = tmp_path_factory.mktemp("two_processes")
+    settings = settings_in(folder / "run")
+    settings["training"] |= {"batch_size": 2, "total_samples": 12}
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = Path(__file__)
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    shared |= {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(here.parents[2])}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, here.with_name("two_processes.py"), folder],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    return folder

@@ -1,0 +1,64 @@
+"""The log of a training run: `log.jsonl`, and the tracker if the run has one."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from cdd_icm.batch import Draws
+from cdd_icm.config import DiffusionConfig
+
+
+class Log:
+    """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
+    past the checkpoint from which a run goes on, at sample `samples`, are dropped."""
+
+    def __init__(self, path: Path, samples: int, config: DiffusionConfig, accelerator: Accelerator):
+        self.path, self.config, self.accelerator = path, config, accelerator
+        self.parts: list[dict[str, Tensor]] = []
+        self._begin(samples)
+        if accelerator.is_main_process and path.exists():
+            kept = [line for line in path.read_text().splitlines(keepends=True) if _samples(line) <= samples]
+            rewritten = path.with_suffix(".tmp")
+            rewritten.write_text("".join(kept))
+            rewritten.replace(path)
+
+    def add(self, out: dict[str, Tensor], draws: Draws) -> None:
+        """Takes what the model returned for a batch, tensors () or (B,)."""
+        level = draws.timestep / self.config.num_train_timesteps
+        self.parts.append({**{name: value.detach() for name, value in out.items()}, "level": level})
+
+    def write(self, samples: int, **more: float) -> dict[str, float]:
+        """Writes a line at sample `samples`, and returns it: means over all processes, `changed_error` also
+        by quartile of the noise level, the cleanest first, and images a second."""
+        means = {
+            name: torch.cat([torch.atleast_1d(part[name]) for part in self.parts]) for name in self.parts[0]
+        }
+        means = {name: self.accelerator.gather(values).float() for name, values in means.items()}
+        level = means.pop("level")
+        line = {"samples": samples, **{name: values.mean().item() for name, values in means.items()}, **more}
+        for quartile in range(4):
+            chosen = means["changed_error"][(level * 4).long() == quartile]
+            line[f"changed_error_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
+        line["images_per_second"] = (samples - self.samples) / (time.perf_counter() - self.start)
+        self._begin(samples)
+        if self.accelerator.is_main_process:
+            with open(self.path, "a") as file:
+                file.write(json.dumps(line) + "\n")
+        self.accelerator.log({k: v for k, v in line.items() if v is not None}, step=samples)
+        return line
+
+    def _begin(self, samples: int) -> None:
+        self.parts, self.samples, self.start = [], samples, time.perf_counter()
+
+
+def _samples(line: str) -> float:
+    try:
+        return json.loads(line)["samples"]
+    except ValueError:  # the last line of a run that was killed while it wrote
+        return float("inf")

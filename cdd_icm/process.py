@@ -1,0 +1,54 @@
+"""What a long job asks of the process that it runs in: to stop between two steps, and to keep its memory."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+
+import torch
+from accelerate import Accelerator
+
+
+class StopSignal:
+    """Inside `with StopSignal() as stop`, Ctrl-C and SIGTERM are remembered until the job asks; a second
+    one stops at once."""
+
+    def __enter__(self) -> StopSignal:
+        self.seen, self.before = False, {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self.before[number] = signal.signal(number, self._remember)
+            except ValueError:  # not in the main thread: the host program keeps its own handlers
+                break
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number, frame) -> None:
+        if self.seen:
+            sys.exit(128 + number)
+        self.seen = True
+        print("stopping after this step; run the same command again to go on", file=sys.stderr)
+
+    def requested(self, accelerator: Accelerator) -> bool:
+        """Whether any process was told to stop: all must agree, or some would wait for ever."""
+        if accelerator.num_processes == 1:
+            return self.seen
+        seen = torch.tensor([float(self.seen)], device=accelerator.device)
+        return bool(accelerator.reduce(seen, "sum").item())
+
+
+def keep_memory() -> None:
+    """Makes glibc keep the memory of freed tensors: by default every large tensor of every step is returned
+    to the kernel and faulted in again, which costs as much time as the arithmetic on small machines."""
+    if sys.platform == "linux":
+        try:
+            libc = ctypes.CDLL("libc.so.6")
+        except OSError:  # a Linux without glibc
+            return
+        m_trim_threshold, m_mmap_max = -1, -4
+        libc.mallopt(m_mmap_max, 0)
+        libc.mallopt(m_trim_threshold, 2**31 - 1)

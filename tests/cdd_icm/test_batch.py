@@ -1,0 +1,96 @@
+"""From triplets to tensors, and the randomness of a sample."""
+
+import pytest
+import torch
+
+from cdd_icm.batch import Draws, exchange, make_batch, to_float
+from cdd_icm.data import TripletDataset, collate, load_dialogs
+from cdd_icm.data.cache import PictureCache
+from cdd_icm.data.triplets import pictures_of
+from cdd_icm.model import dropped
+
+CPU = torch.device("cpu")
+PAIRS = (("left", "right"), ("behind", "in front of"))
+
+
+def equal(one, other):
+    return all(torch.equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True))
+
+
+def rows(draws, share):
+    return Draws(*(part[share] for part in vars(draws).values()))
+
+
+def test_a_samples_draws_are_a_function_of_seed_and_number_alone(make_config):
+    config = make_config()
+    eight = Draws.make(config, 100, 8, CPU)
+    assert equal(rows(eight, slice(4, 8)), Draws.make(config, 104, 4, CPU))
+    torch.manual_seed(5)
+    assert equal(eight, Draws.make(config, 100, 8, CPU))
+    assert not equal(eight, Draws.make(make_config(seed=1), 100, 8, CPU))
+    assert len(eight.noise.flatten(1).unique(dim=0)) == 8
+
+
+def test_draws_have_the_distributions_that_they_claim(make_config):
+    config = make_config(data__image_size=16, encoder__history=0)
+    draws = Draws.make(config, 0, 4000, CPU)
+    assert draws.noise.shape == (4000, 3, 16, 16)
+    for noise in (draws.noise, draws.reference_noise):
+        assert abs(noise.mean()) < 1e-2 and abs(noise.std() - 1) < 1e-2
+    assert abs((draws.noise * draws.reference_noise).mean()) < 1e-2
+    assert draws.timestep.min() < 5 and draws.timestep.max() > 994
+    assert abs(draws.timestep.float().mean() - 499.5) < 20
+    assert draws.reference_level.min() >= 0 and 0.0999 < draws.reference_level.max() <= 0.1
+    assert abs(draws.drop.mean() - 0.5) < 0.02
+
+
+def test_conditions_are_dropped_as_often_as_the_config_says(make_config):
+    config = make_config(objective__drop_text=0.2, objective__drop_reference=0.1, objective__drop_both=0.05)
+    no_text, no_reference = dropped(torch.arange(100_000) / 100_000, config)
+    assert (no_text & ~no_reference).float().mean() == pytest.approx(0.2, abs=1e-4)
+    assert (~no_text & no_reference).float().mean() == pytest.approx(0.1, abs=1e-4)
+    assert (no_text & no_reference).float().mean() == pytest.approx(0.05, abs=1e-4)
+
+
+def test_nothing_is_dropped_where_nothing_should_be(make_config):
+    never = dict(objective__drop_text=0, objective__drop_reference=0, objective__drop_both=0)
+    config = make_config(**never, sampling__guidance_scale=1)
+    assert not torch.stack(dropped(torch.zeros(9), config)).any()
+
+
+@pytest.mark.parametrize(
+    ("said", "exchanged"),
+    [
+        ("on the left of it", "on the right of it"),
+        ("Left, and in front of the cube", "right, and behind the cube"),
+        ("behind it on the right", "in front of it on the left"),
+        ("the leftmost cube", "the leftmost cube"),
+        ("in frontal view", "in frontal view"),
+    ],
+)
+def test_exchange_of_opposites(said, exchanged):
+    assert exchange(said, PAIRS) == exchanged
+    assert exchange(said, ()) == said
+    assert exchange(exchanged, PAIRS).lower() == said.lower()
+
+
+def test_to_float():
+    assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+def test_a_batch_of_real_triplets(make_config, tiny_pipeline):
+    config = make_config(encoder__history=1)
+    dialogs = load_dialogs(config.data.path, "train")[:2]
+    cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
+    dataset = TripletDataset(dialogs, cache)
+    batch = make_batch(collate([dataset[i] for i in range(3)]), tiny_pipeline.tokenizer, config, CPU)
+    assert batch.reference.shape == batch.target.shape == batch.other.shape == (3, 3, 32, 32)
+    assert torch.equal(batch.reference[1], batch.target[0])  # turn 1 starts where turn 0 ended
+    assert batch.target.min() >= -1 and batch.target.max() <= 1
+    turns = dialogs[0].turns
+    written = tiny_pipeline.tokenizer.decode(batch.ids[1], skip_special_tokens=True).strip()
+    both = f"{turns[0].instruction} => {turns[1].instruction}".lower()
+    assert both.endswith(written) and written.endswith(turns[1].instruction[-12:].lower())
+    sided = [any(word in turn.instruction for word in ("left", "right")) for turn in turns[:3]]
+    assert (batch.ids != batch.false_ids).any(dim=1).tolist() == sided and any(sided)
+    assert not batch.null_mask[0, 2:].any() and batch.null_ids[0, :2].tolist() == [1, 2]

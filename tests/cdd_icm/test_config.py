@@ -1,0 +1,135 @@
+"""Configs: what is read, what is refused, and the one line that says why."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
+from cdd_icm.errors import InputError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("name", ["tiny", "iclevr", "codraw", "paper"])
+def test_presets_load_and_survive_yaml(name):
+    config = load_config(CONFIGS / f"{name}.yaml")
+    assert from_dict(Config, yaml.safe_load(yaml.safe_dump(to_dict(config)))) == config
+
+
+def test_overrides():
+    config = load_config(
+        CONFIGS / "tiny.yaml",
+        ["training.learning_rate=1e-4", "sampling.guidance_interval=[0, 0.5]", "data.limit=3", "seed=7"],
+    )
+    assert config.training.learning_rate == 1e-4  # YAML itself reads this as text
+    assert config.sampling.guidance_interval == (0.0, 0.5)
+    assert (config.data.limit, config.seed) == (3, 7)
+
+
+FAULTS = {
+    "unknown key": (
+        "training.batch_sze=3",
+        "unknown key training.batch_sze; the nearest is training.batch_size",
+    ),
+    "key of a section": ("batch_size=3", "unknown key batch_size; the nearest is training.batch_size"),
+    "unknown section": ("trainig.batch_size=3", "unknown key trainig; the nearest is training"),
+    "text for a number": ("training.batch_size=many", "training.batch_size is 'many', expected int"),
+    "fraction for a number": ("training.batch_size=1.5", "training.batch_size is 1.5, expected int"),
+    "true for a number": ("training.batch_size=true", "training.batch_size is True, expected int"),
+    "number for a section": ("training=3", "training is 3, expected a section"),
+    "wrong choice": ("training.tracker=mlflow", "training.tracker is 'mlflow', expected"),
+    "epsilon": ("diffusion.prediction_type=epsilon", "diffusion.prediction_type is 'epsilon', expected"),
+    "zero": ("training.batch_size=0", "training.batch_size is 0, expected at least 1"),
+    "not a number": (
+        "training.learning_rate=.nan",
+        "training.learning_rate is nan, expected a number over 0",
+    ),
+    "too few checkpoints": (
+        "training.keep_checkpoints=0",
+        "training.keep_checkpoints is 0, expected at least 1",
+    ),
+    "accumulation": (
+        "training.gradient_accumulation=3",
+        "training.gradient_accumulation is 3, expected a divisor of batch_size",
+    ),
+    "dropout over 1": ("objective.drop_text=0.95", "objective.drop_text is 0.95, expected at most 1 with"),
+    "text guidance": (
+        "objective.drop_text=0",
+        "sampling.guidance_scale is 2.0, expected 1 where objective.drop",
+    ),
+    "two scales": (
+        "{sampling: {image_guidance_scale: 1.5}, objective: {drop_both: 0}}",
+        "sampling.image_guidance_scale is 1.5, expected 1 where objective.drop_both is 0",
+    ),
+    "untrained matcher": (
+        "{sampling: {num_candidates: 4}, objective: {icm_weight: 0}}",
+        "sampling.num_candidates is 4, expected 1 where objective.icm_weight is 0",
+    ),
+    "interval": (
+        "sampling.guidance_interval=[0.9, 0.1]",
+        "sampling.guidance_interval is (0.9, 0.1), expected 0 <= low <= high <= 1",
+    ),
+    "size": ("data.image_size=40", "data.image_size is 40, expected a multiple of 16"),
+    "widths": ("unet.widths=[48, 128]", "unet.widths is (48, 128), expected multiples of 32 from 64 on"),
+    "attention": ("unet.attention=[true]", "unet.attention is (True,), expected one entry for each of"),
+    "composite": (
+        "diffusion.prediction_type=v_prediction",
+        "unet.composite is True, expected false, or true with",
+    ),
+    "heads": ("fusion.heads=5", "fusion.heads is 5, expected a divisor of fusion.width"),
+    "vocabulary past the embedding": (
+        "encoder.vocab_size=600",
+        "encoder.vocab_size is 600, expected none, or",
+    ),
+    "vocabulary without bytes": (
+        "encoder.vocab_size=100",
+        "encoder.vocab_size is 100, expected at least 259",
+    ),
+    "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
+    "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
+    "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
+    "value that is not YAML": ("seed=[", "'seed=[': the value is not YAML"),
+}
+
+
+@pytest.mark.parametrize(("override", "says"), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_table(override, says, tmp_path):
+    file, overrides = CONFIGS / "tiny.yaml", [override]
+    if override.startswith("{"):
+        values = yaml.safe_load(file.read_text())
+        for section, changed in yaml.safe_load(override).items():
+            values.setdefault(section, {}).update(changed)
+        file, overrides = tmp_path / "config.yaml", []
+        file.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError) as error:
+        load_config(file, overrides)
+    message = str(error.value)
+    assert says in message and "\n" not in message
+    assert message.startswith((f"{file}: ", f"{override!r}: "))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read"),
+        (b"a: [", "not YAML"),
+        (b"\xff\xfe\x00a", "not YAML"),
+        (b"- 1", "expected a mapping"),
+    ],
+)
+def test_files_that_are_no_configs(content, says, tmp_path):
+    file = tmp_path / "config.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=says) as error:
+        load_config(file)
+    assert str(error.value).startswith(str(file)) and "\n" not in str(error.value)
+
+
+def test_differing_keys():
+    one, other = (
+        load_config(CONFIGS / "tiny.yaml", [f"seed={seed}", f"data.limit={seed}"]) for seed in (1, 2)
+    )
+    assert differing_keys(one, other) == ["seed", "data.limit"]
+    assert differing_keys(one, one) == []

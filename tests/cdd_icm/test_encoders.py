@@ -1,0 +1,145 @@
+"""The towers, and how a dialog's words reach them."""
+
+import unicodedata
+from dataclasses import replace
+
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from cdd_icm.config import EncoderConfig
+from cdd_icm.encoders import CLIPTowers, clip_tokenizer, compose_text, learn_tokenizer, tokenize
+from cdd_icm.errors import InputError
+
+WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the left"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Add a red cube.",
+        " It's   behind the BLUE sphere, on the left!! ",
+        "naïve café 12",
+        "",
+        "a => b",
+    ],
+)
+def test_clips_own_tokenizer_gives_open_clips_ids(text):
+    ids, mask = tokenize(clip_tokenizer(), [text])
+    expected = open_clip.tokenize([text])[0]
+    length = int(mask.sum())
+    assert ids[0, :length].tolist() == expected[:length].tolist()
+    assert not expected[length:].any()  # open_clip's padding
+    assert mask[0, :length].all() and ids.max() < 49408
+
+
+@pytest.mark.parametrize(
+    "text", ["Add a purple cone", "Größe ☃ 你好 \x07", "add <end> now <pad>", "  two  blanks"]
+)
+def test_a_learnt_tokenizer_loses_no_bytes(text):
+    tokenizer = learn_tokenizer(WORDS, 300, 64)
+    ids, mask = tokenize(tokenizer, [text])
+    words = ids[mask].tolist()
+    assert (words[0], words[-1]) == (1, 2) and not set(words[1:-1]) & {0, 1, 2}
+    assert tokenizer.decode(words[1:-1]).strip() == unicodedata.normalize("NFKC", text).lower().strip()
+    assert (
+        len(tokenizer) <= 300
+        and tokenizer.decode(tokenize(tokenizer, [WORDS[0]])[0][0].tolist()).count(" ") < 9
+    )
+
+
+@pytest.mark.parametrize(
+    "tokenizer", [clip_tokenizer(16), learn_tokenizer(WORDS, 300, 16)], ids=["clip", "learnt"]
+)
+def test_a_text_that_is_too_long_loses_its_beginning(tokenizer):
+    newest = "and now a red cube"
+    long, short = (
+        tokenize(tokenizer, [text])[0][0].tolist() for text in ("old words " * 40 + newest, newest)
+    )
+    kept = [
+        i for i in short if i not in (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    ]
+    assert len(long) == 16
+    assert long[0] == tokenizer.bos_token_id and long[-1] == tokenizer.eos_token_id
+    assert long[-1 - len(kept) : -1] == kept
+
+
+def test_the_text_is_the_newest_history_then_the_instruction():
+    history = ["one", "two", "three"]
+    assert compose_text("now", history, 0) == "now"
+    assert compose_text("now", history, 1) == "three => now"
+    assert compose_text("now", history, 9) == "one => two => three => now"
+    assert compose_text("now", [], 2) == "now"
+    assert compose_text(" add\n a  cube ", ["a\tb"], 1) == "a b => add a cube"
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_pipeline):
+    return EncoderConfig(model=dict(tiny_pipeline.towers.config.model), vocab_size=300)
+
+
+@pytest.fixture(scope="module")
+def towers(settings):
+    torch.manual_seed(0)
+    return CLIPTowers.from_settings(settings).eval()
+
+
+def test_shapes_and_any_picture_size(towers):
+    ids, mask = tokenize(learn_tokenizer(WORDS, 300, 24), WORDS)
+    for size in (32, 20, 48):
+        encoded = towers(torch.rand(2, 3, size, size) * 2 - 1, ids, mask)
+        assert encoded.image_tokens.shape == (2, 16, 32) and encoded.image_pooled.shape == (2, 32)
+        assert encoded.text_tokens.shape == (2, 24, 32) and encoded.text_pooled.shape == (2, 32)
+
+
+def test_pretrained_from_a_local_file(towers, settings, tmp_path):
+    save_file(towers.clip.state_dict(), tmp_path / "clip.safetensors")
+    loaded = CLIPTowers.from_settings(replace(settings, pretrained=str(tmp_path / "clip.safetensors")))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), towers.parameters(), strict=True))
+
+
+def test_frozen_and_partly_frozen_towers(settings):
+    def trained(blocks):
+        towers = CLIPTowers.from_settings(replace(settings, trainable_blocks=blocks))
+        return {name for name, p in towers.clip.named_parameters() if p.requires_grad}
+
+    assert not trained(0)
+    some, every = trained(1), trained(None)
+    assert some and some < every and "logit_scale" not in every
+
+
+FAULTS = {
+    "no such architecture": (
+        dict(model="ViT-B-33", vocab_size=None),
+        "open_clip has no architecture 'ViT-B-33'",
+    ),
+    "another tokenizer": (dict(model="ViT-B-16-SigLIP", vocab_size=None), "has a tokenizer of its own"),
+    "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
+    "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a whole safetensors file"),
+    "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a whole"),
+    "other weights": (
+        dict(pretrained="{tmp}/other.safetensors"),
+        "other.safetensors does not fit encoder.model",
+    ),
+    "no config": (dict(model={"embed_dim": 3}, vocab_size=None), "not an open_clip model config"),
+}
+
+
+@pytest.mark.parametrize(("changed", "says"), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_table(changed, says, settings, towers, tmp_path):
+    torch.save(towers.clip.state_dict(), tmp_path / "clip.pt")
+    save_file({"a": torch.zeros(3)}, tmp_path / "other.safetensors")
+    (tmp_path / "truncated.safetensors").write_bytes((tmp_path / "other.safetensors").read_bytes()[:-4])
+    if "pretrained" in changed:
+        changed = {**changed, "pretrained": changed["pretrained"].format(tmp=tmp_path)}
+    with pytest.raises(InputError) as error:
+        CLIPTowers.from_settings(replace(settings, **changed))
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_tag_that_wants_another_activation_is_refused(towers):
+    # without the weights of ViT-B-32: the check needs names alone
+    towers = type("", (), {"config": type("", (), {"model": "ViT-B-32"}), "clip": towers.clip})()
+    with pytest.raises(InputError, match="openai was trained as encoder.model=ViT-B-32-quickgelu"):
+        CLIPTowers.load_pretrained(towers, "openai")

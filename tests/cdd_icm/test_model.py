@@ -1,0 +1,137 @@
+"""The joint objective: its parts, its switches, and what a dropped condition hides."""
+
+import pytest
+import torch
+
+from cdd_icm.batch import Batch, Draws
+from cdd_icm.model import CDDICM
+
+CPU = torch.device("cpu")
+
+
+def make_batch(changed=(), n=3):
+    generator = torch.Generator().manual_seed(0)
+
+    def picture(name):
+        first, second = torch.rand(2, n, 3, 32, 32, generator=generator) * 2 - 1
+        return second if name in changed else first
+
+    def text(name):
+        first, second = torch.randint(3, 300, (2, n, 24), generator=generator)
+        return second if name in changed else first
+
+    mask = torch.ones(n, 24, dtype=torch.bool)
+    return Batch(
+        **{name: picture(name) for name in ("reference", "target", "other")},
+        **{name: text(name) for name in ("ids", "false_ids")},
+        **{"mask": mask, "false_mask": mask},
+        **{"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2},
+    )
+
+
+def make_model(config):
+    torch.manual_seed(0)
+    model = CDDICM(config).eval()
+    torch.nn.init.normal_(model.unet.spatial_in.weight, std=0.1) if model.unet.spatial_in else None
+    return model
+
+
+NONE_DROPPED = {"objective__drop_text": 0, "objective__drop_reference": 0, "objective__drop_both": 0}
+NO_GUIDANCE = {"sampling__guidance_scale": 1}
+
+
+def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
+    config = make_config(objective__icm_weight=0.3, objective__where_weight=0.7)
+    out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
+    assert torch.allclose(out["loss"], out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"])
+    assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
+
+
+SWITCHES = {
+    "all": {},
+    "no matcher": {"objective__icm_weight": 0},
+    "no where": {"objective__where_weight": 0},
+    "no query": {"unet__query": False},
+    "no cross-attention": {"unet__cross_attention": False},
+    "no place": {"unet__spatial": False},
+    "no reference": {"unet__reference": False, "unet__composite": False},
+    "no gate": {"fusion__gated": False},
+    "no opposites": {"objective__opposites": []},
+    "v": {"diffusion__prediction_type": "v_prediction", "unet__composite": False},
+}
+
+
+@pytest.mark.parametrize("switched", SWITCHES.values(), ids=SWITCHES.keys())
+def test_every_row_of_the_ablation_trains(make_config, switched):
+    config = make_config(**switched)
+    model, batch = make_model(config), make_batch()
+    if not config.objective.opposites:
+        batch.false_ids = batch.false_mask = None
+    out = model(batch, Draws.make(config, 0, 3, CPU))
+    out["loss"].backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert out["loss"].isfinite() and all(gradient.isfinite().all() for gradient in gradients.values())
+    without = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad} - {
+        name.split(".")[0] for name in gradients
+    }
+    expected = {"no matcher": {"matcher"}, "no where": {"where"}}
+    assert without == expected.get(next(k for k, v in SWITCHES.items() if v is switched), set())
+
+
+def test_all_trained_weights_get_a_gradient(config):
+    """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
+    model = make_model(config)
+    model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
+    assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+@pytest.mark.parametrize(
+    ("drop", "hidden", "seen"),
+    [
+        ({"objective__drop_text": 1}, ["ids"], ["reference"]),
+        ({"objective__drop_reference": 1}, [], ["ids"]),
+        ({"objective__drop_both": 1}, ["ids"], []),
+    ],
+)
+@torch.no_grad()
+def test_a_dropped_condition_is_hidden(make_config, drop, hidden, seen):
+    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, **drop}, objective__icm_weight=0)
+    model, draws = make_model(config), Draws.make(config, 0, 3, CPU)
+
+    def loss(changed=()):
+        batch = make_batch(changed)
+        batch.target = make_batch().target
+        return model(batch, draws)["cdd"]
+
+    for name in hidden:
+        assert torch.equal(loss(), loss([name]))
+    for name in seen:
+        assert not torch.equal(loss(), loss([name]))
+
+
+@torch.no_grad()
+def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
+    config = make_config(
+        **{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_reference": 1}, objective__icm_weight=0
+    )
+    model, seen = make_model(config), {}
+    forward = model.unet.forward
+    monkeypatch.setattr(model.unet, "forward", lambda *args: seen.update(args=args) or forward(*args))
+    model(make_batch(), Draws.make(config, 0, 3, CPU))
+    _, _, _, reference, level, noisy_reference = seen["args"]
+    assert not reference.any() and not level.any() and not noisy_reference.any()
+
+
+@torch.no_grad()
+def test_items_without_a_condition_are_no_rows_of_info_nce(make_config):
+    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
+    assert make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))["icm"] == 0
+
+
+@torch.no_grad()
+def test_an_instruction_that_has_no_opposite_is_no_negative_of_itself(config):
+    model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
+    batch.false_ids = batch.ids
+    same = model(batch, draws)["icm"]
+    batch.false_ids = batch.false_mask = None
+    assert torch.allclose(model(batch, draws)["icm"], same, atol=1e-5)

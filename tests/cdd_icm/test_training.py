@@ -1,0 +1,400 @@
+"""Training: exact resume, the same result however the samples are shared out, and every way to stop."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from PIL import Image
+
+from cdd_icm import checkpoint, training
+from cdd_icm.batch import Draws
+from cdd_icm.checkpoint import checkpoints, load_tensors
+from cdd_icm.config import Config, from_dict
+from cdd_icm.data import load_dialogs
+from cdd_icm.data.shards import convert
+from cdd_icm.errors import InputError
+from cdd_icm.model import CDDICM
+from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.training import crossed, learning_rate_at, train, update_ema
+
+ITEM_BY_ITEM = {
+    "objective__icm_weight": 0
+}  # a loss that is a mean over items, without negatives from the batch
+
+
+def newest(run):
+    """All tensors of the last checkpoint of a run."""
+    folder = checkpoints(Path(run) / "checkpoints")[-1]
+    parts = {part: load_tensors(folder / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
+    return {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
+
+
+def log_of(run):
+    lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in lines]
+
+
+def identical(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def distance(one, other, part):
+    keys = [key for key in one if key.startswith(part)]
+    assert keys and one.keys() == other.keys()
+    return max((one[key] - other[key]).abs().max().item() for key in keys)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(settings_in, tmp_path_factory):
+    """The folder of a run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    assert train(from_dict(Config, settings_in(folder))) == folder / "pipeline"
+    return folder
+
+
+def at_sample(monkeypatch, sample, act):
+    """Calls `act` once, in the step that sees `sample`."""
+    make = Draws.make
+
+    def making(config, first, *rest):
+        if first == sample and not done:
+            done.append(sample)
+            act()
+        return make(config, first, *rest)
+
+    done = []
+    monkeypatch.setattr(Draws, "make", making)
+
+
+class Killed(BaseException):
+    """Ends a run where it stands, as kill -9 would: nothing that the run does later is done."""
+
+
+def die():
+    raise Killed
+
+
+def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
+    run = Path(config.output_dir)
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(config)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008", "000000000016"]
+    # what else a kill may leave behind
+    (run / "checkpoints" / ".000000000024.unfinished").mkdir()
+    (run / ".tokenizer.unfinished").mkdir()
+    with open(run / "log.jsonl", "a") as file:
+        file.write('{"samples": 20, "loss": 1}\n{"samples": 24, "lo')
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+    assert log_of(run) == log_of(uninterrupted)
+    for file in sorted(uninterrupted.glob("pipeline/*/*.safetensors")):
+        assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsys, number):
+    before = signal.getsignal(number)
+    at_sample(monkeypatch, 8, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    assert "run the same command again to go on" in capsys.readouterr().err
+    assert signal.getsignal(number) is before  # the host program has its own handler back
+    run = Path(config.output_dir)
+    assert checkpoints(run / "checkpoints")[-1].name == "000000000012"
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+
+
+def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uninterrupted, monkeypatch):
+    publish = training.publish
+    monkeypatch.setattr(training, "publish", lambda *_: die())  # after the last checkpoint
+    with pytest.raises(Killed):
+        train(config)
+    monkeypatch.setattr(training, "publish", publish)
+    run = Path(config.output_dir)
+    assert identical(newest(run), newest(uninterrupted)) and not (run / "pipeline").exists()
+    pipeline = CDDICMPipeline.from_pretrained(train(config))
+    assert pipeline.canvas.size == (32, 32)
+    assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
+
+
+def test_what_a_run_leaves(uninterrupted):
+    assert [folder.name for folder in checkpoints(uninterrupted / "checkpoints")] == [
+        "000000000016",
+        "000000000024",
+    ]
+    lines = log_of(uninterrupted)
+    assert [line["samples"] for line in lines] == [8, 16, 24]
+    assert {
+        "loss",
+        "cdd",
+        "icm",
+        "where",
+        "changed_error",
+        "changed_error_q1",
+        "learning_rate",
+        "grad_norm",
+    } <= set(lines[0])
+    sheet = Image.open(uninterrupted / "validation" / "000000024.png")
+    assert sheet.width > 6 * 32 and sheet.height > 2 * 32
+    tensors = newest(uninterrupted)
+    trained = {key for key in tensors if key.startswith("model.")}
+    assert any(not torch.equal(tensors[key], tensors[key.replace("model", "ema", 1)]) for key in trained)
+
+
+def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_config):
+    """Also after a stop: the run of two processes was stopped after its first step."""
+    config = make_config(training__total_samples=12)
+    train(config)
+    one, two = newest(config.output_dir), newest(two_processes / "run")
+    assert distance(one, two, "model") < 1e-3 * 0.1  # a tenth of what one step of the optimiser changes
+    line, other = (log_of(run)[-1] for run in (config.output_dir, two_processes / "run"))
+    for key, value in line.items():
+        assert value == pytest.approx(other[key], rel=1e-3), key
+
+
+def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
+    results = []
+    for parts in (1, 2, 4):
+        config = make_config(
+            **ITEM_BY_ITEM,
+            output_dir=str(tmp_path / str(parts)),
+            training__gradient_accumulation=parts,
+            training__total_samples=12,
+            training__checkpoint_samples=6,  # within a step
+        )
+        train(config)
+        folders = checkpoints(Path(config.output_dir) / "checkpoints")
+        assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
+        results.append(newest(config.output_dir))
+    assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+
+
+def test_learning_rate_is_a_function_of_samples(make_config):
+    def rates(**changed):
+        config = make_config(training__total_samples=100, training__warmup_samples=20, **changed)
+        return [learning_rate_at(samples, config) for samples in range(0, 101, 4)]
+
+    rate = rates()
+    assert rate == rates(training__batch_size=64)
+    assert rate[0] == pytest.approx(1e-3 / 20) and max(rate) == pytest.approx(1e-3) == rate[5]
+    assert rate[:6] == sorted(rate[:6]) and rate[5:] == sorted(rate[5:], reverse=True)
+    assert rate[15] == pytest.approx((1e-3 + 1e-5) / 2) and rate[-1] == pytest.approx(1e-5)
+    assert learning_rate_at(0, make_config(training__warmup_samples=0)) == 1e-3
+
+
+def test_ema_has_its_half_life(config):
+    old, new = torch.nn.Linear(1, 1).requires_grad_(False), torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        old.weight.fill_(0.0), new.weight.fill_(1.0)
+    for samples in range(1000, 1000 + 50):  # 0.05 x 1000 samples are a half-life
+        update_ema(old, new, 1000 + 0 * samples, 1, config)
+    assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
+
+
+def test_crossed():
+    assert [crossed(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def spoil_targets(monkeypatch, sample):
+    """The third item of the batch that begins at `sample` has no finite target."""
+    make_batch, calls = training.make_batch, []
+
+    def spoiling(*arguments):
+        batch = make_batch(*arguments)
+        if len(calls) == sample // 4:
+            batch.target[2] = torch.nan
+        calls.append(arguments[0])
+        return batch
+
+    monkeypatch.setattr(training, "make_batch", spoiling)
+    return calls
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config, monkeypatch):
+    config = make_config(**ITEM_BY_ITEM)
+    calls = spoil_targets(monkeypatch, 12)
+    with pytest.raises(FloatingPointError) as error:
+        train(config)
+    raw, run = calls[-1], Path(config.output_dir)
+    named = f"{raw['dialog'][2]} turn {raw['turn'][2]}"
+    assert (
+        str(error.value)
+        == f"the loss is nan at sample 12 ({named}); the checkpoints in {run}/checkpoints are kept"
+    )
+    (kept,) = checkpoints(run / "checkpoints")
+    assert kept.name == "000000000008" and all(value.isfinite().all() for value in newest(run).values())
+
+
+def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
+    forward = CDDICM.forward
+
+    def poisoned(model, batch, draws):
+        out = forward(model, batch, draws)
+        if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
+            out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
+        seen.append(1)
+        return out
+
+    seen = []
+    monkeypatch.setattr(CDDICM, "forward", poisoned)
+    with pytest.raises(FloatingPointError, match="the gradient is nan at sample 8; .* are kept"):
+        train(config)
+    assert all(value.isfinite().all() for value in newest(config.output_dir).values())
+
+
+def test_a_full_disk_costs_no_earlier_checkpoint(config, uninterrupted, monkeypatch):
+    save_file, written = checkpoint.save_file, []
+
+    def full(tensors, path):
+        written.append(path)
+        if len(written) > 4:  # the second checkpoint's second file
+            raise OSError(28, "No space left on device")
+        save_file(tensors, path)
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    run = Path(config.output_dir)
+    with pytest.raises(
+        InputError, match="000000000016: the checkpoint can't be written .*No space left on device"
+    ):
+        train(config)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
+    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+
+
+@pytest.fixture
+def begun(make_config, monkeypatch):
+    """A run that was stopped after its first checkpoint."""
+    with monkeypatch.context() as patch:
+        at_sample(patch, 8, die)
+        with pytest.raises(Killed):
+            train(make_config())
+    return make_config
+
+
+def test_another_config_is_refused_by_the_key_that_differs(begun):
+    for key in ("training__learning_rate", "unet__query", "seed", "data__limit"):
+        with pytest.raises(
+            InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
+        ):
+            train(begun(**{key: 1 if key != "unet__query" else False}))
+
+
+def test_what_may_change_may_change(begun, tmp_path):
+    config = begun(training__total_samples=12, training__log_samples=4, sampling__num_inference_steps=1)
+    train(config)
+    assert [line["samples"] for line in log_of(config.output_dir)] == [8, 12]
+    assert (
+        CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline").settings()["num_inference_steps"] == 1
+    )
+
+
+def truncated(folder):
+    file = folder / "ema.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    return f"{file}: not a whole safetensors file"
+
+
+def other_weights(folder):
+    (folder / "model.safetensors").write_bytes((folder / "optimizer.safetensors").read_bytes())
+    return f"{folder}: the checkpoint doesn't fit the model"
+
+
+def no_moments(folder):
+    (folder / "optimizer.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    return f"{folder}: the checkpoint doesn't fit the model"
+
+
+@pytest.mark.parametrize("spoil", [truncated, other_weights, no_moments])
+def test_a_damaged_checkpoint_is_named(begun, tmp_path, spoil):
+    says = spoil(checkpoints(tmp_path / "run" / "checkpoints")[-1])
+    with pytest.raises(InputError) as error:
+        train(begun())
+    assert str(error.value).startswith(says) and "\n" not in str(error.value)
+
+
+def test_a_scheduler_that_there_is_none_of_is_refused_before_any_work(make_config):
+    config = make_config(sampling__scheduler="DPMSolver")
+    with pytest.raises(InputError, match="'DPMSolver' can't be used; the nearest that can is DDPMScheduler"):
+        train(config)
+    assert not Path(config.output_dir).exists()
+
+
+def test_trackers(make_config):
+    config = make_config(training__tracker="tensorboard", training__total_samples=8)
+    train(config)
+    (events,) = Path(config.output_dir).rglob("events.out.tfevents.*")
+    assert events.stat().st_size > 100
+
+
+def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
+    monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"training\.tracker: wandb is not installed"):
+        train(make_config(training__tracker="wandb"))
+
+
+def test_mixed_precision_trains(make_config):
+    AcceleratorState._reset_state(reset_partial_state=True)  # accelerate fixes the precision of a process
+    try:
+        config = make_config(training__mixed_precision="bf16", training__total_samples=8)
+        train(config)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    tensors = newest(config.output_dir)
+    assert {value.dtype for value in tensors.values()} == {torch.float32}
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+@pytest.fixture(scope="module")
+def shards(settings_in, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards") / "shards"
+    convert(load_dialogs(settings_in("")["data"]["path"]), folder, max_dialogs_per_shard=4, progress=False)
+    return folder
+
+
+def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, monkeypatch):
+    changed = {"data__path": str(shards), "data__streaming": True, "training__total_samples": 12}
+    whole, parts = (make_config(**changed, output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
+    train(whole)
+    at_sample(monkeypatch, 8, die)
+    with pytest.raises(Killed):
+        train(parts)
+    train(parts)
+    assert identical(newest(whole.output_dir), newest(parts.output_dir))
+
+
+def test_a_url_is_streamed(make_config, shards):
+    by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
+    folder = make_config(data__path=str(shards), data__streaming=True)
+    dialogs = training.training_dialogs(by_url.data)
+    assert [dialog.id for dialog in dialogs] == [
+        dialog.id for dialog in training.training_dialogs(folder.data)
+    ]
+    assert training.validation_dialogs(by_url.data, dialogs) is dialogs
+    one, other = (next(training.training_batches(c, dialogs, 3, 6, 0, 1)) for c in (by_url, folder))
+    assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
+
+
+def test_validation_split(config, make_config, shards, capsys):
+    trained = training.training_dialogs(config.data)
+    assert {dialog.split for dialog in trained} == {"train"} and len(trained) == 12
+    assert {dialog.split for dialog in training.validation_dialogs(config.data, trained)} == {"val"}
+    none = make_config(data__validation_split="holdout").data
+    assert training.validation_dialogs(none, trained) is trained
+    assert "no split 'holdout'" in "".join(capsys.readouterr())
+    stream = make_config(data__path=str(shards), data__streaming=True).data
+    assert len(training.training_dialogs(stream)) == 12
+    assert {dialog.split for dialog in training.validation_dialogs(stream, trained)} == {"val"}

@@ -1,0 +1,83 @@
+"""The conditional UNet: each way in can be switched off for good, and the reference comes through exactly."""
+
+import pytest
+import torch
+
+from cdd_icm.fusion import Fused
+from cdd_icm.unet import ConditionalUNet
+
+SWITCHES = {
+    # switch: the inputs that it lets in, with the other switches off that would let them in too
+    "query": (["query"], {}),
+    "cross_attention": (["text_tokens", "image_tokens"], {"spatial": False}),
+    "spatial": (["image_tokens"], {"cross_attention": False}),
+    "reference": (["reference"], {"composite": False}),
+    "composite": (["reference"], {"reference": False}),
+}
+
+
+def make(**switches):
+    torch.manual_seed(0)
+    sizes = {"image_size": 16, "condition_width": 8, "patch_size": 2, "widths": (64, 64), "heads": 2}
+    unet = ConditionalUNet(**sizes, attention=(False, True), **switches).eval()
+    for p in unet.parameters():  # some start at 0, and would hide what they weigh
+        torch.nn.init.normal_(p, std=0.1)
+    return unet
+
+
+def inputs(changed=()):
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(name, *shape):
+        first, second = torch.randn(2, 2, *shape, generator=generator)
+        return second if name in changed else first
+
+    fused = Fused(
+        image_tokens=draw("image_tokens", 4, 8),
+        text_tokens=draw("text_tokens", 3, 8),
+        mask=torch.ones(2, 3, dtype=torch.bool),
+        query=draw("query", 8),
+    )
+    noisy, reference = draw("noisy", 3, 16, 16), draw("reference", 3, 16, 16)
+    return noisy, torch.tensor([3, 900]), fused, reference, torch.tensor([0.0, 0.05])
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@torch.no_grad()
+def test_a_switch_that_is_off_lets_nothing_in(switch):
+    changed, others = SWITCHES[switch]
+    on, off = make(**{switch: True, **others}), make(**{switch: False, **others})
+    assert not torch.allclose(on(*inputs()), on(*inputs(changed)), atol=1e-4)
+    assert torch.equal(off(*inputs()), off(*inputs(changed)))
+
+
+@torch.no_grad()
+def test_padding_never_changes_the_prediction():
+    unet, (noisy, t, fused, reference, level) = make(), inputs()
+    fused.mask[:, 2] = False
+    one = unet(noisy, t, fused, reference, level)
+    fused.text_tokens[:, 2] += 9
+    assert torch.allclose(unet(noisy, t, fused, reference, level), one, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_where_the_mask_is_0_the_reference_comes_through_exactly(dtype):
+    unet, (noisy, t, fused, reference, level) = make(), inputs()
+    unet.unet.conv_out.weight[12:], unet.unet.conv_out.bias[12:] = 0.0, -1e4  # the mask's channels
+    unet.to(dtype)
+    fused = Fused(*(part.to(dtype) if part.is_floating_point() else part for part in vars(fused).values()))
+    assert torch.equal(unet(noisy, t, fused, reference, level), reference)
+    unet.unet.conv_out.bias[12:] = 1e4
+    assert not torch.isclose(unet(noisy, t, fused, reference, level), reference).any(dim=1).all()
+
+
+@torch.no_grad()
+def test_the_network_sees_the_noisy_reference_and_composes_the_clean_one():
+    unet, (noisy, t, fused, reference, level) = make(), inputs()
+    seen = reference + torch.randn_like(reference)
+    assert not torch.allclose(
+        unet(noisy, t, fused, reference, level, seen), unet(noisy, t, fused, reference, level)
+    )
+    unet.unet.conv_out.weight[12:], unet.unet.conv_out.bias[12:] = 0.0, -1e4
+    assert torch.equal(unet(noisy, t, fused, reference, level, seen), reference)

@@ -1,0 +1,57 @@
+"""What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run that is
+stopped after its first step and goes on."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+
+from cdd_icm.config import load_config
+from cdd_icm.matching import info_nce
+from cdd_icm.process import StopSignal
+from cdd_icm.training import train
+
+
+def info_nce_batch():
+    """Queries, images, two hard images, one hard query; which count, and which hard query differs."""
+    generator = torch.Generator().manual_seed(0)
+    parts = (torch.randn(*shape, 6, generator=generator) for shape in ((8,), (8,), (2, 8), (1, 8)))
+    valid = torch.tensor([1, 0, 1, 1, 1, 1, 0, 1], dtype=torch.bool)
+    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0
+
+
+def loss_of_share(share):
+    (queries, images, hard_images, hard_queries), valid, hard_valid = info_nce_batch()
+    leaves = [queries, images, hard_images, hard_queries, torch.tensor(3.0, requires_grad=True)]
+    loss = info_nce(
+        queries[share],
+        images[share],
+        leaves[-1],
+        hard_images=hard_images[:, share],
+        hard_queries=hard_queries[:, share],
+        valid=valid[share],
+        hard_valid=hard_valid[:, share],
+    )
+    loss.backward()
+    return loss.detach(), [leaf.grad for leaf in leaves]
+
+
+def main(folder: Path) -> None:
+    state = PartialState(cpu=True)
+    rank = state.process_index
+    loss, gradients = loss_of_share(slice(4 * rank, 4 * rank + 4))
+    results = {"loss": loss, **{str(i): gradient for i, gradient in enumerate(gradients)}}
+    save_file(results, folder / f"info_nce_{rank}.safetensors")
+    asked = StopSignal.requested
+    StopSignal.requested = lambda stop, accelerator: asked(stop, accelerator) or True
+    with suppress(KeyboardInterrupt):
+        train(load_config(folder / "config.yaml"))
+    StopSignal.requested = asked
+    train(load_config(folder / "config.yaml"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
