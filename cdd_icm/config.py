@@ -234,8 +234,8 @@ Sampler = Literal[
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 ]
-"""diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral and
-DPMSolverSDE fail on this one."""
+"""diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
+and DPMSolverSDE fail on this one."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from typing import get_args
 
-import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -118,7 +117,7 @@ def cdd_loss(
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
-    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c times its mean inside), c = `changed_weight`.
+    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c its mean inside), c = `changed_weight`.
     The two means make a small object count as much as a large one, and keep the loss near 1, where it can
     stand up to the other objectives in the modules that they share.
     """
