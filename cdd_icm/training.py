@@ -47,6 +47,7 @@ from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.generation import draw_dialogs
+from cdd_icm.loading import process_state
 from cdd_icm.log import Log
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
@@ -152,12 +153,16 @@ def start(root: Path, config: Config) -> Accelerator:
     same one.
 
     Raises:
-        InputError: it began with another, or the tracker is not installed.
+        InputError: it began with another, the tracker is not installed, or the machine has no such precision.
     """
     tracker = config.training.tracker
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise InputError(f"training.tracker: {tracker} is not installed")
+    on_cpu = process_state().device.type == "cpu"
+    if on_cpu and config.training.mixed_precision == "fp16":
+        raise InputError("training.mixed_precision is 'fp16', which needs a GPU; bf16 works everywhere")
     accelerator = Accelerator(
+        cpu=on_cpu,
         mixed_precision=config.training.mixed_precision,
         gradient_accumulation_steps=config.training.gradient_accumulation,
         log_with=None if tracker == "none" else tracker,

@@ -39,6 +39,7 @@ FAULTS = {
     "true for a number": ("training.batch_size=true", "training.batch_size is True, expected int"),
     "number for a section": ("training=3", "training is 3, expected a section"),
     "wrong choice": ("training.tracker=mlflow", "training.tracker is 'mlflow', expected"),
+    "no such sampler": ("sampling.scheduler=DPMSolver", "sampling.scheduler is 'DPMSolver', expected"),
     "epsilon": ("diffusion.prediction_type=epsilon", "diffusion.prediction_type is 'epsilon', expected"),
     "zero": ("training.batch_size=0", "training.batch_size is 0, expected at least 1"),
     "not a number": (
