@@ -104,8 +104,8 @@ def _draw(config: Config, generator: torch.Generator) -> tuple[Tensor, ...]:
 
 
 def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
-    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser et
-    al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen s times as often."""
+    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
+    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen more often."""
     s = diffusion.timestep_shift
     t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
     return t.clamp(max=diffusion.num_train_timesteps - 1)
