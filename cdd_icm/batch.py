@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config
+from cdd_icm.config import Config, DiffusionConfig
 from cdd_icm.encoders import compose_text, tokenize
 
 
@@ -95,12 +95,20 @@ def _draw(config: Config, generator: torch.Generator) -> tuple[Tensor, ...]:
     at = {"generator": generator, "device": generator.device}
     picture = (3, config.data.image_size, config.data.image_size)
     return (
-        torch.randint(config.diffusion.num_train_timesteps, (), **at),
+        draw_timestep(torch.rand((), **at), config.diffusion),
         torch.randn(picture, **at),
         torch.randn(picture, **at),
         torch.rand((), **at) * config.diffusion.reference_noise,
         torch.rand((), **at),
     )
+
+
+def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
+    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
+    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen more often."""
+    s = diffusion.timestep_shift
+    t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
+    return t.clamp(max=diffusion.num_train_timesteps - 1)
 
 
 def _seed(seed: int, sample: int) -> int:

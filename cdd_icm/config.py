@@ -151,6 +151,8 @@ class DiffusionConfig:
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "squaredcos_cap_v2"
     prediction_type: Literal["sample", "v_prediction"] = "sample"
     """Not epsilon: at zero terminal SNR it says nothing about the picture."""
+    timestep_shift: float = 1.0
+    """s > 1 trains more on the noisy end of the schedule: see `batch.draw_timestep`."""
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
@@ -160,7 +162,7 @@ class DiffusionConfig:
 
     def __post_init__(self):
         _least(self, 2, "num_train_timesteps")
-        _over_0(self, "max_snr_weight", "changed_weight")
+        _over_0(self, "timestep_shift", "max_snr_weight", "changed_weight")
         _least(self, 0, "reference_noise")
 
 

@@ -117,9 +117,9 @@ def cdd_loss(
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
-    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c times its mean inside), c = `changed_weight`.
-    The two means make a small object count as much as a large one, and keep the loss near 1, where it can stand
-    up to the other objectives in the modules that they share.
+    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c its mean inside), c = `changed_weight`.
+    The two means make a small object count as much as a large one, and keep the loss near 1, where it can
+    stand up to the other objectives in the modules that they share.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
     inside, outside = (

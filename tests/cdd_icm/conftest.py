@@ -66,7 +66,7 @@ def tiny_folder(tiny_pipeline, tmp_path):
 
 @pytest.fixture(scope="session")
 def settings_in(tmp_path_factory):
-    """What a config file says that trains that model in a folder: six steps of four turns that ship."""
+    """What a config file says that trains that model in a folder: six steps of four shipped turns."""
     pictures = tmp_path_factory.mktemp("pictures")
 
     def settings(folder):

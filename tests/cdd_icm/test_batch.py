@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cdd_icm.batch import Draws, exchange, make_batch, to_float
+from cdd_icm.batch import Draws, draw_timestep, exchange, make_batch, to_float
 from cdd_icm.data import TripletDataset, collate, load_dialogs
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.triplets import pictures_of
@@ -42,6 +42,18 @@ def test_draws_have_the_distributions_that_they_claim(make_config):
     assert abs(draws.timestep.float().mean() - 499.5) < 20
     assert draws.reference_level.min() >= 0 and 0.0999 < draws.reference_level.max() <= 0.1
     assert abs(draws.drop.mean() - 0.5) < 0.02
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_timesteps_follow_their_shift(make_config, shift):
+    diffusion = make_config(diffusion__timestep_shift=shift).diffusion
+    u = torch.arange(100_000) / 100_000
+    level = (draw_timestep(u, diffusion) + 0.5) / 1000
+    # the share of timesteps under half the schedule: s u / (1 + (s - 1) u) = 1/2 at u = 1 / (s + 1)
+    assert (level < 0.5).float().mean() == pytest.approx(1 / (shift + 1), abs=2e-3)
+    assert level.min() > 0 and level.max() < 1 and (level[1:] >= level[:-1]).all()
+    odds = shift * u / (1 - u)  # the map multiplies the odds by s
+    assert torch.allclose(level[1000:-1000], (odds / (1 + odds))[1000:-1000], atol=1e-3)
 
 
 def test_conditions_are_dropped_as_often_as_the_config_says(make_config):
