@@ -58,17 +58,14 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 FIRST_LOOK = 500
 """Dialogs of a stream that are read before the training begins."""
 
-FREE = (
-    *("output_dir", "sampling.", "data.path", "data.validation_split", "data.cache_dir", "data.num_workers"),
-    *("training.total_samples", "training.checkpoint_samples", "training.keep_checkpoints"),
-    *(
-        "training.log_samples",
-        "training.validation_samples",
-        "training.validation_dialogs",
-        "training.tracker",
-    ),
-)
-"""Keys that may change when a run goes on."""
+FREE = {
+    "data": {"path", "validation_split", "cache_dir", "num_workers"},
+    "training": {
+        *("total_samples", "checkpoint_samples", "keep_checkpoints", "log_samples"),
+        *("validation_samples", "validation_dialogs", "tracker"),
+    },
+}
+"""Keys that may change when a run goes on, beside `output_dir` and all of `sampling`."""
 
 
 def train(config: Config) -> Path:
@@ -174,7 +171,9 @@ def start(root: Path, config: Config) -> Accelerator:
     path = root / "config.yaml"
     if path.exists():
         for key in differing_keys(config, load_config(path)):
-            if not key.startswith(FREE):
+            section, _, name = key.partition(".")
+            free = section in ("output_dir", "sampling") or name in FREE.get(section, ())
+            if not free or (name == "num_workers" and config.data.streams):  # workers take turns at a stream
                 raise InputError(
                     f"{path}: the run there began with another {key}; give a new output_dir, or that"
                 )
