@@ -20,6 +20,7 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.resize import to_square
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.loading import process_state
 from cdd_icm.pipeline import CDDICMPipeline
 
@@ -87,6 +88,21 @@ def draw_dialogs(
                 bar.update(len(live))
             drawn += [np.stack(p) for p in pictures]
     return drawn
+
+
+def draw_sheet(
+    pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], seed: int = 0, height: int = 160, **sampling
+) -> Image.Image:
+    """Film strips of free-running dialogs, the truth above each."""
+    strips, size = [], pipeline.image_size
+    drawn = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
+    for dialog, pictures in zip(dialogs, drawn, strict=True):
+        canvas = to_square(dialog.canvas.decode(), size)
+        truth = [to_square(turn.picture.decode(), size) for turn in dialog.turns]
+        texts = [turn.instruction for turn in dialog.turns]
+        strips.append(filmstrip([canvas, *truth], [dialog.id, *texts], height))
+        strips.append(filmstrip([canvas, *pictures], [""] * (1 + len(pictures)), height))
+    return stack(strips)
 
 
 def generate_split(

@@ -45,8 +45,7 @@ from cdd_icm.data.shards import first_dialogs
 from cdd_icm.diffusion import scheduler_like, training_scheduler
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
-from cdd_icm.filmstrip import filmstrip, stack
-from cdd_icm.generation import draw_dialogs
+from cdd_icm.generation import draw_sheet
 from cdd_icm.loading import process_state
 from cdd_icm.log import Log
 from cdd_icm.model import CDDICM
@@ -345,21 +344,7 @@ def publish(
     unfinished.rename(folder)
     sheet = root / "validation" / f"{samples:09d}.png"
     sheet.parent.mkdir(exist_ok=True)
-    validation_sheet(pipeline, dialogs, config.seed).save(sheet)
-
-
-def validation_sheet(pipeline: CDDICMPipeline, dialogs: list[Dialog], seed: int) -> Image.Image:
-    """Film strips of free-running dialogs, the truth above each."""
-    strips = []
-    for dialog, drawn in zip(
-        dialogs, draw_dialogs(pipeline, dialogs, seed=seed, progress=False), strict=True
-    ):
-        size = pipeline.image_size
-        canvas = to_square(dialog.canvas.decode(), size)
-        truth = [to_square(turn.picture.decode(), size) for turn in dialog.turns]
-        strips.append(filmstrip([canvas, *truth], ["(canvas)", *(turn.instruction for turn in dialog.turns)]))
-        strips.append(filmstrip([canvas, *drawn], [""] * (1 + len(drawn))))
-    return stack(strips)
+    draw_sheet(pipeline, dialogs, config.seed).save(sheet)
 
 
 def save(root: Path, model, ema, optimizer, samples: int, config: Config, accelerator: Accelerator) -> None:

@@ -1,0 +1,35 @@
+"""Draws the first dialogs of a split, free-running, as one sheet: the truth above each film strip.
+
+python scripts/draw_sheet.py data/pretrained/iclevr PATH/TO/iclevr docs/iclevr_test_0-19.webp
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cdd_icm import load_dialogs
+from cdd_icm.generation import draw_sheet
+from cdd_icm.loading import load_pipeline
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--height", type=int, default=112)
+    a = parser.parse_args()
+
+    dialogs = load_dialogs(a.data, a.split)[: a.limit]
+    draw_sheet(load_pipeline(a.model), dialogs, seed=a.seed, height=a.height).save(a.out)
+    print(a.out)
+
+
+if __name__ == "__main__":
+    main()
