@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 
 
@@ -26,24 +26,13 @@ def save_checkpoint(
     Raises:
         InputError: the disk refuses; the message names the folder.
     """
-    folder, unfinished = root / f"{samples:012d}", root / f".{samples:012d}.unfinished"
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+    folder = root / f"{samples:012d}"
+    with replacing(folder) as unfinished:
+        unfinished.mkdir()
         for name, values in tensors.items():
-            path = unfinished / f"{name}.safetensors"
-            save_file({key: value.detach().contiguous().cpu() for key, value in values.items()}, path)
-            _to_disk(path)
+            whole = {key: value.detach().contiguous().cpu() for key, value in values.items()}
+            save_file(whole, unfinished / f"{name}.safetensors")
         (unfinished / "state.json").write_text(json.dumps(state, indent=1))
-        _to_disk(unfinished / "state.json")
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise InputError(
-            f"{folder}: the checkpoint can't be written ({error}); earlier ones are kept"
-        ) from None
     for old in checkpoints(root)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -64,15 +53,3 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error})") from None
-
-
-def load_state(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / "state.json").read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'state.json'}: cannot be read ({error})") from None
-
-
-def _to_disk(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())

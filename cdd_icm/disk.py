@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from cdd_icm.errors import InputError
 
 
@@ -32,10 +34,11 @@ def replacing(path: Path) -> Iterator[Path]:
         if unfinished.is_dir():
             _remove(path)
         unfinished.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         with suppress(OSError):
             _remove(unfinished)
-        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: can't be written ({reason})") from error
     except BaseException:
         _remove(unfinished)
         raise

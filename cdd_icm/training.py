@@ -28,7 +28,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from cdd_icm.batch import Draws, make_batch
-from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
+from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import Config, DataConfig, differing_keys, load_config, to_dict
 from cdd_icm.data import (
     Dialog,
@@ -43,6 +43,7 @@ from cdd_icm.data import (
 )
 from cdd_icm.data.shards import first_dialogs
 from cdd_icm.diffusion import scheduler_like, training_scheduler
+from cdd_icm.disk import read_json
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.generation import draw_sheet
@@ -369,7 +370,7 @@ def restore(root: Path, model, ema, optimizer) -> int:
     if not found:
         return 0
     folder = found[-1]
-    state = load_state(folder)
+    state = read_json(folder / "state.json")
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
         set_model_state_dict(model, tensors["model"], options=WHOLE)

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
-from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
+from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import DataConfig, to_dict
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
+from cdd_icm.disk import read_json
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -301,4 +302,4 @@ def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer) -
         index, _, name = key.partition(".")
         state[int(index)][name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return load_state(found[-1])["samples"]
+    return read_json(found[-1] / "state.json")["samples"]

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from cdd_icm import checkpoint
-from cdd_icm.checkpoint import checkpoints, load_state, load_tensors, save_checkpoint
+from cdd_icm import checkpoint, disk
+from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
+from cdd_icm.disk import read_json
 from cdd_icm.errors import InputError
 
 TENSORS = {
@@ -24,7 +26,7 @@ def test_what_is_written_is_read(tmp_path):
         read = load_tensors(folder / f"{name}.safetensors")
         assert read.keys() == values.keys() and torch.equal(read["a"], values["a"])
         assert read["a"].dtype == values["a"].dtype
-    assert load_state(folder) == {"samples": 32}
+    assert read_json(folder / "state.json") == {"samples": 32}
 
 
 def test_the_newest_are_kept(tmp_path):
@@ -33,18 +35,19 @@ def test_the_newest_are_kept(tmp_path):
     assert checkpoints(tmp_path / "nowhere") == []
 
 
-@pytest.mark.parametrize("failing", ["save_file", "_to_disk"])
-def test_a_full_disk_costs_no_earlier_checkpoint(tmp_path, monkeypatch, failing):
+@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_to_disk")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")]
+)
+def test_a_full_disk_costs_no_earlier_checkpoint(tmp_path, monkeypatch, failing, error):
     kept = write(tmp_path, 8, keep=1)
 
     def full(*_):
-        raise OSError(28, "No space left on device")
+        raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, failing, full)
-        with pytest.raises(
-            InputError, match=r"000000000016: .*No space left on device.*; earlier ones are kept"
-        ):
+        patch.setattr(*failing, full)
+        with pytest.raises(InputError, match=r"000000000016: can't be written .No space left on device."):
             write(tmp_path, 16, keep=1)
     assert checkpoints(tmp_path) == [kept] == list(tmp_path.iterdir())
     assert torch.equal(load_tensors(kept / "model.safetensors")["a"], TENSORS["model"]["a"])
@@ -58,9 +61,10 @@ def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, m
         raise SystemExit  # nothing is cleaned up, as after kill -9
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(checkpoint, "_to_disk", killed)
+        patch.setattr(disk, "_to_disk", killed)
+        patch.setattr(disk, "_remove", lambda path: None)
         write(tmp_path, 16)
-    assert (tmp_path / ".000000000016.unfinished").exists() and checkpoints(tmp_path) == [kept]
+    assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
     assert checkpoints(tmp_path) + [write(tmp_path, 16)] == checkpoints(tmp_path)
 
 
@@ -88,10 +92,3 @@ def test_what_is_no_safetensors_file_is_named(tmp_path, spoil):
     assert str(error.value).startswith(f"{file}: not a whole safetensors file") and "\n" not in str(
         error.value
     )
-
-
-def test_a_state_that_does_not_parse_is_named(tmp_path):
-    folder = write(tmp_path, 8)
-    (folder / "state.json").write_text("{")
-    with pytest.raises(InputError, match=r"state\.json: cannot be read"):
-        load_state(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,9 +25,8 @@ def drawn_ids(monkeypatch):
         asked.extend((dialog.id, len(dialog.turns), teacher_forced, sampling) for dialog in dialogs)
         return [true_pictures(dialog, SIDE) for dialog in dialogs]
 
-    pipeline = SimpleNamespace(from_pretrained=lambda folder: SimpleNamespace(to=lambda device: "pipeline"))
     monkeypatch.setattr(evaluate, "draw_dialogs", draw_dialogs)
-    monkeypatch.setattr(evaluate, "CDDICMPipeline", pipeline)
+    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder: "pipeline")
     return asked
 
 
