@@ -38,8 +38,10 @@ def main() -> None:
         (line["samples"] - start) / line["images_per_second"]
         for start, line in zip(starts, lines, strict=False)
     )
+    config = yaml.safe_load((arguments.run / "config.yaml").read_text())
+    config["data"]["path"] = Path(config["data"]["path"]).name  # where it lay is nobody's business
     report = {
-        "config": yaml.safe_load((arguments.run / "config.yaml").read_text()),
+        "config": config,
         "samples": lines[-1]["samples"],
         "hours": round(seconds / 3600, 2),
         "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",

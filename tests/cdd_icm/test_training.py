@@ -264,9 +264,7 @@ def test_a_full_disk_costs_no_earlier_checkpoint(config, uninterrupted, monkeypa
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     run = Path(config.output_dir)
-    with pytest.raises(
-        InputError, match="000000000016: can't be written .*No space left on device"
-    ):
+    with pytest.raises(InputError, match="000000000016: can't be written .*No space left on device"):
         train(config)
     assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
     monkeypatch.setattr(checkpoint, "save_file", save_file)
