@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config, DiffusionConfig
+from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig
 from cdd_icm.encoders import compose_text, tokenize
+from cdd_icm.errors import InputError
+from cdd_icm.planning import drawn_objects, to_plan
 
 
 @dataclass
@@ -28,9 +30,15 @@ class Batch:
     null_ids: Int[Tensor, "1 Nw"]
     """The empty text."""
     null_mask: Bool[Tensor, "1 Nw"]
+    idle: Bool[Tensor, " B"]
+    """Where the text asks for nothing."""
     false_ids: Int[Tensor, "B Nw"] | None = None
     """The instruction with its opposites exchanged, where the config names any."""
     false_mask: Bool[Tensor, "B Nw"] | None = None
+    plan: Int[Tensor, "B C"] | None = None
+    """The cells of the objects that the turn draws: see `planning.to_plan`."""
+    standing: Int[Tensor, "B C"] | None = None
+    """The cells of the reference's objects."""
 
 
 def to_float(pictures: Tensor) -> Tensor:
@@ -48,25 +56,68 @@ def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
 
 
+def idle_text(draw: int, objective: ObjectiveConfig) -> str | None:
+    """The words with which the sample of this draw asks for nothing, or None where it asks for its turn."""
+    share = draw / 2**31
+    if share >= objective.idle_share:
+        return None
+    texts = objective.idle_texts
+    return texts[int(share / objective.idle_share * len(texts))]
+
+
 def make_batch(
-    raw: dict[str, Tensor | list], tokenizer: PreTrainedTokenizerBase, config: Config, device: torch.device
+    raw: dict[str, Tensor | list],
+    tokenizer: PreTrainedTokenizerBase,
+    config: Config,
+    device: torch.device,
+    classes: tuple[str, ...] = (),
 ) -> Batch:
-    """Tensors on `device` from what `data.collate` gives."""
-    turns, pairs = config.encoder.history, config.objective.opposites
-    asked = list(zip(raw["instruction"], raw["history"], strict=True))
-    texts = [compose_text(instruction, history, turns) for instruction, history in asked]
+    """Tensors on `device` from what `data.collate` gives. `classes` are those that are planned with.
+
+    Raises:
+        InputError: a turn to be planned has no annotated objects, or one of an unknown class.
+    """
+    pairs, pictures = config.objective.opposites, {n: raw[n] for n in ("reference", "target", "other")}
+    idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
+    idle = torch.tensor([text is not None for text in idle_texts])
+    pictures["reference"] = torch.where(idle[:, None, None, None], raw["target"], raw["reference"])
+    asked = [
+        (instruction, history) if text is None else (text, (*history, instruction))
+        for instruction, history, text in zip(raw["instruction"], raw["history"], idle_texts, strict=True)
+    ]
+    texts = [compose_text(instruction, history, config.encoder.history) for instruction, history in asked]
     ids, mask = tokenize(tokenizer, texts)
     null_ids, null_mask = tokenize(tokenizer, [""])
-    tensors = {"ids": ids, "mask": mask, "null_ids": null_ids, "null_mask": null_mask}
+    tensors = {"ids": ids, "mask": mask, "null_ids": null_ids, "null_mask": null_mask, "idle": idle}
     if pairs:
         # Only what is asked now becomes false: the history has happened.
-        false = [compose_text(exchange(instruction, pairs), history, turns) for instruction, history in asked]
+        false = [
+            compose_text(exchange(instruction, pairs), history, config.encoder.history)
+            for instruction, history in asked
+        ]
         tensors["false_ids"], tensors["false_mask"] = tokenize(tokenizer, false)
-    pictures = {name: raw[name].to(device, non_blocking=True) for name in ("reference", "target", "other")}
+    if config.plan.grid:
+        plans = [_plans(raw, i, bool(idle[i]), classes, config.plan.grid) for i in range(len(texts))]
+        tensors["plan"], tensors["standing"] = (torch.stack(part) for part in zip(*plans, strict=True))
     return Batch(
-        **{name: to_float(picture) for name, picture in pictures.items()},
+        **{name: to_float(part.to(device, non_blocking=True)) for name, part in pictures.items()},
         **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
     )
+
+
+def _plans(
+    raw: dict[str, Tensor | list], i: int, idle: bool, classes: tuple[str, ...], grid: int
+) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"]]:
+    """What item `i` draws, and what stands in its reference."""
+    before, after = raw["before"][i], raw["after"][i]
+    try:
+        if before is None or after is None:
+            raise InputError("objects: not annotated; set plan.grid=0 to train without a plan")
+        if idle:
+            before = after
+        return to_plan(drawn_objects(before, after), classes, grid), to_plan(before, classes, grid)
+    except InputError as error:
+        raise InputError(f"dialog {raw['dialog'][i]}, turn {raw['turn'][i] + 1}: {error}") from None
 
 
 @dataclass

@@ -134,6 +134,20 @@ class UNetConfig:
 
 
 @dataclass(frozen=True)
+class PlanConfig:
+    grid: int = 0
+    """Cells along a side of the grid on which a turn is planned before it is painted; 0 paints without a
+    plan. Needs data whose objects are annotated."""
+    weight: float = 0.1
+    """Weight of the plan's log-likelihood in the joint loss."""
+    see_weight: float = 0.02
+    """Weight of the image tower's telling which objects stand where in the reference."""
+
+    def __post_init__(self):
+        _least(self, 0, "grid", "weight", "see_weight")
+
+
+@dataclass(frozen=True)
 class MatcherConfig:
     width: int = 96
     temperature: float = 0.07
@@ -172,6 +186,11 @@ class ObjectiveConfig:
     """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
     where_weight: float = 0.1
     """mu: the fused image tokens tell which patches will change."""
+    cdd_share: float = 1.0
+    """Share of each batch that the UNet denoises; everything else, several times cheaper, sees all of it."""
+    idle_share: float = 0.0
+    """Share of the samples that ask for nothing, by one of `idle_texts`: the picture stays as it is."""
+    idle_texts: tuple[str, ...] = ()
     opposites: tuple[tuple[str, str], ...] = ()
     """Word pairs whose exchange makes an instruction false, such as [left, right]: hard negatives for ICM."""
     drop_text: float = 0.1
@@ -180,7 +199,14 @@ class ObjectiveConfig:
     """Condition dropout: probabilities of training without text, reference, or both."""
 
     def __post_init__(self):
-        _least(self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both")
+        _least(
+            self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
+        )
+        _over_0(self, "cdd_share")
+        if self.cdd_share > 1:
+            raise InputError(f"cdd_share is {self.cdd_share!r}, expected at most 1")
+        if self.idle_share and not self.idle_texts:
+            raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
         if self.drop_text + self.drop_reference + self.drop_both > 1:
             raise InputError(
                 f"drop_text is {self.drop_text!r}, expected at most 1 with drop_reference and drop_both"
@@ -249,10 +275,12 @@ class SamplingConfig:
     icm_guidance_scale: float = 0.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     num_candidates: int = 1
+    plan_temperature: float = 1.0
+    """Places are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")
-        _least(self, 0, "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
+        _least(self, 0, "plan_temperature", "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")
@@ -266,6 +294,7 @@ class Config:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
     unet: UNetConfig = field(default_factory=UNetConfig)
+    plan: PlanConfig = field(default_factory=PlanConfig)
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)

@@ -23,6 +23,10 @@ class Fused:
     mask: Bool[Tensor, "B Nw"]
     query: Float[Tensor, "B D"]
 
+    def __getitem__(self, items: slice) -> Fused:
+        """Some items of the batch."""
+        return Fused(*(part[items] for part in vars(self).values()))
+
 
 class Gate(nn.Module):
     """out = g * m + (1 - g) * v with m = tanh(W_m z), g = sigmoid(W_g z), z = [v; a; v*a; v-a].

@@ -30,7 +30,7 @@ class Log:
 
     def add(self, out: dict[str, Tensor], draws: Draws) -> None:
         """Takes what the model returned for a batch, tensors () or (B,)."""
-        level = draws.timestep / self.config.num_train_timesteps
+        level = draws.timestep[: len(out["changed_error"])] / self.config.num_train_timesteps
         self.parts.append({**{name: value.detach() for name, value in out.items()}, "level": level})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:

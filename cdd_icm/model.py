@@ -23,6 +23,7 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.matching import Matcher, info_nce
+from cdd_icm.planning import Cells, Planner, cell_loss, plan_loss, plan_map
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -37,9 +38,10 @@ def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B
 class CDDICM(nn.Module):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, classes: tuple[str, ...] = ()):
+        """`classes`: the object classes of the data, which a plan may hold; see `config.PlanConfig`."""
         super().__init__()
-        self.config = config
+        self.config, self.classes = config, classes if config.plan.grid else ()
         size, width = config.data.image_size, config.fusion.width
         self.towers = CLIPTowers.from_settings(config.encoder)
         self.fusion = GatedFusion(
@@ -48,10 +50,18 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
-        self.unet = ConditionalUNet(image_size=size, condition_width=width, **vars(config.unet))
+        self.unet = ConditionalUNet(
+            image_size=size, condition_width=width, plan_classes=len(self.classes), **vars(config.unet)
+        )
         self.unet.to(memory_format=torch.channels_last)
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         self.matcher.to(memory_format=torch.channels_last)
+        grid = config.plan.grid
+        self.planner = Planner(self.classes, width, grid) if grid else None
+        # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
+        self.see = Cells(self.towers.image_width, len(self.classes), grid) if grid else None
+        if grid:
+            nn.init.constant_(self.see.mix[-1].bias, -6.0)  # at first nothing stands anywhere
         # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
         self.where = nn.Linear(width, 1)
         self.register_buffer(
@@ -63,11 +73,11 @@ class CDDICM(nn.Module):
         return self.fusion(self.towers(reference, ids, mask))
 
     def forward(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
-        """L = L_CDD + lambda L_ICM + mu L_where, and what the log shows.
+        """L = L_CDD + lambda L_ICM + mu L_where + nu L_plan + xi L_see, and what the log shows.
 
         Returns:
-            `loss` (), the parts `cdd`, `icm`, `where` (), and per item `changed_error` (B,), the squared
-            error inside the changed region.
+            `loss` (), the parts `cdd`, `icm`, `where`, `plan`, `see` (), and for each item that the UNet
+            denoised `changed_error` (n,), the squared error inside the changed region.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -79,22 +89,45 @@ class CDDICM(nn.Module):
         mask = torch.where(no_text[:, None], batch.null_mask, batch.mask)
         level = draws.reference_level.masked_fill(no_reference, 0.0)
         noisy_reference = reference + level[:, None, None, None] * draws.reference_noise
+        whole = ~(no_text | no_reference)
 
         false = batch.false_ids is not None and objective.icm_weight > 0
+        encoded = self.towers(reference, ids, mask)
         if false:  # the true and the false instruction share the picture
             n = len(ids)
-            image = [part.repeat(2, *[1] * (part.ndim - 1)) for part in self.towers.encode_image(reference)]
-            text = self.towers.encode_text(torch.cat([ids, batch.false_ids]))
+            image = [
+                part.repeat(2, *[1] * (part.ndim - 1))
+                for part in (encoded.image_tokens, encoded.image_pooled)
+            ]
+            text = [
+                torch.cat(parts)
+                for parts in zip(
+                    (encoded.text_tokens, encoded.text_pooled),
+                    self.towers.encode_text(batch.false_ids),
+                    strict=True,
+                )
+            ]
             both = self.fusion(Encoded(*image, *text, torch.cat([mask, batch.false_mask])))
-            fused, false_query = Fused(*(part[:n] for part in vars(both).values())), both.query[n:]
+            fused, false_query = both[:n], both.query[n:]
         else:
-            fused = self.condition(reference, ids, mask)
+            fused = self.fusion(encoded)
 
-        prediction = self.unet(noisy, draws.timestep, fused, reference, level, noisy_reference)
-        sample = to_sample(prediction, noisy, alpha, sigma, diffusion.prediction_type)
+        plan = None
+        if self.planner is not None:
+            plan = plan_map(batch.plan.masked_fill(no_text[:, None], -1), self.config.plan.grid)
+        painted = math.ceil(objective.cdd_share * len(noisy))
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
-        cdd, changed_error = cdd_loss(sample, batch.target, changed, weight, diffusion.changed_weight)
+        prediction = self.unet(
+            *(part[:painted] for part in (noisy, draws.timestep, fused, reference, level, noisy_reference)),
+            plan=None if plan is None else plan[:painted],
+        )
+        sample = to_sample(
+            prediction, *(part[:painted] for part in (noisy, alpha, sigma)), diffusion.prediction_type
+        )
+        cdd, changed_error = cdd_loss(
+            sample, *(part[:painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
+        )
         out = {"cdd": cdd.mean(), "changed_error": changed_error.detach()}
         out["loss"] = out["cdd"]
 
@@ -104,6 +137,12 @@ class CDDICM(nn.Module):
             logits = self.where(fused.image_tokens)[..., 0].float()  # (B, Nv)
             out["where"] = binary_cross_entropy_with_logits(logits, truth)
             out["loss"] = out["loss"] + objective.where_weight * out["where"]
+
+        if self.planner is not None:
+            settings = self.config.plan
+            out["plan"] = plan_loss(self.planner(fused), batch.plan, whole)
+            out["see"] = cell_loss(self.see(encoded.image_tokens), batch.standing, ~no_reference)
+            out["loss"] = out["loss"] + settings.weight * out["plan"] + settings.see_weight * out["see"]
 
         if objective.icm_weight > 0:
             pictures = torch.cat([batch.target, batch.reference, batch.other])
@@ -116,7 +155,7 @@ class CDDICM(nn.Module):
                 self.matcher.scale,
                 hard_images=images[1:],
                 hard_queries=self.matcher.embed_query(false_query)[None] if false else None,
-                valid=~(no_text | no_reference),
+                valid=whole & ~batch.idle,
                 hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None] if false else None,
             )
             out["loss"] = out["loss"] + objective.icm_weight * out["icm"]

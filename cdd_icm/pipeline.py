@@ -31,6 +31,7 @@ from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
 from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
+from cdd_icm.planning import Planner, plan_map, sample_plan
 from cdd_icm.unet import ConditionalUNet
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -52,11 +53,13 @@ class CDDICMPipeline(DiffusionPipeline):
 
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation); `canvas` is the empty picture that its training dialogs
+    scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
+    `planning`); `canvas` is the empty picture that its training dialogs
     began with, None where nobody gave one.
     """
 
-    model_cpu_offload_seq = "towers->fusion->unet"
+    model_cpu_offload_seq = "towers->fusion->planner->unet"
+    _optional_components = ["planner"]
     # it is small, and called by more names than forward, which the hooks don't see
     _exclude_from_cpu_offload = ["matcher"]
 
@@ -68,6 +71,7 @@ class CDDICMPipeline(DiffusionPipeline):
         matcher: Matcher,
         tokenizer: Any,
         scheduler: Any,
+        planner: Planner | None = None,
         history: int = 1,
         prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
@@ -75,7 +79,8 @@ class CDDICMPipeline(DiffusionPipeline):
     ):
         super().__init__()
         self.register_modules(
-            towers=towers, fusion=fusion, unet=unet, matcher=matcher, tokenizer=tokenizer, scheduler=scheduler
+            **{"towers": towers, "fusion": fusion, "unet": unet, "planner": planner, "matcher": matcher},
+            **{"tokenizer": tokenizer, "scheduler": scheduler},
         )
         self.register_to_config(
             history=history, prediction_type=prediction_type, sampling=dict(sampling or {})
@@ -147,6 +152,7 @@ class CDDICMPipeline(DiffusionPipeline):
         icm_guidance_scale: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
         num_candidates: int | None = None,
+        plan_temperature: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -168,7 +174,8 @@ class CDDICMPipeline(DiffusionPipeline):
             icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
             guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
-                highest is returned.
+                highest is returned; each has a plan of its own.
+            plan_temperature: how freely a model that plans chooses the places; 0 takes the likeliest.
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.
@@ -186,6 +193,7 @@ class CDDICMPipeline(DiffusionPipeline):
             icm_guidance_scale=icm_guidance_scale,
             guidance_interval=guidance_interval,
             num_candidates=num_candidates,
+            plan_temperature=plan_temperature,
         )
         s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
@@ -215,6 +223,7 @@ class CDDICMPipeline(DiffusionPipeline):
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
 
         latents = self._noise(reference.shape, n, generator, device)
+        plan = self._plan(conditions["full"], s.plan_temperature, n, generator)
         self.scheduler.set_timesteps(s.num_inference_steps, device=device)
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
@@ -224,7 +233,7 @@ class CDDICMPipeline(DiffusionPipeline):
 
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for i, t in enumerate(self.scheduler.timesteps):
-                output = self._denoise(latents, t, reference, conditions, s)
+                output = self._denoise(latents, t, reference, conditions, plan, s)
                 latents = self.scheduler.step(output, t, latents, **step_options, return_dict=False)[0]
                 if callback_on_step_end is not None:
                     offered = {"latents": latents}
@@ -249,7 +258,13 @@ class CDDICMPipeline(DiffusionPipeline):
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
 
     def _denoise(
-        self, latents: Tensor, t: Tensor, reference: Tensor, conditions: dict[str, Fused], s: SamplingConfig
+        self,
+        latents: Tensor,
+        t: Tensor,
+        reference: Tensor,
+        conditions: dict[str, Fused],
+        plan: Float[Tensor, "B C G G"] | None,
+        s: SamplingConfig,
     ) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
         noisy = self.scheduler.scale_model_input(latents, t)
@@ -266,6 +281,7 @@ class CDDICMPipeline(DiffusionPipeline):
             _cat([conditions[b] for b in names]),
             torch.cat([null if b == "nothing" else reference for b in names]),
             reference.new_zeros(k * len(noisy)),
+            plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
         )
         prediction = combine(dict(zip(names, prediction.chunk(k), strict=True)), *scales)
         sample = to_sample(prediction, noisy, alpha, sigma, self.config.prediction_type)
@@ -290,9 +306,28 @@ class CDDICMPipeline(DiffusionPipeline):
         device: torch.device,
     ) -> Float[Tensor, "Bn 3 R R"]:
         """Item by item, so that a picture doesn't depend on its neighbours in the batch."""
-        items = range(shape[0])
-        each = [generator[i // n] for i in items] if isinstance(generator, list) else [generator] * shape[0]
+        each = _each(generator, shape[0], n)
         return torch.cat([randn_tensor((1, *shape[1:]), generator=g, device=device) for g in each])
+
+    def _plan(
+        self,
+        fused: Fused,
+        temperature: float,
+        n: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+    ) -> Float[Tensor, "Bn C G G"] | None:
+        """What goes where, drawn for each item by its own generator; None where the model doesn't plan."""
+        if self.planner is None:
+            return None
+        logits = self.planner(fused)
+        gumbel = [
+            -torch.empty(logits.cell.shape[1:], device=g.device if g else "cpu")
+            .exponential_(generator=g)
+            .log()
+            for g in _each(generator, len(fused.query), n)
+        ]
+        plan = sample_plan(logits, torch.stack(gumbel).to(logits.cell.device), temperature)
+        return plan_map(plan, self.planner.config.grid)
 
     def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
         if isinstance(image, Tensor):
@@ -310,6 +345,13 @@ class CDDICMPipeline(DiffusionPipeline):
         return to_float(
             torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
         )
+
+
+def _each(
+    generator: torch.Generator | list[torch.Generator] | None, items: int, n: int
+) -> list[torch.Generator | None]:
+    """The generator of each picture; a list holds one for every `n` of them."""
+    return [generator[i // n] for i in range(items)] if isinstance(generator, list) else [generator] * items
 
 
 def _repeat(condition: Fused, n: int) -> Fused:

@@ -15,12 +15,17 @@ from cdd_icm.encoders import CLIPTowers
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher
+from cdd_icm.planning import Planner
 from cdd_icm.unet import ConditionalUNet
 
 CANVAS = "canvas.png"
 """The empty picture that the training dialogs began with, at the model's size."""
 
-MODELS = {"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet, "matcher": Matcher}
+MODELS = {
+    **{"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet},
+    **{"planner": Planner, "matcher": Matcher},
+}
+OPTIONAL = {"planner"}
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 
@@ -45,6 +50,8 @@ def check_folder(folder: Path) -> None:
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
     for name, kind in MODELS.items():
         found, wanted = index.get(name), [kind.__module__, kind.__name__]
+        if name in OPTIONAL and found in (None, [None, None]):
+            continue
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
         _check_weights(folder / name, kind)

@@ -88,7 +88,8 @@ def train(config: Config) -> Path:
     shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
     canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
-    model = CDDICM(config)
+    classes = planned_classes(config, dialogs)
+    model = CDDICM(config, classes)
     tokenizer = run_tokenizer(root, config, model.towers.context_length, dialogs, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     optimizer = torch.optim.AdamW(
@@ -112,7 +113,7 @@ def train(config: Config) -> Path:
                 group["lr"] = learning_rate
             for _ in range(t.gradient_accumulation):
                 raw = next(batches)
-                batch = make_batch(raw, tokenizer, config, device)
+                batch = make_batch(raw, tokenizer, config, device, classes)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws)
@@ -193,6 +194,20 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
     if data.streams:
         return first_dialogs(training_shards(data), FIRST_LOOK)
     return load_dialogs(data.path, data.train_split)[: data.limit]
+
+
+def planned_classes(config: Config, dialogs: list[Dialog]) -> tuple[str, ...]:
+    """The object classes of the training data, in alphabetical order; none where nothing is planned.
+
+    Raises:
+        InputError: the data has no annotated objects.
+    """
+    if not config.plan.grid:
+        return ()
+    classes = {thing.name for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()}
+    if not classes:
+        raise InputError(f"{config.data.path}: no annotated objects; set plan.grid=0 to train without a plan")
+    return tuple(sorted(classes))
 
 
 def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:
@@ -300,7 +315,7 @@ def check_finite(out: dict[str, Tensor], raw: dict[str, Tensor | list], samples:
     if out["loss"].isfinite():
         return
     turns = list(zip(raw["dialog"], raw["turn"], strict=True))
-    guilty = [turn for turn, error in zip(turns, out["changed_error"], strict=True) if not error.isfinite()]
+    guilty = [turn for turn, error in zip(turns, out["changed_error"], strict=False) if not error.isfinite()]
     named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in guilty or turns)
     raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {samples} ({named}); {kept(root)}")
 
@@ -324,6 +339,7 @@ def build_pipeline(
         towers=model.towers,
         fusion=model.fusion,
         unet=model.unet,
+        planner=model.planner,
         matcher=model.matcher,
         tokenizer=tokenizer,
         scheduler=sampler(config),

@@ -17,6 +17,8 @@ from cdd_icm.fusion import Fused
 
 NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
+PLAN_CHANNELS = 32
+"""Width of a planned object's embedding at the input."""
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -29,6 +31,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
+        plan_classes: C, the number of classes that a plan may hold; 0 paints without one.
         The others: see `config.UNetConfig`.
     """
 
@@ -47,12 +50,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         spatial: bool = True,
         reference: bool = True,
         composite: bool = True,
+        plan_classes: int = 0,
     ):
         super().__init__()
         pixels = 3 * patch_size**2
         self.unet = UNet2DConditionModel(
             sample_size=image_size // patch_size,
-            in_channels=pixels * (2 if reference else 1),
+            in_channels=pixels * (2 if reference else 1) + (PLAN_CHANNELS if plan_classes else 0),
             out_channels=pixels + (patch_size**2 if composite else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
@@ -67,6 +71,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.plan_in = nn.Conv2d(plan_classes, PLAN_CHANNELS, 1, bias=False) if plan_classes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -80,6 +85,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
         noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
+        plan: Float[Tensor, "B C G G"] | None = None,
     ) -> Float[Tensor, "B 3 R R"]:
         """The prediction in the parameterisation that the model is trained with, in float32 whatever the
         weights are: pictures stay exact where the reference shows through.
@@ -88,11 +94,15 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, clean, in [-1, 1]; `noisy_reference` is what the network sees of it (r itself if
                 None), with noise of standard deviation `reference_noise`.
+            plan: 1 where an object of a class is to stand; needed where `plan_classes` is not 0.
         """
         c = self.config
         seen = reference if noisy_reference is None else noisy_reference
         x = torch.cat([noisy, seen], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
+        if c.plan_classes:
+            places = interpolate(self.plan_in(plan.to(x.dtype)), size=x.shape[-2:])  # (B, 32, R/p, R/p)
+            x = torch.cat([x, places], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from cdd_icm.data.cache import PictureCache
-from cdd_icm.data.dialog import Dialog, Picture
+from cdd_icm.data.dialog import Dialog, Picture, SceneObject
 
 
 class Triplet(TypedDict):
@@ -27,6 +27,12 @@ class Triplet(TypedDict):
     """All earlier instructions of the dialog, oldest first."""
     dialog: str
     turn: int
+    before: tuple[SceneObject, ...] | None
+    after: tuple[SceneObject, ...] | None
+    """The objects of the reference and of the target, None where the data has no annotation."""
+    draw: int
+    """The random integer, 0 to 2^31 - 1, that chose the negative; all of the sample's other choices may
+    come from it."""
 
 
 def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
@@ -53,6 +59,9 @@ def triplet(
         history=tuple(earlier.instruction for earlier in dialog.turns[:turn]),
         dialog=dialog.id,
         turn=turn,
+        before=dialog.turns[turn - 1].objects if turn else (),
+        after=dialog.turns[turn].objects,
+        draw=draw,
     )
 
 

@@ -26,6 +26,7 @@ def make_batch(changed=(), n=3):
         **{name: text(name) for name in ("ids", "false_ids")},
         **{"mask": mask, "false_mask": mask},
         **{"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2},
+        idle=torch.zeros(n, dtype=torch.bool),
     )
 
 

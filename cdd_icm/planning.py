@@ -1,0 +1,141 @@
+"""Plan before painting: which objects the turn draws, and where, as a distribution that can be sampled.
+
+A small diffusion model that must settle colour, shape and place all at once, out of noise, mixes and doubles
+objects. Here the fused condition first says what goes where on a coarse grid, a choice is drawn from that, and
+the UNet paints it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan). It is taught by the annotated
+objects of the training data (layout before picture: Hong et al. 2018, arXiv 1801.05091).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate, one_hot
+
+from cdd_icm.data.dialog import SceneObject
+from cdd_icm.errors import InputError
+from cdd_icm.fusion import Fused
+
+MOVED = 0.02
+"""An object that stands this much further on, as a share of the picture's side, has been moved."""
+
+
+@dataclass
+class PlanLogits:
+    """p(plan | reference, text): each class by itself, whether it is drawn and in which cell."""
+
+    presence: Float[Tensor, "B C"]
+    cell: Float[Tensor, "B C G2"]
+
+
+class Planner(ModelMixin, ConfigMixin):
+    """Which classes of object the turn draws or moves, and in which cell of a grid each.
+
+    A plan is (B, C) integers: the class's cell, counted row by row from the top left, or -1 where the turn
+    leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR.
+
+    Args:
+        classes: the names of the C classes. width: D of the fused tokens. grid: G, cells along a side.
+    """
+
+    @register_to_config
+    def __init__(self, classes: Sequence[str], width: int, grid: int = 16, place_width: int = 64):
+        super().__init__()
+        self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
+        self.cells = Cells(width, place_width, grid)
+        self.class_embedding = nn.Parameter(torch.randn(len(classes), place_width) * place_width**-0.5)
+
+    def forward(self, fused: Fused) -> PlanLogits:
+        cells = self.cells(fused.image_tokens)  # (B, d, G, G)
+        cell = torch.einsum("bdyx,cd->bcyx", cells, self.class_embedding.to(cells.dtype)).flatten(
+            2
+        )  # (B, C, G^2)
+        return PlanLogits(self.presence(fused.query).float(), cell.float())
+
+
+class Cells(nn.Module):
+    """Tokens of a patch grid -> features of a grid of cells; a token tells of the cells inside its patch."""
+
+    def __init__(self, width: int, out: int, grid: int):
+        super().__init__()
+        self.grid, self.out = grid, out
+        self.mix = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 4 * out))
+
+    def forward(self, tokens: Float[Tensor, "B Nv D"]) -> Float[Tensor, "B d G G"]:
+        side = math.isqrt(tokens.shape[1])
+        x = rearrange(self.mix(tokens), "b (y x) (p q d) -> b d (y p) (x q)", y=side, p=2, q=2)
+        if 2 * side == self.grid:
+            return x
+        return interpolate(x, size=(self.grid, self.grid), mode="bilinear")
+
+
+def drawn_objects(before: Sequence[SceneObject], after: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
+    """The objects of `after` that are new, or stand elsewhere than in `before`."""
+    stood = {thing.name: thing for thing in before}
+
+    def same(thing: SceneObject) -> bool:
+        was = stood.get(thing.name)
+        return was is not None and max(abs(was.x - thing.x), abs(was.y - thing.y)) <= MOVED
+
+    return tuple(thing for thing in after if not same(thing))
+
+
+def to_plan(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) -> Int[Tensor, " C"]:
+    """The plan that puts `objects` where they stand; outside the picture the nearest cell counts.
+
+    Raises:
+        InputError: an object of another class.
+    """
+    plan = torch.full((len(classes),), -1)
+    for thing in objects:
+        if thing.name not in classes:
+            raise InputError(f"objects: {thing.name!r} is none of the {len(classes)} classes planned with")
+        x, y = (min(max(int(value * grid), 0), grid - 1) for value in (thing.x, thing.y))
+        plan[classes.index(thing.name)] = y * grid + x
+    return plan
+
+
+def plan_map(plan: Int[Tensor, "B C"], grid: int) -> Float[Tensor, "B C G G"]:
+    """1 in the cell of every planned class, 0 elsewhere: the form in which the UNet sees a plan."""
+    return one_hot(plan + 1, grid**2 + 1)[..., 1:].float().unflatten(2, (grid, grid))
+
+
+def plan_loss(logits: PlanLogits, plan: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
+    """-log p(plan | reference, text), the mean over the valid items."""
+    drawn = (plan >= 0) & valid[:, None]  # (B, C)
+    whether = binary_cross_entropy_with_logits(
+        logits.presence, (plan >= 0).float(), weight=valid[:, None].float(), reduction="sum"
+    )
+    where = cross_entropy(logits.cell[drawn], plan[drawn], reduction="sum")
+    return (whether + where) / valid.sum().clamp(min=1)
+
+
+def cell_loss(
+    logits: Float[Tensor, "B C G G"], standing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """-log p(which classes stand in which cells) over the valid items, every cell by itself, for each object
+    that stands there."""
+    loss = binary_cross_entropy_with_logits(
+        logits.float(),
+        plan_map(standing, logits.shape[-1]),
+        weight=valid[:, None, None, None].float(),
+        reduction="sum",
+    )
+    return loss / ((standing >= 0) & valid[:, None]).sum().clamp(min=1)
+
+
+def sample_plan(
+    logits: PlanLogits, gumbel: Float[Tensor, "B C G2"], temperature: float
+) -> Int[Tensor, "B C"]:
+    """The classes more likely drawn than not, each in a cell from its distribution sharpened by `temperature`
+    (0 takes the likeliest cell), by the Gumbel-max trick: `gumbel` holds standard Gumbel noise."""
+    cell = (logits.cell + temperature * gumbel).argmax(dim=-1)
+    return cell.masked_fill(logits.presence <= 0, -1)
