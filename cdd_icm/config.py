@@ -143,8 +143,11 @@ class PlanConfig:
     see_weight: float = 0.025
     """Weight of the image tower's telling which objects stand where in the reference."""
 
+    relation_weight: float = 0.1
+    """Weight of the fused tokens' telling on which side of the reference's objects the new ones go."""
+
     def __post_init__(self):
-        _least(self, 0, "grid", "weight", "see_weight")
+        _least(self, 0, "grid", "weight", "see_weight", "relation_weight")
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,8 @@ class TrainingConfig:
     max_grad_norm: float = 1.0
     ema_half_life: float = 0.05
     """Half-life of the weight average, as a share of the samples seen so far."""
+    init_from: str | None = None
+    """Safetensors of a checkpoint whose weights the run begins with, wherever names and shapes agree."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     checkpoint_samples: int = 10_000
     keep_checkpoints: int = 2

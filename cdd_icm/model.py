@@ -23,7 +23,7 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.matching import Matcher, info_nce
-from cdd_icm.planning import Cells, Planner, cell_loss, plan_loss, plan_map
+from cdd_icm.planning import Cells, Planner, Relations, cell_loss, plan_loss, plan_map, relation_loss
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -57,7 +57,9 @@ class CDDICM(nn.Module):
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         self.matcher.to(memory_format=torch.channels_last)
         grid = config.plan.grid
-        self.planner = Planner(self.classes, width, grid) if grid else None
+        self.planner = Planner(self.classes, width, config.fusion.heads, grid) if grid else None
+        # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
+        self.relations = Relations(len(self.classes), width, grid) if grid else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
         self.see = Cells(self.towers.image_width, len(self.classes), grid) if grid else None
         if grid:
@@ -73,12 +75,12 @@ class CDDICM(nn.Module):
         return self.fusion(self.towers(reference, ids, mask))
 
     def forward(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
-        """L = L_CDD + lambda L_ICM + mu L_where + nu L_plan + xi L_see, and what the log shows.
+        """L = L_CDD + lambda L_ICM + mu L_where + the plan's terms, and what the log shows.
 
         Returns:
-            `loss` (), the parts `cdd`, `icm`, `where`, `plan`, `see` (), and for each item that the UNet
-            denoised `changed_error` (n,), the squared error inside the changed region, and `level` (n,), its
-            noise level as a share of the schedule.
+            `loss` (), the parts `cdd`, `icm`, `where`, `plan`, `relation`, `see` (), and for each item that
+            the UNet denoised `changed_error` (n,), the squared error inside the changed region, and `level`
+            (n,), its noise level as a share of the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -143,8 +145,11 @@ class CDDICM(nn.Module):
         if self.planner is not None:
             settings = self.config.plan
             out["plan"] = plan_loss(self.planner(fused), batch.plan, whole)
+            relations = self.relations(fused.image_tokens, batch.standing)
+            out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
             out["see"] = cell_loss(self.see(encoded.image_tokens), batch.standing, ~no_reference)
             out["loss"] = out["loss"] + settings.weight * out["plan"] + settings.see_weight * out["see"]
+            out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
 
         if objective.icm_weight > 0:
             pictures = torch.cat([batch.target, batch.reference, batch.other])

@@ -22,7 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
-from cdd_icm.fusion import Fused
+from cdd_icm.fusion import Attention, Fused
 
 MOVED = 0.02
 """An object that stands this much further on, as a share of the picture's side, has been moved."""
@@ -47,14 +47,19 @@ class Planner(ModelMixin, ConfigMixin):
     """
 
     @register_to_config
-    def __init__(self, classes: Sequence[str], width: int, grid: int = 16, place_width: int = 64):
+    def __init__(
+        self, classes: Sequence[str], width: int, heads: int = 4, grid: int = 16, place_width: int = 64
+    ):
         super().__init__()
+        self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(torch.randn(len(classes), place_width) * place_width**-0.5)
 
     def forward(self, fused: Fused) -> PlanLogits:
-        cells = self.cells(fused.image_tokens)  # (B, d, G, G)
+        # The fusion finds the words' objects in the picture; a cell then looks at where they are.
+        tokens = self.norm(fused.image_tokens)
+        cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
         cell = torch.einsum("bdyx,cd->bcyx", cells, self.class_embedding.to(cells.dtype)).flatten(
             2
         )  # (B, C, G^2)
@@ -75,6 +80,48 @@ class Cells(nn.Module):
         if 2 * side == self.grid:
             return x
         return interpolate(x, size=(self.grid, self.grid), mode="bilinear")
+
+
+class Relations(nn.Module):
+    """On which side of each object that stands in the reference the turn draws each of its own.
+
+    It is trained with the fusion and not needed for drawing. "Behind the cube on the left" says two signs
+    and leaves the rest to chance, so the cell alone is a noisy teacher; the signs, asked for where the cube
+    stands, teach the fused tokens to find the words for their own object.
+    """
+
+    def __init__(self, classes: int, width: int, grid: int, sign_width: int = 32):
+        super().__init__()
+        self.grid = grid
+        self.cells = Cells(width, 2 * sign_width, grid)
+        self.class_embedding = nn.Parameter(torch.randn(classes, sign_width) * sign_width**-0.5)
+
+    def forward(
+        self, tokens: Float[Tensor, "B Nv D"], standing: Int[Tensor, "B C"]
+    ) -> Float[Tensor, "B C C 2"]:
+        """Logits of x_new > x_old and y_new > y_old, for the old class and the new one; they mean something
+        where the old one stands."""
+        cells = self.cells(tokens).flatten(2)  # (B, 2 d, G^2)
+        at = standing.clamp(min=0)[:, None].expand(-1, cells.shape[1], -1)  # (B, 2 d, C)
+        there = rearrange(cells.gather(2, at), "b (two d) c -> b two d c", two=2).float()
+        return torch.einsum("bkdo,nd->bonk", there, self.class_embedding.float())
+
+
+def relation_loss(
+    logits: Float[Tensor, "B C C 2"],
+    standing: Int[Tensor, "B C"],
+    plan: Int[Tensor, "B C"],
+    grid: int,
+    valid: Bool[Tensor, " B"],
+) -> Float[Tensor, ""]:
+    """-log p(signs) over all pairs of a standing and a planned object in different columns (or rows); summed
+    and divided as in `plan_loss`."""
+    old, new = (torch.stack([cells % grid, cells // grid], dim=-1) for cells in (standing, plan))
+    old, new = old[:, :, None], new[:, None]  # (B, C, 1, 2), (B, 1, C, 2)
+    pairs = (standing >= 0)[:, :, None] & (plan >= 0)[:, None] & valid[:, None, None]  # (B, C, C)
+    counted = pairs[..., None] & (old != new)
+    truth = (new > old).float()
+    return binary_cross_entropy_with_logits(logits[counted], truth[counted], reduction="sum") / len(plan)
 
 
 def drawn_objects(before: Sequence[SceneObject], after: Sequence[SceneObject]) -> tuple[SceneObject, ...]:

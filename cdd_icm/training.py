@@ -90,6 +90,8 @@ def train(config: Config) -> Path:
     torch.manual_seed(config.seed)
     classes = planned_classes(config, dialogs)
     model = CDDICM(config, classes)
+    if t.init_from:
+        begin_with(model, t.init_from)
     tokenizer = run_tokenizer(root, config, model.towers.context_length, dialogs, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     optimizer = torch.optim.AdamW(
@@ -194,6 +196,22 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
     if data.streams:
         return first_dialogs(training_shards(data), FIRST_LOOK)
     return load_dialogs(data.path, data.train_split)[: data.limit]
+
+
+def begin_with(model: nn.Module, file: str) -> None:
+    """Loads the weights of `file` that have the name and shape of one of the model's.
+
+    Raises:
+        InputError: it is no safetensors file, or none of its weights fits.
+    """
+    if not Path(file).is_file():
+        raise InputError(f"training.init_from: {file}: no such file")
+    own = model.state_dict()
+    fitting = {k: v for k, v in load_tensors(Path(file)).items() if k in own and own[k].shape == v.shape}
+    if not fitting:
+        raise InputError(f"training.init_from: {file}: none of its weights fits the model")
+    model.load_state_dict(fitting, strict=False)
+    tqdm.write(f"{file}: {len(fitting)} of the model's {len(own)} tensors")
 
 
 def planned_classes(config: Config, dialogs: list[Dialog]) -> tuple[str, ...]:
