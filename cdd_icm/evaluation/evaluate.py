@@ -48,14 +48,16 @@ def evaluate_model(
     teacher_forced: bool = False,
     seed: int = 0,
     batch_size: int = 16,
+    preset: str | None = None,
     sampling: dict[str, Any] | None = None,
 ) -> dict | None:
     """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
 
     Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
     stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
-    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `sampling`
-    overrides the model's own settings; `limit` takes the first so many dialogs.
+    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `preset` names
+    settings stored with the model, to be used in place of its own; `sampling` overrides either; `limit` takes
+    the first so many dialogs.
 
     Raises:
         InputError: the model, data, detector or weights can't be used, or pictures are there from other
@@ -70,6 +72,7 @@ def evaluate_model(
         "model": fingerprint.of_folder(model),
         "seed": seed,
         "teacher_forced": teacher_forced,
+        "preset": preset,
         "sampling": sampling,
     }
     folder = report.with_suffix(".pictures")
@@ -80,6 +83,8 @@ def evaluate_model(
     started = time.monotonic()
     if drawn.missing(dialogs) or idle.missing(still):
         pipeline = load_pipeline(model)
+        if preset is not None:
+            pipeline.use_preset(preset)
         options = dict(sampling)
         if scheduler := options.pop("scheduler", None):
             pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
@@ -113,6 +118,7 @@ def evaluate_model(
         "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
         "seed": seed,
         "teacher_forced": teacher_forced,
+        "preset": preset,
         "sampling": sampling,
         "fidelity": fidelity(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),

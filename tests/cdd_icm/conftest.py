@@ -34,6 +34,7 @@ TINY = {
     "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
+    "sampling_presets": {"fast": {"scheduler": "DDIMScheduler", "num_inference_steps": 1}},
 }
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
