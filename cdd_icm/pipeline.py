@@ -245,7 +245,11 @@ class CDDICMPipeline(DiffusionPipeline):
 
         latents = self._noise(reference.shape, n, generator, device)
         plan = self._plan(conditions["full"], s.plan_temperature, n, generator)
-        self.scheduler.set_timesteps(s.num_inference_steps, device=device)
+        try:
+            self.scheduler.set_timesteps(s.num_inference_steps, device=device)
+        except ValueError as error:  # such as PNDM's, which needs four
+            name = type(self.scheduler).__name__
+            raise InputError(f"num_inference_steps: {name} can't take {s.num_inference_steps}") from error
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:
