@@ -4,8 +4,8 @@ steps, the matcher's guidance and candidates, and of every scheduler at several 
     python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr --dialogs 100
 
 Seconds are medians for one turn at a time, all settings measured in turn. Nothing else should run on the
-machine. Stopped, the same command goes on with the settings that are not judged yet; seconds are measured anew.
-`--quick` only shows that it works.
+machine. Stopped, the same command goes on with the settings that are not judged yet; seconds are measured
+anew. `--quick` only shows that it works.
 """
 
 from __future__ import annotations

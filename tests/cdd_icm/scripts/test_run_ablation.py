@@ -11,7 +11,7 @@ from run_ablation import SEEDS, Ablation, Budget, main, rows
 from cdd_icm.config import load_config
 from cdd_icm.errors import InputError
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 PAPER_ROWS = {
     "without-icm-objective",
