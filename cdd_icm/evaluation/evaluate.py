@@ -17,10 +17,10 @@ import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.diffusion import scheduler_like
+from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.drawn import DrawnFolder, draw_missing
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -76,8 +76,7 @@ def evaluate_model(
         "sampling": sampling,
     }
     folder = report.with_suffix(".pictures")
-    with state.main_process_first():
-        drawn, idle = DrawnFolder(folder, settings), DrawnFolder(folder / "no-op", settings)
+    drawn, idle = (DrawnFolder(place, settings, two_trees) for place in (folder, folder / "no-op"))
     still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
     started = time.monotonic()
@@ -89,14 +88,8 @@ def evaluate_model(
         if scheduler := options.pop("scheduler", None):
             pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
         draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
-        share = {
-            "chunk": batch_size,
-            "rank": state.process_index,
-            "world": state.num_processes,
-            "progress": state.is_main_process,
-        }
-        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), **share)
-        draw_missing(still, idle, draw, **share)
+        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), batch_size)
+        draw_missing(still, idle, draw, batch_size)
     state.wait_for_everyone()
     if not state.is_main_process:
         return None
@@ -140,6 +133,13 @@ def evaluate_model(
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
     return result
+
+
+def two_trees(dialog: Dialog) -> tuple[str, str]:
+    """Where the pictures of a dialog lie: `fidelity --input1 <folder>/drawn --input2 <folder>/true
+    --samples-find-deep --fid` reads both. A dialog that has changed since has another place."""
+    name = f"{file_name(dialog.id)}-{fingerprint.of_dialog(dialog)}"
+    return f"drawn/{name}", f"true/{name}"
 
 
 def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
