@@ -1,9 +1,9 @@
 """Plan before painting: which objects the turn draws, and where, as a distribution that can be sampled.
 
 A small diffusion model that must settle colour, shape and place all at once, out of noise, mixes and doubles
-objects. Here the fused condition first says what goes where on a coarse grid, a choice is drawn from that, and
-the UNet paints it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan). It is taught by the annotated
-objects of the training data (layout before picture: Hong et al. 2018, arXiv 1801.05091).
+objects. Here the fused condition first says what goes where on a coarse grid, a choice is drawn from that,
+and the UNet paints it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan). It is taught by the
+annotated objects of the training data (layout before picture: Hong et al. 2018, arXiv 1801.05091).
 """
 
 from __future__ import annotations
