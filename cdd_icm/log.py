@@ -10,7 +10,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cdd_icm.batch import Draws
 from cdd_icm.config import DiffusionConfig
 
 
@@ -28,10 +27,9 @@ class Log:
             rewritten.write_text("".join(kept))
             rewritten.replace(path)
 
-    def add(self, out: dict[str, Tensor], draws: Draws) -> None:
-        """Takes what the model returned for a batch, tensors () or (B,)."""
-        level = draws.timestep[: len(out["changed_error"])] / self.config.num_train_timesteps
-        self.parts.append({**{name: value.detach() for name, value in out.items()}, "level": level})
+    def add(self, out: dict[str, Tensor]) -> None:
+        """Takes what the model returned for a batch, tensors () or (n,)."""
+        self.parts.append({name: value.detach() for name, value in out.items()})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:
         """Writes a line at sample `samples`, and returns it: means over all processes, `changed_error` also

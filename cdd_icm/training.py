@@ -119,7 +119,7 @@ def train(config: Config) -> Path:
                     out = model(batch, draws)
                     check_finite(out, raw, samples, root)
                     accelerator.backward(out["loss"])
-                log.add(out, draws)
+                log.add(out)
                 samples += micro * world
                 bar.update(micro * world)
             norm = accelerator.clip_grad_norm_(model.parameters(), t.max_grad_norm)
@@ -315,7 +315,10 @@ def check_finite(out: dict[str, Tensor], raw: dict[str, Tensor | list], samples:
     if out["loss"].isfinite():
         return
     turns = list(zip(raw["dialog"], raw["turn"], strict=True))
-    guilty = [turn for turn, error in zip(turns, out["changed_error"], strict=False) if not error.isfinite()]
+    denoised = turns[:: len(turns) // len(out["changed_error"])]
+    guilty = [
+        turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
+    ]
     named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in guilty or turns)
     raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {samples} ({named}); {kept(root)}")
 

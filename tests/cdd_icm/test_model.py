@@ -146,11 +146,12 @@ def test_an_instruction_that_has_no_opposite_is_no_negative_of_itself(config):
 
 
 @torch.no_grad()
-def test_the_unet_denoises_a_share_of_the_batch_and_all_else_sees_all_of_it(make_config):
-    whole, part = (make_config(objective__cdd_share=share) for share in (1, 0.5))
+def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_config):
+    whole, part = (make_config(objective__cdd_every=n, training__batch_size=4) for n in (1, 2))
     draws = Draws.make(whole, 0, 4, CPU)
     full, half = (make_model(config)(make_batch(n=4), draws) for config in (whole, part))
-    assert torch.allclose(half["changed_error"], full["changed_error"][:2], rtol=1e-4)
+    assert torch.allclose(half["changed_error"], full["changed_error"][::2], rtol=1e-4)
+    assert torch.equal(half["level"], draws.timestep[::2] / 1000)
     for name in ("icm", "where", "plan", "see"):
         assert torch.allclose(half[name], full[name])
 

@@ -61,10 +61,10 @@ def test_the_loss_is_the_negative_log_likelihood():
     assert torch.allclose(plan_loss(PlanLogits(presence, cell), plan, everything), expected / 2)
     first = torch.tensor([True, False])
     alone = plan_loss(PlanLogits(presence[:1], cell[:1]), plan[:1], everything[:1])
-    assert torch.allclose(plan_loss(PlanLogits(presence, cell), plan, first), alone)
+    assert torch.allclose(plan_loss(PlanLogits(presence, cell), plan, first), alone / 2)
 
 
-def test_the_cell_loss_counts_each_cell_and_is_per_object():
+def test_the_cell_loss_counts_each_cell_of_the_valid_items():
     logits = torch.zeros(2, 3, 4, 4)
     standing = torch.tensor([[12, 6, -1], [-1, -1, -1]])
     valid = torch.tensor([True, False])
