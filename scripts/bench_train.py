@@ -254,7 +254,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     classes = planned_classes(config, dialogs)
     objective = config.objective
     bare = BareLoop(config, classes, device)
-    whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_share=1.0))
+    whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
     # torch's fused attention is what diffusers takes when it is left alone
     plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
     with tempfile.TemporaryDirectory() as folder:
@@ -266,7 +266,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
             LOADER: several(Loader(bare, dialogs, classes, tensors=False).step, steps),
             BATCHES: several(Loader(bare, dialogs, classes, tensors=True).step, steps),
         }
-        if objective.cdd_share < 1:
+        if objective.cdd_every > 1:
             works[WHOLE] = several(BareLoop(whole, classes, device).step, steps)
         times = interleaved(works, repeats)
     ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
@@ -278,7 +278,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
         "config": name,
         "image_size": config.data.image_size,
         "batch_size": size,
-        "cdd_share": objective.cdd_share,
+        "cdd_every": objective.cdd_every,
         "mixed_precision": config.training.mixed_precision,
         "steps": steps,
         "repeats": repeats,

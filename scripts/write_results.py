@@ -208,7 +208,7 @@ def training(reports: Path) -> list[str]:
     size = report["batch_size"]
     lines = [
         f"{report['config']}: {report['image_size']} pixels, batches of {size}, of which the UNet denoises "
-        f"{report['cdd_share']:.0%}, precision {report['mixed_precision']}, {on(report['machine'])}. The "
+        f"{size // report['cdd_every']}, precision {report['mixed_precision']}, {on(report['machine'])}. The "
         "bare loop is the same model and loss on synthetic tensors: forward, backward, optimiser. The "
         "InstructPix2Pix step trains a diffusers UNet of as many parameters "
         f"({report['parameters']['unet']:,}) in the plain way, once with torch's fused attention and once "
