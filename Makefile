@@ -1,18 +1,22 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
+# `make demo PRESET=fast` draws in fewer steps; `make results` writes docs/ anew from reports/.
 PYTHON ?= python3
 BIN := .venv/bin
 DATASET ?= iclevr
 SAY ?= Add a blue cube at the center|Add a red sphere behind it on the left|Add a green cylinder in front of it on the right and in front of the blue cube on the right|Add a yellow sphere on the right of it and on the right of the blue cube|Add a purple cube behind it on the left and behind the blue cube on the right
 
-.PHONY: demo test
+.PHONY: demo test results
 
 demo: .venv/installed
-	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) --say "$(SAY)" --out outputs/demo
+	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) $(if $(PRESET),--preset $(PRESET)) --say "$(SAY)" --out outputs/demo
 
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+results: .venv/installed
+	$(BIN)/python scripts/write_results.py
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -170,6 +170,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
     parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
     settings = parser.add_argument_group("sampling", "in place of the model's own settings")
+    _add_preset(settings)
     settings.add_argument("--scheduler", metavar="NAME", help="a diffusers scheduler, such as DDIMScheduler")
     settings.add_argument("--num-inference-steps", type=_positive, metavar="N")
     settings.add_argument("--guidance-scale", type=float, metavar="X", help="how much the words count")
@@ -182,6 +183,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     settings.add_argument("--num-candidates", type=_positive, metavar="N", help="draw N, keep the best")
 
 
+def _add_preset(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="settings stored with the model, such as fast")
+
+
 def _pipeline(arguments: argparse.Namespace) -> CDDICMPipeline:
     from diffusers.utils import logging
 
@@ -191,6 +196,8 @@ def _pipeline(arguments: argparse.Namespace) -> CDDICMPipeline:
     logging.disable_progress_bar()  # diffusers' own, while it loads
     pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
     pipeline.set_progress_bar_config(disable=True)
+    if arguments.preset is not None:
+        pipeline.use_preset(arguments.preset)
     if arguments.scheduler:
         pipeline.scheduler = scheduler_like(pipeline.scheduler, arguments.scheduler)
     return pipeline
@@ -301,6 +308,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
     evaluate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     evaluate.add_argument("--batch-size", type=_positive, default=16, help="dialogs, default: %(default)s")
+    _add_preset(evaluate)
     evaluate.add_argument("sampling", nargs="*", metavar="key=value", help="in place of the model's settings")
     evaluate.set_defaults(run=_evaluate_run)
 

@@ -289,6 +289,10 @@ class SamplingConfig:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")
 
 
+def _fast() -> dict[str, dict[str, Any]]:
+    return {"fast": {"num_inference_steps": 4, "guidance_scale": 1.0, "image_guidance_scale": 1.0}}
+
+
 @dataclass(frozen=True)
 class Config:
     output_dir: str = "runs/default"
@@ -303,6 +307,8 @@ class Config:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    sampling_presets: dict[str, dict[str, Any]] = field(default_factory=_fast)
+    """Other settings than `sampling`, by name, stored with the model too; what one leaves out is as there."""
 
     def __post_init__(self):
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
@@ -346,6 +352,23 @@ class Config:
             if not holds:
                 section, name = key.split(".")
                 raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")
+        for name, preset in self.sampling_presets.items():
+            merged = with_preset(vars(s), preset, f"sampling_presets.{name}")
+            try:  # the rules above hold for it too
+                dataclasses.replace(self, sampling=SamplingConfig(**merged), sampling_presets={})
+            except InputError as error:
+                raise InputError(f"sampling_presets.{name}: {error}") from None
+
+
+def with_preset(sampling: dict[str, Any], preset: dict[str, Any], source: str) -> dict[str, Any]:
+    """All of `SamplingConfig`'s settings: those of `preset`, where it leaves one out those of `sampling`.
+
+    Raises:
+        InputError: an unknown name, a wrong type or an impossible value; the message begins with `source`.
+    """
+    if not isinstance(preset, dict):
+        raise InputError(f"{source}: {preset!r}, expected sampling settings")
+    return dict(vars(from_dict(SamplingConfig, {**sampling, **preset}, source)))
 
 
 def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
-from cdd_icm.config import to_plain
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.resize import to_square
-from cdd_icm.disk import read_json, replacing
-from cdd_icm.errors import InputError
+from cdd_icm.drawn import DrawnFolder, draw_missing
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.loading import process_state
 from cdd_icm.pipeline import CDDICMPipeline
@@ -115,12 +110,7 @@ def generate_split(
     progress: bool = True,
     **sampling,
 ) -> None:
-    """Draws every dialog into the folders that GeNeVA's own code writes (`_save_predictions`):
-
-        out/<dialog id>/0.png, 1.png, ...       what the model drew, turn by turn
-        out/<dialog id>/instructions.txt        an instruction a line (GeNeVA has them in the file names)
-        out/<dialog id>_gt/0.png, 1.png, ...    the true pictures at the same size
-        out/settings.json                       model, seed and sampling settings
+    """Draws every dialog into the folders that GeNeVA's own code writes: see `drawn`.
 
     A dialog's folder appears whole or not at all, and finished ones are skipped: the same call goes on where
     an earlier one was killed. Under `accelerate launch` or `torchrun` each process draws its share, on a
@@ -130,34 +120,18 @@ def generate_split(
         InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be
             written.
     """
-    state = process_state()
-    stamp = {
+    settings = {
         "model": fingerprint(pipeline),
         "scheduler": type(pipeline.scheduler).__name__,
         "seed": seed,
-        **to_plain(pipeline.settings(**sampling)),
+        **pipeline.settings(**sampling),
     }
-    if state.is_main_process and not (out / "settings.json").exists():
-        with replacing(out / "settings.json") as path:
-            path.write_text(json.dumps(stamp, indent=1) + "\n")
-    state.wait_for_everyone()
-    _check_stamp(out / "settings.json", stamp)
 
-    share = dialogs[state.process_index :: state.num_processes]
-    todo = [dialog for dialog in share if not _is_finished(out, dialog)]
-    turns = sum(len(d.turns) for d in todo)
-    with tqdm(
-        total=turns, desc="drawing", unit="turns", disable=not (progress and state.is_main_process)
-    ) as bar:
-        for start in range(0, len(todo), batch_size):
-            group = todo[start : start + batch_size]
-            drawn = draw_dialogs(
-                pipeline, group, batch_size=batch_size, seed=seed, progress=False, **sampling
-            )
-            for dialog, pictures in zip(group, drawn, strict=True):
-                _write_dialog(out, dialog, pictures)
-                bar.update(len(pictures))
-    state.wait_for_everyone()
+    def draw(part: Sequence[Dialog]) -> list[np.ndarray]:
+        return draw_dialogs(pipeline, part, batch_size=batch_size, seed=seed, progress=False, **sampling)
+
+    draw_missing(dialogs, DrawnFolder(out, settings), draw, batch_size, progress)
+    process_state().wait_for_everyone()
 
 
 def fingerprint(pipeline: CDDICMPipeline) -> str:
@@ -169,42 +143,3 @@ def fingerprint(pipeline: CDDICMPipeline) -> str:
                 digest.update(f"{name}.{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _check_stamp(file: Path, mine: dict[str, Any]) -> None:
-    theirs = read_json(file)
-    for key, value in mine.items():
-        if theirs.get(key) != value:
-            raise InputError(
-                f"{file}: {key}: the pictures there were drawn with {theirs.get(key)!r}, not {value!r}; "
-                "name another folder"
-            )
-
-
-def _folder(out: Path, dialog: Dialog) -> Path:
-    return out / quote(dialog.id, safe=" ")
-
-
-def _instructions(dialog: Dialog) -> str:
-    return "".join(" ".join(turn.instruction.split()) + "\n" for turn in dialog.turns)
-
-
-def _is_finished(out: Path, dialog: Dialog) -> bool:
-    folder = _folder(out, dialog)
-    file = folder / "instructions.txt"
-    if folder.exists() and not (file.is_file() and file.read_text(encoding="utf-8") == _instructions(dialog)):
-        raise InputError(f"{file}: another dialog of that id is there; name another folder")
-    return folder.exists()
-
-
-def _write_dialog(out: Path, dialog: Dialog, pictures: np.ndarray) -> None:
-    """The true pictures first: the folder of the drawn ones says that the dialog is finished."""
-    folder, size = _folder(out, dialog), pictures.shape[1]
-    true = [to_square(turn.picture.decode(), size) for turn in dialog.turns]
-    for place, content in ((folder.with_name(f"{folder.name}_gt"), true), (folder, pictures)):
-        with replacing(place) as path:
-            path.mkdir()
-            for turn, picture in enumerate(content):
-                Image.fromarray(picture).save(path / f"{turn}.png")
-            if place is folder:
-                (path / "instructions.txt").write_text(_instructions(dialog), encoding="utf-8")

@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from cdd_icm.batch import to_float
-from cdd_icm.config import SamplingConfig, from_dict
+from cdd_icm.config import SamplingConfig, from_dict, to_plain, with_preset
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
-from cdd_icm.diffusion import check_scheduler, from_sample, noise_levels, to_sample
+from cdd_icm.diffusion import check_scheduler, from_sample, noise_levels, scheduler_like, to_sample
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
@@ -51,7 +51,8 @@ class CDDICMOutput(BaseOutput):
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
-    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out; `history` is
+    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
+    `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
     scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
     `planning`); `canvas` is the empty picture that its training dialogs
@@ -76,6 +77,7 @@ class CDDICMPipeline(DiffusionPipeline):
         prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
+        sampling_presets: dict[str, dict[str, Any]] | None = None,
     ):
         super().__init__()
         self.register_modules(
@@ -83,7 +85,10 @@ class CDDICMPipeline(DiffusionPipeline):
             **{"tokenizer": tokenizer, "scheduler": scheduler},
         )
         self.register_to_config(
-            history=history, prediction_type=prediction_type, sampling=dict(sampling or {})
+            history=history,
+            prediction_type=prediction_type,
+            sampling=dict(sampling or {}),
+            sampling_presets=dict(sampling_presets or {}),
         )
         self.canvas = canvas
         for module in (self.unet, self.matcher):  # as in training: another order of sums is another picture
@@ -138,6 +143,22 @@ class CDDICMPipeline(DiffusionPipeline):
         settings = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
         del settings["scheduler"]
         return settings
+
+    def use_preset(self, name: str) -> None:
+        """Makes the preset `name` of `sampling_presets` this pipeline's own settings, its scheduler included.
+
+        Raises:
+            InputError: the model has no preset of that name; the message names those that it has.
+        """
+        presets = self.config.sampling_presets
+        if name not in presets:
+            known = f"this model has {', '.join(sorted(presets))}" if presets else "this model has none"
+            raise InputError(f"preset: {name!r} is unknown; {known}")
+        settings = with_preset(self.config.sampling, presets[name], f"sampling_presets.{name}")
+        del settings["scheduler"]
+        if "scheduler" in presets[name]:
+            self.scheduler = scheduler_like(self.scheduler, presets[name]["scheduler"])
+        self.register_to_config(sampling=to_plain(settings))
 
     @torch.no_grad()
     def __call__(
@@ -227,7 +248,11 @@ class CDDICMPipeline(DiffusionPipeline):
         if self.planner is not None:
             cells = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
             plan = plan_map(cells, self.planner.config.grid)  # (B n, C, G, G)
-        self.scheduler.set_timesteps(s.num_inference_steps, device=device)
+        try:
+            self.scheduler.set_timesteps(s.num_inference_steps, device=device)
+        except ValueError as error:  # such as PNDM's, which needs four
+            name = type(self.scheduler).__name__
+            raise InputError(f"num_inference_steps: {name} can't take {s.num_inference_steps}") from error
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:

@@ -8,7 +8,7 @@ from accelerate import init_empty_weights
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from cdd_icm.config import SamplingConfig, from_dict
+from cdd_icm.config import SamplingConfig, from_dict, with_preset
 from cdd_icm.data.picture import decode
 from cdd_icm.disk import read_json
 from cdd_icm.encoders import CLIPTowers
@@ -48,6 +48,11 @@ def check_folder(folder: Path) -> None:
             f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
         )
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
+    presets = index.get("sampling_presets", {})
+    if not isinstance(presets, dict):
+        raise InputError(f"{index_file}: sampling_presets is {presets!r}, expected settings by name")
+    for name, preset in presets.items():
+        with_preset(index.get("sampling", {}), preset, f"{index_file}: sampling_presets.{name}")
     for name, kind in MODELS.items():
         found, wanted = index.get(name), [kind.__module__, kind.__name__]
         if name in OPTIONAL and found in (None, [None, None]):

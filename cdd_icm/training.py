@@ -29,7 +29,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from cdd_icm.batch import Draws, make_batch
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
-from cdd_icm.config import Config, DataConfig, differing_keys, load_config, to_dict
+from cdd_icm.config import Config, DataConfig, differing_keys, load_config, to_dict, to_plain
 from cdd_icm.data import (
     Dialog,
     PictureCache,
@@ -65,7 +65,7 @@ FREE = {
         *("validation_samples", "validation_dialogs", "tracker"),
     },
 }
-"""Keys that may change when a run goes on, beside `output_dir` and all of `sampling`."""
+"""Keys that may change when a run goes on, beside `output_dir` and all of `sampling` and its presets."""
 
 
 def train(config: Config) -> Path:
@@ -175,7 +175,7 @@ def start(root: Path, config: Config) -> Accelerator:
     if path.exists():
         for key in differing_keys(config, load_config(path)):
             section, _, name = key.partition(".")
-            free = section in ("output_dir", "sampling") or name in FREE.get(section, ())
+            free = section in ("output_dir", "sampling", "sampling_presets") or name in FREE.get(section, ())
             if not free or (name == "num_workers" and config.data.streams):  # workers take turns at a stream
                 raise InputError(
                     f"{path}: the run there began with another {key}; give a new output_dir, or that"
@@ -367,6 +367,7 @@ def build_pipeline(
         history=config.encoder.history,
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
+        sampling_presets=to_plain(config.sampling_presets),
         canvas=canvas,
     )
 

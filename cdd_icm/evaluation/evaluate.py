@@ -17,10 +17,10 @@ import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.diffusion import scheduler_like
+from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.drawn import DrawnFolder, draw_missing
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -48,14 +48,16 @@ def evaluate_model(
     teacher_forced: bool = False,
     seed: int = 0,
     batch_size: int = 16,
+    preset: str | None = None,
     sampling: dict[str, Any] | None = None,
 ) -> dict | None:
     """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
 
     Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
     stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
-    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `sampling`
-    overrides the model's own settings; `limit` takes the first so many dialogs.
+    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `preset` names
+    settings stored with the model, to be used in place of its own; `sampling` overrides either; `limit` takes
+    the first so many dialogs.
 
     Raises:
         InputError: the model, data, detector or weights can't be used, or pictures are there from other
@@ -70,28 +72,24 @@ def evaluate_model(
         "model": fingerprint.of_folder(model),
         "seed": seed,
         "teacher_forced": teacher_forced,
+        "preset": preset,
         "sampling": sampling,
     }
     folder = report.with_suffix(".pictures")
-    with state.main_process_first():
-        drawn, idle = DrawnFolder(folder, settings), DrawnFolder(folder / "no-op", settings)
+    drawn, idle = (DrawnFolder(place, settings, two_trees) for place in (folder, folder / "no-op"))
     still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
     started = time.monotonic()
     if drawn.missing(dialogs) or idle.missing(still):
         pipeline = load_pipeline(model)
+        if preset is not None:
+            pipeline.use_preset(preset)
         options = dict(sampling)
         if scheduler := options.pop("scheduler", None):
             pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
         draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
-        share = {
-            "chunk": batch_size,
-            "rank": state.process_index,
-            "world": state.num_processes,
-            "progress": state.is_main_process,
-        }
-        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), **share)
-        draw_missing(still, idle, draw, **share)
+        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), batch_size)
+        draw_missing(still, idle, draw, batch_size)
     state.wait_for_everyone()
     if not state.is_main_process:
         return None
@@ -113,6 +111,7 @@ def evaluate_model(
         "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
         "seed": seed,
         "teacher_forced": teacher_forced,
+        "preset": preset,
         "sampling": sampling,
         "fidelity": fidelity(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
@@ -134,6 +133,13 @@ def evaluate_model(
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
     return result
+
+
+def two_trees(dialog: Dialog) -> tuple[str, str]:
+    """Where the pictures of a dialog lie: `fidelity --input1 <folder>/drawn --input2 <folder>/true
+    --samples-find-deep --fid` reads both. A dialog that has changed since has another place."""
+    name = f"{file_name(dialog.id)}-{fingerprint.of_dialog(dialog)}"
+    return f"drawn/{name}", f"true/{name}"
 
 
 def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:

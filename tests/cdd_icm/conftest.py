@@ -35,6 +35,7 @@ TINY = {
     "plan": {"grid": 8},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
+    "sampling_presets": {"fast": {"scheduler": "DDIMScheduler", "num_inference_steps": 1}},
 }
 
 CLASSES = ("blue sphere", "red cube")

@@ -75,6 +75,18 @@ def test_generate_a_file_with_settings(tiny_folder, tmp_path):
         assert np.array_equal(np.asarray(session.say(said)), pixels(tmp_path / "out" / f"turn_{turn}.png"))
 
 
+def test_generate_by_a_preset(tiny_folder, tmp_path):
+    """A setting that is given counts for more than the preset's."""
+    drawn = ["--model", tiny_folder, "--say", "add a cube"]
+    ddim = ["--scheduler", "DDIMScheduler", "--num-inference-steps"]
+    assert generate(*drawn, "--out", tmp_path / "a", "--preset", "fast") == 0
+    assert generate(*drawn, "--out", tmp_path / "b", *ddim, 1) == 0
+    assert generate(*drawn, "--out", tmp_path / "c", "--preset", "fast", "--num-inference-steps", 3) == 0
+    assert generate(*drawn, "--out", tmp_path / "d", *ddim, 3) == 0
+    a, b, c, d = (pixels(tmp_path / name / "turn_1.png") for name in "abcd")
+    assert np.array_equal(a, b) and np.array_equal(c, d) and not np.array_equal(a, c)
+
+
 def test_generate_a_split(tiny_folder, tmp_path, capsys):
     arguments = [
         "--model",
@@ -113,6 +125,7 @@ def test_generate_a_split(tiny_folder, tmp_path, capsys):
             ["--say", "a", "--scheduler", "DDIM"],
             "scheduler: 'DDIM' can't be used; the nearest that can is DDIMScheduler",
         ),
+        (["--say", "a", "--preset", "slow"], "preset: 'slow' is unknown; this model has fast"),
         (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected at least 0"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
         (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),

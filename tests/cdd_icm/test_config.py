@@ -67,6 +67,15 @@ FAULTS = {
         "{sampling: {num_candidates: 4}, objective: {icm_weight: 0}}",
         "sampling.num_candidates is 4, expected 1 where objective.icm_weight is 0",
     ),
+    "key of a preset": (
+        "sampling_presets={fast: {num_steps: 4}}",
+        "sampling_presets.fast: unknown key num_steps; the nearest is num_inference_steps",
+    ),
+    "preset that is none": ("sampling_presets={fast: 4}", "sampling_presets.fast: 4, expected sampling"),
+    "preset for an untrained matcher": (
+        "{sampling_presets: {best: {num_candidates: 4}}, objective: {icm_weight: 0}}",
+        "sampling_presets.best: sampling.num_candidates is 4, expected 1 where objective.icm_weight is 0",
+    ),
     "interval": (
         "sampling.guidance_interval=[0.9, 0.1]",
         "sampling.guidance_interval is (0.9, 0.1), expected 0 <= low <= high <= 1",

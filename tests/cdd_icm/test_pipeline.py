@@ -8,7 +8,7 @@ import torch
 from diffusers import schedulers
 from PIL import Image
 
-from cdd_icm.diffusion import SAMPLERS
+from cdd_icm.diffusion import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
@@ -154,6 +154,20 @@ def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, nam
     out = draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4)
     assert out.isfinite().all() and out.shape == (2, 3, 32, 32)
     assert torch.equal(out, draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, monkeypatch, name):
+    truth = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
+    monkeypatch.setattr(pipe.unet, "forward", lambda noisy, *_, **__: truth.expand(len(noisy), -1, -1, -1))
+    monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, name))
+    assert (2 * draw(num_inference_steps=10) - 1 - truth).abs().mean() < 0.01
+
+
+def test_too_few_steps_for_a_sampler_are_refused(pipe, draw, monkeypatch):
+    monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, "PNDMScheduler"))
+    with pytest.raises(InputError, match="num_inference_steps: PNDMScheduler can't take 3"):
+        draw(num_inference_steps=3)
 
 
 def test_a_scheduler_of_other_noise_levels_is_refused(pipe, draw, monkeypatch):

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from cdd_icm import CDDICMPipeline, DrawingSession
+from cdd_icm.diffusion import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.generation import fingerprint
 from cdd_icm.loading import load_pipeline
@@ -26,6 +27,24 @@ def test_saved_and_loaded_gives_the_same_pixels(tiny_pipeline, tiny_folder):
     assert np.array_equal(np.asarray(loaded.canvas), np.asarray(tiny_pipeline.canvas))
     assert loaded.settings() == tiny_pipeline.settings()
     assert np.array_equal(draw(loaded), draw(tiny_pipeline))
+
+
+def test_a_preset_travels_with_the_model(tiny_folder):
+    """It draws what its settings and its scheduler draw when they are given one by one."""
+    loaded, by_hand = (CDDICMPipeline.from_pretrained(tiny_folder) for _ in range(2))
+    loaded.use_preset("fast")
+    by_hand.scheduler = scheduler_like(by_hand.scheduler, "DDIMScheduler")
+    assert loaded.settings() == {**by_hand.settings(), "num_inference_steps": 1}
+    assert type(loaded.scheduler) is type(by_hand.scheduler)
+    by_hand.set_progress_bar_config(disable=True)
+    picture = DrawingSession(by_hand, num_inference_steps=1).say("add a red cube")
+    assert np.array_equal(draw(loaded), np.asarray(picture))
+    assert loaded.settings(num_inference_steps=3)["num_inference_steps"] == 3  # what is given still counts
+    with pytest.raises(InputError, match="preset: 'slow' is unknown; this model has fast"):
+        loaded.use_preset("slow")
+    loaded.register_to_config(sampling_presets={})
+    with pytest.raises(InputError, match="preset: 'fast' is unknown; this model has none"):
+        loaded.use_preset("fast")
 
 
 def test_a_folder_without_canvas_loads(tiny_pipeline, tiny_folder):
@@ -118,6 +137,14 @@ FAULTS = {
     "unknown default": (
         setting("model_index.json", "sampling", "guidance", value=2.0),
         "/model_index.json: unknown key sampling.guidance; the nearest is sampling.guidance_scale",
+    ),
+    "unknown setting of a preset": (
+        setting("model_index.json", "sampling_presets", "fast", value={"steps": 4}),
+        "/model_index.json: sampling_presets.fast: unknown key steps; the nearest is num_inference_steps",
+    ),
+    "presets that are none": (
+        setting("model_index.json", "sampling_presets", value=["fast"]),
+        "/model_index.json: sampling_presets is ['fast'], expected settings by name",
     ),
     "no component": (lambda f: shutil.rmtree(f / "fusion"), "/fusion/config.json: No such file or directory"),
     "no scheduler": (

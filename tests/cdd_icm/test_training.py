@@ -291,12 +291,16 @@ def test_another_config_is_refused_by_the_key_that_differs(begun):
 
 
 def test_what_may_change_may_change(begun, tmp_path):
-    config = begun(training__total_samples=12, training__log_samples=4, sampling__num_inference_steps=1)
+    config = begun(
+        **{"training__total_samples": 12, "training__log_samples": 4, "sampling__num_inference_steps": 1},
+        sampling_presets={"slow": {"num_inference_steps": 9}},
+    )
     train(config)
     assert [line["samples"] for line in log_of(config.output_dir)] == [8, 12]
-    assert (
-        CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline").settings()["num_inference_steps"] == 1
-    )
+    pipeline = CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline")
+    assert pipeline.settings()["num_inference_steps"] == 1
+    pipeline.use_preset("slow")
+    assert pipeline.settings()["num_inference_steps"] == 9
 
 
 def truncated(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,7 +62,9 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
     assert longer["dialogs"][:5] == report["dialogs"]
 
     assert main([*command, "num_inference_steps=4"]) == 2
-    assert "sampling: pictures were drawn with {'num_inference_steps': 3}" in capsys.readouterr().err
+    assert (
+        "sampling: the pictures there were drawn with {'num_inference_steps': 3}" in capsys.readouterr().err
+    )
 
 
 def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, drawn_ids):
@@ -69,6 +72,16 @@ def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares
     assert [forced for _, turns, forced, _ in drawn_ids if turns == 1] == [True] * 5
     assert [forced for _, turns, forced, _ in drawn_ids if turns == 8] == [False] * 5
     assert json.loads((coloured_squares / "report.json").read_text())["teacher_forced"] is True
+
+
+def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids, monkeypatch, capsys):
+    used = []
+    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder: SimpleNamespace(use_preset=used.append))
+    assert main([*command, "--preset", "fast"]) == 0
+    assert used == ["fast"]
+    assert json.loads((coloured_squares / "report.json").read_text())["preset"] == "fast"
+    assert main(command) == 2
+    assert "preset: the pictures there were drawn with 'fast', not None" in capsys.readouterr().err
 
 
 def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_squares, drawn_ids):

@@ -14,7 +14,6 @@ from cdd_icm.cli import main
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.drawn import DrawnFolder, draw_missing
 from cdd_icm.evaluation.evaluate import load_detector, shipped_detector
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
@@ -102,44 +101,6 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
 def test_markdown_tells_how_it_was_drawn(good):
     assert "free-running" in markdown(good)
     assert "each turn on the true reference" in markdown(good | {"teacher_forced": True})
-
-
-def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs):
-    asked = []
-
-    def draw(part):
-        asked.extend(dialog.id for dialog in part)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return [true_pictures(dialog, SIDE) for dialog in part]
-
-    folder = DrawnFolder(tmp_path, {"seed": 0})
-    with pytest.raises(KeyboardInterrupt):
-        draw_missing(dialogs, folder, draw, chunk=1, progress=False)
-    assert folder.missing(dialogs) == dialogs[1:]
-    draw_missing(dialogs, DrawnFolder(tmp_path, {"seed": 0}), draw, chunk=1, progress=False)
-    assert asked == ["test_0", "test_1", "test_1"]
-    for dialog in dialogs:
-        assert np.array_equal(folder.load(dialog), true_pictures(dialog, SIDE))
-    with pytest.raises(InputError, match="seed: pictures were drawn with 0, not 1"):
-        DrawnFolder(tmp_path, {"seed": 1})
-
-
-def test_two_processes_share_the_work(tmp_path, dialogs):
-    shares = []
-    for rank in (0, 1):
-        folder = DrawnFolder(tmp_path / str(rank), {})
-        draw_missing(
-            dialogs,
-            folder,
-            lambda part: [true_pictures(dialog, SIDE) for dialog in part],
-            chunk=4,
-            rank=rank,
-            world=2,
-            progress=False,
-        )
-        shares.append({d.id for d in dialogs} - {d.id for d in folder.missing(dialogs)})
-    assert shares[0] | shares[1] == {"test_0", "test_1"} and not shares[0] & shares[1]
 
 
 def test_fingerprints_see_every_change(tmp_path, dialogs):

@@ -1,0 +1,223 @@
+"""What a turn costs and what it is worth: seconds, F1 and RSIM of a model's own settings, its presets, many
+steps, the matcher's guidance and candidates, and of every scheduler at several numbers of steps.
+
+    python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr --dialogs 100
+
+Seconds are medians for one turn at a time, all settings measured in turn. Nothing else should run on the
+machine. Stopped, the same command goes on with the settings that are not judged yet; seconds are measured
+anew. `--quick` only shows that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from benchmark import interleaved, machine, write
+from PIL import Image
+from tqdm import tqdm
+
+from cdd_icm.config import to_plain, with_preset
+from cdd_icm.data import Dialog, load_dialogs, to_square
+from cdd_icm.diffusion import SAMPLERS, scheduler_like
+from cdd_icm.disk import read_json, replacing
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_detector, shipped_detector
+from cdd_icm.evaluation.protocol import DETECTOR, MODEL
+from cdd_icm.generation import draw_dialogs, turn_generator
+from cdd_icm.loading import load_pipeline
+from cdd_icm.pipeline import CDDICMPipeline
+
+REPORT = Path("reports/bench_sampling.json")
+MANY = 100
+"""Steps of the row that the others are compared with."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to draw: a scheduler, and all other sampling settings."""
+
+    name: str
+    scheduler: str
+    sampling: dict[str, Any]
+
+
+def settings(
+    pipeline: CDDICMPipeline, schedulers: Sequence[str], steps: Sequence[int], many: int
+) -> list[Setting]:
+    """The model's own, its presets, single changes to its own, and the grid of schedulers and steps."""
+    own = type(pipeline.scheduler).__name__
+
+    def setting(name: str, changed: dict[str, Any]) -> Setting:
+        sampling = with_preset(pipeline.config.sampling, {"scheduler": own, **changed}, name)
+        return Setting(name, sampling.pop("scheduler"), to_plain(sampling))
+
+    default = setting("default", {})
+    found = [default, setting(f"{many} steps", {"num_inference_steps": many})]
+    found += [setting(f"preset {name}", preset) for name, preset in pipeline.config.sampling_presets.items()]
+    guided = 0.0 if default.sampling["icm_guidance_scale"] else 1.0
+    word = "with" if guided else "without"
+    found.append(setting(f"{word} ICM guidance", {"icm_guidance_scale": guided}))
+    n = 1 if default.sampling["num_candidates"] > 1 else 4
+    found.append(setting(f"{n} candidate{'s' * (n > 1)}", {"num_candidates": n}))
+    found += [
+        setting(f"{scheduler}, {number}", {"scheduler": scheduler, "num_inference_steps": number})
+        for scheduler in schedulers
+        for number in steps
+    ]
+    return found
+
+
+def turn(pipeline: CDDICMPipeline, dialog: Dialog, setting: Setting) -> None:
+    """Draws the second turn of a dialog by itself."""
+    pipeline.scheduler = scheduler_like(pipeline.scheduler, setting.scheduler)
+    number = min(1, len(dialog.turns) - 1)
+    pipeline(
+        Image.fromarray(to_square(dialog.reference(number).decode(), pipeline.image_size)),
+        dialog.turns[number].instruction,
+        [earlier.instruction for earlier in dialog.turns[:number]],
+        generator=turn_generator(0, dialog.id, number),
+        **setting.sampling,
+    )
+
+
+def measure(pipeline: CDDICMPipeline, dialog: Dialog, among: Sequence[Setting], repeats: int) -> list[dict]:
+    """For every setting the median of its seconds and the calls of the network, or why it can't be used."""
+    rows, works = {}, {}
+    for setting in among:
+        rows[setting.name] = asdict(setting)
+        try:
+            turn(pipeline, dialog, setting)
+        except InputError as error:
+            rows[setting.name]["fault"] = str(error)
+            continue
+        rows[setting.name]["calls"] = len(pipeline.scheduler.timesteps)
+        works[setting.name] = partial(turn, pipeline, dialog, setting)
+    for name, times in interleaved(works, repeats).items():
+        rows[name]["seconds"] = round(median(times), 5)
+        rows[name]["seconds_all"] = [round(value, 5) for value in times]
+    return list(rows.values())
+
+
+def judge(
+    pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], reader: Detector, row: dict, seed: int
+) -> dict[str, dict[str, float]]:
+    """AP, AR, F1 and RSIM with their intervals, free-running."""
+    pipeline.scheduler = scheduler_like(pipeline.scheduler, row["scheduler"])
+    drawn: list[np.ndarray] = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **row["sampling"])
+    found = evaluate_pictures(dialogs, drawn, reader, seed=seed, progress=False)["figures"][MODEL][DETECTOR]
+    return {name: found[name] for name in ("ap", "ar", "f1", "rsim")}
+
+
+def judge_all(
+    pipeline: CDDICMPipeline,
+    dialogs: Sequence[Dialog],
+    reader: Detector,
+    rows: list[dict],
+    seed: int,
+    kept: Path,
+) -> None:
+    """Adds "figures" to every row. What is done is kept in `kept`, by setting, and not done again."""
+    done = read_json(kept) if kept.exists() else {}
+    for row in tqdm(rows, unit="settings"):
+        if "fault" in row:
+            continue
+        key = json.dumps([row["scheduler"], row["sampling"]], sort_keys=True)
+        if key not in done:
+            done[key] = judge(pipeline, dialogs, reader, row, seed)
+            with replacing(kept) as path:
+                path.write_text(json.dumps(done))
+        row["figures"] = done[key]
+
+
+def bench(a: argparse.Namespace) -> dict:
+    """The report."""
+    dialogs = load_dialogs(a.data, a.split)[: a.dialogs]
+    detector = a.detector or shipped_detector(dialogs)
+    reader = load_detector(detector)
+    pipeline = load_pipeline(a.model)
+    pipeline.set_progress_bar_config(disable=True)
+    reader.to(pipeline.device)
+    among = settings(pipeline, a.schedulers, a.steps, a.many)
+    stamp = {
+        "model": {"name": a.model.name, "fingerprint": fingerprint.of_folder(a.model)},
+        "data": {
+            "name": a.data.name,
+            "split": a.split,
+            "dialogs": len(dialogs),
+            "fingerprint": fingerprint.of_parts(map(fingerprint.of_dialog, dialogs)),
+        },
+        "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
+        "seed": a.seed,
+    }
+    rows = measure(pipeline, dialogs[0], among, a.repeats)
+    digest = fingerprint.of_parts([json.dumps(stamp)])
+    judge_all(pipeline, dialogs, reader, rows, a.seed, a.unfinished / f"bench_sampling-{digest}.json")
+    return {
+        "quick": a.quick,
+        **stamp,
+        "image_size": pipeline.image_size,
+        "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
+        "machine": machine(pipeline.device),
+        "repeats": a.repeats,
+        "many": f"{a.many} steps",
+        "rows": rows,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="val", help="default: %(default)s")
+    parser.add_argument("--dialogs", type=int, default=100, help="the first so many, default: %(default)s")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", default=[2, 4, 8, 12, 20], help="default: %(default)s"
+    )
+    parser.add_argument("--schedulers", nargs="+", default=list(SAMPLERS), choices=SAMPLERS, metavar="NAME")
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
+    parser.add_argument("--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick")
+    parser.add_argument(
+        "--unfinished", type=Path, default=Path("outputs"), help="where figures are kept meanwhile"
+    )
+    parser.add_argument("--quick", action="store_true", help="one dialog, two schedulers, few steps")
+    a = parser.parse_args(argv)
+    a.many = MANY
+    if a.quick:
+        a.dialogs, a.steps, a.schedulers, a.repeats, a.many = 1, [1, 2], a.schedulers[:2], 1, 4
+    torch.set_num_threads(a.threads)
+    try:
+        report = bench(a)
+    except InputError as error:
+        print(f"bench_sampling: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench_sampling: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    for row in report["rows"]:
+        if "fault" in row:
+            print(f"{row['name']:40}{row['fault']}")
+            continue
+        figures = row["figures"]
+        told = "".join(f"{name} {figures[name]['value']:6.2f}  " for name in ("f1", "rsim"))
+        print(f"{row['name']:40}{told}{row['seconds']:.3f} s")
+    write(a.report or (Path("outputs") / REPORT.name if a.quick else REPORT), report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,330 @@
+"""What a training step costs, as ratios measured in one run: the trainer against the bare loop, the bare loop
+against an InstructPix2Pix step of the same UNet, the loader against the trainer; and where the time goes.
+
+    python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr
+
+Nothing else should run on the machine. `--quick` only shows that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from benchmark import interleaved, machine, ratio, synchronize, write
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss, pad, pixel_unshuffle
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from cdd_icm.batch import Draws, make_batch
+from cdd_icm.config import Config, load_config
+from cdd_icm.data import Dialog, SceneObject
+from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
+from cdd_icm.errors import InputError
+from cdd_icm.loading import find_device
+from cdd_icm.model import CDDICM
+from cdd_icm.process import keep_memory
+from cdd_icm.training import planned_classes, train, training_batches, training_dialogs
+
+REPORT = Path("reports/bench_train.json")
+
+TRAINER, BARE, WHOLE = "trainer", "bare loop", "bare loop, all of the batch denoised"
+PLAIN, PLAIN_MATMUL = "InstructPix2Pix step", "InstructPix2Pix step, attention by matmul"
+LOADER, BATCHES = "loader", "loader and tensors"
+
+
+class BareLoop:
+    """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
+
+    def __init__(self, config: Config, classes: tuple[str, ...], device: torch.device):
+        self.config, self.device = config, device
+        torch.manual_seed(config.seed)
+        self.model = CDDICM(config, classes).to(device).train()
+        self.optimizer = optimizer_of(self.model, config)
+        self.micro = config.training.batch_size // config.training.gradient_accumulation
+        self.batch = synthetic_batch(config, classes, self.micro, self.model.towers.context_length, device)
+        self.draws = Draws.make(config, 0, self.micro, device)
+
+    def step(self) -> None:
+        for _ in range(self.config.training.gradient_accumulation):
+            with record_function("forward"), autocast(self.config, self.device):
+                loss = self.model(self.batch, self.draws)["loss"]
+            with record_function("backward"):
+                loss.backward()
+        with record_function("optimiser"):
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+
+class PlainStep:
+    """A training step as in diffusers' InstructPix2Pix example (Brooks et al. 2023, arXiv 2211.09800), with a
+    UNet of the same parameters on the same unshuffled pixels: the reference beside the noisy picture, frozen
+    text tokens (made before the clock runs), the squared error of the noise."""
+
+    def __init__(self, bare: BareLoop, attention: type):
+        self.config, self.device = bare.config, bare.device
+        ours = bare.model.unet.unet
+        self.unet = UNet2DConditionModel.from_config(ours.config).to(self.device).train()
+        self.unet.set_attn_processor(attention())
+        self.optimizer = optimizer_of(self.unet, self.config)
+        self.scheduler = DDPMScheduler(self.config.diffusion.num_train_timesteps)
+        b, c = bare.batch, self.unet.config
+        self.micro, self.target, self.reference = bare.micro, b.target, b.reference
+        self.tokens = torch.randn(*b.ids.shape, c.cross_attention_dim, device=self.device)
+        width = c.projection_class_embeddings_input_dim
+        self.classes = torch.zeros(bare.micro, width, device=self.device)
+
+    def step(self) -> None:
+        patch = self.config.unet.patch_size
+        for _ in range(self.config.training.gradient_accumulation):
+            noise = torch.randn_like(self.target)
+            steps = self.scheduler.config.num_train_timesteps
+            timestep = torch.randint(steps, (self.micro,), device=self.device)
+            noisy = self.scheduler.add_noise(self.target, noise, timestep)
+            x = pixel_unshuffle(torch.cat([noisy, self.reference], dim=1), patch)  # (B, 6 p^2, R/p, R/p)
+            # as many channels as ours has
+            x = pad(x, (0, 0, 0, 0, 0, self.unet.config.in_channels - x.shape[1]))
+            with autocast(self.config, self.device):
+                out = self.unet(x, timestep, self.tokens, class_labels=self.classes).sample
+            aim = pixel_unshuffle(noise, patch)  # (B, 3 p^2, R/p, R/p)
+            mse_loss(out[:, : aim.shape[1]].float(), aim).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+class Trainer:
+    """`cdd_icm.training.train` itself, timed by its own log."""
+
+    def __init__(self, config: Config, folder: Path, steps: int):
+        self.config, self.folder, self.steps, self.done = config, folder, steps, 0
+
+    def seconds(self) -> float:
+        """Of a step, over `steps` of them; as many that come first let the machine settle. The run goes on
+        from round to round; starting, checkpoints and film strips are not counted."""
+        size = self.config.training.batch_size
+        line = self.steps * size
+        self.done += 2 * line
+        settings = dataclasses.replace(
+            self.config.training,
+            total_samples=self.done,
+            log_samples=line,
+            checkpoint_samples=10**9,
+            keep_checkpoints=1,
+            validation_samples=10**9,
+            validation_dialogs=1,
+            tracker="none",
+        )
+        train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
+        last = json.loads((self.folder / "log.jsonl").read_text().splitlines()[-1])
+        return size / last["images_per_second"]
+
+
+class Loader:
+    """The trainer's own loader; with `tensors` its batches too, tokenised and on the device."""
+
+    def __init__(self, bare: BareLoop, dialogs: list[Dialog], classes: tuple[str, ...], tensors: bool):
+        config = bare.config
+        self.batches = training_batches(config, dialogs, bare.micro, 0, 0, 1)
+        self.accumulation = config.training.gradient_accumulation
+        tokenizer = tokenizer_of(config, bare.model.towers.context_length)
+        self.then = (
+            (lambda raw: make_batch(raw, tokenizer, config, bare.device, classes)) if tensors else None
+        )
+
+    def step(self) -> None:
+        for _ in range(self.accumulation):
+            raw = next(self.batches)
+            if self.then:
+                self.then(raw)
+
+
+def optimizer_of(model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """The trainer's."""
+    t = config.training
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        parameters, lr=t.learning_rate, betas=(0.9, 0.99), weight_decay=t.weight_decay, fused=True
+    )
+
+
+def autocast(config: Config, device: torch.device):
+    """The trainer's number format."""
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if config.training.mixed_precision == "no":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, formats[config.training.mixed_precision])
+
+
+def tokenizer_of(config: Config, context_length: int):
+    """One of the size that the run would have."""
+    if config.encoder.vocab_size is None:
+        return clip_tokenizer(context_length)
+    return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
+
+
+def synthetic_batch(
+    config: Config, classes: tuple[str, ...], size: int, context_length: int, device: torch.device
+):
+    """Noise for pictures, each turn with one object more than the one before."""
+    rng = np.random.default_rng(config.seed)
+    side = config.data.image_size
+
+    def pictures() -> Tensor:
+        return torch.from_numpy(rng.integers(0, 256, (size, 3, side, side), dtype=np.uint8))
+
+    things = tuple(SceneObject(name, 0.5, 0.5) for name in classes[:2])
+    raw = {
+        **{name: pictures() for name in ("reference", "target", "other")},
+        "instruction": ["add a red cube on the left of it"] * size,
+        "history": [("add a blue cube",)] * size,
+        "dialog": ["synthetic"] * size,
+        "turn": [1] * size,
+        "before": [things[:1]] * size,
+        "after": [things] * size,
+        "draw": [2**31 - 1] * size,
+    }
+    return make_batch(raw, tokenizer_of(config, context_length), config, device, classes)
+
+
+def several(step: Callable[[], None], steps: int) -> Callable[[], float]:
+    """Seconds of one step, over `steps` of them."""
+
+    def work() -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+        synchronize()
+        return (time.perf_counter() - start) / steps
+
+    return work
+
+
+def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
+    """Milliseconds of a step of the bare loop, by phase and by operator (its own time, without what it
+    calls)."""
+    on_gpu = bare.device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with profile(activities=activities) as found:
+        for _ in range(steps):
+            bare.step()
+        synchronize()
+    kind = "device" if on_gpu else "cpu"
+    phases = ("forward", "backward", "optimiser")
+    events = {event.key: event for event in found.key_averages()}
+    # a phase on a GPU only starts its kernels: there the operators tell
+    by_phase = {name: round(events[name].cpu_time_total / 1000 / steps, 2) for name in phases}
+    own = {
+        key: (getattr(event, f"self_{kind}_time_total") / 1000 / steps, event.count // steps)
+        for key, event in events.items()
+        if key not in phases
+    }
+    total = sum(time for time, _ in own.values())
+    longest = sorted(own, key=lambda key: -own[key][0])[:operators]
+    return {
+        "phases": by_phase,
+        "operators": [
+            {
+                "name": key,
+                "milliseconds": round(own[key][0], 2),
+                "share": round(own[key][0] / total, 4),
+                "calls": own[key][1],
+            }
+            for key in longest
+        ],
+    }
+
+
+def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> dict:
+    """The report."""
+    keep_memory()
+    device = find_device("auto")
+    dialogs = training_dialogs(config.data)
+    classes = planned_classes(config, dialogs)
+    objective = config.objective
+    bare = BareLoop(config, classes, device)
+    whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
+    # torch's fused attention is what diffusers takes when it is left alone
+    plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
+    with tempfile.TemporaryDirectory() as folder:
+        works = {
+            TRAINER: Trainer(config, Path(folder) / "run", steps).seconds,
+            BARE: several(bare.step, steps),
+            PLAIN: several(plain.step, steps),
+            PLAIN_MATMUL: several(matmul.step, steps),
+            LOADER: several(Loader(bare, dialogs, classes, tensors=False).step, steps),
+            BATCHES: several(Loader(bare, dialogs, classes, tensors=True).step, steps),
+        }
+        if objective.cdd_every > 1:
+            works[WHOLE] = several(BareLoop(whole, classes, device).step, steps)
+        times = interleaved(works, repeats)
+    ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
+    pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]
+    pairs += [(TRAINER, LOADER), (TRAINER, BATCHES)]
+    size = config.training.batch_size
+    return {
+        "quick": quick,
+        "config": name,
+        "image_size": config.data.image_size,
+        "batch_size": size,
+        "cdd_every": objective.cdd_every,
+        "mixed_precision": config.training.mixed_precision,
+        "steps": steps,
+        "repeats": repeats,
+        "machine": machine(device),
+        "parameters": {
+            "model": sum(p.numel() for p in bare.model.parameters()),
+            "unet": sum(p.numel() for p in bare.model.unet.unet.parameters()),
+            "InstructPix2Pix unet": sum(p.numel() for p in plain.unet.parameters()),
+        },
+        "seconds_a_step": {key: [round(value, 5) for value in values] for key, values in times.items()},
+        "images_a_second": {key: round(size / median(values), 2) for key, values in times.items()},
+        "ratios": {f"{one} / {other}": ratio(times, one, other) for one, other in dict.fromkeys(pairs)},
+        "profile": profiled(bare, max(1, steps // 2)),
+    }
+
+
+QUICK = ("training.batch_size=4", "training.gradient_accumulation=1", "data.limit=4")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--steps", type=int, default=5, help="in a row, default: %(default)s")
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument(
+        "--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick", metavar="FILE.json"
+    )
+    parser.add_argument("--quick", action="store_true", help="one step of four pictures")
+    a = parser.parse_intermixed_args(argv)
+    torch.set_num_threads(a.threads)
+    try:
+        config = load_config(a.config, [*a.overrides, *(QUICK if a.quick else ())])
+        steps, repeats = (1, 1) if a.quick else (a.steps, a.repeats)
+        report = bench(config, a.config.name, steps, repeats, a.quick)
+    except InputError as error:
+        print(f"bench_train: {error}", file=sys.stderr)
+        return 2
+    for name, value in report["ratios"].items():
+        print(f"{value:8.3f}  {name}")
+    write(a.report or (Path("outputs") / REPORT.name if a.quick else REPORT), report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""Writes docs/results.md and docs/performance.md from the reports; every figure in them is a report's.
+
+python scripts/write_results.py        (`make results`)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from cdd_icm.disk import read_json, replacing
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER
+from cdd_icm.evaluation.report import read_report
+
+ROOT = Path(__file__).parents[1]
+
+COLUMNS = {"ap": "AP", "ar": "AR", "f1": "F1", "rsim": "RSIM"}
+
+PUBLISHED = {
+    "iclevr": {
+        "GeNeVA-GAN (2019)": (92.39, 84.72, 88.39, 74.02),
+        "SSCR (2020), as re-run by LatteGAN": (73.75, 46.39, 56.96, 34.54),
+        "TIRG as generator": (94.30, 92.96, 93.71, 77.55),
+        "LatteGAN (2021)": (97.72, 96.93, 97.26, 83.21),
+        "LatteGAN, best variant of each column": (99.00, 98.62, 98.79, 84.78),
+    },
+    "codraw": {
+        "GeNeVA-GAN (2019)": (66.64, 52.66, 58.83, 35.41),
+        "SSCR (2020), as re-run by LatteGAN": (58.17, 56.61, 57.38, 39.11),
+        "TIRG as generator": (76.56, 73.40, 72.40, 46.64),
+        "LatteGAN (2021)": (81.50, 78.37, 77.51, 54.16),
+        "LatteGAN, best variant of each column": (81.50, 78.42, 77.51, 54.16),
+    },
+}
+"""AP, AR, F1 and RSIM by the protocol of LatteGAN (Matsumori et al. 2021), on the original test sets."""
+
+NAMES = {"iclevr": "i-CLEVR", "codraw": "CoDraw"}
+
+DIFFERS = {
+    "iclevr": "What differs: the published rows are of the original test set, ours of a re-rendering of the "
+    "same recipe and grammar; and the pictures are read by our own detector, not by GeNeVA's.",
+    "codraw": "What differs: the pictures are those of the original test set, but they are read by our own "
+    "detector, not by GeNeVA's.",
+}
+
+COMMANDS = {
+    "ablation": "python scripts/run_ablation.py configs/iclevr.yaml --samples N --dialogs N "
+    "data.path=PATH/TO/iclevr",
+    "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
+    "bench_train": "python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr",
+    **{
+        name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
+        f"--report reports/{name}_test.json"
+        for name in NAMES
+    },
+}
+
+HEAD = "<!-- Written by `make results` from reports/; change a report, not this page. -->"
+
+
+def results(reports: Path) -> str:
+    """docs/results.md."""
+    lines = ["# Results", "", HEAD, ""]
+    lines += [
+        "Per cent; ours with 95 % bootstrap intervals over dialogs; free-running: every picture is drawn on "
+        "the model's own one before. RSIM is of each dialog's last picture. The rows in italics are no "
+        "models: *true pictures* is the most that the detector gives anybody, *copy the reference* answers "
+        "every turn with the true picture of the turn before."
+    ]
+    for name in NAMES:
+        lines += ["", f"## {NAMES[name]}", "", *dataset(reports, name)]
+    lines += ["", "## Ablation", "", *ablation(reports / "ablation")]
+    lines += ["", "## Steps and schedulers", "", *steps(reports)]
+    return "\n".join(lines) + "\n"
+
+
+def dataset(reports: Path, name: str) -> list[str]:
+    """The published table with our rows, and ours by turn."""
+    file = reports / f"{name}_test.json"
+    report = read_report(file) if file.exists() else None
+    published = [(title, [f"{value:.2f}" for value in values]) for title, values in PUBLISHED[name].items()]
+    if report is None:
+        lines = table(["system", *COLUMNS.values()], [[title, *cells] for title, cells in published])
+        return [*lines, "", missing("Ours", COMMANDS[name])]
+    data = report["data"]
+    figures = report["figures"]
+    rows = [[title, *cells] for title, cells in published]
+    rows += [
+        [title, *(interval(figures[row][DETECTOR][column]) for column in COLUMNS)]
+        for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
+    ]
+    lines = table(["system", *COLUMNS.values()], rows)
+    lines += ["", f"{data['dialogs']} dialogs, {data['pictures']} pictures of split {data['split']}, seed "]
+    lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
+    if figures[MODEL][ANNOTATION] is not None:
+        lines += ["", "Against the annotation instead of what the detector sees in the true picture:", ""]
+        lines += table(
+            ["", *COLUMNS.values()],
+            [
+                [title, *(interval(figures[row][ANNOTATION][column]) for column in COLUMNS)]
+                for title, row in (("CDD-ICM, ours", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
+            ],
+        )
+    model, turns = figures[MODEL][DETECTOR], range(1, len(report["pictures_by_turn"]) + 1)
+    kept = [f"{value:.2f}" for value in model["preservation_by_turn"]]
+    idle = report["no_op"]
+    lines += ["", "By turn (*kept*: mean absolute change outside what the true turn changes, of 255):", ""]
+    lines += table(
+        ["turn", *map(str, turns)],
+        [
+            ["F1", *(f"{value:.2f}" for value in model["f1_by_turn"])],
+            ["RSIM", *(f"{value:.2f}" for value in model["rsim_by_turn"])],
+            ["kept", *kept],
+        ],
+    )
+    lines += [
+        "",
+        f'Told "{idle["instruction"]}" {len(idle["change_by_turn"])} times ({idle["dialogs"]} dialogs): '
+        f"after the last, the picture differs from the first by {idle['change_by_turn'][-1]:.2f} levels of "
+        f"255, and F1 against it is {idle['f1_by_turn'][-1]:.2f}.",
+    ]
+    return lines
+
+
+def ablation(folder: Path) -> list[str]:
+    """One row a report, in the order of the ablation's own list; the full model's seeds also as a range."""
+    reports = [read_report(file) for file in sorted(folder.glob("*.json"))]
+    if not reports:
+        return [missing("The ablation", COMMANDS["ablation"])]
+    stated = reports[0]["ablation"]
+    order = stated["rows"]
+    rows = {report["ablation"]["row"]: report for report in reports}
+    lines = [
+        f"Every model trained on {stated['samples']} turns ({stated['base']}), drawing the first "
+        f"{stated['dialogs']} dialogs of split {stated['split']}. Each row is the full model with the one "
+        "change that it names; what lies within the spread of the full model's seeds means nothing.",
+        "",
+    ]
+    cells = []
+    for name in order:
+        if name in rows:
+            report = rows[name]
+            figures = report["figures"][MODEL][DETECTOR]
+            changes = ", ".join(f"{key}={value}" for key, value in report["ablation"]["overrides"].items())
+            cells.append(
+                [
+                    report["ablation"]["title"],
+                    f"`{changes}`" if changes else "",
+                    *(interval(figures[column]) for column in COLUMNS),
+                    f"{figures['f1_by_turn'][-1]:.2f}",
+                ]
+            )
+    lines += table(["model", "change", *COLUMNS.values(), "F1, last turn"], cells)
+    full = [
+        rows[name]["figures"][MODEL][DETECTOR] for name in order if name.startswith("full-") and name in rows
+    ]
+    if len(full) > 1:
+        spread = ", ".join(
+            f"{title} {max(values) - min(values):.2f}"
+            for column, title in COLUMNS.items()
+            for values in [[figures[column]["value"] for figures in full]]
+        )
+        lines += ["", f"Between the {len(full)} seeds of the full model, largest less smallest: {spread}."]
+    if absent := [name for name in order if name not in rows]:
+        lines += ["", missing(f"Rows not done yet ({', '.join(absent)})", COMMANDS["ablation"])]
+    return lines
+
+
+def steps(reports: Path) -> list[str]:
+    """Every scheduler at every number of steps: F1 / RSIM / seconds."""
+    report = benchmark(reports / "bench_sampling.json")
+    if report is None:
+        return [missing("The table", COMMANDS["bench_sampling"])]
+    grid = {
+        (row["scheduler"], row["sampling"]["num_inference_steps"]): row
+        for row in report["rows"]
+        if row["name"] == f"{row['scheduler']}, {row['sampling']['num_inference_steps']}"
+    }
+    numbers = sorted({number for _, number in grid})
+    rows = []
+    for scheduler in dict.fromkeys(name for name, _ in grid):
+        cells = [drawn(grid.get((scheduler, number))) for number in numbers]
+        rows.append([scheduler.removesuffix("Scheduler"), *cells])
+    return [
+        f"F1 / RSIM / seconds a turn; {sampled(report)}. Steps that a scheduler can't take are left out. "
+        "In n steps Heun and KDPM2 call the network 2 n - 1 times, PNDM n + 9 times, the others n times.",
+        "",
+        *table(["scheduler", *(f"{number} steps" for number in numbers)], rows),
+    ]
+
+
+def performance(reports: Path) -> str:
+    """docs/performance.md."""
+    lines = ["# Performance", "", HEAD, "", "Ratios are of medians, measured in turn in one run.", ""]
+    lines += ["## Training", "", *training(reports), "", "## Drawing", "", *drawing(reports)]
+    lines += ["", "## Steps and schedulers", "", *steps(reports)]
+    return "\n".join(lines) + "\n"
+
+
+def training(reports: Path) -> list[str]:
+    report = benchmark(reports / "bench_train.json")
+    if report is None:
+        return [missing("The figures", COMMANDS["bench_train"])]
+    size = report["batch_size"]
+    lines = [
+        f"{report['config']}: {report['image_size']} pixels, batches of {size}, of which the UNet denoises "
+        f"{size // report['cdd_every']}, precision {report['mixed_precision']}, {on(report['machine'])}. The "
+        "bare loop is the same model and loss on synthetic tensors: forward, backward, optimiser. The "
+        "InstructPix2Pix step trains a diffusers UNet of as many parameters "
+        f"({report['parameters']['unet']:,}) in the plain way, once with torch's fused attention and once "
+        "with attention by matmul and softmax.",
+        "",
+    ]
+    lines += table(
+        ["", "seconds a step", "images a second"],
+        [
+            [name, f"{median(times):.3f}", f"{report['images_a_second'][name]:.1f}"]
+            for name, times in report["seconds_a_step"].items()
+        ],
+    )
+    lines += ["", *table(["seconds of", "ratio"], [[k, f"{v:.3f}"] for k, v in report["ratios"].items()])]
+    phases = ", ".join(f"{name} {value:.0f} ms" for name, value in report["profile"]["phases"].items())
+    lines += ["", f"Where the time of a step of the bare loop goes: {phases}. By operator:", ""]
+    operators = report["profile"]["operators"]
+    return lines + table(
+        ["operator", "ms", "share", "calls"],
+        [
+            [f"`{o['name']}`", f"{o['milliseconds']:.1f}", f"{o['share']:.1%}", str(o["calls"])]
+            for o in operators
+        ],
+    )
+
+
+def drawing(reports: Path) -> list[str]:
+    """The settings that are not of the grid, beside many steps and the model's own."""
+    report = benchmark(reports / "bench_sampling.json")
+    if report is None:
+        return [missing("The figures", COMMANDS["bench_sampling"])]
+    rows = {row["name"]: row for row in report["rows"]}
+    own, many = rows["default"], rows[report["many"]]
+    cells = []
+    for name, row in rows.items():
+        if "figures" not in row or name == f"{row['scheduler']}, {row['sampling']['num_inference_steps']}":
+            continue
+        figures, base = row["figures"], many["figures"]
+        cells.append(
+            [
+                name,
+                f"{row['scheduler'].removesuffix('Scheduler')}, {row['sampling']['num_inference_steps']}",
+                str(row["calls"]),
+                f"{row['seconds']:.3f}",
+                f"{row['seconds'] / own['seconds']:.2f}",
+                *(
+                    f"{figures[c]['value']:.2f} ({figures[c]['value'] - base[c]['value']:+.2f})"
+                    for c in ("f1", "rsim")
+                ),
+            ]
+        )
+    heads = ["settings", "scheduler, steps", "calls", "seconds a turn", "of default", "F1", "RSIM"]
+    return [f"In brackets the difference from {report['many']}; {sampled(report)}.", "", *table(heads, cells)]
+
+
+def drawn(row: dict | None) -> str:
+    if row is None or "figures" not in row:
+        return ""
+    return (
+        f"{row['figures']['f1']['value']:.2f} / {row['figures']['rsim']['value']:.2f} / {row['seconds']:.3f}"
+    )
+
+
+def sampled(report: dict) -> str:
+    data = report["data"]
+    return (
+        f"{report['model']['name']}, the first {data['dialogs']} dialogs of split {data['split']}, seed "
+        f"{report['seed']}, {report['image_size']} pixels, {report['dtype']}, {on(report['machine'])}"
+    )
+
+
+def on(machine: dict) -> str:
+    return (
+        f"{machine['threads']} threads of {machine['cores']} cores ({machine['name']}, {machine['device']})"
+    )
+
+
+def benchmark(file: Path) -> dict | None:
+    """The report, or None where it is missing.
+
+    Raises:
+        InputError: it is of a `--quick` run, whose figures mean nothing.
+    """
+    if not file.exists():
+        return None
+    report = read_json(file)
+    if report.get("quick", True):
+        raise InputError(f"{file}: quick is {report.get('quick')!r}; only a whole run goes into the docs")
+    return report
+
+
+def interval(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]"
+
+
+def missing(what: str, command: str) -> str:
+    return f"{what}: not measured yet; `{command}` does it."
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+PAGES = {"results.md": results, "performance.md": performance}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--reports", type=Path, default=ROOT / "reports")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    a = parser.parse_args(argv)
+    try:
+        pages = {name: page(a.reports) for name, page in PAGES.items()}
+        for name, text in pages.items():
+            with replacing(a.docs / name) as path:
+                path.write_text(text)
+            print(a.docs / name)
+    except InputError as error:
+        print(f"write_results: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

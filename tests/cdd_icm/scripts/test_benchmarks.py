@@ -1,0 +1,115 @@
+"""The benchmarks run at toy size, and their reports become pages. What they measure counts not here."""
+
+import json
+
+import bench_sampling
+import bench_train
+import pytest
+import yaml
+from bench_sampling import settings
+from benchmark import interleaved, ratio
+from write_results import performance, results
+
+from cdd_icm import CDDICMPipeline
+
+
+def test_times_are_taken_in_turn_and_the_first_round_is_not_counted():
+    order = []
+
+    def work(name, taken):
+        def run():
+            order.append(name)
+            return taken + len(order)
+
+        return run
+
+    times = interleaved({"a": work("a", 10), "b": work("b", 20)}, repeats=2)
+    assert order == ["a", "b"] * 3
+    assert times == {"a": [13, 15], "b": [24, 26]}
+    assert ratio(times, "b", "a") == round(25 / 14, 3)
+
+
+def finished(file):
+    """The report as if it were of a whole run."""
+    report = json.loads(file.read_text())
+    assert report["quick"] is True
+    file.write_text(json.dumps({**report, "quick": False}))
+    return report
+
+
+def test_a_step(settings_in, tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({**settings_in(tmp_path / "run"), "plan": {"grid": 4}}))
+    command = [str(config), "objective.cdd_every=2", "--quick", "--threads", "1"]
+    assert bench_train.main([*command, "--report", str(tmp_path / "bench_train.json")]) == 0
+    report = finished(tmp_path / "bench_train.json")
+    works = set(report["seconds_a_step"])
+    assert works == {"trainer", "bare loop", "bare loop, all of the batch denoised", "loader"} | {
+        *("InstructPix2Pix step", "InstructPix2Pix step, attention by matmul", "loader and tensors")
+    }
+    assert report["parameters"]["unet"] == report["parameters"]["InstructPix2Pix unet"]
+    assert set(report["profile"]["phases"]) == {"forward", "backward", "optimiser"}
+    page = performance(tmp_path)
+    assert f"| trainer / bare loop | {report['ratios']['trainer / bare loop']:.3f} |" in page
+    assert str(tmp_path) not in page
+    assert bench_train.main([str(config), "training.batchsize=3"]) == 2
+    assert "nearest is training.batch_size" in capsys.readouterr().err
+
+
+def test_settings_change_one_thing(tiny_pipeline):
+    found = {each.name: each for each in settings(tiny_pipeline, ["DDIMScheduler"], [2, 5], 100)}
+    own = found["default"]
+    assert own.scheduler == "DPMSolverMultistepScheduler" and own.sampling["num_inference_steps"] == 2
+    assert found["100 steps"].sampling == {**own.sampling, "num_inference_steps": 100}
+    assert found["with ICM guidance"].sampling == {**own.sampling, "icm_guidance_scale": 1.0}
+    assert found["4 candidates"].sampling == {**own.sampling, "num_candidates": 4}
+    assert found["preset fast"].scheduler == found["DDIMScheduler, 5"].scheduler == "DDIMScheduler"
+    assert found["preset fast"].sampling["num_inference_steps"] == 1
+    assert found["DDIMScheduler, 5"].sampling == {**own.sampling, "num_inference_steps": 5}
+    assert len(found) == 7
+
+
+def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
+    report, data = tmp_path / "bench_sampling.json", settings_in(tmp_path)["data"]["path"]
+    command = ["--model", str(tiny_folder), "--data", data, "--split", "test", "--quick", "--threads", "1"]
+    command += ["--schedulers", "DDIMScheduler", "PNDMScheduler"]
+    command += ["--report", str(report), "--unfinished", str(tmp_path / "unfinished")]
+    judge, judged = bench_sampling.judge, []
+
+    def stop_at_the_third(pipeline, dialogs, reader, row, seed):
+        if len(judged) == 2:
+            raise KeyboardInterrupt
+        judged.append(row["name"])
+        return judge(pipeline, dialogs, reader, row, seed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench_sampling, "judge", stop_at_the_third)
+        assert bench_sampling.main(command) == 130
+    assert not report.exists()
+
+    def the_rest(pipeline, dialogs, reader, row, seed):
+        judged.append(row["name"])
+        return judge(pipeline, dialogs, reader, row, seed)
+
+    monkeypatch.setattr(bench_sampling, "judge", the_rest)
+    assert bench_sampling.main(command) == 0
+    rows = {row["name"]: row for row in finished(report)["rows"]}
+    assert len(judged) == len(set(judged))  # what was judged before the stop is not judged again
+    assert "PNDMScheduler can't take 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
+    assert rows["default"]["calls"] == 2 and rows["4 steps"]["calls"] == 4
+    page = performance(tmp_path)
+    row = rows["DDIMScheduler, 2"]
+    f1, rsim = (row["figures"][name]["value"] for name in ("f1", "rsim"))
+    cell = f"{f1:.2f} / {rsim:.2f} / {row['seconds']:.3f}"
+    assert cell in page and cell in results(tmp_path)
+    assert "| PNDM |  |  |" in page and "| preset fast | DDIM, 1 |" in page
+    assert type(CDDICMPipeline.from_pretrained(tiny_folder).scheduler).__name__ != "DDIMScheduler"
+
+
+@pytest.mark.parametrize("script", [bench_sampling, bench_train])
+def test_bad_input_is_one_line(script, tiny_folder, tmp_path, capsys):
+    nowhere = str(tmp_path / "nowhere")
+    arguments = ["--model", str(tiny_folder), "--data", nowhere] if script is bench_sampling else [nowhere]
+    assert script.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{script.__name__}: {nowhere}: ") and error.count("\n") == 1

@@ -1,0 +1,156 @@
+"""The ablation's rows, and that a finished row is never done again."""
+
+import json
+from pathlib import Path
+
+import pytest
+import run_ablation
+import yaml
+from run_ablation import SEEDS, Ablation, Budget, main, rows
+
+from cdd_icm.config import load_config
+from cdd_icm.errors import InputError
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+PAPER_ROWS = {
+    "without-icm-objective",
+    "without-classifier-free-guidance",
+    "without-gated-fusion",
+    "without-reference-pixels",
+    "without-cross-attention",
+    "without-history",
+    "without-plan",
+}
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Stands in for training and evaluation, and remembers what was asked of them."""
+    done = {"trained": [], "evaluated": []}
+
+    def train(config):
+        done["trained"].append(config)
+        return Path(config.output_dir) / "pipeline"
+
+    def evaluate_model(model, data, split, report, *, limit, seed, sampling):
+        done["evaluated"].append((model, split, limit, seed, sampling))
+        return {"format": 1, "figures": {}}
+
+    monkeypatch.setattr(run_ablation, "train", train)
+    monkeypatch.setattr(run_ablation, "evaluate_model", evaluate_model)
+    return done
+
+
+@pytest.fixture
+def ablation(tmp_path):
+    def make(samples=1280, config=CONFIGS / "iclevr.yaml", overrides=("data.path=/somewhere/iclevr",)):
+        budget = Budget(config, samples, "val", 5, overrides)
+        return Ablation(budget, tmp_path / "reports", tmp_path / "runs")
+
+    return make
+
+
+def test_each_row_changes_one_thing():
+    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr.yaml"))}
+    full = {f"full-{number}" for number in range(1, SEEDS + 1)}
+    assert set(found) == full | PAPER_ROWS | {"with-icm-guidance", "candidates-4"}
+    assert [found[f"full-{n}"].overrides for n in (1, 2, 3)] == [{}, {"seed": 1}, {"seed": 2}]
+    assert found["without-gated-fusion"].overrides == {"fusion.gated": False}
+    assert found["without-plan"].overrides == {"plan.grid": 0}
+    assert found["without-history"].overrides == {"encoder.history": 0}
+    # those that change only the drawing share the first seed's training
+    shared = {name for name, row in found.items() if row.run == "full-1"}
+    assert shared == {"full-1", "with-icm-guidance", "without-classifier-free-guidance", "candidates-4"}
+
+
+def test_what_the_full_model_lacks_is_added_and_what_it_has_taken_away():
+    settings = ["sampling.icm_guidance_scale=0.5", "sampling.num_candidates=4", "plan.grid=0"]
+    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr.yaml", settings))}
+    assert found["without-icm-guidance"].sampling == {"icm_guidance_scale": 0.0}
+    assert found["with-plan"].overrides == {"plan.grid": 16}
+    assert "candidates-1" in found and "candidates-4" not in found
+
+
+@pytest.mark.parametrize("preset", ["iclevr", "codraw", "tiny"])
+def test_every_row_is_a_config_that_can_be_trained(ablation, preset):
+    made = ablation(config=CONFIGS / f"{preset}.yaml")
+    configs = {row.name: made.config(row) for row in made.rows}
+    assert {config.training.total_samples for config in configs.values()} == {1280}
+    runs = {row.run: made.config(row) for row in made.rows}
+    assert len({config.output_dir for config in runs.values()}) == len(runs)
+
+
+def test_a_budget_is_spent_once(ablation, work, tmp_path):
+    made = ablation()
+    made.do_all()
+    runs = [Path(config.output_dir).name for config in work["trained"]]
+    assert len(runs) == len(set(runs)) == SEEDS + len(PAPER_ROWS) - 1  # guidance trains nothing
+    assert len(work["evaluated"]) == len(made.rows)
+    assert {(split, limit, seed) for _, split, limit, seed, _ in work["evaluated"]} == {("val", 5, 0)}
+    chosen = tmp_path / "runs" / "full-1" / "pipeline", {"num_candidates": 4}
+    assert chosen in [(model, sampling) for model, *_, sampling in work["evaluated"]]
+    texts = [file.read_text() for file in (tmp_path / "reports").iterdir()]
+    stated = [json.loads(text)["ablation"] for text in texts]
+    assert {(each["samples"], each["dialogs"], each["base"]) for each in stated} == {(1280, 5, "iclevr.yaml")}
+    assert not any("/somewhere" in text or str(tmp_path) in text for text in texts)
+
+    # a report that is missing is made again, and nothing else
+    (tmp_path / "reports" / "candidates-4.json").unlink()
+    work["trained"].clear(), work["evaluated"].clear()
+    ablation().do_all()
+    assert [config.output_dir for config in work["trained"]] == [str(tmp_path / "runs" / "full-1")]
+    assert [sampling for *_, sampling in work["evaluated"]] == [{"num_candidates": 4}]
+
+
+def test_reports_of_another_budget_are_not_mixed_in(ablation, work, tmp_path):
+    ablation().do_all()
+    with pytest.raises(InputError, match=r"full-1\.json: the report there is .* with another samples"):
+        ablation(samples=2560).do_all()
+    overrides = ("data.path=iclevr", "training.learning_rate=1e-4")
+    with pytest.raises(InputError, match="with another training.learning_rate"):
+        ablation(overrides=overrides).do_all()
+
+
+def test_a_stopped_row_leaves_no_report(ablation, work, tmp_path, monkeypatch):
+    train = run_ablation.train
+
+    def stop(config):
+        if config.seed == 1:
+            raise KeyboardInterrupt
+        return train(config)
+
+    monkeypatch.setattr(run_ablation, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ablation().do_all()
+    assert [file.name for file in (tmp_path / "reports").iterdir()] == ["full-1.json"]
+
+
+def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
+    command = [str(CONFIGS / "iclevr.yaml"), "--samples", "64", "--dialogs", "2"]
+    command += ["--reports", str(tmp_path / "reports"), "--runs", str(tmp_path / "runs")]
+    assert main([*command, "data.path=x", "--dry-run"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["full-1", "to", "do", "run", "full-1"] in lines
+    assert ["without-plan", "to", "do", "run", "without-plan", "plan.grid=0"] in lines
+    assert main([*command, "fusion.gate=false"]) == 2
+    assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
+    assert not work["trained"] and not any(tmp_path.iterdir())
+
+
+def test_a_row_in_earnest(tmp_path, monkeypatch):
+    """Six steps on the dialogs that ship, drawn and read by the shipped detector."""
+    settings = yaml.safe_load((CONFIGS / "tiny.yaml").read_text())
+    settings["data"]["path"] = str(CONFIGS.parent / "data" / "iclevr_sample")
+    settings["data"]["cache_dir"] = str(tmp_path / "cache")
+    settings["training"] |= {"batch_size": 4, "validation_dialogs": 1}
+    settings["sampling"] = {"num_inference_steps": 1}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    budget = Budget(tmp_path / "config.yaml", 24, "test", 1)
+    made = Ablation(budget, tmp_path / "reports", tmp_path / "runs")
+    row = next(row for row in made.rows if row.name == "without-classifier-free-guidance")
+    made.do(row)
+    report = json.loads((tmp_path / "reports" / f"{row.name}.json").read_text())
+    assert report["data"]["dialogs"] == 1 and report["sampling"]["guidance_scale"] == 1.0
+    assert 0 <= report["figures"]["model"]["detector"]["f1"]["value"] <= 100
+    assert made.is_finished(row)
