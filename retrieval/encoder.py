@@ -33,5 +33,5 @@ class Encoder(Protocol):
         texts: Sequence[str] | None,
         history: Sequence[Sequence[str]] | None = None,
     ) -> Float[Tensor, "B E"]:
-        """The queries' vectors, of unit length. `pictures` or `texts` may be None, not both; `history` are the
-        earlier sentences of each query's dialog, oldest first."""
+        """The queries' vectors, of unit length. `pictures` or `texts` may be None, not both; `history`
+        are the earlier sentences of each query's dialog, oldest first."""

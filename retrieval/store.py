@@ -1,5 +1,5 @@
-"""Vectors of pictures and what is known of each, in Milvus: a file path runs it inside this process, a URL uses
-a server or cluster."""
+"""Vectors of pictures and what is known of each, in Milvus: a file path runs it inside this process, a URL
+uses a server or cluster."""
 
 from __future__ import annotations
 
@@ -101,6 +101,8 @@ class Store:
                 index.add_index("vector", index_type=kind, metric_type="IP")
                 self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
             self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
+        if self._embedded:
+            self.flush()  # what a killed process put is searched row by row, in seconds, until then
 
     def _create(self, width: int) -> None:
         schema = MilvusClient.create_schema(enable_dynamic_field=True)
@@ -219,7 +221,10 @@ class Store:
             return []
         with self._asking():
             return self._client.get(
-                self.collection, ids=list(contents), output_fields=["content", *fields], timeout=ANSWER_SECONDS
+                self.collection,
+                ids=list(contents),
+                output_fields=["content", *fields],
+                timeout=ANSWER_SECONDS,
             )
 
     @contextmanager
@@ -265,8 +270,8 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
 
 @contextmanager
 def _logged(name: str) -> Iterator[Iterable[str]]:
-    """The exceptions that a logger is given in the block, which are then not printed: why it can't open a store
-    is what Milvus Lite tells nobody else."""
+    """The exceptions that a logger is given in the block, which are then not printed: why it can't open a
+    store is what Milvus Lite tells nobody else."""
     logger, seen = logging.getLogger(name), []
     keep = logging.Handler()
     keep.emit = lambda record: record.exc_info and seen.append(str(record.exc_info[1]))
