@@ -91,7 +91,7 @@ def index(
             done.updated += len(batch.moved)
             done.added += len(batch.new)
             done.duplicates += batch.duplicates
-            puts.append(keeper.submit(run.move, batch.moved))
+            puts.append(keeper.submit(store.change, batch.moved))
             if batch.new:
                 begun = perf_counter()
                 vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
@@ -191,11 +191,6 @@ class _Run:
         if pixels:
             batch.pixels = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         return batch
-
-    def move(self, entries: Sequence[Entry]) -> None:
-        """Puts entries that are in the store with what is known of them now."""
-        if entries:
-            self.store.put(entries, self.store.vectors([entry.content for entry in entries]))
 
     def remove_gone(self) -> int:
         """Removes the folder's entries that were not seen, unless their file couldn't be read."""

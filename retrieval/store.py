@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import torch
 from jaxtyping import Float
 from milvus_lite.server_manager import server_manager_instance
 from pymilvus import DataType, MilvusClient, MilvusException
@@ -57,7 +58,7 @@ class Store:
     """The vectors of one model. Pictures are known by their content; putting one again replaces it.
 
     Every call raises an `InputError` of one line where Milvus can't be reached or refuses. What was put is
-    safe once `put` returns: a process that is killed later leaves it in the store.
+    safe once `put` returns: a process that is killed after that leaves it in the store.
 
     Args:
         uri: a path that ends in .db, or http://HOST:PORT, or http://HOST:PORT/DATABASE for one store of
@@ -72,7 +73,8 @@ class Store:
 
     def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
         # what Milvus refuses comes back as an exception as well: told once is enough
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        for name in ("pymilvus", "grpc._server"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
         self._embedded = "://" not in uri
         with self._asking():
@@ -124,7 +126,8 @@ class Store:
             )
 
     def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N E"]) -> None:
-        """Adds pictures, in place of entries of the same content."""
+        """Adds pictures. Of one that is there already, tags that `entries` don't have may stay: see
+        `change`."""
         rows = [
             {
                 **entry.tags,
@@ -145,10 +148,14 @@ class Store:
         """The entries of those contents that are in the store."""
         return {entry.content: entry for entry in map(_entry, self._rows(contents, _OF_AN_ENTRY))}
 
-    def vectors(self, contents: Sequence[str]) -> Float[Tensor, "N E"]:
-        """The vectors of contents that are all in the store."""
-        found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
-        return Tensor([found[content] for content in contents])
+    def change(self, entries: Sequence[Entry]) -> None:
+        """Replaces what is known of pictures that are all in the store; their vectors stay. A process that is
+        killed in the middle may lose some of them: they are put anew."""
+        if entries:
+            contents = [entry.content for entry in entries]
+            found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
+            self.remove(contents)  # putting alone would mix the old tags with the new ones in Milvus Lite
+            self.put(entries, torch.tensor([found[content] for content in contents]))
 
     def remove(self, contents: Sequence[str]) -> None:
         for start in range(0, len(contents), MOST_HITS):
