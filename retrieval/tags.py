@@ -33,10 +33,7 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
         for number, line in enumerate(files.read(metadata).splitlines(), 1):
             if line.strip():
                 where = f"{files.where(metadata)}:{number}"
-                fields = _parse(line, where)
-                name = fields.pop("file_name", None)
-                if not isinstance(name, str):
-                    raise InputError(f"{where}: file_name: {name!r}, expected a text")
+                name, fields = _parse(line, where)
                 path = (PurePosixPath(metadata).parent / name).as_posix()
                 if path not in names:
                     raise InputError(f"{where}: file_name: {name!r}: no such file")
@@ -46,20 +43,24 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
     return tags
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    """The row's file name and its other fields."""
     try:
         fields = json.loads(line, parse_int=_int64, parse_constant=_refuse)
+        name = fields.pop("file_name", None) if isinstance(fields, dict) else None
         size = len(json.dumps(fields, ensure_ascii=False).encode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON that the store can hold ({error})") from error
     if not isinstance(fields, dict):
         raise InputError(f"{where}: not a JSON object")
-    for name in (*FIELDS, "$meta"):
-        if name in fields:
-            raise InputError(f"{where}: {name}: the store has a field of this name itself")
+    if not isinstance(name, str):
+        raise InputError(f"{where}: file_name: {name!r}, expected a text")
+    for taken in (*FIELDS, "$meta"):
+        if taken in fields:
+            raise InputError(f"{where}: {taken}: the store has a field of this name itself")
     if size > MOST_BYTES:
         raise InputError(f"{where}: {size} bytes of tags, expected at most {MOST_BYTES}")
-    return fields
+    return name, fields
 
 
 def _int64(digits: str) -> int:
