@@ -81,6 +81,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
         "--store", required=True, metavar="URI", help="a path that ends in .db, or a Milvus URL"
     )
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="folder of a trained model")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
 
 
 def _benchmark_info(arguments: argparse.Namespace) -> None:
@@ -160,9 +161,11 @@ def _search(arguments: argparse.Namespace) -> None:
 
 
 def _model(arguments: argparse.Namespace) -> RetrievalModel:
+    from cdd_icm.loading import find_device
     from retrieval.model import RetrievalModel
 
-    return RetrievalModel.from_pretrained(arguments.model)
+    device = find_device(arguments.device)
+    return RetrievalModel.from_pretrained(arguments.model).to(device)
 
 
 def _options(given: Sequence[str]) -> dict[str, object]:

@@ -63,7 +63,8 @@ def index(
     their suffix are passed over; pictures that can't be read are left out and listed.
 
     Raises:
-        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, or what `Store` raises.
+        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model that gives a picture
+            several vectors, or what `Store` raises.
     """
     root = Path(folder).resolve()
     if not root.is_dir():
@@ -96,6 +97,8 @@ def index(
                 begun = perf_counter()
                 vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
                 done.model_seconds += perf_counter() - begun
+                if vectors.ndim != 2:
+                    raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
                 puts.append(keeper.submit(store.put, batch.new, vectors))
             while len(puts) > BEHIND:
                 puts.pop(0).result()

@@ -68,6 +68,9 @@ def indexed(tmp_path, monkeypatch):
         def from_pretrained(cls, folder):
             return cls(folder.name)
 
+        def to(self, device):
+            return self
+
     module = ModuleType("retrieval.model")
     module.RetrievalModel = RetrievalModel
     monkeypatch.setitem(sys.modules, "retrieval.model", module)

@@ -175,6 +175,15 @@ def test_folders_without_pictures_are_refused(run, tmp_path):
         run(batch_size=0)
 
 
+def test_a_model_with_several_vectors_a_picture_is_refused(run):
+    class Several(Colours):
+        def encode_gallery(self, pictures):
+            return super().encode_gallery(pictures)[:, None].expand(-1, 3, -1)
+
+    with pytest.raises(InputError, match="model: 3 vectors a picture; a store takes one"):
+        run(encoder=Several())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_a_batch_and_another_run_goes_on(run, number, capfd):
     class Signalled(Colours):
