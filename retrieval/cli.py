@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from cdd_icm.errors import InputError
 from retrieval import images, submission
 from retrieval.benchmarks import READERS, read_benchmark
+
+if TYPE_CHECKING:
+    from retrieval.model import RetrievalModel
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"cdd-retrieval: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("cdd-retrieval: stopped", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -44,7 +53,35 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument("--cirr", metavar="PATH", help="CIRR's annotations, to check ids and names against")
     against.add_argument("--circo", metavar="PATH", help="the same for CIRCO")
     check.set_defaults(run=_submission_check)
+
+    index = groups.add_parser("index", help="bring a store to what a folder of pictures holds")
+    index.add_argument("images", type=Path, metavar="IMAGES", help="folder; tags are in its metadata.jsonl")
+    _add_store(index)
+    index.add_argument("--batch-size", type=int, default=64, help="pictures (default: %(default)s)")
+    index.add_argument(
+        "--allow-unreadable", action="store_true", help="exit with 0 though some were left out"
+    )
+    index.set_defaults(run=_index)
+
+    search = groups.add_parser("search", help="'this picture, but with ...' over a store")
+    _add_store(search)
+    search.add_argument("--image", type=Path, metavar="P", help="the picture; without it, the text alone")
+    search.add_argument("--text", help="what to change about it; without it, what looks alike")
+    search.add_argument("-k", type=int, default=10, help="how many to find (default: %(default)s)")
+    search.add_argument(
+        "--filter", default="", metavar="EXPR", help="which may be found: 'width >= 64 and colour == \"red\"'"
+    )
+    search.add_argument("--out", type=Path, metavar="PNG", help="a sheet: the query, and what was found")
+    search.set_defaults(run=_search)
     return parser
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store", required=True, metavar="URI", help="a path that ends in .db, or a Milvus URL"
+    )
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="folder of a trained model")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
 
 
 def _benchmark_info(arguments: argparse.Namespace) -> None:
@@ -70,6 +107,65 @@ def _submission_check(arguments: argparse.Namespace) -> None:
     elif arguments.circo:
         benchmark = read_benchmark("circo", arguments.circo, {"split": "test"})
     print(f"{arguments.file}: {submission.check(arguments.file, benchmark)}")
+
+
+def _index(arguments: argparse.Namespace) -> None:
+    from retrieval.index import index
+    from retrieval.store import Store
+
+    model = _model(arguments)
+    with Store(arguments.store, model.fingerprint, model.width, create=True) as store:
+        done = index(arguments.images, store, model, arguments.batch_size)
+        total = store.count()
+    for reason in done.unreadable:
+        print(f"left out: {reason}")
+    print(
+        f"{arguments.store}: {done.added} added, {done.updated} updated, {done.unchanged} unchanged, "
+        f"{done.duplicates} duplicates, {done.removed} removed; {total} pictures"
+    )
+    if done.added:
+        print(f"{done.seconds:.1f} s, the model at work for {done.model_seconds / done.seconds:.0%} of them")
+    if done.stopped:
+        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
+    if done.unreadable and not arguments.allow_unreadable:
+        raise InputError(
+            f"{arguments.images}: {len(done.unreadable)} pictures can't be read and were left out, "
+            "which --allow-unreadable allows"
+        )
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from cdd_icm.data.files import FolderFiles
+    from cdd_icm.data.picture import EncodedPicture
+    from cdd_icm.disk import replacing
+    from retrieval.search import search, sheet
+    from retrieval.store import Store
+
+    if arguments.out and arguments.out.suffix != ".png":
+        raise InputError(f"--out {arguments.out}: expected a name that ends in .png")
+    picture = None
+    if arguments.image:
+        files = FolderFiles(arguments.image.parent)
+        picture = Image.fromarray(EncodedPicture(files, arguments.image.name).decode())
+    model = _model(arguments)
+    with Store(arguments.store, model.fingerprint, model.width) as store:
+        hits = search(store, model, picture, arguments.text, arguments.k, arguments.filter)
+    for rank, hit in enumerate(hits, 1):
+        print(f"{rank}\t{hit.score:.4f}\t{hit.entry.file}\t{json.dumps(hit.entry.tags, ensure_ascii=False)}")
+    if arguments.out:
+        with replacing(arguments.out) as path:
+            sheet(picture, arguments.text, hits).save(path)
+        print(arguments.out)
+
+
+def _model(arguments: argparse.Namespace) -> RetrievalModel:
+    from cdd_icm.loading import find_device
+    from retrieval.model import RetrievalModel
+
+    device = find_device(arguments.device)
+    return RetrievalModel.from_pretrained(arguments.model).to(device)
 
 
 def _options(given: Sequence[str]) -> dict[str, object]:

@@ -180,7 +180,8 @@ def _score(
             raise ValueError(
                 f"{len(vectors)} vectors for {number} {name} of {benchmark.name} {benchmark.split}"
             )
-        if not vectors.isfinite().all():
+        # a finite sum has finite terms, and takes a tenth of the time of asking each
+        if not vectors.sum().isfinite() and not vectors.isfinite().all():
             raise ValueError(f"the vectors of the {name} are not all finite")
     for part, gallery in benchmark.galleries.items():
         rows = [row for row, query in enumerate(benchmark.queries) if query.part == part]

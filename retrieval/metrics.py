@@ -16,8 +16,11 @@ from torch import Tensor
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
 
-SCORE_BYTES = 2**25
+SCORE_BYTES = 2**27
 """What the scores of one chunk of queries take at most, unless one query's take more."""
+
+COUNT_BYTES = 2**20
+"""About what a core's cache holds."""
 
 NEVER = torch.iinfo(torch.int64).max
 """The position of a picture that is not ranked: beyond every K."""
@@ -111,10 +114,16 @@ def mean_average_precision(places: Int[Tensor, "q g"], relevant: Int[Tensor, " q
 
 def _lower(scores: Float[Tensor, "b n"], limit: Float[Tensor, " b"]) -> Int[Tensor, " b"]:
     """How many scores of each row are lower than its limit. Counted in floats, which is several times faster
-    than in booleans; 2^24 is where 32 bits no longer hold every integer."""
-    lower = torch.empty(scores.shape, device=scores.device)
-    torch.lt(scores, limit[:, None], out=lower)
-    return lower.sum(1, dtype=torch.float32 if scores.shape[1] <= 2**24 else torch.float64).long()
+    than in booleans; 2^24 is where 32 bits no longer hold every integer. On a CPU a few rows at a time, so
+    that what is written is summed before it leaves the cache."""
+    kind = torch.float32 if scores.shape[1] <= 2**24 else torch.float64
+    step = max(1, COUNT_BYTES // (4 * scores.shape[1])) if scores.device.type == "cpu" else len(scores)
+    lower = torch.empty(step, scores.shape[1], device=scores.device)
+    counts = []
+    for some, limits in zip(scores.split(step), limit.split(step), strict=True):
+        torch.lt(some, limits[:, None], out=lower[: len(some)])
+        counts.append(lower[: len(some)].sum(1, dtype=kind))
+    return torch.cat(counts).long()
 
 
 def _present(absent: Bool[Tensor, "b g"]) -> Bool[Tensor, "b g"]:

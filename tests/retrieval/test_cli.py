@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 
+import pytest
 from PIL import Image
 
 from retrieval.cli import main
+from tests.retrieval.colours import Colours, paint
 
 
 def test_benchmark_info_prints_the_protocol(cir, capsys):
@@ -53,3 +57,78 @@ def test_submission_check(write, capsys):
     assert capsys.readouterr().out == f"{path}: CIRCO: 800 queries; image numbers not checked\n"
     path.write_text(json.dumps({"0": [1, 2]}))
     assert main(["submission", "check", str(path)]) == 2
+
+
+@pytest.fixture
+def indexed(tmp_path, monkeypatch):
+    """cdd-retrieval's arguments for a store and a model, over a folder of three pictures."""
+
+    class RetrievalModel(Colours):
+        @classmethod
+        def from_pretrained(cls, folder):
+            return cls(folder.name)
+
+        def to(self, device):
+            return self
+
+    module = ModuleType("retrieval.model")
+    module.RetrievalModel = RetrievalModel
+    monkeypatch.setitem(sys.modules, "retrieval.model", module)
+    for name in ("red", "green", "blue"):
+        paint(tmp_path / "pictures" / f"{name}.png", name)
+    (tmp_path / "pictures" / "metadata.jsonl").write_text('{"file_name": "red.png", "price": 3}')
+    return ["--store", str(tmp_path / "mine.db"), "--model", "m0de1"]
+
+
+def test_index_then_search(indexed, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    assert main(["index", str(pictures), *indexed]) == 0
+    out = capsys.readouterr().out
+    assert "mine.db: 3 added, 0 updated, 0 unchanged, 0 duplicates, 0 removed; 3 pictures\n" in out
+    assert main(["index", str(pictures), *indexed]) == 0
+    assert "0 added, 0 updated, 3 unchanged" in capsys.readouterr().out
+
+    sheet = tmp_path / "out" / "sheet.png"
+    query = ["--image", str(pictures / "red.png"), "--text", "red", "-k", "2", "--out", str(sheet)]
+    assert main(["search", *indexed, *query]) == 0
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first == f'1\t1.0000\t{pictures / "red.png"}\t{{"price": 3}}'
+    assert second.startswith("2\t") and last == str(sheet)
+    assert Image.open(sheet).format == "PNG"
+    assert main(["search", *indexed, "--text", "blue", "--filter", "price > 2"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_unreadable_pictures_are_an_error_unless_allowed(indexed, tmp_path, capsys):
+    bad = tmp_path / "pictures" / "bad.png"
+    bad.write_bytes(b"no picture")
+    arguments = ["index", str(tmp_path / "pictures"), *indexed]
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert f"left out: {bad}: picture can't be decoded" in captured.out and "3 added" in captured.out
+    assert "1 pictures can't be read and were left out, which --allow-unreadable allows" in captured.err
+    assert main([*arguments, "--allow-unreadable"]) == 0
+
+
+def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tmp_path, capsys):
+    pictures = str(tmp_path / "pictures")
+    search = ["search", *indexed]
+    assert main([*search, "--text", "red"]) == 2
+    assert capsys.readouterr().err == f"cdd-retrieval: {indexed[1]}: no store here\n"
+    assert main(["index", pictures, *indexed]) == 0
+    capsys.readouterr()
+    for arguments, fault in (
+        (["index", pictures, *indexed[:3], "other"], "made with model m0de1, but this is model other"),
+        (
+            ["search", *indexed[:3], "other", "--text", "red"],
+            "made with model m0de1, but this is model other",
+        ),
+        (["index", str(tmp_path / "none"), *indexed], "none: no such folder"),
+        (search, "query: it has neither a picture nor a text"),
+        ([*search, "--image", str(tmp_path / "none.png")], "none.png: No such file or directory"),
+        ([*search, "--text", "red", "--filter", "price >"], "filter 'price >'"),
+        ([*search, "--text", "red", "--out", "sheet.tiff"], "--out sheet.tiff: expected a name that ends"),
+    ):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err.splitlines()[-1:]
+        assert error and error[0].startswith("cdd-retrieval: ") and fault in error[0]

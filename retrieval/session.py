@@ -1,0 +1,140 @@
+"""`RetrievalSession`: a conversation that finds, each sentence refining what the one before found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import stack
+from retrieval.encoder import Encoder
+from retrieval.search import Hit, search, sheet
+from retrieval.store import Store
+
+
+@dataclass(frozen=True)
+class FoundTurn:
+    """One turn of a session."""
+
+    text: str
+    reference: Image.Image | None
+    """What the text was about; None where the conversation began without a picture."""
+    hits: list[Hit]
+    chosen: int = 0
+    """Which hit, from 0, is the next turn's reference."""
+
+
+class RetrievalSession:
+    """A conversation that grows turn by turn, as `cdd_icm.session.DrawingSession` does: the best hit, or the
+    one that was picked, is the next reference, and the earlier sentences are the history. A reference that
+    was found itself is not among the hits of its turn.
+
+    Args:
+        store, encoder: shared by all sessions; a session never changes them.
+        picture: what the conversation begins with; None begins with words alone.
+        k, filter: of every search, see `retrieval.search.search`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        picture: Image.Image | None = None,
+        k: int = 10,
+        filter: str = "",
+    ):
+        self.store, self.encoder, self.k, self.filter = store, encoder, k, filter
+        self._first = picture
+        self._turns: list[FoundTurn] = []
+        self._position = 0  # turns beyond it were taken back
+
+    def say(self, text: str) -> list[Hit]:
+        """Searches with the reference and all that was said, and returns the hits, best first.
+
+        Raises:
+            InputError: an empty text, the picked picture's file has gone, or what `search` raises; the
+                session stays as it was.
+        """
+        done = self.turns
+        reference = self.reference
+        shown = done[-1].hits[done[-1].chosen].entry.content if done and done[-1].hits else None
+        hits = search(
+            self.store,
+            self.encoder,
+            reference,
+            text,
+            self.k + (shown is not None),
+            self.filter,
+            [turn.text for turn in done],
+        )
+        hits = [hit for hit in hits if hit.entry.content != shown][: self.k]
+        self._turns = [*done, FoundTurn(text, reference, hits)]
+        self._position += 1
+        return hits
+
+    def pick(self, rank: int) -> Image.Image:
+        """Makes the hit of that rank, from 1, the reference of what is said next, and returns it.
+
+        Raises:
+            InputError: nothing was said yet, no hit of that rank, or its file has gone.
+        """
+        if not 1 <= rank <= len(self.hits):
+            raise InputError(f"pick: {rank}, expected a rank from 1 to {len(self.hits)}")
+        picture = self.hits[rank - 1].picture()
+        turn = replace(self._turns[self._position - 1], chosen=rank - 1)
+        self._turns = [*self._turns[: self._position - 1], turn]
+        return picture
+
+    @property
+    def hits(self) -> list[Hit]:
+        """What the newest sentence found."""
+        turns = self.turns
+        return turns[-1].hits if turns else []
+
+    @property
+    def reference(self) -> Image.Image | None:
+        """What the next sentence is about: the newest turn's chosen hit; where nothing was found, what that
+        turn was about itself."""
+        turns = self.turns
+        if not turns:
+            return self._first
+        newest = turns[-1]
+        return newest.hits[newest.chosen].picture() if newest.hits else newest.reference
+
+    @property
+    def turns(self) -> list[FoundTurn]:
+        """What was said and found so far."""
+        return self._turns[: self._position]
+
+    def undo(self) -> list[Hit]:
+        """Takes the newest turn back and returns the hits before it.
+
+        Raises:
+            InputError: there is nothing to take back.
+        """
+        if self._position == 0:
+            raise InputError("undo: nothing was said yet")
+        self._position -= 1
+        return self.hits
+
+    def redo(self) -> list[Hit]:
+        """Brings back what `undo` took and returns its hits.
+
+        Raises:
+            InputError: nothing was taken back, or something new was said since.
+        """
+        if self._position == len(self._turns):
+            raise InputError("redo: nothing was taken back")
+        self._position += 1
+        return self.hits
+
+    def sheet(self) -> Image.Image:
+        """All turns, one below the other: what each was about and what it found.
+
+        Raises:
+            InputError: nothing was said yet, or a hit's file has gone.
+        """
+        if not self.turns:
+            raise InputError("sheet: nothing was said yet")
+        return stack([sheet(turn.reference, turn.text, turn.hits) for turn in self.turns])

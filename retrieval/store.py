@@ -1,0 +1,291 @@
+"""Vectors of pictures and what is known of each, in Milvus: a file path runs it inside this process, a URL
+uses a server or cluster."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import torch
+from jaxtyping import Float
+from milvus_lite.server_manager import server_manager_instance
+from pymilvus import DataType, MilvusClient, MilvusException
+from torch import Tensor
+
+from cdd_icm.errors import InputError
+
+FIELDS = ("content", "folder", "path", "width", "height", "vector")
+"""The columns of a store. A picture's own tags are columns beside them, so they can't have these names."""
+
+PREFIX = "pictures_"
+"""A store is one collection, named after its model: it exists with its fingerprint or not at all."""
+
+MOST_HITS = 16384
+"""Milvus answers with no more rows at once."""
+
+LONGEST = 65535  # bytes of a text column; Milvus allows no more
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the store knows of a picture."""
+
+    content: str
+    """SHA-256 of its file's bytes, by which it is in the store once."""
+    folder: str
+    """The folder that was indexed, as an absolute path."""
+    path: str
+    """Its file in there, with forward slashes."""
+    width: int
+    height: int
+    tags: dict[str, Any] = field(default_factory=dict)
+    """Its own fields of the folder's metadata.jsonl."""
+
+    @property
+    def file(self) -> Path:
+        return Path(self.folder) / self.path
+
+
+class Store:
+    """The vectors of one model. Pictures are known by their content; putting one again replaces it.
+
+    Every call raises an `InputError` of one line where Milvus can't be reached or refuses. What was put is
+    safe once `put` returns: a process that is killed after that leaves it in the store.
+
+    Args:
+        uri: a path that ends in .db, or http://HOST:PORT, or http://HOST:PORT/DATABASE for one store of
+            several on a server. One process at a time can have a path open.
+        fingerprint, width: of the model, see `retrieval.encoder.Encoder`.
+        create: makes the store if it isn't there.
+
+    Raises:
+        InputError: no such store, one that another model made, another process has it open, or it is
+            unreachable or damaged.
+    """
+
+    def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
+        # what Milvus refuses comes back as an exception as well: told once is enough
+        for name in ("pymilvus", "grpc._server"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self.uri, self.collection = uri, PREFIX + fingerprint
+        self._embedded = "://" not in uri
+        with self._asking():
+            self._client = _connect_embedded(uri, create) if self._embedded else _connect(uri)
+        try:
+            self._open(fingerprint, width, create)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, fingerprint: str, width: int, create: bool) -> None:
+        with self._asking():
+            made = [n for n in self._client.list_collections(timeout=ANSWER_SECONDS) if n.startswith(PREFIX)]
+        if self.collection not in made:
+            if made:
+                others = " and ".join(name.removeprefix(PREFIX) for name in made)
+                raise InputError(f"{self.uri}: made with model {others}, but this is model {fingerprint}")
+            if not create:
+                raise InputError(f"{self.uri}: no pictures were indexed here")
+            self._create(width)
+        with self._asking():
+            # by itself each time: a process may have been killed after the collection was made
+            if not self._client.list_indexes(self.collection):
+                index = self._client.prepare_index_params()
+                kind = "FLAT" if self._embedded else "AUTOINDEX"  # exact where it is small enough to be
+                index.add_index("vector", index_type=kind, metric_type="IP")
+                self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
+            self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
+        if self._embedded:
+            self.flush()  # what a killed process put is searched row by row, in seconds, until then
+
+    def _create(self, width: int) -> None:
+        schema = MilvusClient.create_schema(enable_dynamic_field=True)
+        schema.add_field("content", DataType.VARCHAR, is_primary=True, max_length=64)
+        schema.add_field("folder", DataType.VARCHAR, max_length=LONGEST)
+        schema.add_field("path", DataType.VARCHAR, max_length=LONGEST)
+        schema.add_field("width", DataType.INT64)
+        schema.add_field("height", DataType.INT64)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
+        if self._embedded:
+            # what a process that was killed right here leaves behind, and Milvus Lite stumbles over
+            husk = Path(self.uri) / "collections" / self.collection
+            (husk / "schema.json.tmp").unlink(missing_ok=True)
+            with suppress(OSError):
+                husk.rmdir()  # only if it is empty
+        with self._asking():
+            self._client.create_collection(
+                self.collection, schema=schema, consistency_level="Strong", timeout=ANSWER_SECONDS
+            )
+
+    def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N E"]) -> None:
+        """Adds pictures. Of one that is there already, tags that `entries` don't have may stay: see
+        `change`."""
+        rows = [
+            {
+                **entry.tags,
+                "content": entry.content,
+                "folder": entry.folder,
+                "path": entry.path,
+                "width": entry.width,
+                "height": entry.height,
+                "vector": vector,
+            }
+            for entry, vector in zip(entries, vectors.float().cpu().numpy(), strict=True)
+        ]
+        if rows:
+            with self._asking():
+                self._client.upsert(self.collection, rows, timeout=ANSWER_SECONDS)
+
+    def get(self, contents: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those contents that are in the store."""
+        return {entry.content: entry for entry in map(_entry, self._rows(contents, _OF_AN_ENTRY))}
+
+    def change(self, entries: Sequence[Entry]) -> None:
+        """Replaces what is known of pictures that are all in the store; their vectors stay. A process that is
+        killed in the middle may lose some of them: they are put anew."""
+        if entries:
+            contents = [entry.content for entry in entries]
+            found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
+            self.remove(contents)  # putting alone would mix the old tags with the new ones in Milvus Lite
+            self.put(entries, torch.tensor([found[content] for content in contents]))
+
+    def remove(self, contents: Sequence[str]) -> None:
+        for start in range(0, len(contents), MOST_HITS):
+            with self._asking():
+                some = list(contents[start : start + MOST_HITS])
+                self._client.delete(self.collection, ids=some, timeout=ANSWER_SECONDS)
+
+    def count(self, folder: str | None = None) -> int:
+        """How many pictures there are, of that folder or of all."""
+        where = "" if folder is None else _in(folder)
+        with self._asking():
+            rows = self._client.query(
+                self.collection, where, output_fields=["count(*)"], timeout=ANSWER_SECONDS
+            )
+        return rows[0]["count(*)"]
+
+    def of_folder(self, folder: str) -> Iterator[Entry]:
+        """All entries of a folder, in no order."""
+        with self._asking():
+            pages = self._client.query_iterator(
+                self.collection, MOST_HITS, filter=_in(folder), output_fields=_OF_AN_ENTRY
+            )
+            while rows := pages.next():
+                yield from map(_entry, rows)
+            pages.close()
+
+    def search(self, query: Float[Tensor, " E"], k: int, filter: str = "") -> list[tuple[float, Entry]]:
+        """The k pictures nearest to the query, best first, each with its score: the inner product.
+
+        Args:
+            filter: which pictures may be found: a Milvus boolean expression over `FIELDS` and tags, such as
+                'width >= 64 and colour == "red"'.
+
+        Raises:
+            InputError: an expression that Milvus doesn't understand, and as all calls.
+        """
+        if not 1 <= k <= MOST_HITS:
+            raise InputError(f"k: {k}, expected 1 to {MOST_HITS}")
+        with self._asking(filter and f"filter {filter!r}"):
+            (hits,) = self._client.search(
+                self.collection,
+                [query.float().cpu().numpy()],
+                filter,
+                limit=k,
+                output_fields=_OF_AN_ENTRY,
+                search_params={"metric_type": "IP"},
+                timeout=ANSWER_SECONDS,
+            )
+        return [(hit["distance"], _entry({"content": hit["content"], **hit["entity"]})) for hit in hits]
+
+    def flush(self) -> None:
+        """Brings what was put into the form in which it is searched fast."""
+        with self._asking():
+            self._client.flush(self.collection, timeout=ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """Another process can open the store now."""
+        self._client.close()
+        if self._embedded:
+            server_manager_instance.release_server(self.uri)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _rows(self, contents: Sequence[str], fields: list[str]) -> list[dict]:
+        if not contents:
+            return []
+        with self._asking():
+            return self._client.get(
+                self.collection,
+                ids=list(contents),
+                output_fields=["content", *fields],
+                timeout=ANSWER_SECONDS,
+            )
+
+    @contextmanager
+    def _asking(self, about: str = "") -> Iterator[None]:
+        """Milvus's refusals as one line."""
+        try:
+            yield
+        except (MilvusException, grpc.RpcError, OSError) as error:
+            reason = getattr(error, "message", None) or str(error)
+            what = f"{self.uri}: {about}" if about else self.uri
+            raise InputError(f"{what}: {reason.strip().splitlines()[0]}") from error
+
+
+_OF_AN_ENTRY = ["folder", "path", "width", "height", "$meta"]
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    own = {name: row[name] for name in ("content", "folder", "path", "width", "height")}
+    return Entry(**own, tags={name: value for name, value in row.items() if name not in FIELDS})
+
+
+def _in(folder: str) -> str:
+    return f"folder == {json.dumps(folder, ensure_ascii=False)}"
+
+
+def _connect(uri: str) -> MilvusClient:
+    return MilvusClient(uri, timeout=CONNECT_SECONDS)
+
+
+def _connect_embedded(uri: str, create: bool) -> MilvusClient:
+    path = Path(uri)
+    if path.suffix != ".db":
+        raise InputError(f"{uri}: expected a path that ends in .db, or http://HOST:PORT")
+    if not create and not path.exists():
+        raise InputError(f"{uri}: no store here")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _logged("milvus_lite.server_manager") as reasons:
+        try:
+            return MilvusClient(uri)
+        except MilvusException as error:
+            raise InputError(f"{uri}: {next(reasons, error)}") from error
+
+
+@contextmanager
+def _logged(name: str) -> Iterator[Iterable[str]]:
+    """The exceptions that a logger is given in the block, which are then not printed: why it can't open a
+    store is what Milvus Lite tells nobody else."""
+    logger, seen = logging.getLogger(name), []
+    keep = logging.Handler()
+    keep.emit = lambda record: record.exc_info and seen.append(str(record.exc_info[1]))
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(keep)
+    try:
+        yield iter(seen)
+    finally:
+        logger.removeHandler(keep)
+        logger.propagate = propagate
