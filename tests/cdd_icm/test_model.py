@@ -45,9 +45,10 @@ NO_GUIDANCE = {"sampling__guidance_scale": 1}
 
 def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
     weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7}
-    config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2)
+    config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"] + 0.4 * out["plan"] + 0.2 * out["see"]
+    expected = out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"]
+    expected = expected + 0.4 * out["plan"] + 0.2 * out["see"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
 
@@ -152,7 +153,7 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
     full, half = (make_model(config)(make_batch(n=4), draws) for config in (whole, part))
     assert torch.allclose(half["changed_error"], full["changed_error"][::2], rtol=1e-4)
     assert torch.equal(half["level"], draws.timestep[::2] / 1000)
-    for name in ("icm", "where", "plan", "see"):
+    for name in ("icm", "where", "plan", "relation", "see"):
         assert torch.allclose(half[name], full[name])
 
 

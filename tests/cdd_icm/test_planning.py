@@ -9,10 +9,12 @@ from cdd_icm.fusion import Fused
 from cdd_icm.planning import (
     PlanLogits,
     Planner,
+    Relations,
     cell_loss,
     drawn_objects,
     plan_loss,
     plan_map,
+    relation_loss,
     sample_plan,
     to_plan,
 )
@@ -85,13 +87,42 @@ def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distrib
     assert torch.allclose(shares, sharpened, atol=0.01)
 
 
-def test_a_token_speaks_for_the_cells_of_its_own_patch():
+def test_the_relation_loss_asks_on_which_side_of_each_standing_object_the_new_one_goes():
+    grid, everything = 4, torch.ones(1, dtype=torch.bool)
+    standing, plan = (
+        torch.tensor([[5, 9, -1]]),
+        torch.tensor([[-1, -1, 2]]),
+    )  # at (1, 1), (1, 2); new at (2, 0)
+    right = torch.zeros(1, 3, 3, 2)
+    right[0, :2, 2, 0], right[0, :2, 2, 1] = 50.0, -50.0  # right of both, behind both
+    assert relation_loss(right, standing, plan, grid, everything) < 1e-6
+    wrong = relation_loss(-right, standing, plan, grid, everything)
+    assert torch.allclose(wrong, torch.tensor(200.0))
+    guess = relation_loss(torch.zeros_like(right), standing, plan, grid, everything)
+    assert torch.allclose(guess, 4 * torch.tensor(2.0).log())
+    in_column = torch.tensor([[-1, -1, 1]])  # the same column as both: only the rows count
+    guess = relation_loss(torch.zeros_like(right), standing, in_column, grid, everything)
+    assert torch.allclose(guess, 2 * torch.tensor(2.0).log())
+    assert relation_loss(-right, standing, plan, grid, ~everything) == 0
+
+
+def test_relations_are_read_where_the_standing_object_stands():
     torch.manual_seed(0)
-    planner = Planner(CLASSES, width=8, grid=8)
+    relations = Relations(3, width=8, grid=8)
+    tokens = torch.randn(1, 16, 8, requires_grad=True)
+    logits = relations(tokens, torch.tensor([[-1, 5 * 8 + 2, -1]]))
+    assert logits.shape == (1, 3, 3, 2)
+    logits[0, 1].sum().backward()
+    assert tokens.grad[0].any(dim=1).nonzero().flatten().tolist() == [2 * 4 + 1]
+
+
+def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
+    torch.manual_seed(0)
+    planner = Planner(CLASSES, width=8, heads=2, grid=8)
     tokens = torch.randn(1, 16, 8, requires_grad=True)
     fused = Fused(tokens, torch.randn(1, 5, 8), torch.ones(1, 5, dtype=torch.bool), torch.randn(1, 8))
     logits = planner(fused)
     assert logits.presence.shape == (1, 3) and logits.cell.shape == (1, 3, 64)
-    y, x = 5, 2  # inside the patch of row 2, column 1
-    logits.cell[0, 1, y * 8 + x].backward()
-    assert tokens.grad[0].any(dim=1).nonzero().flatten().tolist() == [2 * 4 + 1]
+    assert not torch.allclose(logits.cell[0, 0], logits.cell[0, 1])
+    logits.cell[0, 1, 5 * 8 + 2].backward()
+    assert tokens.grad[0].any(dim=1).all()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
+from safetensors.torch import save_file
 
 from cdd_icm import checkpoint, training
 from cdd_icm.batch import Draws
@@ -19,7 +20,7 @@ from cdd_icm.data.shards import convert
 from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
-from cdd_icm.training import crossed, learning_rate_at, train, update_ema
+from cdd_icm.training import begin_with, crossed, learning_rate_at, train, update_ema
 
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
@@ -172,6 +173,28 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
         assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
         results.append(newest(config.output_dir))
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+
+
+def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
+    weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    same = CDDICM(config, ("ball",) * 30)
+    before = {name: value.clone() for name, value in same.state_dict().items()}
+    begin_with(same, str(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors"))
+    for name, value in same.state_dict().items():
+        taken = name in weights and weights[name].shape == value.shape
+        assert torch.equal(value, weights[name] if taken else before[name])
+    assert torch.equal(same.fusion.text_norm.weight, weights["fusion.text_norm.weight"])
+
+
+def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
+    config = make_config(plan__grid=0)
+    save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")
+    for file, says in (
+        ("none.safetensors", "no such file"),
+        ("other.safetensors", "none of its weights fits"),
+    ):
+        with pytest.raises(InputError, match=f"training.init_from: .*{file}: {says}"):
+            begin_with(CDDICM(config), str(tmp_path / file))
 
 
 def test_learning_rate_is_a_function_of_samples(make_config):
