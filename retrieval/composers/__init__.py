@@ -2,13 +2,16 @@
 
 from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import Composer, ImageFeatures, TextFeatures
+from retrieval.composers.fusion import Fusion, TokenFusion
 from retrieval.composers.multivector import MultiVector, max_over_vectors
 from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
 
 __all__ = [
     "Combiner",
+    "COMPOSERS",
     "Composer",
+    "Fusion",
     "ImageFeatures",
     "ImageOnly",
     "MultiVector",
@@ -16,5 +19,17 @@ __all__ = [
     "TIRG",
     "TextFeatures",
     "TextOnly",
+    "TokenFusion",
     "max_over_vectors",
 ]
+
+COMPOSERS = {
+    "combiner": Combiner,
+    "fusion": Fusion,
+    "image": ImageOnly,
+    "sum": Sum,
+    "text": TextOnly,
+    "tirg": TIRG,
+    "token-fusion": TokenFusion,
+}
+"""What a config or a model's folder may name: those with one vector a picture."""
