@@ -33,7 +33,9 @@ from cdd_icm.process import keep_memory
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def start(root: Path, config: Any, free: Mapping[str, Collection[str]]) -> Accelerator:
+def start(
+    root: Path, config: Any, free: Mapping[str, Collection[str]], gradient_accumulation: int = 1
+) -> Accelerator:
     """The engine, once the run's folder holds this config: a run that is there must have begun with the
     same one, but for the keys in `free` (by section; "" is the top).
 
@@ -49,7 +51,7 @@ def start(root: Path, config: Any, free: Mapping[str, Collection[str]]) -> Accel
     accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision=config.training.mixed_precision,
-        gradient_accumulation_steps=config.training.gradient_accumulation,
+        gradient_accumulation_steps=gradient_accumulation,
         log_with=None if tracker == "none" else tracker,
         project_dir=root,
         # what a switch of the config leaves out of the loss has no gradient

@@ -79,7 +79,7 @@ def train(config: Config) -> Path:
     t, root = config.training, Path(config.output_dir)
     sampler(config)  # a wrong name shows now, not in an hour
     free = FREE | {"data": FREE["data"] - {"num_workers"}} if config.data.streams else FREE
-    accelerator = start(root, config, free)
+    accelerator = start(root, config, free, t.gradient_accumulation)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
 
     dialogs = training_dialogs(config.data)
