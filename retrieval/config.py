@@ -62,10 +62,10 @@ class ObjectiveConfig:
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
     seed: int = 0
-    composer: Literal["combiner", "fusion", "image", "sum", "text", "tirg", "token-fusion"] = "fusion"
+    composer: Literal["combiner", "fusion", "image", "matching", "sum", "text", "tirg"] = "fusion"
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
-    taken, and its composer where it is of the same kind."""
+    taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
     data: RetrievalDataConfig = field(default_factory=RetrievalDataConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     """With `trainable_blocks: 0` the towers are frozen, and their features are computed once."""
@@ -82,7 +82,7 @@ class RetrievalConfig:
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
             "data.image_size": (
-                self.composer != "fusion" or size % 16 == 0,
+                self.composer != "matching" or size % 16 == 0,
                 "a multiple of 16, which the matcher needs",
             ),
             "encoder.trainable_blocks": (

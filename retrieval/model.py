@@ -156,12 +156,13 @@ class RetrievalModel(nn.Module):
         """
         if pictures is None and texts is None:
             raise InputError("a query needs a picture or a text")
-        n = len(texts) if pictures is None else len(pictures)
-        history = history or [()] * n
-        if not n == len(history) == len(texts if texts is not None else history):
-            raise InputError(
-                f"{n} pictures, {len(texts or ())} texts, {len(history)} histories: not the same"
-            )
+        given = {"pictures": pictures, "texts": texts, "histories": history}
+        counts = {name: len(of) for name, of in given.items() if of is not None}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"{count} {name}" for name, count in counts.items())
+            raise InputError(f"{said}: expected as many of each")
+        n = next(iter(counts.values()))
+        history = history if history is not None else [()] * n
         if pictures is None:
             pixels = torch.zeros(n, 3, self.image_size, self.image_size, device=self.device)
         else:
@@ -237,7 +238,7 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
     }
     tokenizer = _read_tokenizer(folder / "tokenizer")
     size = parts["matcher"].config.image_size
-    model = RetrievalModel(towers, tokenizer, "fusion", keywords, size, index.get("history", 1))
+    model = RetrievalModel(towers, tokenizer, "matching", keywords, size, index.get("history", 1))
     for name, part in parts.items():
         getattr(model.composer, name).load_state_dict(part.state_dict())
     return model.eval().requires_grad_(False)

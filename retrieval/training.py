@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -34,7 +35,7 @@ from cdd_icm.run import (
     update_ema,
 )
 from retrieval import images
-from retrieval.benchmarks import Benchmark, Query, read_benchmark
+from retrieval.benchmarks import Benchmark, read_benchmark
 from retrieval.composers import ImageFeatures, TextFeatures
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK, FrozenFeatures, picture_pixels
@@ -70,11 +71,13 @@ def train(config: RetrievalConfig) -> Path:
         config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
     benchmark = read_split(config.data, config.data.train_split)
     validation = read_split(config.data, config.data.validation_split)
+    known = read_init(config)
     accelerator = start(root, config, FREE)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
 
     torch.manual_seed(config.seed)
-    model = begin(config, benchmark.queries, accelerator).to(device)
+    texts = [text for query in benchmark.queries for text in query.texts]
+    model = begin(config, known, texts, accelerator).to(device)
     dataset = Samples.make(benchmark, config, model)
     objective = Objective(model, config.objective)
     ema = copy.deepcopy(objective).requires_grad_(False).eval()
@@ -118,7 +121,7 @@ def train(config: RetrievalConfig) -> Path:
                 raise KeyboardInterrupt
             if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
                 publish(root, ema.model, validation, samples, config)
-    if accelerator.is_main_process:  # also where the run was killed between its last step and this line
+    if accelerator.is_main_process and not validation_file(root, samples).exists():
         publish(root, ema.model, validation, samples, config)
     accelerator.wait_for_everyone()
     accelerator.end_training()
@@ -141,41 +144,51 @@ def read_split(data: RetrievalDataConfig, split: str) -> Benchmark:
     return images.resolve(benchmark, data.images)
 
 
-def begin(config: RetrievalConfig, queries: Sequence[Query], accelerator) -> RetrievalModel:
-    """The model as it is before the first step.
+def read_init(config: RetrievalConfig) -> RetrievalModel | None:
+    """What the config begins with.
 
     Raises:
-        InputError: `init` holds towers of another kind, size or history than the config's.
+        InputError: no model is there, or one with other towers, size, history or composer than the config's.
     """
-    towers = CLIPTowers.from_settings(replace(config.encoder, trainable_blocks=None))
-    options = composer_options(config, towers)
     if config.init is None:
-        texts = [text for query in queries for text in query.texts]
-        tokenizer = run_tokenizer(
-            Path(config.output_dir), config.encoder, towers.context_length, texts, accelerator
-        )
-        model = RetrievalModel(
-            towers, tokenizer, config.composer, options, config.data.image_size, config.encoder.history
-        )
+        return None
+    known = RetrievalModel.from_pretrained(config.init)
+    for key, wanted, found in (
+        ("encoder.model", to_plain(config.encoder.model), known.settings["towers"]["model"]),
+        ("data.image_size", config.data.image_size, known.image_size),
+        ("encoder.history", config.encoder.history, known.history),
+    ):
+        if wanted != found:
+            raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
+    wanted = to_plain(composer_options(config, known.towers))
+    same = known.composer_name == config.composer
+    for part in wanted.keys() if same else wanted.keys() & known.options.keys() & {"fusion"}:
+        if wanted[part] != known.options[part]:
+            found = known.options[part]
+            raise InputError(f"{part} is {wanted[part]!r}, but that of init, {config.init}, is {found!r}")
+    return known
+
+
+def begin(
+    config: RetrievalConfig, known: RetrievalModel | None, texts: Sequence[str], accelerator: Accelerator
+) -> RetrievalModel:
+    """The model as it is before the first step; a tokenizer is learnt from `texts` where none is known."""
+    if known is None:
+        towers = CLIPTowers.from_settings(config.encoder)
+        root, context_length = Path(config.output_dir), towers.context_length
+        tokenizer = run_tokenizer(root, config.encoder, context_length, texts, accelerator)
     else:
-        known = RetrievalModel.from_pretrained(config.init)
-        for key, wanted, found in (
-            ("encoder.model", to_plain(config.encoder.model), known.settings["towers"]["model"]),
-            ("data.image_size", config.data.image_size, known.image_size),
-            ("encoder.history", config.encoder.history, known.history),
-        ):
-            if wanted != found:
-                raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
-        model = RetrievalModel(
-            known.towers, known.tokenizer, config.composer, options, known.image_size, known.history
-        )
+        towers, tokenizer = known.towers, known.tokenizer
+    options, size = composer_options(config, towers), config.data.image_size
+    model = RetrievalModel(towers, tokenizer, config.composer, options, size, config.encoder.history)
+    if known is not None:
         if known.composer_name == config.composer:
-            if model.options != to_plain(options | {k: v for k, v in known.options.items() if k in options}):
-                raise InputError(f"{config.init}: its {config.composer} has other settings than the config's")
             model.composer.load_state_dict(known.composer.state_dict())
-    model.requires_grad_(True)
-    model.towers.clip.logit_scale.requires_grad_(False)  # of CLIP's own loss, which is not ours
-    model.towers.freeze_all_but(config.encoder.trainable_blocks)
+        elif {"fusion"} <= model.options.keys() & known.options.keys():
+            model.composer.fusion.load_state_dict(known.composer.fusion.state_dict())
+        towers.requires_grad_(True)
+        towers.clip.logit_scale.requires_grad_(False)  # of CLIP's own loss, which is not ours
+        towers.freeze_all_but(config.encoder.trainable_blocks)
     return model
 
 
@@ -190,9 +203,9 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
     matcher = {"image_size": config.data.image_size, "query_width": config.fusion.width}
     options = {
         "combiner": {"dim": towers.embed_dim, **vars(config.combiner)},
-        "fusion": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
+        "fusion": {"fusion": fusion, "tokens": towers.image_tokens},
+        "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
         "tirg": {"dim": towers.embed_dim},
-        "token-fusion": {"fusion": fusion, "tokens": towers.image_tokens},
     }
     return options.get(config.composer, {})
 
@@ -324,10 +337,15 @@ def publish(
     with replacing(root / "model" / "training.json") as path:
         path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
     rows = measure(model, validation, cache_dir=config.data.cache_dir)["rows"]
-    with replacing(root / "validation" / f"{samples:09d}.json") as path:
+    with replacing(validation_file(root, samples)) as path:
         path.write_text(json.dumps(rows, indent=1) + "\n")
     figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
     tqdm.write(f"{samples} queries: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
+
+
+def validation_file(root: Path, samples: int) -> Path:
+    """Where it is, all of `publish` is."""
+    return root / "validation" / f"{samples:09d}.json"
 
 
 def training_facts(root: Path, samples: int, config: RetrievalConfig) -> Mapping[str, Any]:

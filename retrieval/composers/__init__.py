@@ -2,7 +2,7 @@
 
 from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import Composer, ImageFeatures, TextFeatures
-from retrieval.composers.fusion import Fusion, TokenFusion
+from retrieval.composers.fusion import Fusion, Matching
 from retrieval.composers.multivector import MultiVector, max_over_vectors
 from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
@@ -14,12 +14,12 @@ __all__ = [
     "Fusion",
     "ImageFeatures",
     "ImageOnly",
+    "Matching",
     "MultiVector",
     "Sum",
     "TIRG",
     "TextFeatures",
     "TextOnly",
-    "TokenFusion",
     "max_over_vectors",
 ]
 
@@ -27,9 +27,9 @@ COMPOSERS = {
     "combiner": Combiner,
     "fusion": Fusion,
     "image": ImageOnly,
+    "matching": Matching,
     "sum": Sum,
     "text": TextOnly,
     "tirg": TIRG,
-    "token-fusion": TokenFusion,
 }
 """What a config or a model's folder may name: those with one vector a picture."""

@@ -1,4 +1,4 @@
-"""The CDD-ICM fusion encoder at work on retrieval: the generator's own modules, imported."""
+"""The CDD-ICM fusion encoder at work on retrieval: the generator's own module, imported."""
 
 from __future__ import annotations
 
@@ -17,12 +17,47 @@ from retrieval.composers.pooled import Temperature
 from retrieval.metrics import dot
 
 
-class Fusion(nn.Module):
-    """q = W f with f the fused query; v = h(x, 0), the matcher's embedding of the clean picture.
+class Fusion(Temperature):
+    """q = normalise(sigmoid(W_k f) * p(x) + W f), v = normalise(p(y)), with f the fused query and p a
+    projection of the image tower's tokens, never averaged over places, as the matcher does it.
 
-    Both sides are what image-compositional matching trains beside the diffusion, so that a trained generator
-    is a retrieval model as it stands, and training for retrieval only differs from it by the loss alone. The
-    matcher looks at the pixels and keeps where things stand, which one pooled feature of a tower does not.
+    The gallery is seen by the tower that the other models have too, so that what is compared is how reference
+    and text are composed; the features of frozen towers can be cached; and a query starts as its reference,
+    of which f tells what stays.
+
+    Args:
+        fusion: keywords of `GatedFusion`. tokens: Nv.
+    """
+
+    uses_tokens = True
+    embeds_pixels = False
+
+    def __init__(self, fusion: dict[str, Any], tokens: int):
+        super().__init__()
+        self.fusion = GatedFusion(**fusion)
+        self.width: int = self.fusion.config.width
+        self.squeeze = nn.Linear(self.fusion.config.image_width, 32)
+        self.image_out = nn.Sequential(nn.LayerNorm(32 * tokens), nn.Linear(32 * tokens, self.width))
+        self.query_out, self.keep = nn.Linear(self.width, self.width), nn.Linear(self.width, self.width)
+
+    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
+        f = fused_query(self.fusion, reference, text)  # (B, D)
+        kept = self.keep(f).sigmoid() * self._project(reference)  # (B, D)
+        return normalize((kept + self.query_out(f)).float(), dim=-1)
+
+    def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
+        return normalize(self._project(pictures).float(), dim=-1)
+
+    def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[Tensor, "B N"]:
+        return dot(queries, vectors)
+
+    def _project(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
+        return self.image_out(self.squeeze(pictures.tokens).flatten(1))
+
+
+class Matching(nn.Module):
+    """q = W f, v = h(y, 0): the generator's fusion and matcher as they are, with the matcher's embedding of
+    the clean picture. A trained generator is this model without any further training.
 
     Args:
         fusion, matcher: keywords of `GatedFusion` and `Matcher`.
@@ -52,37 +87,7 @@ class Fusion(nn.Module):
         return dot(queries, vectors)
 
 
-class TokenFusion(Temperature):
-    """The same query over the tower that the other models have: v is made of the image tower's tokens, place
-    by place as the matcher does it. For frozen pretrained towers, whose features are cached, and to see what
-    of `Fusion` comes from the fusion and what from the matcher's own look at the pixels.
-
-    Args:
-        fusion: keywords of `GatedFusion`. tokens: Nv.
-    """
-
-    uses_tokens = True
-    embeds_pixels = False
-
-    def __init__(self, fusion: dict[str, Any], tokens: int):
-        super().__init__()
-        self.fusion = GatedFusion(**fusion)
-        self.width: int = self.fusion.config.width
-        self.squeeze = nn.Linear(self.fusion.config.image_width, 32)
-        self.image_out = nn.Sequential(nn.LayerNorm(32 * tokens), nn.Linear(32 * tokens, self.width))
-        self.query_out = nn.Linear(self.width, self.width)
-
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        return normalize(self.query_out(fused_query(self.fusion, reference, text)).float(), dim=-1)
-
-    def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
-        return normalize(self.image_out(self.squeeze(pictures.tokens).flatten(1)).float(), dim=-1)
-
-    def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[Tensor, "B N"]:
-        return dot(queries, vectors)
-
-
 def fused_query(fusion: GatedFusion, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-    """The fusion's query, before any projection."""
+    """f, the fusion's query, before any projection."""
     encoded = Encoded(reference.tokens, reference.pooled, text.tokens, text.pooled, text.mask)
     return fusion(encoded).query
