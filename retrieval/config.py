@@ -62,7 +62,11 @@ class ObjectiveConfig:
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
     seed: int = 0
-    composer: Literal["combiner", "fusion", "image", "matching", "sum", "text", "tirg"] = "fusion"
+    composer: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
+        "fusion"
+    )
+    over_places: Literal["combiner", "sum", "tirg"] = "sum"
+    """What `over-places` composes with."""
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
     taken, its composer where it is of the same kind, and its fusion encoder where both have one."""

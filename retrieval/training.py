@@ -207,6 +207,10 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
         "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
         "tirg": {"dim": towers.embed_dim},
     }
+    if config.composer == "over-places":
+        inner = options.get(config.over_places, {})
+        shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
+        return {"composer": config.over_places, "options": inner, **shape}
     return options.get(config.composer, {})
 
 

@@ -16,9 +16,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-MODELS = ("sum", "fusion", "tirg", "combiner", "text", "image", "matching", "drawn", "drawn-fusion")
+MODELS = (
+    "sum",
+    "fusion",
+    "tirg",
+    "combiner",
+    "text",
+    "image",
+    "matching",
+    "drawn",
+    "drawn-fusion",
+    "sum-places",
+    "tirg-places",
+)
 """Those that others begin with come first. `drawn` is the generator of retrieval_<data>_joint.yaml as it
-stands, `drawn-fusion` is fusion that begins with its towers and its fusion encoder."""
+stands, `drawn-fusion` is fusion that begins with its towers and its fusion encoder; those over places are the
+baselines with the fusion's way of seeing a picture."""
 
 
 def main() -> None:
@@ -62,7 +75,10 @@ def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[
     if model == "drawn":
         yield ["cdd_icm", "train", f"{config}_joint.yaml", *settings]
         return
-    settings.append(f"composer={'fusion' if model == 'drawn-fusion' else model}")
+    if model.endswith("-places"):
+        settings += ["composer=over-places", f"over_places={model.removesuffix('-places')}"]
+    else:
+        settings.append(f"composer={'fusion' if model == 'drawn-fusion' else model}")
     if model == "combiner":
         settings.append("encoder.trainable_blocks=0")
     if model == "image":  # its query is the reference

@@ -4,6 +4,7 @@ from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import Composer, ImageFeatures, TextFeatures
 from retrieval.composers.fusion import Fusion, Matching
 from retrieval.composers.multivector import MultiVector, max_over_vectors
+from retrieval.composers.places import OverPlaces
 from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
 
@@ -16,6 +17,7 @@ __all__ = [
     "ImageOnly",
     "Matching",
     "MultiVector",
+    "OverPlaces",
     "Sum",
     "TIRG",
     "TextFeatures",
@@ -28,6 +30,7 @@ COMPOSERS = {
     "fusion": Fusion,
     "image": ImageOnly,
     "matching": Matching,
+    "over-places": OverPlaces,
     "sum": Sum,
     "text": TextOnly,
     "tirg": TIRG,

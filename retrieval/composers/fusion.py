@@ -13,6 +13,7 @@ from cdd_icm.encoders import Encoded
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher
 from retrieval.composers.composer import ImageFeatures, TextFeatures
+from retrieval.composers.places import PlaceProjection
 from retrieval.composers.pooled import Temperature
 from retrieval.metrics import dot
 
@@ -36,23 +37,19 @@ class Fusion(Temperature):
         super().__init__()
         self.fusion = GatedFusion(**fusion)
         self.width: int = self.fusion.config.width
-        self.squeeze = nn.Linear(self.fusion.config.image_width, 32)
-        self.image_out = nn.Sequential(nn.LayerNorm(32 * tokens), nn.Linear(32 * tokens, self.width))
+        self.places = PlaceProjection(self.fusion.config.image_width, tokens, self.width)
         self.query_out, self.keep = nn.Linear(self.width, self.width), nn.Linear(self.width, self.width)
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
         f = fused_query(self.fusion, reference, text)  # (B, D)
-        kept = self.keep(f).sigmoid() * self._project(reference)  # (B, D)
+        kept = self.keep(f).sigmoid() * self.places(reference.tokens)  # (B, D)
         return normalize((kept + self.query_out(f)).float(), dim=-1)
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
-        return normalize(self._project(pictures).float(), dim=-1)
+        return normalize(self.places(pictures.tokens).float(), dim=-1)
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[Tensor, "B N"]:
         return dot(queries, vectors)
-
-    def _project(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
-        return self.image_out(self.squeeze(pictures.tokens).flatten(1))
 
 
 class Matching(nn.Module):

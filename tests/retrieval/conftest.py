@@ -42,6 +42,10 @@ OPTIONS = {
         "matcher": {"image_size": 32, "query_width": 32, "width": 16},
     },
     "image": {},
+    "over-places": {
+        **{"composer": "tirg", "options": {"dim": 24}},
+        **{"token_width": 32, "tokens": 16, "dim": 24},
+    },
     "sum": {},
     "text": {},
     "tirg": {"dim": 24},

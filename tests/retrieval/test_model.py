@@ -54,7 +54,8 @@ def test_the_fusion_composers_are_their_modules_put_together_by_hand(make_model,
     encoded = model.towers(pixels, *tokenize(model.tokenizer, texts))
     assert isinstance(encoded, Encoded)
     c, f = model.composer, model.composer.fusion(encoded).query
-    places = c.image_out((encoded.image_tokens @ c.squeeze.weight.T + c.squeeze.bias).reshape(3, 16 * 32))
+    squeeze, _, norm, out = c.places
+    places = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
     query = c.keep(f).sigmoid() * places + c.query_out(f)
     gallery, queries = vectors(model, pictures)
     torch.testing.assert_close(queries, query / query.norm(dim=1, keepdim=True))

@@ -150,7 +150,7 @@ def test_every_weight_learns(make_config, make_model, composer):
         for name, p in model.named_parameters()
         if p.requires_grad and not (p.grad is not None and p.grad.any())
     ]
-    assert idle == []
+    assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
 
 
 @pytest.mark.parametrize("composer", ["combiner", "fusion", "matching"])
