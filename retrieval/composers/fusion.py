@@ -19,12 +19,13 @@ from retrieval.metrics import dot
 
 
 class Fusion(Temperature):
-    """q = normalise(sigmoid(W_k f) * p(x) + W f), v = normalise(p(y)), with f the fused query and p a
-    projection of the image tower's tokens, never averaged over places, as the matcher does it.
+    """q = normalise(g p(x) + (1 - g) U t + W f), g = sigmoid(V f), and v = normalise(p(y)), with f the fused
+    query, t the text's pooled feature, and p a projection of the image tower's tokens that is never averaged
+    over places, as the matcher's is not.
 
     The gallery is seen by the tower that the other models have too, so that what is compared is how reference
-    and text are composed; the features of frozen towers can be cached; and a query starts as its reference,
-    of which f tells what stays.
+    and text are composed; the features of frozen towers can be cached; and f need only say what stays of the
+    reference, what is taken of the words as they are, and what neither says alone.
 
     Args:
         fusion: keywords of `GatedFusion`. tokens: Nv.
@@ -38,12 +39,14 @@ class Fusion(Temperature):
         self.fusion = GatedFusion(**fusion)
         self.width: int = self.fusion.config.width
         self.places = PlaceProjection(self.fusion.config.image_width, tokens, self.width)
+        self.text_out = nn.Linear(self.fusion.config.embed_dim, self.width)
         self.query_out, self.keep = nn.Linear(self.width, self.width), nn.Linear(self.width, self.width)
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
         f = fused_query(self.fusion, reference, text)  # (B, D)
-        kept = self.keep(f).sigmoid() * self.places(reference.tokens)  # (B, D)
-        return normalize((kept + self.query_out(f)).float(), dim=-1)
+        g = self.keep(f).sigmoid()  # (B, D)
+        query = g * self.places(reference.tokens) + (1 - g) * self.text_out(text.pooled) + self.query_out(f)
+        return normalize(query.float(), dim=-1)
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
         return normalize(self.places(pictures.tokens).float(), dim=-1)

@@ -56,7 +56,8 @@ def test_the_fusion_composers_are_their_modules_put_together_by_hand(make_model,
     c, f = model.composer, model.composer.fusion(encoded).query
     squeeze, _, norm, out = c.places
     places = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
-    query = c.keep(f).sigmoid() * places + c.query_out(f)
+    gate = c.keep(f).sigmoid()
+    query = gate * places + (1 - gate) * c.text_out(encoded.text_pooled) + c.query_out(f)
     gallery, queries = vectors(model, pictures)
     torch.testing.assert_close(queries, query / query.norm(dim=1, keepdim=True))
     torch.testing.assert_close(gallery, places / places.norm(dim=1, keepdim=True))
