@@ -140,7 +140,7 @@ class PlanConfig:
     plan. Needs data whose objects are annotated."""
     weight: float = 0.1
     """Weight of the plan's log-likelihood in the joint loss."""
-    see_weight: float = 0.02
+    see_weight: float = 0.025
     """Weight of the image tower's telling which objects stand where in the reference."""
 
     def __post_init__(self):
@@ -186,8 +186,8 @@ class ObjectiveConfig:
     """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
     where_weight: float = 0.1
     """mu: the fused image tokens tell which patches will change."""
-    cdd_share: float = 1.0
-    """Share of each batch that the UNet denoises; everything else, several times cheaper, sees all of it."""
+    cdd_every: int = 1
+    """The UNet denoises every so many-th sample; everything else, several times cheaper, sees all of them."""
     idle_share: float = 0.0
     """Share of the samples that ask for nothing, by one of `idle_texts`: the picture stays as it is."""
     idle_texts: tuple[str, ...] = ()
@@ -202,9 +202,7 @@ class ObjectiveConfig:
         _least(
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
-        _over_0(self, "cdd_share")
-        if self.cdd_share > 1:
-            raise InputError(f"cdd_share is {self.cdd_share!r}, expected at most 1")
+        _least(self, 1, "cdd_every")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
         if self.drop_text + self.drop_reference + self.drop_both > 1:
@@ -333,6 +331,10 @@ class Config:
             "unet.composite": (
                 not u.composite or (u.reference and self.diffusion.prediction_type == "sample"),
                 composite,
+            ),
+            "objective.cdd_every": (
+                self.training.batch_size // self.training.gradient_accumulation % o.cdd_every == 0,
+                "a divisor of training.batch_size / training.gradient_accumulation",
             ),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
             "sampling.guidance_scale": (s.guidance_scale == 1 or o.drop_text > 0, text_dropout),

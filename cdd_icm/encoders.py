@@ -24,8 +24,8 @@ from cdd_icm.checkpoint import load_tensors
 from cdd_icm.config import END_ID, EncoderConfig
 from cdd_icm.errors import InputError
 
-TURN_MARK = " => "
-"""Stands between one instruction and the next; what follows the last one is what is asked now."""
+TURN_MARK = " <= "
+"""Stands between an instruction and the one before it; what precedes the first one is what is asked now."""
 
 
 @dataclass
@@ -199,7 +199,7 @@ def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
         unk_token="<end_of_text>",
         pad_token="<end_of_text>",
         model_max_length=context_length,
-        truncation_side="left",
+        truncation_side="right",
     )
 
 
@@ -227,14 +227,15 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
         bos_token="<start>",
         eos_token="<end>",
         model_max_length=context_length,
-        truncation_side="left",
+        truncation_side="right",
     )
 
 
 def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:
-    """The text that is encoded: the last `turns` earlier instructions, oldest first, then the newest. Line
-    breaks and runs of blanks count as one blank."""
-    read = [*history[max(0, len(history) - turns) :], instruction]
+    """The text that is encoded: the instruction, then the last `turns` earlier ones, newest first. What is
+    asked now thus always stands in the same place, which a small tower trained from scratch learns to read
+    many times sooner than a text that ends with it. Line breaks and runs of blanks count as one blank."""
+    read = [instruction, *reversed(history[max(0, len(history) - turns) :])]
     return TURN_MARK.join(" ".join(text.split()) for text in read)
 
 
@@ -242,7 +243,7 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
     """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
-    beginning, which is the oldest history; the newest words always stay. The empty text stands for "no
+    end, which is the oldest history. The empty text stands for "no
     instruction"."""
     # split_special_tokens: who writes "<end>" means these five characters
     out = tokenizer(

@@ -10,9 +10,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cdd_icm.batch import Draws
-from cdd_icm.config import DiffusionConfig
-
 
 class Log:
     """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
@@ -29,7 +26,7 @@ class Log:
             rewritten.replace(path)
 
     def add(self, out: dict[str, Tensor]) -> None:
-        """Takes what the model returned for a batch, tensors () or (B,)."""
+        """Takes what the model returned for a batch, tensors () or (n,)."""
         self.parts.append({name: value.detach() for name, value in out.items()})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:
@@ -58,14 +55,6 @@ class Log:
 
 class DenoisingLog(Log):
     """A log that shows `changed_error` also by quartile of the noise level, the cleanest first."""
-
-    def __init__(self, path: Path, samples: int, config: DiffusionConfig, accelerator: Accelerator):
-        super().__init__(path, samples, accelerator)
-        self.config = config
-
-    def add(self, out: dict[str, Tensor], draws: Draws) -> None:
-        level = draws.timestep[: len(out["changed_error"])] / self.config.num_train_timesteps
-        super().add({**out, "level": level})
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
         level = values.pop("level")

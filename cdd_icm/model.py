@@ -77,7 +77,8 @@ class CDDICM(nn.Module):
 
         Returns:
             `loss` (), the parts `cdd`, `icm`, `where`, `plan`, `see` (), and for each item that the UNet
-            denoised `changed_error` (n,), the squared error inside the changed region.
+            denoised `changed_error` (n,), the squared error inside the changed region, and `level` (n,), its
+            noise level as a share of the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -115,20 +116,21 @@ class CDDICM(nn.Module):
         plan = None
         if self.planner is not None:
             plan = plan_map(batch.plan.masked_fill(no_text[:, None], -1), self.config.plan.grid)
-        painted = math.ceil(objective.cdd_share * len(noisy))
+        painted = slice(None, None, objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
         prediction = self.unet(
-            *(part[:painted] for part in (noisy, draws.timestep, fused, reference, level, noisy_reference)),
-            plan=None if plan is None else plan[:painted],
+            *(part[painted] for part in (noisy, draws.timestep, fused, reference, level, noisy_reference)),
+            plan=None if plan is None else plan[painted],
         )
         sample = to_sample(
-            prediction, *(part[:painted] for part in (noisy, alpha, sigma)), diffusion.prediction_type
+            prediction, *(part[painted] for part in (noisy, alpha, sigma)), diffusion.prediction_type
         )
         cdd, changed_error = cdd_loss(
-            sample, *(part[:painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
+            sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
         )
-        out = {"cdd": cdd.mean(), "changed_error": changed_error.detach()}
+        level = draws.timestep[painted] / diffusion.num_train_timesteps
+        out = {"cdd": cdd.mean(), "changed_error": changed_error.detach(), "level": level}
         out["loss"] = out["cdd"]
 
         if objective.where_weight > 0:

@@ -165,7 +165,7 @@ class CDDICMPipeline(DiffusionPipeline):
             image: the reference(s): PIL images of any mode and size by the rules of `data.picture.rgb`
                 (transparency is laid on white), uint8 arrays (H, W, 3), or float tensors (3, H, W) in [0, 1],
                 rounded to 8 bits. They are squeezed to the square, never cropped.
-            instruction: what to do now. A text longer than the encoder reads loses its beginning (see
+            instruction: what to do now. A text longer than the encoder reads loses its end (see
                 `encoders.tokenize`).
             history: the dialog's earlier instructions, oldest first; for a batch, a list of such lists.
             num_inference_steps: denoising steps.
@@ -222,8 +222,11 @@ class CDDICMPipeline(DiffusionPipeline):
         conditions = {name: _repeat(condition, n) for name, condition in conditions.items()}
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
 
-        latents = self._noise(reference.shape, n, generator, device)
-        plan = self._plan(conditions["full"], s.plan_temperature, n, generator)
+        latents, gumbel = self._randomness(batch * n, n, generator, device)
+        plan = None
+        if self.planner is not None:
+            cells = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
+            plan = plan_map(cells, self.planner.config.grid)  # (B n, C, G, G)
         self.scheduler.set_timesteps(s.num_inference_steps, device=device)
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
@@ -298,36 +301,28 @@ class CDDICMPipeline(DiffusionPipeline):
         score = log_match(self.matcher, noisy.to(self.matcher.dtype), step, *queries)
         return torch.autograd.grad(score.sum(), noisy)[0].float()
 
-    def _noise(
+    def _randomness(
         self,
-        shape: torch.Size,
+        items: int,
         n: int,
         generator: torch.Generator | list[torch.Generator] | None,
         device: torch.device,
-    ) -> Float[Tensor, "Bn 3 R R"]:
-        """Item by item, so that a picture doesn't depend on its neighbours in the batch."""
-        each = _each(generator, shape[0], n)
-        return torch.cat([randn_tensor((1, *shape[1:]), generator=g, device=device) for g in each])
-
-    def _plan(
-        self,
-        fused: Fused,
-        temperature: float,
-        n: int,
-        generator: torch.Generator | list[torch.Generator] | None,
-    ) -> Float[Tensor, "Bn C G G"] | None:
-        """What goes where, drawn for each item by its own generator; None where the model doesn't plan."""
-        if self.planner is None:
-            return None
-        logits = self.planner(fused)
-        gumbel = [
-            -torch.empty(logits.cell.shape[1:], device=g.device if g else "cpu")
-            .exponential_(generator=g)
-            .log()
-            for g in _each(generator, len(fused.query), n)
-        ]
-        plan = sample_plan(logits, torch.stack(gumbel).to(logits.cell.device), temperature)
-        return plan_map(plan, self.planner.config.grid)
+    ) -> tuple[Float[Tensor, "Bn 3 R R"], Float[Tensor, "Bn C G2"] | None]:
+        """The noise that each picture is made of, and the Gumbel noise of its plan, picture by picture, so
+        that none depends on its neighbours in the batch. A list holds a generator for every `n` of them."""
+        each = (
+            [generator[i // n] for i in range(items)] if isinstance(generator, list) else [generator] * items
+        )
+        planner, latents, gumbel = self.planner, [], []
+        for g in each:
+            shape = (1, 3, self.image_size, self.image_size)
+            latents.append(randn_tensor(shape, generator=g, device=device))
+            if planner is not None:
+                cells = torch.empty(
+                    len(planner.config.classes), planner.config.grid**2, device=g and g.device
+                )
+                gumbel.append(-cells.exponential_(generator=g).log().to(device))
+        return torch.cat(latents), torch.stack(gumbel) if gumbel else None
 
     def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
         if isinstance(image, Tensor):
@@ -345,13 +340,6 @@ class CDDICMPipeline(DiffusionPipeline):
         return to_float(
             torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
         )
-
-
-def _each(
-    generator: torch.Generator | list[torch.Generator] | None, items: int, n: int
-) -> list[torch.Generator | None]:
-    """The generator of each picture; a list holds one for every `n` of them."""
-    return [generator[i // n] for i in range(items)] if isinstance(generator, list) else [generator] * items
 
 
 def _repeat(condition: Fused, n: int) -> Fused:

@@ -1,9 +1,9 @@
 """Plan before painting: which objects the turn draws, and where, as a distribution that can be sampled.
 
 A small diffusion model that must settle colour, shape and place all at once, out of noise, mixes and doubles
-objects. Here the fused condition first says what goes where on a coarse grid, a choice is drawn from that, and
-the UNet paints it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan). It is taught by the annotated
-objects of the training data (layout before picture: Hong et al. 2018, arXiv 1801.05091).
+objects. Here the fused condition first says what goes where on a coarse grid, a choice is drawn from that,
+and the UNet paints it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan). It is taught by the
+annotated objects of the training data (layout before picture: Hong et al. 2018, arXiv 1801.05091).
 """
 
 from __future__ import annotations
@@ -109,27 +109,28 @@ def plan_map(plan: Int[Tensor, "B C"], grid: int) -> Float[Tensor, "B C G G"]:
 
 
 def plan_loss(logits: PlanLogits, plan: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
-    """-log p(plan | reference, text), the mean over the valid items."""
+    """-log p(plan | reference, text), summed over the valid items and divided by the size of the batch, so
+    that the mean over processes is the loss of the joined batch."""
     drawn = (plan >= 0) & valid[:, None]  # (B, C)
     whether = binary_cross_entropy_with_logits(
         logits.presence, (plan >= 0).float(), weight=valid[:, None].float(), reduction="sum"
     )
     where = cross_entropy(logits.cell[drawn], plan[drawn], reduction="sum")
-    return (whether + where) / valid.sum().clamp(min=1)
+    return (whether + where) / len(plan)
 
 
 def cell_loss(
     logits: Float[Tensor, "B C G G"], standing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """-log p(which classes stand in which cells) over the valid items, every cell by itself, for each object
-    that stands there."""
+    """-log p(which classes stand in which cells), every cell by itself; summed and divided as in
+    `plan_loss`."""
     loss = binary_cross_entropy_with_logits(
         logits.float(),
         plan_map(standing, logits.shape[-1]),
         weight=valid[:, None, None, None].float(),
         reduction="sum",
     )
-    return loss / ((standing >= 0) & valid[:, None]).sum().clamp(min=1)
+    return loss / len(standing)
 
 
 def sample_plan(

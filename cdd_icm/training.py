@@ -95,7 +95,7 @@ def train(config: Config) -> Path:
     samples = restore(root, model, ema, optimizer)
     micro = t.batch_size // t.gradient_accumulation
     batches = training_batches(config, dialogs, micro, samples, rank, world)
-    log = DenoisingLog(root / "log.jsonl", samples, config.diffusion, accelerator)
+    log = DenoisingLog(root / "log.jsonl", samples, accelerator)
     bar = tqdm(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
     model.train()
     with StopSignal() as stop, bar:
@@ -111,7 +111,7 @@ def train(config: Config) -> Path:
                     out = model(batch, draws)
                     check_finite(out, raw, samples, root)
                     accelerator.backward(out["loss"])
-                log.add(out, draws)
+                log.add(out)
                 samples += micro * world
                 bar.update(micro * world)
             norm = accelerator.clip_grad_norm_(model.parameters(), t.max_grad_norm)
@@ -217,7 +217,10 @@ def check_finite(out: dict[str, Tensor], raw: dict[str, Tensor | list], samples:
     if out["loss"].isfinite():
         return
     turns = list(zip(raw["dialog"], raw["turn"], strict=True))
-    guilty = [turn for turn, error in zip(turns, out["changed_error"], strict=False) if not error.isfinite()]
+    denoised = turns[:: len(turns) // len(out["changed_error"])]
+    guilty = [
+        turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
+    ]
     named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in guilty or turns)
     raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {samples} ({named}); {kept(root)}")
 

@@ -32,9 +32,12 @@ TINY = {
     },
     "fusion": {"width": 32, "layers": 1, "heads": 2},
     "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
+    "plan": {"grid": 8},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
 }
+
+CLASSES = ("blue sphere", "red cube")
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
@@ -50,7 +53,7 @@ def tiny_pipeline():
     """32 x 32 pixels, two steps, and a gray canvas."""
     config = from_dict(Config, TINY)
     torch.manual_seed(0)
-    model = CDDICM(config).eval().requires_grad_(False)
+    model = CDDICM(config, CLASSES).eval().requires_grad_(False)
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
     pipeline = build_pipeline(model, tokenizer, config, Image.new("RGB", (32, 32), (120, 130, 140)))
     pipeline.set_progress_bar_config(disable=True)

@@ -3,11 +3,14 @@
 import pytest
 import torch
 
-from cdd_icm.batch import Draws, draw_timestep, exchange, make_batch, to_float
-from cdd_icm.data import TripletDataset, collate, load_dialogs
+from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, to_float
+from cdd_icm.data import SceneObject, TripletDataset, collate, load_dialogs
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.triplets import pictures_of
+from cdd_icm.encoders import learn_tokenizer
+from cdd_icm.errors import InputError
 from cdd_icm.model import dropped
+from cdd_icm.training import planned_classes
 
 CPU = torch.device("cpu")
 PAIRS = (("left", "right"), ("behind", "in front of"))
@@ -90,19 +93,58 @@ def test_to_float():
     assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
 
 
-def test_a_batch_of_real_triplets(make_config, tiny_pipeline):
+def test_a_batch_of_real_triplets(make_config):
     config = make_config(encoder__history=1)
     dialogs = load_dialogs(config.data.path, "train")[:2]
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     dataset = TripletDataset(dialogs, cache)
-    batch = make_batch(collate([dataset[i] for i in range(3)]), tiny_pipeline.tokenizer, config, CPU)
+    tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
+    classes = planned_classes(config, dialogs)
+    raw = collate([dataset[i] for i in range(3)])
+    batch = make_batch(raw, tokenizer, config, CPU, classes)
     assert batch.reference.shape == batch.target.shape == batch.other.shape == (3, 3, 32, 32)
     assert torch.equal(batch.reference[1], batch.target[0])  # turn 1 starts where turn 0 ended
     assert batch.target.min() >= -1 and batch.target.max() <= 1
     turns = dialogs[0].turns
-    written = tiny_pipeline.tokenizer.decode(batch.ids[1], skip_special_tokens=True).strip()
-    both = f"{turns[0].instruction} => {turns[1].instruction}".lower()
-    assert both.endswith(written) and written.endswith(turns[1].instruction[-12:].lower())
+    written = tokenizer.decode(batch.ids[1], skip_special_tokens=True).strip()
+    both = f"{turns[1].instruction} <= {turns[0].instruction}".lower()
+    assert written == both
     sided = [any(word in turn.instruction for word in ("left", "right")) for turn in turns[:3]]
     assert (batch.ids != batch.false_ids).any(dim=1).tolist() == sided and any(sided)
+    for i in range(3):  # i-CLEVR adds one object a turn
+        assert classes[batch.plan[i].argmax()] == turns[i].objects[-1].name
+        assert (batch.plan[i] >= 0).sum() == 1 and (batch.standing[i] >= 0).sum() == i
     assert not batch.null_mask[0, 2:].any() and batch.null_ids[0, :2].tolist() == [1, 2]
+
+
+def real_items(config, n):
+    dialogs = load_dialogs(config.data.path, "train")[:2]
+    cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
+    return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned_classes(config, dialogs)
+
+
+def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config):
+    objective = make_config(objective__idle_share=0.2, objective__idle_texts=["wait", "stay"]).objective
+    texts = [idle_text(int((i + 0.5) / 10_000 * 2**31), objective) for i in range(10_000)]
+    assert texts.count("wait") == texts.count("stay") == 1000 and texts.count(None) == 8000
+
+
+def test_an_idle_sample_keeps_the_picture_and_draws_nothing(make_config, tiny_pipeline):
+    config = make_config(objective__idle_share=1, objective__idle_texts=["keep it"])
+    items, classes = real_items(config, 3)
+    batch = make_batch(collate(items), tiny_pipeline.tokenizer, config, CPU, classes)
+    assert batch.idle.all() and torch.equal(batch.reference, batch.target)
+    assert (batch.plan == -1).all() and ((batch.standing >= 0).sum(dim=1) == torch.arange(1, 4)).all()
+    written = tiny_pipeline.tokenizer.decode(batch.ids[2], skip_special_tokens=True)
+    assert written.strip().startswith("keep it <= " + items[2]["instruction"].lower()[:8])
+
+
+def test_a_turn_that_can_not_be_planned_is_named(config, tiny_pipeline):
+    (item, *_), classes = real_items(config, 1)
+    for changed, says in (({"after": None}, "not annotated"), ({"after": items_of("moon")}, "'moon'")):
+        with pytest.raises(InputError, match=f"dialog {item['dialog']}, turn 1: .*{says}"):
+            make_batch(collate([{**item, **changed}]), tiny_pipeline.tokenizer, config, CPU, classes)
+
+
+def items_of(*names):
+    return tuple(SceneObject(name, 0.5, 0.5) for name in names)

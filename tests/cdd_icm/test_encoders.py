@@ -22,7 +22,7 @@ WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the lef
         " It's   behind the BLUE sphere, on the left!! ",
         "naïve café 12",
         "",
-        "a => b",
+        "a <= b",
     ],
 )
 def test_clips_own_tokenizer_gives_open_clips_ids(text):
@@ -52,26 +52,26 @@ def test_a_learnt_tokenizer_loses_no_bytes(text):
 @pytest.mark.parametrize(
     "tokenizer", [clip_tokenizer(16), learn_tokenizer(WORDS, 300, 16)], ids=["clip", "learnt"]
 )
-def test_a_text_that_is_too_long_loses_its_beginning(tokenizer):
+def test_a_text_that_is_too_long_loses_its_end(tokenizer):
     newest = "and now a red cube"
     long, short = (
-        tokenize(tokenizer, [text])[0][0].tolist() for text in ("old words " * 40 + newest, newest)
+        tokenize(tokenizer, [text])[0][0].tolist() for text in (newest + " old words" * 40, newest)
     )
     kept = [
         i for i in short if i not in (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
     ]
     assert len(long) == 16
     assert long[0] == tokenizer.bos_token_id and long[-1] == tokenizer.eos_token_id
-    assert long[-1 - len(kept) : -1] == kept
+    assert long[1 : 1 + len(kept)] == kept
 
 
-def test_the_text_is_the_newest_history_then_the_instruction():
+def test_the_text_is_the_instruction_then_the_newest_history():
     history = ["one", "two", "three"]
     assert compose_text("now", history, 0) == "now"
-    assert compose_text("now", history, 1) == "three => now"
-    assert compose_text("now", history, 9) == "one => two => three => now"
+    assert compose_text("now", history, 1) == "now <= three"
+    assert compose_text("now", history, 9) == "now <= three <= two <= one"
     assert compose_text("now", [], 2) == "now"
-    assert compose_text(" add\n a  cube ", ["a\tb"], 1) == "a b => add a cube"
+    assert compose_text(" add\n a  cube ", ["a\tb"], 1) == "add a cube <= a b"
 
 
 @pytest.fixture(scope="module")

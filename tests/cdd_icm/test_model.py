@@ -27,12 +27,14 @@ def make_batch(changed=(), n=3):
         **{"mask": mask, "false_mask": mask},
         **{"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2},
         idle=torch.zeros(n, dtype=torch.bool),
+        plan=torch.tensor([[-1, 5, -1]]).expand(n, -1),
+        standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
     )
 
 
 def make_model(config):
     torch.manual_seed(0)
-    model = CDDICM(config).eval()
+    model = CDDICM(config, ("ball", "cube", "tree")).eval()
     torch.nn.init.normal_(model.unet.spatial_in.weight, std=0.1) if model.unet.spatial_in else None
     return model
 
@@ -42,9 +44,11 @@ NO_GUIDANCE = {"sampling__guidance_scale": 1}
 
 
 def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
-    config = make_config(objective__icm_weight=0.3, objective__where_weight=0.7)
+    weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7}
+    config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    assert torch.allclose(out["loss"], out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"])
+    expected = out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"] + 0.4 * out["plan"] + 0.2 * out["see"]
+    assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
 
 
@@ -52,6 +56,7 @@ SWITCHES = {
     "all": {},
     "no matcher": {"objective__icm_weight": 0},
     "no where": {"objective__where_weight": 0},
+    "no plan": {"plan__grid": 0},
     "no query": {"unet__query": False},
     "no cross-attention": {"unet__cross_attention": False},
     "no place": {"unet__spatial": False},
@@ -117,7 +122,9 @@ def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
     )
     model, seen = make_model(config), {}
     forward = model.unet.forward
-    monkeypatch.setattr(model.unet, "forward", lambda *args: seen.update(args=args) or forward(*args))
+    monkeypatch.setattr(
+        model.unet, "forward", lambda *args, **more: seen.update(args=args) or forward(*args, **more)
+    )
     model(make_batch(), Draws.make(config, 0, 3, CPU))
     _, _, _, reference, level, noisy_reference = seen["args"]
     assert not reference.any() and not level.any() and not noisy_reference.any()
@@ -136,3 +143,40 @@ def test_an_instruction_that_has_no_opposite_is_no_negative_of_itself(config):
     same = model(batch, draws)["icm"]
     batch.false_ids = batch.false_mask = None
     assert torch.allclose(model(batch, draws)["icm"], same, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_config):
+    whole, part = (make_config(objective__cdd_every=n, training__batch_size=4) for n in (1, 2))
+    draws = Draws.make(whole, 0, 4, CPU)
+    full, half = (make_model(config)(make_batch(n=4), draws) for config in (whole, part))
+    assert torch.allclose(half["changed_error"], full["changed_error"][::2], rtol=1e-4)
+    assert torch.equal(half["level"], draws.timestep[::2] / 1000)
+    for name in ("icm", "where", "plan", "see"):
+        assert torch.allclose(half[name], full[name])
+
+
+@torch.no_grad()
+def test_a_dropped_text_hides_the_plan_too(make_config):
+    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
+    model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
+    before = model(batch, draws)
+    batch.plan = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    after = model(batch, draws)
+    assert before["plan"] == 0 and torch.equal(before["cdd"], after["cdd"])
+
+
+@torch.no_grad()
+def test_the_unet_paints_what_is_planned(make_config):
+    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE})
+    model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
+    before = model(batch, draws)["cdd"]
+    batch.plan = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    assert not torch.equal(model(batch, draws)["cdd"], before)
+
+
+@torch.no_grad()
+def test_what_asks_for_nothing_is_no_row_of_info_nce(config):
+    batch = make_batch()
+    batch.idle[:] = True
+    assert make_model(config)(batch, Draws.make(config, 0, 3, CPU))["icm"] == 0

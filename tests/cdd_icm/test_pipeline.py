@@ -10,6 +10,10 @@ from PIL import Image
 
 from cdd_icm.diffusion import SAMPLERS
 from cdd_icm.errors import InputError
+from cdd_icm.model import CDDICM
+from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.planning import sample_plan
+from cdd_icm.training import build_pipeline
 
 SAID = ["Add a red cube on the left", "Add a blue sphere behind it", "Put it on the right"]
 STEP = 1 / 255
@@ -52,7 +56,7 @@ def count_calls(pipe, monkeypatch):
     """The batch sizes of the UNet's forward passes."""
     sizes, forward = [], pipe.unet.forward
     monkeypatch.setattr(
-        pipe.unet, "forward", lambda noisy, *args: sizes.append(len(noisy)) or forward(noisy, *args)
+        pipe.unet, "forward", lambda x, *args, **more: sizes.append(len(x)) or forward(x, *args, **more)
     )
     return sizes
 
@@ -246,9 +250,36 @@ def test_fault_table(pipe, count_calls, given, says):
 @pytest.mark.parametrize("options", OPTIONS, ids=["plain", "guided", "candidates"])
 def test_half_precision_weights(pipe, draw, options):
     half = copy.deepcopy(pipe)
-    for part in ("towers", "fusion", "unet", "matcher"):
+    for part in ("towers", "fusion", "unet", "planner", "matcher"):
         torch.nn.Module.to(getattr(half, part), torch.bfloat16)
     out = half(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt", **options)
     assert out.images.dtype == torch.float32 and out.images.isfinite().all()
     if "num_candidates" not in options:
         assert (out.images - draw(picture(1), **options)).abs().mean() < 0.05
+
+
+def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
+    """Without temperature every seed plans alike; the plan is the only thing that temperature changes."""
+    torch.nn.init.normal_(pipe.planner.presence[-1].bias, mean=10.0)
+    fused = pipe.encode(torch.stack([pipe._to_tensor(picture(1))]), [SAID[0]])
+    likeliest = pipe.planner(fused).cell.argmax(dim=-1)
+    for seed in range(3):
+        _, gumbel = pipe._randomness(1, 1, seeded(seed), torch.device("cpu"))
+        assert torch.equal(sample_plan(pipe.planner(fused), gumbel, 0.0), likeliest)
+    cold, warm = (draw(picture(1), SAID[0], 0, plan_temperature=value) for value in (0.0, 30.0))
+    assert not torch.equal(cold, warm)
+
+
+def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config, tmp_path):
+    config = make_config(plan__grid=0)
+    model = CDDICM(config).eval().requires_grad_(False)
+    plain = build_pipeline(model, pipe.tokenizer, config)
+    plain.set_progress_bar_config(disable=True)
+    plain.save_pretrained(tmp_path / "plain")
+    again = CDDICMPipeline.from_pretrained(tmp_path / "plain")
+    again.set_progress_bar_config(disable=True)
+    assert again.planner is None
+    one, other = (
+        p(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt").images for p in (plain, again)
+    )
+    assert torch.equal(one, other)

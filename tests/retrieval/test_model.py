@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 from cdd_icm.batch import to_float
-from cdd_icm.encoders import Encoded, compose_text, tokenize
+from cdd_icm.encoders import TURN_MARK, Encoded, compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.loading import load_pipeline
 from retrieval.composers import COMPOSERS
@@ -47,7 +47,7 @@ def test_saved_and_loaded_it_gives_the_same_vectors(make_model, composer, pictur
 
 def test_the_fusion_composers_are_their_modules_put_together_by_hand(make_model, pictures):
     texts = [compose_text(text, past, 1) for text, past in zip(TEXTS, HISTORY, strict=True)]
-    assert texts[2] == "add a green sphere => add a gray cube on the left of it"
+    assert texts[2] == f"add a gray cube on the left of it{TURN_MARK}add a green sphere"
     pixels = to_float(pictures)
 
     model = make_model("fusion")

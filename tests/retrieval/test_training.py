@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import from_dict, load_config
+from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
 from retrieval.composers import COMPOSERS
@@ -172,7 +173,7 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     samples = samples_of(config, make_model("sum"))
     query = samples.benchmark.queries[2]
     keys = [samples.benchmark.pictures[id].key for id in (query.reference, query.targets[0])]
-    text = f"{query.history[-1]} => {query.texts[0]}"
+    text = f"{query.texts[0]}{TURN_MARK}{query.history[-1]}"
     expected = {0.0: (keys[0], ""), 0.19: (keys[0], ""), 0.21: (BLANK, text), 0.49: (BLANK, text)}
     for share, (reference, said) in (expected | {0.51: (keys[0], text), 0.99: (keys[0], text)}).items():
         assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1])
