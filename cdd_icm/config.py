@@ -215,10 +215,11 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class RunConfig:
+    """What every training run has."""
+
     batch_size: int = 32
-    """Samples of one optimiser step on one process: `gradient_accumulation` micro-batches share them."""
-    gradient_accumulation: int = 1
+    """Samples of one optimiser step on one process."""
     total_samples: int = 100_000
     learning_rate: float = 3e-4
     min_learning_rate: float = 1e-5
@@ -234,14 +235,24 @@ class TrainingConfig:
     keep_checkpoints: int = 2
     log_samples: int = 500
     validation_samples: int = 20_000
-    validation_dialogs: int = 4
     tracker: Literal["none", "tensorboard", "wandb"] = "none"
 
     def __post_init__(self):
-        _least(self, 1, "batch_size", "gradient_accumulation", "total_samples", "checkpoint_samples")
-        _least(self, 1, "keep_checkpoints", "log_samples", "validation_samples", "validation_dialogs")
+        _least(self, 1, "batch_size", "total_samples", "checkpoint_samples")
+        _least(self, 1, "keep_checkpoints", "log_samples", "validation_samples")
         _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay")
         _over_0(self, "learning_rate", "max_grad_norm", "ema_half_life")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(RunConfig):
+    gradient_accumulation: int = 1
+    """Micro-batches that share the `batch_size` samples of a step."""
+    validation_dialogs: int = 4
+
+    def __post_init__(self):
+        super().__post_init__()
+        _least(self, 1, "gradient_accumulation", "validation_dialogs")
         if self.batch_size % self.gradient_accumulation:
             raise InputError(
                 f"gradient_accumulation is {self.gradient_accumulation!r}, expected a divisor of batch_size, "

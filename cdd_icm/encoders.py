@@ -65,7 +65,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         clip.logit_scale.requires_grad_(False)
         self.clip = clip
         self.image_size: int = settings["vision_cfg"].get("image_size", 224)
-        self.image_width: int = _image_width(clip, self.image_size)
+        self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
         self.text_width: int = settings["text_cfg"].get("width", 512)
         self.context_length: int = settings["text_cfg"].get("context_length", 77)
         self.embed_dim: int = settings["embed_dim"]
@@ -79,11 +79,16 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         towers = cls(settings.model, **{name: facts[name] for name in ("mean", "std") if name in facts})
         if settings.pretrained is not None:
             towers.load_pretrained(settings.pretrained)
-        if settings.trainable_blocks is not None:
-            n = settings.trainable_blocks
-            towers.clip.lock_image_tower(unlocked_groups=n)
-            towers.clip.lock_text_tower(unlocked_layers=n)
+        towers.freeze_all_but(settings.trainable_blocks)
         return towers
+
+    def freeze_all_but(self, blocks: int | None) -> None:
+        """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all."""
+        if blocks == 0:
+            self.requires_grad_(False)
+        elif blocks is not None:
+            self.clip.lock_image_tower(unlocked_groups=blocks)
+            self.clip.lock_text_tower(unlocked_layers=blocks)
 
     def load_pretrained(self, pretrained: str) -> None:
         """Takes the weights of an open_clip `pretrained` tag, or of a local safetensors file.
@@ -173,13 +178,14 @@ def _attention_kernel(device: torch.device):
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
-def _image_width(clip: nn.Module, size: int) -> int:
+def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
+    """Nv and D_v."""
     device = next(clip.visual.parameters()).device  # "meta" while diffusers loads a folder
     with torch.no_grad():
         probe = clip.visual.forward_intermediates(
             torch.zeros(1, 3, size, size, device=device), indices=1, intermediates_only=True, output_fmt="NLC"
         )
-    return probe["image_intermediates"][-1].shape[-1]
+    return tuple(probe["image_intermediates"][-1].shape[1:])
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:

@@ -10,15 +10,13 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cdd_icm.config import DiffusionConfig
-
 
 class Log:
     """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
     past the checkpoint from which a run goes on, at sample `samples`, are dropped."""
 
-    def __init__(self, path: Path, samples: int, config: DiffusionConfig, accelerator: Accelerator):
-        self.path, self.config, self.accelerator = path, config, accelerator
+    def __init__(self, path: Path, samples: int, accelerator: Accelerator):
+        self.path, self.accelerator = path, accelerator
         self.parts: list[dict[str, Tensor]] = []
         self._begin(samples)
         if accelerator.is_main_process and path.exists():
@@ -32,17 +30,13 @@ class Log:
         self.parts.append({name: value.detach() for name, value in out.items()})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:
-        """Writes a line at sample `samples`, and returns it: means over all processes, `changed_error` also
-        by quartile of the noise level, the cleanest first, and images a second."""
-        means = {
+        """Writes a line at sample `samples`, and returns it: means over all processes, and samples a
+        second."""
+        values = {
             name: torch.cat([torch.atleast_1d(part[name]) for part in self.parts]) for name in self.parts[0]
         }
-        means = {name: self.accelerator.gather(values).float() for name, values in means.items()}
-        level = means.pop("level")
-        line = {"samples": samples, **{name: values.mean().item() for name, values in means.items()}, **more}
-        for quartile in range(4):
-            chosen = means["changed_error"][(level * 4).long() == quartile]
-            line[f"changed_error_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
+        means = self.means({name: self.accelerator.gather(of).float() for name, of in values.items()})
+        line = {"samples": samples, **means, **more}
         line["images_per_second"] = (samples - self.samples) / (time.perf_counter() - self.start)
         self._begin(samples)
         if self.accelerator.is_main_process:
@@ -51,8 +45,24 @@ class Log:
         self.accelerator.log({k: v for k, v in line.items() if v is not None}, step=samples)
         return line
 
+    def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
+        """What a line says of all processes' values."""
+        return {name: of.mean().item() for name, of in values.items()}
+
     def _begin(self, samples: int) -> None:
         self.parts, self.samples, self.start = [], samples, time.perf_counter()
+
+
+class DenoisingLog(Log):
+    """A log that shows `changed_error` also by quartile of the noise level, the cleanest first."""
+
+    def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
+        level = values.pop("level")
+        means = super().means(values)
+        for quartile in range(4):
+            chosen = values["changed_error"][(level * 4).long() == quartile]
+            means[f"changed_error_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
+        return means
 
 
 def _samples(line: str) -> float:

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"cdd-retrieval: {error}", file=sys.stderr)
         return 2
+    except FloatingPointError as error:
+        print(f"cdd-retrieval: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("cdd-retrieval: stopped", file=sys.stderr)
         return 130
@@ -44,6 +47,35 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("options", nargs="*", metavar="option=value", help="of the reader, such as split=val")
     info.add_argument("--images", help="folder or zip to look for the pictures in; lists all missing ones")
     info.set_defaults(run=_benchmark_info)
+
+    train = groups.add_parser("train", help="train a model, or go on with a run that was stopped")
+    train.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file")
+    train.add_argument("overrides", nargs="*", metavar="key=value", help="such as composer=tirg")
+    train.set_defaults(run=_train)
+
+    evaluate = groups.add_parser("evaluate", help="measure a model on a benchmark's split")
+    evaluate.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
+    evaluate.add_argument("--data", type=Path, required=True, help="dialogs, or a benchmark's annotations")
+    evaluate.add_argument("--split", help="default: test")
+    evaluate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    evaluate.add_argument("--name", help="of the model in tables (default: its composer's)")
+    evaluate.add_argument("--benchmark", choices=READERS, default="dialogs", help="default: %(default)s")
+    evaluate.add_argument("--images", help="folder or zip of the pictures, where the data has none")
+    evaluate.add_argument(
+        "--allow-missing", action="store_true", help="leave out what lacks its picture; marked partial"
+    )
+    evaluate.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    evaluate.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    evaluate.add_argument("--cache-dir", help="of decoded pictures (default: the user's cache folder)")
+    evaluate.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
+    evaluate.set_defaults(run=_evaluate)
+
+    compare = groups.add_parser("compare", help="put reports of evaluate into one table")
+    compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
+    compare.add_argument(
+        "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
+    )
+    compare.set_defaults(run=_compare)
 
     submitted = groups.add_parser("submission", help="files for the servers of CIRR and CIRCO")
     commands = submitted.add_subparsers(required=True, metavar="COMMAND")
@@ -98,6 +130,55 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
             print(f"missing: {id}")
         if missing:
             raise InputError(f"{arguments.images}: {len(missing)} pictures are missing")
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from cdd_icm.config import load_config
+    from retrieval.config import RetrievalConfig
+
+    config = load_config(arguments.config, arguments.overrides, RetrievalConfig)
+
+    from retrieval.training import train  # after the config: a wrong key is told at once
+
+    print(train(config))
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from cdd_icm.loading import find_device
+    from retrieval.measure import measure
+    from retrieval.model import RetrievalModel
+    from retrieval.report import make_report, write_report
+
+    if arguments.report.suffix != ".json":
+        raise InputError(f"--report {arguments.report}: the name must end in .json")
+    if arguments.batch_size < 1:
+        raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
+    device = find_device(arguments.device)
+    options = {"split": arguments.split or "test", **_options(arguments.options)}
+    benchmark = read_benchmark(arguments.benchmark, arguments.data, options)
+    if not benchmark.labelled:
+        raise InputError(f"{arguments.data}: {benchmark.name} {benchmark.split} hides its targets")
+    if not benchmark.pictures and arguments.images is None:
+        raise InputError(f"--images: {benchmark.name} needs the folder of its pictures")
+    if arguments.images is not None:
+        benchmark = images.resolve(benchmark, arguments.images, arguments.allow_missing)
+    model = RetrievalModel.from_pretrained(arguments.model).to(device)
+    measured = measure(model, benchmark, arguments.batch_size, arguments.cache_dir)
+    name = arguments.name or model.composer_name
+    report = make_report(name, arguments.model, model, arguments.data.name, benchmark, measured)
+    write_report(arguments.report, report)
+    for row, figures in report["rows"].items():
+        said = [f"{name} {value:.2f}" for name, value in figures.items() if isinstance(value, float)]
+        print(f"{row}: {', '.join(said)}")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from retrieval.report import compare, fill
+
+    table = compare(arguments.reports)
+    if arguments.into:
+        fill(Path(arguments.into[0]), arguments.into[1], table)
+    print(table, end="")
 
 
 def _submission_check(arguments: argparse.Namespace) -> None:

@@ -100,9 +100,11 @@ def summarise(benchmark: Benchmark, ranking: Ranking) -> dict:
     if len(parts) > 1:
         row["parts"] = parts
     if tags := sorted({tag for query in queries for tag in query.tags}):
-        row["tags"] = {
-            tag: _figures(benchmark, ranking, [tag in query.tags for query in queries]) for tag in tags
-        }
+        row["tags"] = {}
+        for tag in tags:
+            chosen = [tag in query.tags for query in queries]
+            median_rank = metrics.median_rank(ranking.target[torch.tensor(chosen)])
+            row["tags"][tag] = {**_figures(benchmark, ranking, chosen), "median rank": median_rank}
     return row
 
 

@@ -2,19 +2,37 @@
 
 from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import Composer, ImageFeatures, TextFeatures
+from retrieval.composers.fusion import Fusion, Matching
 from retrieval.composers.multivector import MultiVector, max_over_vectors
+from retrieval.composers.places import OverPlaces
 from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
 
 __all__ = [
     "Combiner",
+    "COMPOSERS",
     "Composer",
+    "Fusion",
     "ImageFeatures",
     "ImageOnly",
+    "Matching",
     "MultiVector",
+    "OverPlaces",
     "Sum",
     "TIRG",
     "TextFeatures",
     "TextOnly",
     "max_over_vectors",
 ]
+
+COMPOSERS = {
+    "combiner": Combiner,
+    "fusion": Fusion,
+    "image": ImageOnly,
+    "matching": Matching,
+    "over-places": OverPlaces,
+    "sum": Sum,
+    "text": TextOnly,
+    "tirg": TIRG,
+}
+"""What a config or a model's folder may name: those with one vector a picture."""

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from retrieval.composers.composer import ImageFeatures, TextFeatures
-from retrieval.composers.pooled import PooledComposer
+from retrieval.composers.pooled import PooledComposer, Temperature
 
 
-class Combiner(PooledComposer):
+class Combiner(PooledComposer, Temperature):
     """q = normalise(v + lambda t + (1 - lambda) x), where v and lambda in (0, 1) are functions of both
     features.
 

@@ -12,10 +12,19 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What the image tower saw of N pictures. `tokens` may be left out for composers that don't use them."""
+    """N pictures: what the image tower saw of them, and the pictures themselves in [-1, 1]. What a composer
+    doesn't look at may be left out."""
 
-    pooled: Float[Tensor, "N E"]
+    pooled: Float[Tensor, "N E"] | None = None
     tokens: Float[Tensor, "N Nv Dv"] | None = None
+    pixels: Float[Tensor, "N 3 R R"] | None = None
+
+    def __len__(self) -> int:
+        return next(len(part) for part in vars(self).values() if part is not None)
+
+    def __getitem__(self, rows: slice) -> ImageFeatures:
+        """Some of the pictures."""
+        return ImageFeatures(*(None if part is None else part[rows] for part in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,13 @@ class Composer(Protocol):
     uses_tokens: bool
     """Whether the features must have their tokens."""
 
-    logit_scale: float | Float[Tensor, ""]
+    embeds_pixels: bool
+    """Whether `embed` looks at the pictures themselves and needs nothing of the image tower."""
+
+    width: int | None
+    """Length of a query; None: that of the pooled features."""
+
+    logit_scale: Float[Tensor, ""]
     """What training multiplies scores with: 1 / temperature."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:

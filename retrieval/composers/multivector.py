@@ -26,6 +26,7 @@ class MultiVector(nn.Module):
     """
 
     uses_tokens = True
+    embeds_pixels = False
 
     def __init__(self, composer: Composer, token_width: int, dim: int):
         super().__init__()
@@ -33,7 +34,11 @@ class MultiVector(nn.Module):
         self.token_out = nn.Linear(token_width, dim)
 
     @property
-    def logit_scale(self) -> float | Float[Tensor, ""]:
+    def width(self) -> int | None:
+        return self.composer.width
+
+    @property
+    def logit_scale(self) -> Float[Tensor, ""]:
         return self.composer.logit_scale
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:

@@ -1,7 +1,10 @@
-"""Composers over pooled features: what they share, and those that have nothing to learn."""
+"""Composers over pooled features: what they share, and those that learn nothing but a temperature."""
 
 from __future__ import annotations
 
+import math
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -10,11 +13,29 @@ from retrieval.composers.composer import ImageFeatures, TextFeatures
 from retrieval.metrics import dot
 
 
+class Temperature(nn.Module):
+    """A learnt bounded temperature, as the matcher has it: all models start from the same and may go as far.
+
+    Args:
+        temperature: at the start. max_logit_scale: bound of its inverse.
+    """
+
+    def __init__(self, temperature: float = 0.07, max_logit_scale: float = 100.0):
+        super().__init__()
+        self.max_logit_scale = max_logit_scale
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
+
+    @property
+    def logit_scale(self) -> Float[Tensor, ""]:
+        return self.log_scale.exp().clamp(max=self.max_logit_scale)
+
+
 class PooledComposer(nn.Module):
     """One vector a picture, its pooled feature; a score is the cosine."""
 
     uses_tokens = False
-    logit_scale = 100.0
+    embeds_pixels = False
+    width = None
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
         return normalize(pictures.pooled, dim=-1)
@@ -23,21 +44,21 @@ class PooledComposer(nn.Module):
         return dot(queries, vectors)
 
 
-class ImageOnly(PooledComposer):
+class ImageOnly(PooledComposer, Temperature):
     """The reference alone: what a benchmark gives away without its texts."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize(reference.pooled, dim=-1)
 
 
-class TextOnly(PooledComposer):
+class TextOnly(PooledComposer, Temperature):
     """The text alone: what a benchmark gives away without its references."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize(text.pooled, dim=-1)
 
 
-class Sum(PooledComposer):
+class Sum(PooledComposer, Temperature):
     """normalise(x + t), the features as the towers give them: stage 1 of CLIP4Cir (Baldrati et al. 2022), in
     which the towers are what is trained."""
 

@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
 
-from cdd_icm import checkpoint, training
+from cdd_icm import checkpoint, run, training
 from cdd_icm.batch import Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, from_dict
@@ -20,7 +20,8 @@ from cdd_icm.data.shards import convert
 from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
-from cdd_icm.training import begin_with, crossed, learning_rate_at, train, update_ema
+from cdd_icm.run import crossed, learning_rate_at, update_ema
+from cdd_icm.training import begin_with, train
 
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
@@ -200,14 +201,14 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
 def test_learning_rate_is_a_function_of_samples(make_config):
     def rates(**changed):
         config = make_config(training__total_samples=100, training__warmup_samples=20, **changed)
-        return [learning_rate_at(samples, config) for samples in range(0, 101, 4)]
+        return [learning_rate_at(samples, config.training) for samples in range(0, 101, 4)]
 
     rate = rates()
     assert rate == rates(training__batch_size=64)
     assert rate[0] == pytest.approx(1e-3 / 20) and max(rate) == pytest.approx(1e-3) == rate[5]
     assert rate[:6] == sorted(rate[:6]) and rate[5:] == sorted(rate[5:], reverse=True)
     assert rate[15] == pytest.approx((1e-3 + 1e-5) / 2) and rate[-1] == pytest.approx(1e-5)
-    assert learning_rate_at(0, make_config(training__warmup_samples=0)) == 1e-3
+    assert learning_rate_at(0, make_config(training__warmup_samples=0).training) == 1e-3
 
 
 def test_ema_has_its_half_life(config):
@@ -215,7 +216,7 @@ def test_ema_has_its_half_life(config):
     with torch.no_grad():
         old.weight.fill_(0.0), new.weight.fill_(1.0)
     for samples in range(1000, 1000 + 50):  # 0.05 x 1000 samples are a half-life
-        update_ema(old, new, 1000 + 0 * samples, 1, config)
+        update_ema(old, new, 1000 + 0 * samples, 1, config.training)
     assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
 
 
@@ -375,7 +376,7 @@ def test_trackers(make_config):
 
 
 def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
-    monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"training\.tracker: wandb is not installed"):
         train(make_config(training__tracker="wandb"))
 

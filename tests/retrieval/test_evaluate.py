@@ -145,7 +145,7 @@ def test_report_has_the_protocol_and_the_rows_of_each_modality_alone():
     assert rows["composed"]["R@1"] == 50
     assert rows["text only"]["R@1"] == 100
     assert rows["image only"]["R@1"] == 0  # the reference itself comes first
-    assert rows["composed"]["tags"] == {"short": {"R@1": 0, "R@2": 0}}
+    assert rows["composed"]["tags"] == {"short": {"R@1": 0, "R@2": 0, "median rank": 3}}
 
 
 def test_excluding_the_reference_lets_the_next_one_win():

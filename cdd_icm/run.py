@@ -1,0 +1,180 @@
+"""A training run, whatever it trains: its folder, its engine, its schedule and its checkpoints."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
+from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config, to_dict
+from cdd_icm.disk import read_json
+from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
+from cdd_icm.errors import InputError
+from cdd_icm.loading import process_state
+from cdd_icm.process import keep_memory
+
+WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+
+
+def start(
+    root: Path, config: Any, free: Mapping[str, Collection[str]], gradient_accumulation: int = 1
+) -> Accelerator:
+    """The engine, once the run's folder holds this config: a run that is there must have begun with the
+    same one, but for the keys in `free` (by section; "" is the top).
+
+    Raises:
+        InputError: it began with another, the tracker is not installed, or the machine has no such precision.
+    """
+    tracker = config.training.tracker
+    if tracker != "none" and importlib.util.find_spec(tracker) is None:
+        raise InputError(f"training.tracker: {tracker} is not installed")
+    on_cpu = process_state().device.type == "cpu"
+    if on_cpu and config.training.mixed_precision == "fp16":
+        raise InputError("training.mixed_precision is 'fp16', which needs a GPU; bf16 works everywhere")
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision=config.training.mixed_precision,
+        gradient_accumulation_steps=gradient_accumulation,
+        log_with=None if tracker == "none" else tracker,
+        project_dir=root,
+        # what a switch of the config leaves out of the loss has no gradient
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    keep_memory()
+    path = root / "config.yaml"
+    if path.exists():
+        for key in differing_keys(config, load_config(path, cls=type(config))):
+            section, _, name = key.rpartition(".")
+            if name not in free.get(section, ()):
+                raise InputError(
+                    f"{path}: the run there began with another {key}; give a new output_dir, or that"
+                )
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        root.mkdir(parents=True, exist_ok=True)
+        unfinished = root / ".config.unfinished"
+        unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+        unfinished.replace(path)
+    if tracker != "none":
+        accelerator.init_trackers(root.name)
+    return accelerator
+
+
+def run_tokenizer(
+    root: Path, encoder: EncoderConfig, context_length: int, texts: Sequence[str], accelerator: Accelerator
+) -> PreTrainedTokenizerBase:
+    """CLIP's tokenizer, or one learnt from the training text; kept in the run's folder so that a run that
+    goes on has the same."""
+    folder = root / "tokenizer"
+    if accelerator.is_main_process and not folder.is_dir():
+        if encoder.vocab_size is None:
+            tokenizer = clip_tokenizer(context_length)
+        else:
+            tokenizer = learn_tokenizer(list(texts), encoder.vocab_size, context_length)
+        unfinished = root / ".tokenizer.unfinished"
+        tokenizer.save_pretrained(unfinished)
+        unfinished.rename(folder)
+    accelerator.wait_for_everyone()
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def make_optimizer(model: nn.Module, t: RunConfig) -> torch.optim.Optimizer:
+    """AdamW on what is trained."""
+    return torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=t.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=t.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate_at(samples: int, t: RunConfig) -> float:
+    """Linear warm-up, then a cosine down to the minimum: a function of samples, whatever the number of
+    processes."""
+    if samples < t.warmup_samples:
+        return t.learning_rate * (samples + 1) / t.warmup_samples
+    done = (samples - t.warmup_samples) / max(1, t.total_samples - t.warmup_samples)
+    return (
+        t.min_learning_rate
+        + (t.learning_rate - t.min_learning_rate) * (1 + math.cos(math.pi * min(1, done))) / 2
+    )
+
+
+def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int, t: RunConfig) -> None:
+    """Exponential moving average whose half-life is a share of the samples seen (Karras et al. 2024,
+    EDM2)."""
+    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1))
+    average = get_ema_multi_avg_fn(decay)
+    average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)
+    for mine, theirs in zip(ema.buffers(), model.buffers(), strict=True):
+        mine.copy_(theirs)
+
+
+def crossed(every: int, before: int, samples: int) -> bool:
+    """Whether a multiple of `every` lies in (before, samples]."""
+    return samples // every > before // every
+
+
+def kept(root: Path) -> str:
+    return f"the checkpoints in {root / 'checkpoints'} are kept"
+
+
+def save(root: Path, model, ema, optimizer, samples: int, keep: int, accelerator: Accelerator) -> None:
+    """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
+    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in (("model", model), ("ema", ema))}
+    learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+    if accelerator.is_main_process:  # the others were given nothing
+        moments = learnt["state"].items()
+        tensors["optimizer"] = {f"{name}.{kind}": value for name, of in moments for kind, value in of.items()}
+        state = {"samples": samples}
+        save_checkpoint(root / "checkpoints", samples, tensors, state, keep)
+    accelerator.wait_for_everyone()
+
+
+def restore(root: Path, model, ema, optimizer) -> int:
+    """Loads the newest checkpoint under `root`, if any, and returns the samples that it has seen.
+
+    Raises:
+        InputError: the checkpoint is damaged, or doesn't fit the model.
+    """
+    found = checkpoints(root / "checkpoints")
+    if not found:
+        return 0
+    folder = found[-1]
+    state = read_json(folder / "state.json")
+    tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
+    try:
+        set_model_state_dict(model, tensors["model"], options=WHOLE)
+        set_model_state_dict(ema, tensors["ema"], options=WHOLE)
+        # The groups' settings are the config's: only what the optimiser has learnt is read back.
+        learnt = get_optimizer_state_dict(model, optimizer.optimizer)
+        for name, of in learnt["state"].items():
+            of.update({kind: tensors["optimizer"][f"{name}.{kind}"] for kind in of})
+        set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
+        for parameter, of in optimizer.state.items():
+            for kind, value in of.items():
+                if value.shape == parameter.shape:
+                    # AdamW's fused kernel walks through memory: moments must lie there as their weights do
+                    of[kind] = torch.empty_like(parameter).copy_(value)
+        return state["samples"]
+    except (RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{folder}: the checkpoint doesn't fit the model ({reason})") from None

@@ -1,0 +1,104 @@
+"""The settings of a retrieval training run; the parts that it shares with the generator's are its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cdd_icm.config import EncoderConfig, FusionConfig, MatcherConfig, RunConfig
+from cdd_icm.errors import InputError
+
+
+@dataclass(frozen=True)
+class RetrievalDataConfig:
+    benchmark: str = "dialogs"
+    """A name of `retrieval.benchmarks.READERS`."""
+    path: str = ""
+    """The annotations; of dialogs anything that `cdd-icm data info` reads."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of the benchmark's reader, beside the split."""
+    images: str | None = None
+    """Folder or zip of the pictures, where the annotations don't come with them."""
+    train_split: str = "train"
+    validation_split: str = "val"
+    image_size: int = 128
+    limit: int | None = None
+    """Train on the first so many queries only."""
+    cache_dir: str | None = None
+    """Where decoded pictures and frozen towers' features are kept; by default the user's cache folder."""
+
+    def __post_init__(self):
+        for name in ("image_size", "limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value!r}, expected at least 1")
+
+
+@dataclass(frozen=True)
+class CombinerConfig:
+    projection: int | None = None
+    hidden: int | None = None
+    """Widths of the two hidden layers; None is the published 4 E and 8 E."""
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    reference_negatives: bool = True
+    """Each query's own reference stands among the wrong answers."""
+    drop_text: float = 0.05
+    drop_reference: float = 0.05
+    """Shares of the samples that lack one of the two, so that a query may."""
+
+    def __post_init__(self):
+        for name in ("drop_text", "drop_reference"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected 0 to 1")
+        if self.drop_text + self.drop_reference > 1:
+            raise InputError(f"drop_text is {self.drop_text!r}, expected at most 1 with drop_reference")
+
+
+@dataclass(frozen=True)
+class RetrievalConfig:
+    output_dir: str = "runs/retrieval"
+    seed: int = 0
+    composer: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
+        "fusion"
+    )
+    over_places: Literal["combiner", "sum", "tirg"] = "sum"
+    """What `over-places` composes with."""
+    init: str | None = None
+    """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
+    taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
+    data: RetrievalDataConfig = field(default_factory=RetrievalDataConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    """With `trainable_blocks: 0` the towers are frozen, and their features are computed once."""
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    combiner: CombinerConfig = field(default_factory=CombinerConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self):
+        e, size = self.encoder, self.data.image_size
+        frozen = e.trainable_blocks == 0
+        rules = {
+            "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
+            "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
+            "data.image_size": (
+                self.composer != "matching" or size % 16 == 0,
+                "a multiple of 16, which the matcher needs",
+            ),
+            "encoder.trainable_blocks": (
+                not frozen or self.init is not None or e.pretrained is not None,
+                "some, or init or encoder.pretrained: frozen towers must have learnt something",
+            ),
+            "objective.reference_negatives": (
+                self.composer != "image" or not self.objective.reference_negatives,
+                "false with composer=image, whose query is the reference",
+            ),
+        }
+        for key, (holds, wanted) in rules.items():
+            if not holds:
+                section, name = key.split(".")
+                raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")

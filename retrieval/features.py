@@ -1,0 +1,158 @@
+"""Features of frozen towers, computed once and kept on the disk by content and model fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from cdd_icm.batch import to_float
+from cdd_icm.data import PictureCache
+from cdd_icm.data.cache import default_folder
+from cdd_icm.disk import read_json, replacing
+from cdd_icm.encoders import tokenize
+from cdd_icm.errors import InputError
+from retrieval.composers import ImageFeatures, TextFeatures
+from retrieval.model import RetrievalModel, content_hash
+
+BLANK = "blank"
+"""The key of no picture: zeros in [-1, 1]."""
+BATCH = 64
+
+
+class FeatureCache:
+    """`cache[keys]` is a row of floats a key. Rows only ever join the file; the index is replaced as a whole
+    once the rows that it names are on the disk, so what it names is complete whenever the writer dies."""
+
+    def __init__(self, folder: Path, name: str, width: int):
+        self.file, self.index, self.width = folder / f"{name}.f32", folder / f"{name}.json", width
+        self._map()
+
+    def add(self, keys: Iterable[str], compute: Callable[[list[str]], Float[Tensor, "n width"]]) -> None:
+        """Computes what is missing of `keys`. Processes that come at the same time wait for each other.
+
+        Raises:
+            InputError: the index is damaged, or the disk refuses.
+        """
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.index.with_suffix(".lock")):
+            self._map()
+            missing = [key for key in dict.fromkeys(keys) if key not in self.rows]
+            if not missing:
+                return
+            bar = tqdm(total=len(missing), desc=self.file.stem, unit="rows")
+            with bar, open(self.file, "ab") as file:
+                file.truncate(4 * self.width * len(self.rows))  # what a killed writer left after its index
+                for start in range(0, len(missing), BATCH * 16):
+                    chunk = missing[start : start + BATCH * 16]
+                    for first in range(0, len(chunk), BATCH):
+                        rows = compute(chunk[first : first + BATCH])
+                        file.write(rows.float().cpu().contiguous().numpy().tobytes())
+                        bar.update(len(rows))
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self.rows |= {key: len(self.rows) + i for i, key in enumerate(chunk)}
+                    with replacing(self.index) as unfinished:
+                        unfinished.write_text(json.dumps({"width": self.width, "keys": list(self.rows)}))
+            self._map()
+
+    def __getitem__(self, keys: Sequence[str]) -> Float[Tensor, "n width"]:
+        return torch.from_numpy(self.values[[self.rows[key] for key in keys]])
+
+    def _map(self) -> None:
+        keys: list[str] = []
+        if self.index.exists() and self.file.exists():
+            said = read_json(self.index)
+            if said.get("width") != self.width or not isinstance(said.get("keys"), list):
+                raise InputError(f"{self.index}: damaged index of the feature cache; delete it")
+            keys = said["keys"][: self.file.stat().st_size // (4 * self.width)]
+        self.rows = {key: row for row, key in enumerate(keys)}
+        shape = (len(keys), self.width)
+        # an empty file can't be mapped
+        self.values = np.memmap(self.file, np.float32, "r", shape=shape) if keys else np.empty(shape, "f4")
+
+
+class FrozenFeatures:
+    """What a model's frozen towers see of some pictures and texts.
+
+    The files lie in a folder that is named by the towers' fingerprint: other weights, another size or another
+    vocabulary never meet. Data sets share it.
+
+    Args:
+        folder: of the cache; None is the user's.
+        pictures: holds the pictures of `keys`.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        model: RetrievalModel,
+        pictures: PictureCache,
+        keys: Iterable[str],
+        texts: Iterable[str],
+    ):
+        self.model, self.pictures, self.tokens = model, pictures, model.composer.uses_tokens
+        settings = {"towers": model.settings["towers"], "image_size": model.image_size}
+        fingerprint = content_hash(model.towers, settings, model.tokenizer)
+        root = (Path(folder) if folder is not None else default_folder()) / "features" / fingerprint
+        kind = "tokens" if self.tokens else "pooled"
+        image, text = self._pack_images([BLANK]), self._pack_texts([""])
+        self.image_cache = FeatureCache(root, f"images-{kind}", image.shape[1])
+        self.text_cache = FeatureCache(root, f"texts-{kind}", text.shape[1])
+        self.image_cache.add([BLANK, *keys], self._pack_images)
+        wanted = {_key(text): text for text in ("", *texts)}
+        self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
+
+    def images(self, keys: Sequence[str]) -> ImageFeatures:
+        """Of pictures by their keys, or `BLANK`."""
+        pooled, tokens = self._unpack(self.image_cache[keys], self.model.towers.image_width)
+        return ImageFeatures(pooled, tokens)
+
+    def texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Of texts that `encoders.compose_text` made."""
+        mask = tokenize(self.model.tokenizer, list(texts))[1]
+        rows = self.text_cache[[_key(text) for text in texts]]
+        pooled, tokens = self._unpack(rows, self.model.towers.text_width)
+        return TextFeatures(pooled, tokens, mask.to(self.model.device))
+
+    def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
+        """The pictures themselves, in [-1, 1]."""
+        return picture_pixels(self.pictures, keys).to(self.model.device)
+
+    @torch.no_grad()
+    def _pack_images(self, keys: list[str]) -> Float[Tensor, "n width"]:
+        seen = self.model.see(self.pixels(keys))
+        return self._pack(seen.pooled, seen.tokens)
+
+    @torch.no_grad()
+    def _pack_texts(self, texts: list[str]) -> Float[Tensor, "n width"]:
+        read = self.model.read(texts)
+        return self._pack(read.pooled, read.tokens)
+
+    def _pack(self, pooled: Tensor, tokens: Tensor) -> Tensor:
+        return torch.cat([pooled, tokens.flatten(1)], dim=1) if self.tokens else pooled
+
+    def _unpack(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
+        rows, dim = rows.to(self.model.device), self.model.towers.embed_dim
+        return rows[:, :dim], rows[:, dim:].unflatten(1, (-1, width)) if self.tokens else None
+
+
+def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
+    """Cached pictures in [-1, 1]; zeros for `BLANK`."""
+    gray = np.zeros((3, pictures.size, pictures.size), np.uint8)
+    stored = np.stack([gray if key == BLANK else pictures[key] for key in keys])
+    blank = torch.tensor([key == BLANK for key in keys])
+    return to_float(torch.from_numpy(stored)).masked_fill(blank[:, None, None, None], 0.0)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

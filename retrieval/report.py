@@ -1,0 +1,133 @@
+"""What an evaluation leaves behind: one JSON file a model; and tables of many."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from cdd_icm.disk import read_json, replacing
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.report import package_versions
+from retrieval.benchmarks import Benchmark
+from retrieval.model import RetrievalModel
+
+FORMAT = 1
+"""Of the report; a reader refuses another."""
+BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
+
+
+def make_report(
+    name: str, folder: Path, model: RetrievalModel, data: str, benchmark: Benchmark, measured: dict[str, Any]
+) -> dict[str, Any]:
+    """What `measure` found of the model in `folder`, with what tells another machine how to repeat it."""
+    training = folder / "training.json"
+    return {
+        "format": FORMAT,
+        "name": name,
+        "data": data,
+        **measured,
+        "model": {
+            "composer": model.composer_name,
+            "fingerprint": model.fingerprint,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "image_size": model.image_size,
+            "history": model.history,
+            "width": model.width,
+        },
+        "training": read_json(training) if training.is_file() else None,
+        "gallery": sum(map(len, benchmark.galleries.values())),
+        "packages": package_versions(),
+    }
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Raises InputError where the disk refuses."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Raises InputError where the file is missing or not such a report."""
+    report = read_json(path)
+    if report.get("format") != FORMAT or not {"name", "data", "rows", "model"} <= report.keys():
+        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
+    return report
+
+
+def compare(paths: Sequence[Path]) -> str:
+    """A Markdown table: a line a model, its figures the mean over its reports (the seeds) and their standard
+    deviation; then R@1 and the median rank by tag, such as the turn.
+
+    Raises:
+        InputError: no report, or reports of different data or protocols, which no table can hold.
+    """
+    reports = [read_report(path) for path in paths]
+    if not reports:
+        raise InputError("no report to compare")
+    for path, report in zip(paths, reports, strict=True):
+        for key in ("data", "protocol"):
+            if report[key] != reports[0][key]:
+                raise InputError(f"{path}: its {key} is another than that of {paths[0]}")
+    by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for report in reports:
+        by_name[report["name"]].append(report)
+    best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "R@1")[0])
+    composed = reports[0]["rows"]["composed"]
+    recalls = [name for name in composed if name.startswith("R@")]
+    head = ["model", *recalls, "median rank", "weights (M)", "minutes", "runs"]
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
+    for name, some in best_first:
+        minutes = [report["training"]["minutes"] for report in some if report["training"]]
+        lines.append(
+            [name, *(_cell(some, recall) for recall in recalls), _cell(some, "median rank", 1)]
+            + [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
+            + [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
+        )
+    table = _markdown(lines)
+    if tags := list(composed.get("tags", {})):
+        head = ["R@1 / median rank", *tags]
+        lines = [head, ["---"] + ["--:"] * len(tags)]
+        for name, some in best_first:
+            cells = [f"{_cell(some, 'R@1', tag=tag)} / {_cell(some, 'median rank', 1, tag)}" for tag in tags]
+            lines.append([name, *cells])
+        table += "\n" + _markdown(lines)
+    return table
+
+
+def fill(page: Path, name: str, table: str) -> None:
+    """Puts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
+
+    Raises:
+        InputError: the page is missing, or has no such comments.
+    """
+    begin, end = BEGIN.format(name), END.format(name)
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{page}: {error.strerror}") from error
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise InputError(f"{page}: no place for a table, {begin} ... {end}")
+    with replacing(page) as unfinished:
+        unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
+
+
+def _figure(reports: Sequence[dict], name: str, tag: str | None = None) -> tuple[float, float | None]:
+    """Mean and standard deviation of a figure over reports."""
+    rows = [report["rows"]["composed"] for report in reports]
+    values = [(row if tag is None else row["tags"][tag])[name] for row in rows]
+    return mean(values), stdev(values) if len(values) > 1 else None
+
+
+def _cell(reports: Sequence[dict], name: str, digits: int = 2, tag: str | None = None) -> str:
+    value, spread = _figure(reports, name, tag)
+    return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -1,0 +1,367 @@
+"""Training a retrieval model: in-batch InfoNCE; the same command resumes it exactly."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from cdd_icm.config import to_dict, to_plain
+from cdd_icm.data import PictureCache, ResumableSampler
+from cdd_icm.disk import replacing
+from cdd_icm.encoders import CLIPTowers, compose_text
+from cdd_icm.errors import InputError
+from cdd_icm.log import Log
+from cdd_icm.matching import info_nce
+from cdd_icm.process import StopSignal
+from cdd_icm.run import (
+    crossed,
+    kept,
+    learning_rate_at,
+    make_optimizer,
+    restore,
+    run_tokenizer,
+    save,
+    start,
+    update_ema,
+)
+from retrieval import images
+from retrieval.benchmarks import Benchmark, read_benchmark
+from retrieval.composers import ImageFeatures, TextFeatures
+from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
+from retrieval.features import BLANK, FrozenFeatures, picture_pixels
+from retrieval.measure import measure
+from retrieval.model import RetrievalModel
+
+FREE = {
+    "": {"output_dir"},
+    "data": {"path", "images", "validation_split", "cache_dir"},
+    "training": {
+        *("total_samples", "checkpoint_samples", "keep_checkpoints", "log_samples"),
+        *("validation_samples", "tracker"),
+    },
+}
+"""Keys that may change when a run goes on, by section."""
+
+
+def train(config: RetrievalConfig) -> Path:
+    """Trains `config` to the end, or goes on from its last checkpoint. The Combiner without `init` first
+    trains the towers as `sum` does, in `output_dir/stage1`, then itself on their frozen features.
+
+    Returns:
+        The model's folder, `output_dir/model`.
+
+    Raises:
+        InputError: bad data, a config that differs from the one the run began with, a damaged checkpoint.
+        FloatingPointError: the loss or its gradient is not finite; the last checkpoint is kept.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+    """
+    t, root = config.training, Path(config.output_dir)
+    if config.composer == "combiner" and config.init is None:
+        towers = train(replace(config, composer="sum", output_dir=str(root / "stage1")))
+        config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
+    benchmark = read_split(config.data, config.data.train_split)
+    validation = read_split(config.data, config.data.validation_split)
+    known = read_init(config)
+    accelerator = start(root, config, FREE)
+    device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
+
+    torch.manual_seed(config.seed)
+    texts = [text for query in benchmark.queries for text in query.texts]
+    model = begin(config, known, texts, accelerator).to(device)
+    dataset = Samples.make(benchmark, config, model)
+    objective = Objective(model, config.objective)
+    ema = copy.deepcopy(objective).requires_grad_(False).eval()
+    objective, optimizer = accelerator.prepare(objective, make_optimizer(objective, t))
+    samples = restore(root, objective, ema, optimizer)
+    order = ResumableSampler(
+        len(dataset), t.batch_size * world, config.seed, start_sample=samples, rank=rank, world=world
+    )
+    log = Log(root / "log.jsonl", samples, accelerator)
+    bar = tqdm(total=t.total_samples, initial=samples, unit="queries", smoothing=0.05, disable=rank > 0)
+    objective.train()
+    with StopSignal() as stop, bar:
+        for items in order:
+            if samples >= t.total_samples:
+                break
+            before, learning_rate = samples, learning_rate_at(samples, t)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            torch.manual_seed(step_seed(config.seed, samples, rank))  # dropout, the same when gone on with
+            out = objective(dataset.batch(items))
+            if not out["loss"].isfinite():
+                raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {before}; {kept(root)}")
+            accelerator.backward(out["loss"])
+            log.add(out)
+            samples += t.batch_size * world
+            bar.update(t.batch_size * world)
+            norm = accelerator.clip_grad_norm_(objective.parameters(), t.max_grad_norm)
+            if not norm.isfinite() and t.mixed_precision != "fp16":  # whose scaler skips such a step
+                raise FloatingPointError(f"the gradient is {norm.item()} at sample {before}; {kept(root)}")
+            optimizer.step()
+            optimizer.zero_grad()
+            update_ema(ema, accelerator.unwrap_model(objective), samples, samples - before, t)
+
+            last, stopping = samples >= t.total_samples, stop.requested(accelerator)
+            if last or crossed(t.log_samples, before, samples):
+                line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
+                bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})
+            if last or stopping or crossed(t.checkpoint_samples, before, samples):
+                save(root, objective, ema, optimizer, samples, t.keep_checkpoints, accelerator)
+            if stopping:
+                raise KeyboardInterrupt
+            if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
+                publish(root, ema.model, validation, samples, config)
+    if accelerator.is_main_process and not validation_file(root, samples).exists():
+        publish(root, ema.model, validation, samples, config)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return root / "model"
+
+
+def read_split(data: RetrievalDataConfig, split: str) -> Benchmark:
+    """The queries of a split, with their pictures.
+
+    Raises:
+        InputError: what the benchmark's reader raises, hidden targets, missing pictures.
+    """
+    benchmark = read_benchmark(data.benchmark, data.path, {**data.options, "split": split})
+    if not benchmark.labelled:
+        raise InputError(f"{data.path}: {benchmark.name} {split} hides its targets")
+    if benchmark.pictures:
+        return benchmark
+    if data.images is None:
+        raise InputError(f"data.images: {benchmark.name} needs the folder of its pictures")
+    return images.resolve(benchmark, data.images)
+
+
+def read_init(config: RetrievalConfig) -> RetrievalModel | None:
+    """What the config begins with.
+
+    Raises:
+        InputError: no model is there, or one with other towers, size, history or composer than the config's.
+    """
+    if config.init is None:
+        return None
+    known = RetrievalModel.from_pretrained(config.init)
+    for key, wanted, found in (
+        ("encoder.model", to_plain(config.encoder.model), known.settings["towers"]["model"]),
+        ("data.image_size", config.data.image_size, known.image_size),
+        ("encoder.history", config.encoder.history, known.history),
+    ):
+        if wanted != found:
+            raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
+    wanted = to_plain(composer_options(config, known.towers))
+    same = known.composer_name == config.composer
+    for part in wanted.keys() if same else wanted.keys() & known.options.keys() & {"fusion"}:
+        if wanted[part] != known.options[part]:
+            found = known.options[part]
+            raise InputError(f"{part} is {wanted[part]!r}, but that of init, {config.init}, is {found!r}")
+    return known
+
+
+def begin(
+    config: RetrievalConfig, known: RetrievalModel | None, texts: Sequence[str], accelerator: Accelerator
+) -> RetrievalModel:
+    """The model as it is before the first step; a tokenizer is learnt from `texts` where none is known."""
+    if known is None:
+        towers = CLIPTowers.from_settings(config.encoder)
+        root, context_length = Path(config.output_dir), towers.context_length
+        tokenizer = run_tokenizer(root, config.encoder, context_length, texts, accelerator)
+    else:
+        towers, tokenizer = known.towers, known.tokenizer
+    options, size = composer_options(config, towers), config.data.image_size
+    model = RetrievalModel(towers, tokenizer, config.composer, options, size, config.encoder.history)
+    if known is not None:
+        if known.composer_name == config.composer:
+            model.composer.load_state_dict(known.composer.state_dict())
+        elif {"fusion"} <= model.options.keys() & known.options.keys():
+            model.composer.fusion.load_state_dict(known.composer.fusion.state_dict())
+        towers.requires_grad_(True)
+        towers.clip.logit_scale.requires_grad_(False)  # of CLIP's own loss, which is not ours
+        towers.freeze_all_but(config.encoder.trainable_blocks)
+    return model
+
+
+def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, Any]:
+    """The keywords of the config's composer."""
+    fusion = {
+        "image_width": towers.image_width,
+        "text_width": towers.text_width,
+        "embed_dim": towers.embed_dim,
+        **vars(config.fusion),
+    }
+    matcher = {"image_size": config.data.image_size, "query_width": config.fusion.width}
+    options = {
+        "combiner": {"dim": towers.embed_dim, **vars(config.combiner)},
+        "fusion": {"fusion": fusion, "tokens": towers.image_tokens},
+        "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
+        "tirg": {"dim": towers.embed_dim},
+    }
+    if config.composer == "over-places":
+        inner = options.get(config.over_places, {})
+        shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
+        return {"composer": config.over_places, "options": inner, **shape}
+    return options.get(config.composer, {})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples: their pictures, or what frozen towers saw of them."""
+
+    reference: ImageFeatures
+    target: ImageFeatures
+    text: TextFeatures | list[str]
+
+
+class Objective(nn.Module):
+    """InfoNCE of queries and targets over all processes' batch."""
+
+    def __init__(self, model: RetrievalModel, config: ObjectiveConfig):
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """`loss` (), and `found` (B,), whether each query's own target scores best in this process's
+        batch."""
+        composer, n = self.model.composer, len(batch.target)
+        text = self.model.read(batch.text) if isinstance(batch.text, list) else batch.text
+        reference, gallery = batch.reference, [batch.target]
+        if self.config.reference_negatives:
+            gallery.append(batch.reference)
+        if batch.reference.pooled is None:
+            if composer.embeds_pixels:
+                reference = self.model.see(batch.reference.pixels)
+                pictures = ImageFeatures(pixels=torch.cat([some.pixels for some in gallery]))
+            else:  # each picture goes through the tower once
+                seen = self.model.see(torch.cat([batch.target.pixels, batch.reference.pixels]))
+                reference = seen[n:]
+                pictures = seen[: n * len(gallery)]
+        else:
+            pictures = joined(gallery)
+        queries = composer.compose(reference, text).float()
+        vectors = composer.embed(pictures).float()
+        hard = vectors[n:][None] if self.config.reference_negatives else None
+        loss = info_nce(queries, vectors[:n], composer.logit_scale, hard_images=hard)
+        with torch.no_grad():
+            found = (queries @ vectors[:n].T).argmax(dim=1) == torch.arange(n, device=queries.device)
+        return {"loss": loss, "found": found.float()}
+
+
+def joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:
+    """Several batches of pictures as one."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return ImageFeatures(*(None if some[0] is None else torch.cat(some) for some in columns))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What training sees: (reference, text, target) of every query."""
+
+    benchmark: Benchmark
+    config: RetrievalConfig
+    pictures: PictureCache
+    model: RetrievalModel
+    features: FrozenFeatures | None
+
+    @classmethod
+    def make(cls, benchmark: Benchmark, config: RetrievalConfig, model: RetrievalModel) -> Samples:
+        """Decodes the pictures and, of frozen towers, computes the features that are not cached yet."""
+        data = config.data
+        benchmark = replace(benchmark, queries=benchmark.queries[: data.limit])
+        wanted = {
+            benchmark.pictures[id].key: benchmark.pictures[id]
+            for query in benchmark.queries
+            for id in (query.reference, *query.targets[:1])
+        }
+        folder = Path(data.cache_dir) if data.cache_dir else None
+        pictures = PictureCache.open_or_build(folder, wanted.values(), data.image_size)
+        features = None
+        if config.encoder.trainable_blocks == 0:
+            history = config.encoder.history
+            texts = [compose_text(text, q.history, history) for q in benchmark.queries for text in q.texts]
+            features = FrozenFeatures(folder, model, pictures, wanted, texts)
+        return cls(benchmark, config, pictures, model, features)
+
+    def __len__(self) -> int:
+        return len(self.benchmark.queries)
+
+    def sample(self, index: int, draw: int) -> tuple[str, str, str]:
+        """The reference's key, or `BLANK`, the text and the target's key of a query. `draw`, 0 to 2^31 - 1,
+        chooses the wording, and whether the reference or the text is left out."""
+        query, o = self.benchmark.queries[index], self.config.objective
+        text = query.texts[draw % len(query.texts)]
+        text = compose_text(text, query.history, self.config.encoder.history)
+        share = draw / 2**31
+        no_text = share < o.drop_text
+        no_reference = not no_text and share < o.drop_text + o.drop_reference
+        key = {id: self.benchmark.pictures[id].key for id in (query.reference, query.targets[0])}
+        reference = BLANK if no_reference else key[query.reference]
+        return reference, "" if no_text else text, key[query.targets[0]]
+
+    def batch(self, items: Sequence[tuple[int, int]]) -> Batch:
+        """The samples of some (index, draw)."""
+        references, texts, targets = (list(part) for part in zip(*map(self._sample, items), strict=True))
+        if self.features is None:
+            reference, target = (
+                ImageFeatures(pixels=picture_pixels(self.pictures, keys).to(self.model.device))
+                for keys in (references, targets)
+            )
+            return Batch(reference, target, texts)
+        reference, target = self.features.images(references), self.features.images(targets)
+        if self.model.composer.embeds_pixels:
+            reference = replace(reference, pixels=self.features.pixels(references))
+            target = replace(target, pixels=self.features.pixels(targets))
+        return Batch(reference, target, self.features.texts(texts))
+
+    def _sample(self, item: tuple[int, int]) -> tuple[str, str, str]:
+        return self.sample(*item)
+
+
+def step_seed(seed: int, samples: int, rank: int) -> int:
+    """Seeds that have nothing to do with each other."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{samples}/{rank}".encode()).digest()[:7], "big")
+
+
+def publish(
+    root: Path, model: RetrievalModel, validation: Benchmark, samples: int, config: RetrievalConfig
+) -> None:
+    """Writes the model's folder with `training.json`, how it came about, and its figures on the validation
+    split into `validation/<samples>.json`."""
+    model.save_pretrained(root / "model")
+    with replacing(root / "model" / "training.json") as path:
+        path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
+    rows = measure(model, validation, cache_dir=config.data.cache_dir)["rows"]
+    with replacing(validation_file(root, samples)) as path:
+        path.write_text(json.dumps(rows, indent=1) + "\n")
+    figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
+    tqdm.write(f"{samples} queries: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
+
+
+def validation_file(root: Path, samples: int) -> Path:
+    """Where it is, all of `publish` is."""
+    return root / "validation" / f"{samples:09d}.json"
+
+
+def training_facts(root: Path, samples: int, config: RetrievalConfig) -> Mapping[str, Any]:
+    """The config without this machine's folders, the samples seen and the minutes that they took."""
+    settings = to_dict(config)
+    del settings["output_dir"], settings["data"]["cache_dir"]
+    for section, key in ((settings["data"], "path"), (settings["data"], "images"), (settings, "init")):
+        section[key] = section[key] and Path(section[key]).name
+    lines = [json.loads(line) for line in (root / "log.jsonl").read_text().splitlines()]
+    starts = [0, *(line["samples"] for line in lines)]
+    seconds = sum(
+        (line["samples"] - first) / line["images_per_second"]
+        for first, line in zip(starts, lines, strict=False)
+    )
+    return {"config": settings, "samples": samples, "minutes": round(seconds / 60, 2)}

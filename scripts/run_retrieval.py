@@ -1,0 +1,99 @@
+"""Trains every retrieval model with every seed, evaluates each, and puts the table into docs/retrieval.md.
+
+    python scripts/run_retrieval.py iclevr PATH/TO/iclevr
+    python scripts/run_retrieval.py codraw PATH/TO/codraw --models fusion sum --seeds 0
+
+The same command goes on where it was stopped: a report that is there is kept, a run that was begun goes on
+exactly. Reports come to reports/retrieval/<data>_<model>_<seed>.json. All models have the config's towers,
+data, samples and seeds; the Combiner's first stage is the run of `sum`, so that it has that budget twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+MODELS = (
+    "sum",
+    "fusion",
+    "tirg",
+    "combiner",
+    "text",
+    "image",
+    "matching",
+    "drawn",
+    "drawn-fusion",
+    "sum-places",
+    "tirg-places",
+)
+"""Those that others begin with come first. `drawn` is the generator of retrieval_<data>_joint.yaml as it
+stands, `drawn-fusion` is fusion that begins with its towers and its fusion encoder; those over places are the
+baselines with the fusion's way of seeing a picture."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", choices=("iclevr", "codraw"))
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2))
+    parser.add_argument("--runs", type=Path, default=Path("runs/retrieval"))
+    parser.add_argument("--reports", type=Path, default=Path("reports/retrieval"))
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--page", type=Path, default=Path("docs/retrieval.md"))
+    parser.add_argument("--override", nargs="*", default=(), metavar="key=value", help="of the configs")
+    a = parser.parse_args()
+
+    for seed in a.seeds:  # outermost: what is there when it is stopped can be compared
+        for model in a.models:
+            report = a.reports / f"{a.data}_{model}_{seed}.json"
+            if report.exists():
+                continue
+            for command in training(a, model, seed):
+                run(command)
+            run(
+                ["retrieval.cli", "evaluate", "--model", folder(a, model, seed), "--data", a.path]
+                + ["--split", a.split, "--name", model, "--report", report]
+            )
+    reports = sorted(a.reports.glob(f"{a.data}_*.json"))
+    run(["retrieval.cli", "compare", *reports, "--into", a.page, a.data])
+
+
+def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[str | Path]]:
+    """The commands that lead to the model's folder; those that were run already do nothing."""
+    root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs") / f"retrieval_{a.data}"
+    settings = [f"data.path={a.path}", f"seed={seed}", f"output_dir={root}", *a.override]
+    begins = {"combiner": "sum", "drawn-fusion": "drawn"}.get(model)
+    if begins:
+        yield from training(a, begins, seed)
+        settings.append(f"init={folder(a, begins, seed)}")
+    if model == "drawn":
+        yield ["cdd_icm", "train", f"{config}_joint.yaml", *settings]
+        return
+    if model.endswith("-places"):
+        settings += ["composer=over-places", f"over_places={model.removesuffix('-places')}"]
+    else:
+        settings.append(f"composer={'fusion' if model == 'drawn-fusion' else model}")
+    if model == "combiner":
+        settings.append("encoder.trainable_blocks=0")
+    if model == "image":  # its query is the reference
+        settings.append("objective.reference_negatives=false")
+    yield ["retrieval.cli", "train", f"{config}.yaml", *settings]
+
+
+def folder(a: argparse.Namespace, model: str, seed: int) -> Path:
+    return a.runs / f"{a.data}_{model}_{seed}" / ("pipeline" if model == "drawn" else "model")
+
+
+def run(command: Sequence[str | Path]) -> None:
+    print("+", *command, flush=True)
+    subprocess.run([sys.executable, "-m", *map(str, command)], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Training for retrieval: exact resume, the loss by hand, and one line for what can't be trained."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.nn.functional import cross_entropy
+
+from cdd_icm.checkpoint import checkpoints, load_tensors
+from cdd_icm.config import from_dict, load_config
+from cdd_icm.encoders import TURN_MARK
+from cdd_icm.errors import InputError
+from retrieval import training
+from retrieval.composers import COMPOSERS
+from retrieval.config import ObjectiveConfig, RetrievalConfig
+from retrieval.features import BLANK
+from retrieval.model import RetrievalModel
+from retrieval.training import Objective, Samples, read_split, train
+from tests.retrieval.conftest import SAMPLE
+
+
+def newest(run):
+    """All tensors of the last checkpoint of a run."""
+    folder = checkpoints(Path(run) / "checkpoints")[-1]
+    parts = {part: load_tensors(folder / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
+    return {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
+
+
+def log_of(run):
+    lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in lines]
+
+
+def identical(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+class Killed(BaseException):
+    """Ends a run where it stands, as kill -9 would."""
+
+
+def killed_at(monkeypatch, sample, time=1):
+    """The next run dies in the step that sees `sample`, the first or second time that one does."""
+    step_seed = training.step_seed
+
+    def dying(seed, samples, rank):
+        seen.append(samples)
+        if seen.count(sample) == time:
+            raise Killed
+        return step_seed(seed, samples, rank)
+
+    seen = []
+    monkeypatch.setattr(training, "step_seed", dying)
+
+
+def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
+    """The Combiner: both stages, its dropout, and features from the cache."""
+    whole, parts = (make_config("combiner", output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
+    assert train(whole) == tmp_path / "whole" / "model"
+    for time in (1, 2):  # in its first stage, then in its second
+        with monkeypatch.context() as patch:
+            killed_at(patch, 20, time)
+            with pytest.raises(Killed):
+                train(parts)
+        done = [checkpoints(tmp_path / "parts" / stage / "checkpoints") for stage in ("stage1", ".")]
+        assert [[folder.name[-2:] for folder in folders] for folders in done] == (
+            [["08", "16"], []] if time == 1 else [["16", "24"], ["08", "16"]]
+        )
+    train(parts)
+    for stage in ("stage1", "."):
+        assert identical(newest(tmp_path / "whole" / stage), newest(tmp_path / "parts" / stage))
+        assert log_of(tmp_path / "whole" / stage) == log_of(tmp_path / "parts" / stage)
+    one, other = (RetrievalModel.from_pretrained(tmp_path / name / "model") for name in ("whole", "parts"))
+    assert one.fingerprint == other.fingerprint and one.composer_name == "combiner"
+    stage1 = RetrievalModel.from_pretrained(tmp_path / "whole" / "stage1" / "model")
+    assert stage1.composer_name == "sum"
+    assert identical(stage1.towers.state_dict(), one.towers.state_dict())  # frozen
+
+
+def test_what_a_run_leaves(make_config, tmp_path):
+    config = make_config("fusion")
+    model = RetrievalModel.from_pretrained(train(config))
+    run = tmp_path / "run"
+    assert [line["samples"] for line in log_of(run)] == [8, 16, 24]
+    assert {"loss", "found", "learning_rate", "grad_norm"} <= log_of(run)[0].keys()
+    ema = {key: value for key, value in newest(run).items() if key.startswith("ema.model.")}
+    assert identical(
+        {key.removeprefix("ema.model."): value for key, value in ema.items()}, model.state_dict()
+    )
+    facts = json.loads((run / "model" / "training.json").read_text())
+    assert facts["samples"] == 24 and facts["config"]["data"]["path"] == "iclevr_sample"
+    assert "output_dir" not in facts["config"] and "cache_dir" not in facts["config"]["data"]
+    rows = json.loads((run / "validation" / "000000024.json").read_text())
+    assert set(rows) == {"composed", "image only", "text only"} and "turn 5" in rows["composed"]["tags"]
+    config = make_config("fusion", init=str(run / "model"), output_dir=str(tmp_path / "on"))
+    known = training.begin(config, training.read_init(config), [], None)
+    assert identical(known.state_dict(), model.state_dict())
+    assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
+        "towers.clip.logit_scale"
+    ]
+
+
+def samples_of(config, model):
+    return Samples.make(read_split(config.data, "train"), config, model)
+
+
+@pytest.mark.parametrize("composer", ["fusion", "matching", "sum"])
+def test_the_loss_is_info_nce_with_the_reference_among_the_wrong_answers(make_config, make_model, composer):
+    config, model = make_config(composer), make_model(composer)
+    samples = samples_of(config, model)
+    items = [(index, 2**30) for index in (1, 7, 13, 24)]  # drops nothing
+    batch = samples.batch(items)
+    with torch.no_grad():
+        losses = {
+            negatives: Objective(model, ObjectiveConfig(reference_negatives=negatives))(batch)["loss"]
+            for negatives in (True, False)
+        }
+    benchmark = samples.benchmark
+    chosen = [benchmark.queries[index] for index, _ in items]
+
+    def stored(ids):
+        return torch.stack(
+            [torch.from_numpy(samples.pictures[benchmark.pictures[id].key].copy()) for id in ids]
+        )
+
+    references, targets = stored([q.reference for q in chosen]), stored([q.targets[0] for q in chosen])
+    q = model.encode_query(references, [q.texts[0] for q in chosen], [q.history for q in chosen])
+    v, r = model.encode_gallery(targets), model.encode_gallery(references)
+    scale, labels = model.composer.logit_scale, torch.arange(4)
+    own = scale * (q * r).sum(dim=1, keepdim=True)
+    columns = cross_entropy(scale * v @ q.T, labels)
+    rows = {
+        True: cross_entropy(torch.cat([scale * q @ v.T, own], dim=1), labels),
+        False: cross_entropy(scale * q @ v.T, labels),
+    }
+    for negatives, loss in losses.items():
+        torch.testing.assert_close(loss, (rows[negatives] + columns) / 2)
+
+
+@pytest.mark.parametrize("composer", sorted(COMPOSERS.keys() - {"image", "text"}))
+def test_every_weight_learns(make_config, make_model, composer):
+    config, model = make_config(composer), make_model(composer).train()
+    model.requires_grad_(True)
+    model.towers.clip.logit_scale.requires_grad_(False)
+    batch = samples_of(config, model).batch([(index, 2**30) for index in range(0, 32, 2)])
+    Objective(model, config.objective)(batch)["loss"].backward()
+    idle = [
+        name
+        for name, p in model.named_parameters()
+        if p.requires_grad and not (p.grad is not None and p.grad.any())
+    ]
+    assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
+
+
+@pytest.mark.parametrize("composer", ["combiner", "fusion", "matching"])
+def test_cached_features_give_the_loss_that_the_towers_give(make_config, make_model, composer, tmp_path):
+    model = make_model(composer)
+    live = samples_of(make_config(composer), model)
+    cached = samples_of(make_config(composer, init="any", encoder__trainable_blocks=0), model)
+    items = [(3, 2**30), (9, 0), (14, int(0.07 * 2**31)), (21, 2**31 - 1)]
+    assert live.features is None and cached.features is not None
+    assert cached.batch(items).reference.pooled is not None
+    objective = Objective(model, live.config.objective)
+    with torch.no_grad():
+        losses = [objective(samples.batch(items))["loss"] for samples in (live, cached)]
+    torch.testing.assert_close(*losses)
+
+
+def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
+    config = make_config("sum", objective={"drop_text": 0.2, "drop_reference": 0.3}, encoder__history=1)
+    samples = samples_of(config, make_model("sum"))
+    query = samples.benchmark.queries[2]
+    keys = [samples.benchmark.pictures[id].key for id in (query.reference, query.targets[0])]
+    text = f"{query.texts[0]}{TURN_MARK}{query.history[-1]}"
+    expected = {0.0: (keys[0], ""), 0.19: (keys[0], ""), 0.21: (BLANK, text), 0.49: (BLANK, text)}
+    for share, (reference, said) in (expected | {0.51: (keys[0], text), 0.99: (keys[0], text)}).items():
+        assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(make_config, monkeypatch):
+    monkeypatch.setattr(training, "info_nce", lambda *_, **__: torch.tensor(torch.nan, requires_grad=True))
+    with pytest.raises(
+        FloatingPointError, match="the loss is nan at sample 0; the checkpoints in .* are kept"
+    ):
+        train(make_config("sum"))
+
+
+def test_another_config_is_refused_by_the_key_that_differs(make_config):
+    train(make_config("sum", training__total_samples=8))
+    train(make_config("sum", training__total_samples=12))  # may change
+    with pytest.raises(InputError, match=r"config\.yaml: the run there began with another composer;"):
+        train(make_config("tirg"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"composer": "sun"}, "composer is 'sun', expected Literal"),
+        ({"fusio": {}}, "unknown key fusio; the nearest is fusion"),
+        ({"training": {"gradient_accumulation": 2}}, "unknown key training.gradient_accumulation"),
+        ({"fusion": {"width": 32, "heads": 3}}, "fusion.heads is 3, expected a divisor of fusion.width"),
+        (
+            {"composer": "matching", "data": {"image_size": 40}},
+            "data.image_size is 40, expected a multiple of 16",
+        ),
+        ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
+        ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
+        ({"encoder": {"trainable_blocks": 0}}, "encoder.trainable_blocks is 0, expected some, or init"),
+    ],
+)
+def test_bad_configs_get_one_line(changed, says):
+    with pytest.raises(InputError) as error:
+        from_dict(RetrievalConfig, changed, "mine.yaml")
+    assert str(error.value).startswith("mine.yaml: ") and says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp_path):
+    make_model("sum").save_pretrained(tmp_path / "known")
+    make_model("matching").save_pretrained(tmp_path / "drawn")
+    for changed, says in (
+        ({"data__image_size": 48}, "data.image_size is 48, but that of init"),
+        ({"encoder__history": 0}, "encoder.history is 0, but that of init"),
+        ({"init": str(tmp_path / "none")}, "none: no such folder"),
+        (
+            {"composer": "fusion", "init": str(tmp_path / "drawn"), "fusion__layers": 2},
+            "fusion is {.*'layers': 2.*, but that of init, .*'layers': 1",
+        ),
+        ({"data__path": str(tmp_path)}, "neither i-CLEVR, CoDraw"),
+        ({"data__benchmark": "dialog"}, "unknown benchmark 'dialog': did you mean 'dialogs'"),
+        ({"data__train_split": "holdout"}, "no dialogs of split 'holdout'"),
+    ):
+        with pytest.raises(InputError, match=says):
+            train(make_config(**{"composer": "sum", "init": str(tmp_path / "known"), **changed}))
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["retrieval_iclevr.yaml", "retrieval_codraw.yaml"])
+@pytest.mark.parametrize("composer", COMPOSERS)
+def test_the_configs_that_ship_hold_for_every_composer(name, composer):
+    overrides = [f"composer={composer}", f"objective.reference_negatives={str(composer != 'image').lower()}"]
+    config = load_config(SAMPLE.parents[1] / "configs" / name, overrides, RetrievalConfig)
+    assert yaml.safe_load(yaml.safe_dump(config.composer)) == composer
+
+
+def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path):
+    """What was trained with the generator begins a retrieval model: towers and fusion, not the matcher."""
+    drawn = make_model("matching", seed=5)
+    drawn.save_pretrained(tmp_path / "drawn")
+    config = make_config("fusion", init=str(tmp_path / "drawn"))
+    model = training.begin(config, training.read_init(config), [], None)
+    for part in ("towers", "composer.fusion"):
+        assert identical(model.get_submodule(part).state_dict(), drawn.get_submodule(part).state_dict())
