@@ -10,6 +10,7 @@ from diffusers.configuration_utils import register_to_config
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import rms_norm
 
 from cdd_icm.encoders import Encoded
 
@@ -66,6 +67,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
+        q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
         scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, h, N, M)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -1e4)

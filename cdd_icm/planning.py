@@ -54,7 +54,7 @@ class Planner(ModelMixin, ConfigMixin):
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
         self.cells = Cells(width, place_width, grid)
-        self.class_embedding = nn.Parameter(torch.randn(len(classes), place_width) * place_width**-0.5)
+        self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
 
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
@@ -64,6 +64,12 @@ class Planner(ModelMixin, ConfigMixin):
             2
         )  # (B, C, G^2)
         return PlanLogits(self.presence(fused.query).float(), cell.float())
+
+
+def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
+    """Embeddings that are nearly one at the start. "On the left" holds whatever the class; were they random, a
+    network would have to learn it for each class by itself, out of a saddle point."""
+    return (1 + 0.1 * torch.randn(classes, width)) * width**-0.5
 
 
 class Cells(nn.Module):
@@ -94,7 +100,7 @@ class Relations(nn.Module):
         super().__init__()
         self.grid = grid
         self.cells = Cells(width, 2 * sign_width, grid)
-        self.class_embedding = nn.Parameter(torch.randn(classes, sign_width) * sign_width**-0.5)
+        self.class_embedding = nn.Parameter(shared_embedding(classes, sign_width))
 
     def forward(
         self, tokens: Float[Tensor, "B Nv D"], standing: Int[Tensor, "B C"]
