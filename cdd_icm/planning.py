@@ -67,8 +67,8 @@ class Planner(ModelMixin, ConfigMixin):
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
-    """Embeddings that are nearly one at the start. "On the left" holds whatever the class; were they random, a
-    network would have to learn it for each class by itself, out of a saddle point."""
+    """Embeddings that are nearly one at the start. "On the left" holds whatever the class; were they random,
+    a network would have to learn it for each class by itself, out of a saddle point."""
     return (1 + 0.1 * torch.randn(classes, width)) * width**-0.5
 
 
