@@ -53,8 +53,8 @@ class Gate(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention as matmul and softmax: the fused kernel's bf16 backward is slow on CPUs.
 
-    Queries and keys are normalised (Henry et al. 2020, arXiv 2010.04245): trained from scratch, heads otherwise
-    settle on the first word that helps and never find the next.
+    Queries and keys are normalised (Henry et al. 2020, arXiv 2010.04245): trained from scratch, heads
+    otherwise settle on the first word that helps and never find the next.
     """
 
     def __init__(self, width: int, heads: int):
