@@ -189,6 +189,9 @@ class ObjectiveConfig:
     """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
     where_weight: float = 0.1
     """mu: the fused image tokens tell which patches will change."""
+    cdd_teaches_fusion: bool = True
+    """Whether the gradient of L_CDD reaches fusion and towers. It is noisy; where plan and ICM teach them,
+    small models learn the words sooner without it."""
     cdd_every: int = 1
     """The UNet denoises every so many-th sample; everything else, several times cheaper, sees all of them."""
     idle_share: float = 0.0

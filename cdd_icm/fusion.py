@@ -28,6 +28,9 @@ class Fused:
         """Some items of the batch."""
         return Fused(*(part[items] for part in vars(self).values()))
 
+    def detach(self) -> Fused:
+        return Fused(*(part.detach() for part in vars(self).values()))
+
 
 class Gate(nn.Module):
     """out = g * m + (1 - g) * v with m = tanh(W_m z), g = sigmoid(W_g z), z = [v; a; v*a; v-a].

@@ -121,8 +121,9 @@ class CDDICM(nn.Module):
         painted = slice(None, None, objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
+        shown = fused if objective.cdd_teaches_fusion else fused.detach()
         prediction = self.unet(
-            *(part[painted] for part in (noisy, draws.timestep, fused, reference, level, noisy_reference)),
+            *(part[painted] for part in (noisy, draws.timestep, shown, reference, level, noisy_reference)),
             plan=None if plan is None else plan[painted],
         )
         sample = to_sample(
