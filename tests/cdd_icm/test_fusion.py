@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 from cdd_icm.encoders import Encoded
 from cdd_icm.fusion import Attention, Gate, GatedFusion
@@ -32,16 +33,14 @@ def test_without_the_gate_it_is_a_linear_map(sides):
     )
 
 
-def test_attention_is_torchs(sides):
+def test_attention_is_torchs_on_normalised_queries_and_keys(sides):
     x, y = sides
     ours, mask = Attention(8, 2), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool)
-    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True)
-    with torch.no_grad():
-        theirs.in_proj_weight.copy_(torch.cat([ours.q.weight, ours.kv.weight]))
-        theirs.in_proj_bias.copy_(torch.cat([ours.q.bias, ours.kv.bias]))
-        theirs.out_proj.load_state_dict(ours.out.state_dict())
-    expected = theirs(x, y, y, key_padding_mask=~mask)[0]
-    assert torch.allclose(ours(x, y, mask), expected, atol=1e-6)
+    k, v = ours.kv(y).chunk(2, dim=-1)
+    q, k, v = (part.unflatten(-1, (2, 4)).transpose(1, 2) for part in (ours.q(x), k, v))  # (B, heads, N, 4)
+    q, k = (part / part.square().mean(dim=-1, keepdim=True).sqrt() for part in (q, k))
+    expected = scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
+    assert torch.allclose(ours(x, y, mask), ours.out(expected.transpose(1, 2).flatten(2)), atol=1e-5)
 
 
 @pytest.mark.parametrize("gated", [True, False])
