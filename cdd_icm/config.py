@@ -229,6 +229,7 @@ class RunConfig:
     warmup_samples: int = 5_000
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
+    """Bound of the gradient's norm; for the generator, of each of its parts."""
     ema_half_life: float = 0.05
     """Half-life of the weight average, as a share of the samples seen so far."""
     init_from: str | None = None
