@@ -103,6 +103,8 @@ class FusionConfig:
     heads: int = 4
     gated: bool = True
     """False replaces the gate by a plain linear map of the concatenation (a row of the ablation)."""
+    normalised: bool = False
+    """Queries and keys of the attention are normalised: heads can't settle on one word for good."""
 
     def __post_init__(self):
         _least(self, 1, "width", "layers", "heads")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -56,13 +57,12 @@ class Gate(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention as matmul and softmax: the fused kernel's bf16 backward is slow on CPUs.
 
-    Queries and keys are normalised (Henry et al. 2020, arXiv 2010.04245): trained from scratch, heads
-    otherwise settle on the first word that helps and never find the next.
+    `normalised` bounds the scores by normalising queries and keys (Henry et al. 2020, arXiv 2010.04245).
     """
 
-    def __init__(self, width: int, heads: int):
+    def __init__(self, width: int, heads: int, normalised: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.normalised = heads, normalised
         self.q, self.kv, self.out = (
             nn.Linear(width, width),
             nn.Linear(width, 2 * width),
@@ -74,7 +74,8 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
-        q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
+        if self.normalised:
+            q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
         scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, h, N, M)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -1e4)
@@ -84,11 +85,12 @@ class Attention(nn.Module):
 class FusionLayer(nn.Module):
     """Each side attends to the other and is gated with what it found, then thinks by itself."""
 
-    def __init__(self, width: int, heads: int, gated: bool):
+    def __init__(self, width: int, heads: int, gated: bool, normalised: bool):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
-        self.image_from_text, self.text_from_image = Attention(width, heads), Attention(width, heads)
-        self.image_self, self.text_self = Attention(width, heads), Attention(width, heads)
+        attention = partial(Attention, width, heads, normalised)
+        self.image_from_text, self.text_from_image = attention(), attention()
+        self.image_self, self.text_self = attention(), attention()
         self.image_gate, self.text_gate = Gate(width, gated), Gate(width, gated)
         self.image_mlp, self.text_mlp = (
             nn.Sequential(
@@ -116,7 +118,7 @@ class GatedFusion(ModelMixin, ConfigMixin):
 
     Args:
         image_width, text_width, embed_dim: D_v, D_w and E of the towers.
-        width: D. layers, heads, gated: see `config.FusionConfig`.
+        width: D. layers, heads, gated, normalised: see `config.FusionConfig`.
     """
 
     @register_to_config
@@ -129,13 +131,14 @@ class GatedFusion(ModelMixin, ConfigMixin):
         layers: int = 2,
         heads: int = 4,
         gated: bool = True,
+        normalised: bool = False,
     ):
         super().__init__()
         self.image_in, self.text_in = nn.Linear(image_width, width), nn.Linear(text_width, width)
-        self.blocks = nn.ModuleList(FusionLayer(width, heads, gated) for _ in range(layers))
+        self.blocks = nn.ModuleList(FusionLayer(width, heads, gated, normalised) for _ in range(layers))
         self.image_norm, self.text_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.pooled_in = nn.ModuleList([nn.Linear(embed_dim, width), nn.Linear(embed_dim, width)])
-        self.pool_image, self.pool_text = Attention(width, heads), Attention(width, heads)
+        self.pool_image, self.pool_text = (Attention(width, heads, normalised) for _ in range(2))
         self.query_gate = Gate(width, gated)
         self.query_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
 

@@ -189,7 +189,10 @@ def cell_loss(
 def sample_plan(
     logits: PlanLogits, gumbel: Float[Tensor, "B C G2"], temperature: float
 ) -> Int[Tensor, "B C"]:
-    """The classes more likely drawn than not, each in a cell from its distribution sharpened by `temperature`
-    (0 takes the likeliest cell), by the Gumbel-max trick: `gumbel` holds standard Gumbel noise."""
+    """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
+    cell from its distribution sharpened by `temperature` (0 takes the likeliest cell), by the Gumbel-max
+    trick: `gumbel` holds standard Gumbel noise."""
     cell = (logits.cell + temperature * gumbel).argmax(dim=-1)
-    return cell.masked_fill(logits.presence <= 0, -1)
+    expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)
+    rank = logits.presence.argsort(dim=-1, descending=True).argsort(dim=-1)
+    return cell.masked_fill(rank >= expected, -1)

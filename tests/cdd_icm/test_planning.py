@@ -116,6 +116,18 @@ def test_relations_are_read_where_the_standing_object_stands():
     assert tokens.grad[0].any(dim=1).nonzero().flatten().tolist() == [2 * 4 + 1]
 
 
+def test_as_many_classes_are_drawn_as_are_expected():
+    cell, none = torch.zeros(1, 4, 9), torch.zeros(1, 4, 9)
+
+    def drawn(*probabilities):
+        presence = torch.tensor([probabilities]).logit()
+        return (sample_plan(PlanLogits(presence, cell), none, 0.0) >= 0)[0].tolist()
+
+    assert drawn(0.05, 0.4, 0.3, 0.2) == [False, True, False, False]
+    assert drawn(0.9, 0.01, 0.8, 0.1) == [True, False, True, False]
+    assert drawn(0.1, 0.1, 0.1, 0.1) == [False] * 4
+
+
 def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
     torch.manual_seed(0)
     planner = Planner(CLASSES, width=8, heads=2, grid=8)

@@ -14,7 +14,7 @@ from retrieval.config import RetrievalConfig
 from retrieval.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
-FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True}
+FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}
 TINY = {
     "encoder": {
         "vocab_size": 300,
