@@ -21,7 +21,7 @@ from cdd_icm.diffusion import (
     training_scheduler,
 )
 from cdd_icm.encoders import CLIPTowers, Encoded
-from cdd_icm.fusion import Fused, GatedFusion
+from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher, info_nce
 from cdd_icm.planning import Cells, Planner, Relations, cell_loss, plan_loss, plan_map, relation_loss
 from cdd_icm.unet import ConditionalUNet
@@ -69,10 +69,6 @@ class CDDICM(nn.Module):
         self.register_buffer(
             "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
         )
-
-    def condition(self, reference: Tensor, ids: Tensor, mask: Tensor) -> Fused:
-        """Reference picture in [-1, 1] and text ids -> fused condition."""
-        return self.fusion(self.towers(reference, ids, mask))
 
     def forward(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
         """L = L_CDD + lambda L_ICM + mu L_where + the plan's terms, and what the log shows.
