@@ -43,7 +43,8 @@ class Planner(ModelMixin, ConfigMixin):
     leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR.
 
     Args:
-        classes: the names of the C classes. width: D of the fused tokens. grid: G, cells along a side.
+        classes: the names of the C classes. width: D of the fused tokens. heads: of the look at the picture.
+        grid: G, cells along a side. place_width: d, the width of a cell's features.
     """
 
     @register_to_config
@@ -60,9 +61,8 @@ class Planner(ModelMixin, ConfigMixin):
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
-        cell = torch.einsum("bdyx,cd->bcyx", cells, self.class_embedding.to(cells.dtype)).flatten(
-            2
-        )  # (B, C, G^2)
+        embedding = self.class_embedding.to(cells.dtype)
+        cell = torch.einsum("bdyx,cd->bcyx", cells, embedding).flatten(2)  # (B, C, G^2)
         return PlanLogits(self.presence(fused.query).float(), cell.float())
 
 
