@@ -191,11 +191,17 @@ class ObjectiveConfig:
     """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
     where_weight: float = 0.1
     """mu: the fused image tokens tell which patches will change."""
+    mask_weight: float = 0.2
+    """nu: the UNet's mask is open where the turn changes the picture and shut elsewhere, so that what stands
+    stays; without `unet.composite` it has no mask."""
     cdd_teaches_fusion: bool = True
     """Whether the gradient of L_CDD reaches fusion and towers. It is noisy; where plan and ICM teach them,
     small models learn the words sooner without it."""
     cdd_every: int = 1
     """The UNet denoises every so many-th sample; everything else, several times cheaper, sees all of them."""
+    words_first: int = 0
+    """During so many samples at the start the UNet denoises one of each micro-batch: what the words mean is
+    learnt sooner, and several times cheaper, than how to paint it."""
     idle_share: float = 0.0
     """Share of the samples that ask for nothing, by one of `idle_texts`: the picture stays as it is."""
     idle_texts: tuple[str, ...] = ()
@@ -210,6 +216,7 @@ class ObjectiveConfig:
         _least(
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
+        _least(self, 0, "mask_weight", "words_first")
         _least(self, 1, "cdd_every")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
@@ -234,8 +241,6 @@ class RunConfig:
     """Bound of the gradient's norm; for the generator, of each of its parts."""
     ema_half_life: float = 0.05
     """Half-life of the weight average, as a share of the samples seen so far."""
-    init_from: str | None = None
-    """Safetensors of a checkpoint whose weights the run begins with, wherever names and shapes agree."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     checkpoint_samples: int = 10_000
     keep_checkpoints: int = 2
@@ -314,6 +319,9 @@ def _fast() -> dict[str, dict[str, Any]]:
 class Config:
     output_dir: str = "runs/default"
     seed: int = 0
+    init: str | None = None
+    """What the run begins with, wherever names and shapes agree: a pipeline folder, whose tokenizer comes
+    along, or the safetensors of a checkpoint."""
     data: DataConfig = field(default_factory=DataConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)

@@ -18,12 +18,14 @@ from cdd_icm.encoders import Encoded
 
 @dataclass
 class Fused:
-    """The composition of reference and text: fused image tokens, fused text tokens, one query."""
+    """The composition of reference and text: fused image tokens, fused text tokens, one query; and the text's
+    own vector, for what the words say whatever the picture shows."""
 
     image_tokens: Float[Tensor, "B Nv D"]
     text_tokens: Float[Tensor, "B Nw D"]
     mask: Bool[Tensor, "B Nw"]
     query: Float[Tensor, "B D"]
+    text_pooled: Float[Tensor, "B E"]
 
     def __getitem__(self, items: slice) -> Fused:
         """Some items of the batch."""
@@ -154,4 +156,4 @@ class GatedFusion(ModelMixin, ConfigMixin):
         image = image + self.pool_image(image, v)  # (B, 1, D)
         text = text + self.pool_text(text, w, encoded.mask)  # (B, 1, D)
         query = self.query_out(self.query_gate(image, text))[:, 0]  # (B, D)
-        return Fused(image_tokens=v, text_tokens=w, mask=encoded.mask, query=query)
+        return Fused(v, w, encoded.mask, query, encoded.text_pooled)

@@ -57,7 +57,8 @@ class CDDICM(nn.Module):
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         self.matcher.to(memory_format=torch.channels_last)
         grid = config.plan.grid
-        self.planner = Planner(self.classes, width, config.fusion.heads, grid) if grid else None
+        text_width = self.towers.embed_dim
+        self.planner = Planner(self.classes, width, text_width, config.fusion.heads, grid) if grid else None
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
         self.relations = Relations(len(self.classes), width, grid) if grid else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
@@ -70,13 +71,14 @@ class CDDICM(nn.Module):
             "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
         )
 
-    def forward(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
-        """L = L_CDD + lambda L_ICM + mu L_where + the plan's terms, and what the log shows.
+    def forward(self, batch: Batch, draws: Draws, cdd_every: int | None = None) -> dict[str, Tensor]:
+        """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. The
+        UNet denoises the first of every `cdd_every` items, by default as the config says.
 
         Returns:
-            `loss` (), the parts `cdd`, `icm`, `where`, `plan`, `relation`, `see` (), and for each item that
-            the UNet denoised `changed_error` (n,), the squared error inside the changed region, and `level`
-            (n,), its noise level as a share of the schedule.
+            `loss` (), the parts `cdd`, `mask`, `icm`, `where`, `plan`, `relation`, `see` (), and for each
+            item that the UNet denoised `changed_error` (n,), the squared error inside the changed region, and
+            `level` (n,), its noise level as a share of the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -114,11 +116,11 @@ class CDDICM(nn.Module):
         plan = None
         if self.planner is not None:
             plan = plan_map(batch.plan.masked_fill(no_text[:, None], -1), self.config.plan.grid)
-        painted = slice(None, None, objective.cdd_every)
+        painted = slice(None, None, cdd_every or objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
         shown = fused if objective.cdd_teaches_fusion else fused.detach()
-        prediction = self.unet(
+        prediction, mask_logits = self.unet(
             *(part[painted] for part in (noisy, draws.timestep, shown, reference, level, noisy_reference)),
             plan=None if plan is None else plan[painted],
         )
@@ -131,6 +133,10 @@ class CDDICM(nn.Module):
         level = draws.timestep[painted] / diffusion.num_train_timesteps
         out = {"cdd": cdd.mean(), "changed_error": changed_error.detach(), "level": level}
         out["loss"] = out["cdd"]
+
+        if mask_logits is not None:
+            out["mask"] = binary_cross_entropy_with_logits(mask_logits, changed[painted].float())
+            out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
 
         if objective.where_weight > 0:
             side = math.isqrt(fused.image_tokens.shape[1])

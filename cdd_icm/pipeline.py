@@ -310,7 +310,7 @@ class CDDICMPipeline(DiffusionPipeline):
             torch.cat([null if b == "nothing" else reference for b in names]),
             reference.new_zeros(k * len(noisy)),
             plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
-        )
+        ).prediction
         prediction = combine(dict(zip(names, prediction.chunk(k), strict=True)), *scales)
         sample = to_sample(prediction, noisy, alpha, sigma, self.config.prediction_type)
         if guided and s.icm_guidance_scale:

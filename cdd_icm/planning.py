@@ -43,17 +43,25 @@ class Planner(ModelMixin, ConfigMixin):
     leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR.
 
     Args:
-        classes: the names of the C classes. width: D of the fused tokens. heads: of the look at the picture.
-        grid: G, cells along a side. place_width: d, the width of a cell's features.
+        classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
+        heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
+        features.
     """
 
     @register_to_config
     def __init__(
-        self, classes: Sequence[str], width: int, heads: int = 4, grid: int = 16, place_width: int = 64
+        self,
+        classes: Sequence[str],
+        width: int,
+        text_width: int,
+        heads: int = 4,
+        grid: int = 16,
+        place_width: int = 64,
     ):
         super().__init__()
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
+        self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes)))
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
 
@@ -63,7 +71,9 @@ class Planner(ModelMixin, ConfigMixin):
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
         embedding = self.class_embedding.to(cells.dtype)
         cell = torch.einsum("bdyx,cd->bcyx", cells, embedding).flatten(2)  # (B, C, G^2)
-        return PlanLogits(self.presence(fused.query).float(), cell.float())
+        # Most often the words name the class; through the query alone that is learnt many times slower.
+        presence = self.named(fused.text_pooled) + self.presence(fused.query)  # (B, C)
+        return PlanLogits(presence.float(), cell.float())
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from diffusers import SchedulerMixin
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -38,6 +39,7 @@ from cdd_icm.generation import draw_sheet
 from cdd_icm.log import DenoisingLog
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.pipeline_folder import check_folder
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
     crossed,
@@ -90,8 +92,8 @@ def train(config: Config) -> Path:
     torch.manual_seed(config.seed)
     classes = planned_classes(config, dialogs)
     model = CDDICM(config, classes)
-    if t.init_from:
-        begin_with(model, t.init_from)
+    if config.init:
+        begin_with(model, Path(config.init), root)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
     tokenizer = run_tokenizer(root, config.encoder, model.towers.context_length, texts, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
@@ -107,12 +109,13 @@ def train(config: Config) -> Path:
             before, learning_rate = samples, learning_rate_at(samples, t)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
+            words = before < config.objective.words_first
             for _ in range(t.gradient_accumulation):
                 raw = next(batches)
                 batch = make_batch(raw, tokenizer, config, device, classes)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
-                    out = model(batch, draws)
+                    out = model(batch, draws, micro if words else None)
                     check_finite(out, raw, samples, root)
                     accelerator.backward(out["loss"])
                 log.add(out)
@@ -158,20 +161,34 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     return torch.stack([norm.cpu() for norm in norms]).norm()
 
 
-def begin_with(model: nn.Module, file: str) -> None:
-    """Loads the weights of `file` that have the name and shape of one of the model's.
+def begin_with(model: CDDICM, init: Path, root: Path) -> None:
+    """Loads those weights of a pipeline folder or a safetensors file that have the name and shape of one of
+    the model's. A folder's tokenizer becomes the run's in `root`: its text tower knows no other.
 
     Raises:
-        InputError: it is no safetensors file, or none of its weights fits.
+        InputError: it is neither, or none of its weights fits.
     """
-    if not Path(file).is_file():
-        raise InputError(f"training.init_from: {file}: no such file")
+    if init.is_dir():
+        check_folder(init)
+        files = {part: init / part / SAFETENSORS_WEIGHTS_NAME for part, _ in model.named_children()}
+        found = {
+            f"{part}.{name}": value.float()
+            for part, file in files.items()
+            if file.is_file()
+            for name, value in load_tensors(file).items()
+        }
+        if not (root / "tokenizer").is_dir():
+            shutil.copytree(init / "tokenizer", root / "tokenizer")
+    elif init.is_file():
+        found = load_tensors(init)
+    else:
+        raise InputError(f"init: {init}: no such file or folder")
     own = model.state_dict()
-    fitting = {k: v for k, v in load_tensors(Path(file)).items() if k in own and own[k].shape == v.shape}
+    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not fitting:
-        raise InputError(f"training.init_from: {file}: none of its weights fits the model")
+        raise InputError(f"init: {init}: none of its weights fits the model")
     model.load_state_dict(fitting, strict=False)
-    tqdm.write(f"{file}: {len(fitting)} of the model's {len(own)} tensors")
+    tqdm.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
 
 
 def planned_classes(config: Config, dialogs: list[Dialog]) -> tuple[str, ...]:

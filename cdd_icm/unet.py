@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
@@ -19,6 +20,16 @@ NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
 PLAN_CHANNELS = 32
 """Width of a planned object's embedding at the input."""
+
+
+class Painting(NamedTuple):
+    """What the UNet paints of a noisy picture."""
+
+    prediction: Float[Tensor, "B 3 R R"]
+    """In the parameterisation that the model is trained with, in float32 whatever the weights are: pictures
+    stay exact where the reference shows through."""
+    mask: Float[Tensor, "B 1 R R"] | None
+    """The logits of where it shows its own picture and not the reference; None without `composite`."""
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -86,9 +97,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         reference_noise: Float[Tensor, " B"],
         noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
         plan: Float[Tensor, "B C G G"] | None = None,
-    ) -> Float[Tensor, "B 3 R R"]:
-        """The prediction in the parameterisation that the model is trained with, in float32 whatever the
-        weights are: pictures stay exact where the reference shows through.
+    ) -> Painting:
+        """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
@@ -120,9 +130,9 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
         if not c.composite:
-            return out
+            return Painting(out, None)
         painted, shown = out[:, :3], out[:, 3:].sigmoid()
-        return shown * painted + (1 - shown) * reference  # (B, 3, R, R)
+        return Painting(shown * painted + (1 - shown) * reference, out[:, 3:])
 
     def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
         """The image tokens as a feature map for the last down block, and nothing for the blocks before it:

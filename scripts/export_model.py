@@ -40,8 +40,8 @@ def main() -> None:
     )
     config = yaml.safe_load((arguments.run / "config.yaml").read_text())
     config["data"]["path"] = Path(config["data"]["path"]).name  # where it lay is nobody's business
-    if config["training"]["init_from"]:
-        config["training"]["init_from"] = Path(config["training"]["init_from"]).name
+    if config["init"]:
+        config["init"] = Path(config["init"]).name
     report = {
         "config": config,
         "samples": lines[-1]["samples"],

@@ -47,7 +47,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
     weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7}
     config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"] + 0.3 * out["icm"] + 0.7 * out["where"]
+    expected = out["cdd"] + 0.2 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
     expected = expected + 0.4 * out["plan"] + 0.2 * out["see"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
@@ -155,6 +155,25 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
     assert torch.equal(half["level"], draws.timestep[::2] / 1000)
     for name in ("icm", "where", "plan", "relation", "see"):
         assert torch.allclose(half[name], full[name])
+    asked = make_model(whole)(make_batch(n=4), draws, cdd_every=2)
+    assert torch.equal(asked["level"], half["level"]) and torch.allclose(asked["cdd"], half["cdd"])
+
+
+@torch.no_grad()
+def test_the_mask_is_to_be_open_where_the_turn_changes_the_picture(make_config):
+    config = make_config()
+    model, batch, draws = make_model(config), make_batch(), Draws.make(config, 0, 3, CPU)
+    out, n = model.unet.unet.conv_out, 3 * config.unet.patch_size**2  # the mask's channels are the last
+    out.weight[n:] = 0.0
+
+    def loss(logit):
+        out.bias[n:] = logit
+        return model(batch, draws)["mask"].item()
+
+    batch.target = batch.reference
+    assert loss(-20.0) < 1e-6 and loss(20.0) == pytest.approx(20, rel=1e-3)
+    batch.target = -batch.reference.sign()  # everywhere else by more than the threshold
+    assert loss(20.0) < 1e-6 and loss(-20.0) == pytest.approx(20, rel=1e-3)
 
 
 @torch.no_grad()

@@ -130,9 +130,10 @@ def test_as_many_classes_are_drawn_as_are_expected():
 
 def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
     torch.manual_seed(0)
-    planner = Planner(CLASSES, width=8, heads=2, grid=8)
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8)
     tokens = torch.randn(1, 16, 8, requires_grad=True)
-    fused = Fused(tokens, torch.randn(1, 5, 8), torch.ones(1, 5, dtype=torch.bool), torch.randn(1, 8))
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    fused = Fused(tokens, torch.randn(1, 5, 8), mask, torch.randn(1, 8), torch.randn(1, 6))
     logits = planner(fused)
     assert logits.presence.shape == (1, 3) and logits.cell.shape == (1, 3, 64)
     assert not torch.allclose(logits.cell[0, 0], logits.cell[0, 1])

@@ -176,26 +176,42 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
 
 
-def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
+def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted, tmp_path):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     same = CDDICM(config, ("ball",) * 30)
     before = {name: value.clone() for name, value in same.state_dict().items()}
-    begin_with(same, str(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors"))
+    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors", tmp_path)
     for name, value in same.state_dict().items():
         taken = name in weights and weights[name].shape == value.shape
         assert torch.equal(value, weights[name] if taken else before[name])
     assert torch.equal(same.fusion.text_norm.weight, weights["fusion.text_norm.weight"])
 
 
+def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, tmp_path):
+    weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    (tmp_path / "run").mkdir()
+    model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
+    begin_with(model, uninterrupted / "pipeline", tmp_path / "run")
+    drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
+    for name, value in model.state_dict().items():
+        if name.startswith(drawn_with):
+            assert torch.equal(value, weights[name]), name
+    vocabulary, mine = (
+        json.loads((folder / "tokenizer" / "tokenizer.json").read_text())["model"]
+        for folder in (uninterrupted, tmp_path / "run")
+    )
+    assert mine == vocabulary
+
+
 def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
     config = make_config(plan__grid=0)
     save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")
     for file, says in (
-        ("none.safetensors", "no such file"),
+        ("none.safetensors", "no such file or folder"),
         ("other.safetensors", "none of its weights fits"),
     ):
-        with pytest.raises(InputError, match=f"training.init_from: .*{file}: {says}"):
-            begin_with(CDDICM(config), str(tmp_path / file))
+        with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
+            begin_with(CDDICM(config), tmp_path / file, tmp_path)
 
 
 def test_learning_rate_is_a_function_of_samples(make_config):
@@ -263,8 +279,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
-    def poisoned(model, batch, draws):
-        out = forward(model, batch, draws)
+    def poisoned(model, batch, draws, cdd_every):
+        out = forward(model, batch, draws, cdd_every)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
             out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
         seen.append(1)

@@ -37,6 +37,7 @@ def inputs(changed=()):
         text_tokens=draw("text_tokens", 3, 8),
         mask=torch.ones(2, 3, dtype=torch.bool),
         query=draw("query", 8),
+        text_pooled=draw("text_pooled", 8),
     )
     noisy, reference = draw("noisy", 3, 16, 16), draw("reference", 3, 16, 16)
     return noisy, torch.tensor([3, 900]), fused, reference, torch.tensor([0.0, 0.05])
@@ -47,17 +48,17 @@ def inputs(changed=()):
 def test_a_switch_that_is_off_lets_nothing_in(switch):
     changed, others = SWITCHES[switch]
     on, off = make(**{switch: True, **others}), make(**{switch: False, **others})
-    assert not torch.allclose(on(*inputs()), on(*inputs(changed)), atol=1e-4)
-    assert torch.equal(off(*inputs()), off(*inputs(changed)))
+    assert not torch.allclose(on(*inputs()).prediction, on(*inputs(changed)).prediction, atol=1e-4)
+    assert torch.equal(off(*inputs()).prediction, off(*inputs(changed)).prediction)
 
 
 @torch.no_grad()
 def test_padding_never_changes_the_prediction():
     unet, (noisy, t, fused, reference, level) = make(), inputs()
     fused.mask[:, 2] = False
-    one = unet(noisy, t, fused, reference, level)
+    one = unet(noisy, t, fused, reference, level).prediction
     fused.text_tokens[:, 2] += 9
-    assert torch.allclose(unet(noisy, t, fused, reference, level), one, atol=1e-5)
+    assert torch.allclose(unet(noisy, t, fused, reference, level).prediction, one, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -67,9 +68,9 @@ def test_where_the_mask_is_0_the_reference_comes_through_exactly(dtype):
     unet.unet.conv_out.weight[12:], unet.unet.conv_out.bias[12:] = 0.0, -1e4  # the mask's channels
     unet.to(dtype)
     fused = Fused(*(part.to(dtype) if part.is_floating_point() else part for part in vars(fused).values()))
-    assert torch.equal(unet(noisy, t, fused, reference, level), reference)
+    assert torch.equal(unet(noisy, t, fused, reference, level).prediction, reference)
     unet.unet.conv_out.bias[12:] = 1e4
-    assert not torch.isclose(unet(noisy, t, fused, reference, level), reference).any(dim=1).all()
+    assert not torch.isclose(unet(noisy, t, fused, reference, level).prediction, reference).any(dim=1).all()
 
 
 @torch.no_grad()
@@ -77,7 +78,8 @@ def test_the_network_sees_the_noisy_reference_and_composes_the_clean_one():
     unet, (noisy, t, fused, reference, level) = make(), inputs()
     seen = reference + torch.randn_like(reference)
     assert not torch.allclose(
-        unet(noisy, t, fused, reference, level, seen), unet(noisy, t, fused, reference, level)
+        unet(noisy, t, fused, reference, level, seen).prediction,
+        unet(noisy, t, fused, reference, level).prediction,
     )
     unet.unet.conv_out.weight[12:], unet.unet.conv_out.bias[12:] = 0.0, -1e4
-    assert torch.equal(unet(noisy, t, fused, reference, level, seen), reference)
+    assert torch.equal(unet(noisy, t, fused, reference, level, seen).prediction, reference)
