@@ -494,6 +494,8 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
     elif origin is Literal:
         if value in arguments:
             return value
+        if value is False and "no" in arguments:  # as YAML reads a bare no
+            return "no"
     elif origin is tuple and isinstance(value, list | tuple):
         element = arguments[0] if arguments[-1] is Ellipsis else None
         if element is not None:
