@@ -109,6 +109,7 @@ def info_nce(
     hard_queries: Float[Tensor, "K B E"] | None = None,
     valid: Bool[Tensor, " B"] | None = None,
     hard_valid: Bool[Tensor, "K B"] | None = None,
+    hard_images_valid: Bool[Tensor, "H B"] | None = None,
 ) -> Float[Tensor, ""]:
     """InfoNCE in both directions over all processes' batch (van den Oord et al. 2018, arXiv 1807.03748).
 
@@ -120,12 +121,14 @@ def info_nce(
     Args:
         valid: rows that count; the others (their condition was dropped) serve as negatives only.
         hard_valid: hard queries that differ from the true one.
+        hard_images_valid: hard images that are there; not every query has each of them.
     """
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     labels = torch.arange(len(queries), device=queries.device) + rank * len(queries)
     rows = [scale * queries @ gather(images).T]
     if hard_images is not None:
-        rows.append(scale * torch.einsum("be,hbe->bh", queries, hard_images))
+        hard = scale * torch.einsum("be,hbe->bh", queries, hard_images)
+        rows.append(hard if hard_images_valid is None else hard.masked_fill(~hard_images_valid.T, -torch.inf))
     columns = [scale * images @ gather(queries).T]
     if hard_queries is not None:
         hard = scale * torch.einsum("be,kbe->bk", images, hard_queries)

@@ -46,6 +46,8 @@ class CombinerConfig:
 class ObjectiveConfig:
     reference_negatives: bool = True
     """Each query's own reference stands among the wrong answers."""
+    caption_negatives: bool = False
+    """So does what its reference shows, said in words alone."""
     drop_text: float = 0.05
     drop_reference: float = 0.05
     """Shares of the samples that lack one of the two, so that a query may."""
@@ -96,6 +98,10 @@ class RetrievalConfig:
             "objective.reference_negatives": (
                 self.composer != "image" or not self.objective.reference_negatives,
                 "false with composer=image, whose query is the reference",
+            ),
+            "objective.caption_negatives": (
+                self.composer != "image" or not self.objective.caption_negatives,
+                "false with composer=image, which reads no captions",
             ),
         }
         for key, (holds, wanted) in rules.items():

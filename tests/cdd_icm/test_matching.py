@@ -8,12 +8,12 @@ from cdd_icm.matching import Matcher, info_nce, log_match
 from tests.cdd_icm.two_processes import info_nce_batch, loss_of_share
 
 
-def naive(queries, images, scale, hard_images, hard_queries, valid, hard_valid):
+def naive(queries, images, scale, hard_images, hard_queries, valid, hard_valid, there):
     """Loops, a line for each term."""
     total, n = 0.0, len(queries)
     for i in range(n):
         row = [scale * queries[i] @ image for image in images]
-        row += [scale * queries[i] @ hard[i] for hard in hard_images]
+        row += [scale * queries[i] @ hard[i] for h, hard in enumerate(hard_images) if there[h, i]]
         column = [scale * images[i] @ query for query in queries]
         column += [scale * images[i] @ hard[i] for k, hard in enumerate(hard_queries) if hard_valid[k, i]]
         for side in (row, column):
@@ -22,17 +22,19 @@ def naive(queries, images, scale, hard_images, hard_queries, valid, hard_valid):
 
 
 def test_info_nce_by_hand():
-    (queries, images, hard_images, hard_queries), valid, hard_valid = info_nce_batch()
+    (queries, images, hard_images, hard_queries), valid, hard_valid, there = info_nce_batch()
     scale = torch.tensor(3.0)
-    ours = info_nce(queries, images, scale, hard_images, hard_queries, valid, hard_valid)
-    theirs = naive(queries, images, scale, hard_images, hard_queries, valid, hard_valid)
-    assert torch.allclose(ours, theirs, rtol=1e-5)
-    plain = naive(queries, images, scale, [], [], torch.ones(8), torch.ones(0, 8))
+    for some in (there, torch.ones(2, 8, dtype=torch.bool)):
+        ours = info_nce(queries, images, scale, hard_images, hard_queries, valid, hard_valid, some)
+        theirs = naive(queries, images, scale, hard_images, hard_queries, valid, hard_valid, some)
+        assert torch.allclose(ours, theirs, rtol=1e-5)
+    assert info_nce(queries, images, scale, hard_images, hard_queries, valid, hard_valid) == ours
+    plain = naive(queries, images, scale, [], [], torch.ones(8), torch.ones(0, 8), torch.ones(0, 8))
     assert torch.allclose(info_nce(queries, images, scale), plain, rtol=1e-5)
 
 
 def test_info_nce_of_a_batch_without_a_valid_row_is_0():
-    (queries, images, *_), _, _ = info_nce_batch()
+    (queries, images, *_), *_ = info_nce_batch()
     loss = info_nce(queries, images, torch.tensor(3.0), valid=torch.zeros(8, dtype=torch.bool))
     loss.backward()
     assert loss == 0 and not queries.grad.any()

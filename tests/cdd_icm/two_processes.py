@@ -16,15 +16,17 @@ from cdd_icm.training import train
 
 
 def info_nce_batch():
-    """Queries, images, two hard images, one hard query; which count, and which hard query differs."""
+    """Queries, images, two hard images, one hard query; which rows count, which hard query differs, and
+    which hard images are there."""
     generator = torch.Generator().manual_seed(0)
     parts = (torch.randn(*shape, 6, generator=generator) for shape in ((8,), (8,), (2, 8), (1, 8)))
     valid = torch.tensor([1, 0, 1, 1, 1, 1, 0, 1], dtype=torch.bool)
-    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0
+    there = torch.stack([torch.ones(8, dtype=torch.bool), torch.arange(8) % 4 != 2])
+    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0, there
 
 
 def loss_of_share(share):
-    (queries, images, hard_images, hard_queries), valid, hard_valid = info_nce_batch()
+    (queries, images, hard_images, hard_queries), valid, hard_valid, there = info_nce_batch()
     leaves = [queries, images, hard_images, hard_queries, torch.tensor(3.0, requires_grad=True)]
     loss = info_nce(
         queries[share],
@@ -34,6 +36,7 @@ def loss_of_share(share):
         hard_queries=hard_queries[:, share],
         valid=valid[share],
         hard_valid=hard_valid[:, share],
+        hard_images_valid=there[:, share],
     )
     loss.backward()
     return loss.detach(), [leaf.grad for leaf in leaves]
