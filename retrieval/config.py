@@ -64,11 +64,13 @@ class ObjectiveConfig:
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
     seed: int = 0
-    composer: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
-        "fusion"
-    )
+    composer: Literal[
+        "combiner", "fusion", "image", "matching", "multi-vector", "over-places", "sum", "text", "tirg"
+    ] = "fusion"
     over_places: Literal["combiner", "sum", "tirg"] = "sum"
     """What `over-places` composes with."""
+    multi_vector: Literal["combiner", "fusion", "sum", "tirg"] = "fusion"
+    """What `multi-vector` composes with."""
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
     taken, its composer where it is of the same kind, and its fusion encoder where both have one."""

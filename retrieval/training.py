@@ -217,6 +217,11 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
         inner = options.get(config.over_places, {})
         shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
         return {"composer": config.over_places, "options": inner, **shape}
+    if config.composer == "multi-vector":
+        inner = options.get(config.multi_vector, {})
+        dim = config.fusion.width if config.multi_vector == "fusion" else towers.embed_dim
+        shape = {"token_width": towers.image_width, "dim": dim}
+        return {"composer": config.multi_vector, "options": inner, **shape}
     return options.get(config.composer, {})
 
 
@@ -267,6 +272,8 @@ class Objective(nn.Module):
             hard.append(vectors[n:])
             there.append(torch.ones(n, dtype=torch.bool, device=vectors.device))
         if batch.captioned is not None:
+            if vectors.ndim > captions.ndim:  # a picture all of whose vectors are the caption's
+                captions = captions[:, None].expand_as(vectors[:n])
             hard.append(captions)
             there.append(batch.captioned)
         loss = info_nce(
@@ -275,9 +282,11 @@ class Objective(nn.Module):
             composer.logit_scale,
             hard_images=torch.stack(hard) if hard else None,
             hard_images_valid=torch.stack(there) if there else None,
+            score=composer.score,
         )
         with torch.no_grad():
-            found = (queries @ vectors[:n].T).argmax(dim=1) == torch.arange(n, device=queries.device)
+            best = composer.score(queries, vectors[:n]).argmax(dim=1)
+            found = best == torch.arange(n, device=best.device)
         return {"loss": loss, "found": found.float()}
 
 

@@ -81,8 +81,12 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     assert identical(stage1.towers.state_dict(), one.towers.state_dict())  # frozen
 
 
-def test_what_a_run_leaves(make_config, tmp_path):
-    config = make_config("fusion")
+@pytest.mark.parametrize(
+    ("composer", "changed"),
+    [("fusion", {}), ("multi-vector", {"multi_vector": "fusion"}), ("multi-vector", {"multi_vector": "sum"})],
+)
+def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
+    config = make_config(composer, **changed)
     model = RetrievalModel.from_pretrained(train(config))
     run = tmp_path / "run"
     assert [line["samples"] for line in log_of(run)] == [8, 16, 24]
@@ -96,7 +100,7 @@ def test_what_a_run_leaves(make_config, tmp_path):
     assert "output_dir" not in facts["config"] and "cache_dir" not in facts["config"]["data"]
     rows = json.loads((run / "validation" / "000000024.json").read_text())
     assert set(rows) == {"composed", "image only", "text only"} and "turn 5" in rows["composed"]["tags"]
-    config = make_config("fusion", init=str(run / "model"), output_dir=str(tmp_path / "on"))
+    config = make_config(composer, **changed, init=str(run / "model"), output_dir=str(tmp_path / "on"))
     known = training.begin(config, training.read_init(config), [], None)
     assert identical(known.state_dict(), model.state_dict())
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
@@ -142,12 +146,12 @@ def test_the_loss_is_info_nce_with_the_reference_among_the_wrong_answers(make_co
 
 
 @pytest.mark.parametrize("reference_negatives", [True, False])
-@pytest.mark.parametrize("composer", ["fusion", "matching", "sum"])
+@pytest.mark.parametrize("composer", ["fusion", "matching", "multi-vector", "sum"])
 def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     make_config, make_model, composer, reference_negatives
 ):
     """A column of its own in the rows of the queries that have one: not in a first turn's, nor in that of a
-    sample whose reference was left out."""
+    sample whose reference was left out. Of several vectors a picture, the best one scores."""
     objective = {"caption_negatives": True, "reference_negatives": reference_negatives}
     config, model = make_config(composer, objective=objective), make_model(composer)
     samples = samples_of(config, model)
@@ -169,12 +173,12 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     v = torch.cat([model.encode_gallery(stored(queries[index].targets[0])) for index, _ in items])
     r = torch.cat([model.encode_gallery(stored(queries[index].reference)) for index, _ in items])
     gray = ImageFeatures(pixels=torch.zeros(1, 3, 32, 32))
-    r[2] = model.composer.embed(gray if composer == "matching" else model.see(gray.pixels))  # left out
+    r[2] = model.composer.embed(gray if composer == "matching" else model.see(gray.pixels))[0]  # left out
     by_hand = 0.0
     for i in range(4):
-        row, column = list(v @ q[i]), list(q @ v[i])
+        row, column = [(some @ q[i]).max() for some in v], [(v[i] @ some).max() for some in q]
         if reference_negatives:
-            row.append(q[i] @ r[i])
+            row.append((r[i] @ q[i]).max())
         if i in (0, 3):
             row.append(q[i] @ model.encode_query(None, [said[i]])[0])
         for side in (row, column):
@@ -209,7 +213,7 @@ def test_every_weight_learns(make_config, make_model, composer):
     assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
 
 
-@pytest.mark.parametrize("composer", ["combiner", "fusion", "matching"])
+@pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
 def test_cached_features_give_the_loss_that_the_towers_give(make_config, make_model, composer, tmp_path):
     model = make_model(composer)
     config = make_config(composer, objective__caption_negatives=True)
