@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdd_icm.data import Dialog, Picture, load_dialogs, pictures_of
-from cdd_icm.encoders import compose_text
 from retrieval.benchmarks.benchmark import Benchmark, Query
 
 
@@ -42,6 +41,8 @@ def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> 
 
 def _query(dialog: Dialog, number: int) -> Query:
     """The turn of that number, from 0."""
+    from cdd_icm.encoders import compose_text  # here: it takes seconds, that --help needn't wait for
+
     turn = dialog.turns[number]
     said = tuple(earlier.instruction for earlier in dialog.turns[:number])
     return Query(
