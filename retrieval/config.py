@@ -46,6 +46,8 @@ class CombinerConfig:
 class ObjectiveConfig:
     reference_negatives: bool = True
     """Each query's own reference stands among the wrong answers."""
+    caption_negatives: bool = False
+    """So does what its reference shows, said in words alone."""
     drop_text: float = 0.05
     drop_reference: float = 0.05
     """Shares of the samples that lack one of the two, so that a query may."""
@@ -62,11 +64,13 @@ class ObjectiveConfig:
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
     seed: int = 0
-    composer: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
-        "fusion"
-    )
+    composer: Literal[
+        "combiner", "fusion", "image", "matching", "multi-vector", "over-places", "sum", "text", "tirg"
+    ] = "fusion"
     over_places: Literal["combiner", "sum", "tirg"] = "sum"
     """What `over-places` composes with."""
+    multi_vector: Literal["combiner", "fusion", "sum", "tirg"] = "fusion"
+    """What `multi-vector` composes with."""
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
     taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
@@ -96,6 +100,10 @@ class RetrievalConfig:
             "objective.reference_negatives": (
                 self.composer != "image" or not self.objective.reference_negatives,
                 "false with composer=image, whose query is the reference",
+            ),
+            "objective.caption_negatives": (
+                self.composer != "image" or not self.objective.caption_negatives,
+                "false with composer=image, which reads no captions",
             ),
         }
         for key, (holds, wanted) in rules.items():

@@ -36,13 +36,13 @@ def measure(
         return torch.from_numpy(np.stack([cache[keys[id]] for id in ids]))
 
     ids, queries = benchmark.picture_ids, benchmark.queries
-    pictures = torch.empty(len(ids), model.width)
+    encoded = []
     vectors = {row: torch.empty(len(queries), model.width) for row in ("composed", "image only", "text only")}
     with tqdm(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
         for start in range(0, len(ids), batch_size):
             rows = slice(start, start + batch_size)
-            pictures[rows] = model.encode_gallery(stored(list(ids[rows]))).cpu()
-            bar.update(len(pictures[rows]))
+            encoded.append(model.encode_gallery(stored(list(ids[rows]))).cpu())
+            bar.update(len(encoded[-1]))
         for start in range(0, len(queries), batch_size):
             rows = slice(start, start + batch_size)
             some = queries[rows]
@@ -53,9 +53,10 @@ def measure(
             vectors["composed"][rows] = _of_wordings(model, seen, texts, past)
             vectors["text only"][rows] = _of_wordings(model, None, texts, past)
             bar.update(len(some))
-    report = evaluate(benchmark, vectors.pop("composed"), pictures)
+    pictures, score = torch.cat(encoded), model.composer.score
+    report = evaluate(benchmark, vectors.pop("composed"), pictures, score)
     report["rows"] |= {
-        row: summarise(benchmark, rank(benchmark, of, pictures)) for row, of in vectors.items()
+        row: summarise(benchmark, rank(benchmark, of, pictures, score)) for row, of in vectors.items()
     }
     return report
 

@@ -128,9 +128,9 @@ class RetrievalModel(nn.Module):
         return next(self.parameters()).device
 
     @torch.no_grad()
-    def encode_gallery(self, pictures: Pictures) -> Float[Tensor, "B E"]:
-        """Unit vectors, float32, of pictures in 0..255; of another size, they are squeezed to the model's
-        square.
+    def encode_gallery(self, pictures: Pictures) -> Float[Tensor, "B *vectors E"]:
+        """Unit vectors, float32, of pictures in 0..255, one each or, with `multi-vector`, several; of another
+        size, they are squeezed to the model's square.
 
         Raises:
             InputError: a picture that can't be one.

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from jaxtyping import Bool
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -70,6 +71,9 @@ def train(config: RetrievalConfig) -> Path:
         towers = train(replace(config, composer="sum", output_dir=str(root / "stage1")))
         config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
     benchmark = read_split(config.data, config.data.train_split)
+    captions = [query.caption for query in benchmark.queries[: config.data.limit] if query.caption]
+    if config.objective.caption_negatives and not captions:
+        raise InputError(f"objective.caption_negatives is True, but {benchmark.name} has no captions")
     validation = read_split(config.data, config.data.validation_split)
     known = read_init(config)
     accelerator = start(root, config, FREE)
@@ -77,6 +81,8 @@ def train(config: RetrievalConfig) -> Path:
 
     torch.manual_seed(config.seed)
     texts = [text for query in benchmark.queries for text in query.texts]
+    if config.objective.caption_negatives:
+        texts += captions
     model = begin(config, known, texts, accelerator).to(device)
     dataset = Samples.make(benchmark, config, model)
     objective = Objective(model, config.objective)
@@ -211,16 +217,24 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
         inner = options.get(config.over_places, {})
         shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
         return {"composer": config.over_places, "options": inner, **shape}
+    if config.composer == "multi-vector":
+        inner = options.get(config.multi_vector, {})
+        dim = config.fusion.width if config.multi_vector == "fusion" else towers.embed_dim
+        shape = {"token_width": towers.image_width, "dim": dim}
+        return {"composer": config.multi_vector, "options": inner, **shape}
     return options.get(config.composer, {})
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples: their pictures, or what frozen towers saw of them."""
+    """B samples: their pictures, or what frozen towers saw of them. With captions there are B + 1 references,
+    the last one blank, and 2 B texts: first those of the queries, then the captions."""
 
     reference: ImageFeatures
     target: ImageFeatures
     text: TextFeatures | list[str]
+    captioned: Bool[Tensor, " B"] | None = None
+    """Which samples have a caption; None: captions are not asked for."""
 
 
 class Objective(nn.Module):
@@ -237,7 +251,7 @@ class Objective(nn.Module):
         text = self.model.read(batch.text) if isinstance(batch.text, list) else batch.text
         reference, gallery = batch.reference, [batch.target]
         if self.config.reference_negatives:
-            gallery.append(batch.reference)
+            gallery.append(batch.reference[:n])
         if batch.reference.pooled is None:
             if composer.embeds_pixels:
                 reference = self.model.see(batch.reference.pixels)
@@ -248,12 +262,31 @@ class Objective(nn.Module):
                 pictures = seen[: n * len(gallery)]
         else:
             pictures = joined(gallery)
-        queries = composer.compose(reference, text).float()
+        if batch.captioned is not None:
+            reference = reference[[*range(n), *[n] * n]]  # the blank one beside every caption
+        composed = composer.compose(reference, text).float()
         vectors = composer.embed(pictures).float()
-        hard = vectors[n:][None] if self.config.reference_negatives else None
-        loss = info_nce(queries, vectors[:n], composer.logit_scale, hard_images=hard)
+        queries, captions = composed[:n], composed[n:]
+        hard, there = [], []
+        if self.config.reference_negatives:
+            hard.append(vectors[n:])
+            there.append(torch.ones(n, dtype=torch.bool, device=vectors.device))
+        if batch.captioned is not None:
+            if vectors.ndim > captions.ndim:  # a picture all of whose vectors are the caption's
+                captions = captions[:, None].expand_as(vectors[:n])
+            hard.append(captions)
+            there.append(batch.captioned)
+        loss = info_nce(
+            queries,
+            vectors[:n],
+            composer.logit_scale,
+            hard_images=torch.stack(hard) if hard else None,
+            hard_images_valid=torch.stack(there) if there else None,
+            score=composer.score,
+        )
         with torch.no_grad():
-            found = (queries @ vectors[:n].T).argmax(dim=1) == torch.arange(n, device=queries.device)
+            best = composer.score(queries, vectors[:n]).argmax(dim=1)
+            found = best == torch.arange(n, device=best.device)
         return {"loss": loss, "found": found.float()}
 
 
@@ -289,15 +322,18 @@ class Samples:
         if config.encoder.trainable_blocks == 0:
             history = config.encoder.history
             texts = [compose_text(text, q.history, history) for q in benchmark.queries for text in q.texts]
+            if config.objective.caption_negatives:
+                texts += [compose_text(q.caption, (), 0) for q in benchmark.queries if q.caption]
             features = FrozenFeatures(folder, model, pictures, wanted, texts)
         return cls(benchmark, config, pictures, model, features)
 
     def __len__(self) -> int:
         return len(self.benchmark.queries)
 
-    def sample(self, index: int, draw: int) -> tuple[str, str, str]:
-        """The reference's key, or `BLANK`, the text and the target's key of a query. `draw`, 0 to 2^31 - 1,
-        chooses the wording, and whether the reference or the text is left out."""
+    def sample(self, index: int, draw: int) -> tuple[str, str, str, str]:
+        """The reference's key, or `BLANK`, the text, the target's key and the caption of a query, empty where
+        it has none or the reference that it describes is left out. `draw`, 0 to 2^31 - 1, chooses the
+        wording, and whether the reference or the text is left out."""
         query, o = self.benchmark.queries[index], self.config.objective
         text = query.texts[draw % len(query.texts)]
         text = compose_text(text, query.history, self.config.encoder.history)
@@ -306,24 +342,30 @@ class Samples:
         no_reference = not no_text and share < o.drop_text + o.drop_reference
         key = {id: self.benchmark.pictures[id].key for id in (query.reference, query.targets[0])}
         reference = BLANK if no_reference else key[query.reference]
-        return reference, "" if no_text else text, key[query.targets[0]]
+        caption = "" if no_reference else compose_text(query.caption or "", (), 0)
+        return reference, "" if no_text else text, key[query.targets[0]], caption
 
     def batch(self, items: Sequence[tuple[int, int]]) -> Batch:
         """The samples of some (index, draw)."""
-        references, texts, targets = (list(part) for part in zip(*map(self._sample, items), strict=True))
+        columns = zip(*map(self._sample, items), strict=True)
+        references, texts, targets, captions = (list(column) for column in columns)
+        captioned = None
+        if self.config.objective.caption_negatives:
+            references, texts = [*references, BLANK], texts + captions
+            captioned = torch.tensor([caption != "" for caption in captions], device=self.model.device)
         if self.features is None:
             reference, target = (
                 ImageFeatures(pixels=picture_pixels(self.pictures, keys).to(self.model.device))
                 for keys in (references, targets)
             )
-            return Batch(reference, target, texts)
+            return Batch(reference, target, texts, captioned)
         reference, target = self.features.images(references), self.features.images(targets)
         if self.model.composer.embeds_pixels:
             reference = replace(reference, pixels=self.features.pixels(references))
             target = replace(target, pixels=self.features.pixels(targets))
-        return Batch(reference, target, self.features.texts(texts))
+        return Batch(reference, target, self.features.texts(texts), captioned)
 
-    def _sample(self, item: tuple[int, int]) -> tuple[str, str, str]:
+    def _sample(self, item: tuple[int, int]) -> tuple[str, str, str, str]:
         return self.sample(*item)
 
 

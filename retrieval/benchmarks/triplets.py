@@ -1,5 +1,5 @@
-"""Anybody's triplets: a JSON Lines file with `reference`, `text`, `target` and, if there are several,
-`split`.
+"""Anybody's triplets: a JSON Lines file with `reference`, `text`, `target`, `split` if there are several,
+and, where it is known, `caption`: what the reference shows.
 
 Images are named by their paths below the image folder, or by their names alone where those are all different.
 """
@@ -34,6 +34,7 @@ def read(
             reference=entry.id("reference"),
             texts=(entry.text("text"),),
             targets=(entry.id("target", known, str(gallery)),),
+            caption=entry.text("caption") if "caption" in entry else None,
         )
         for entry in read_entries(path)
         if split is None or entry.text("split") == split

@@ -30,9 +30,10 @@ COMPOSERS = {
     "fusion": Fusion,
     "image": ImageOnly,
     "matching": Matching,
+    "multi-vector": MultiVector,
     "over-places": OverPlaces,
     "sum": Sum,
     "text": TextOnly,
     "tirg": TIRG,
 }
-"""What a config or a model's folder may name: those with one vector a picture."""
+"""What a config or a model's folder may name."""

@@ -22,7 +22,7 @@ class ImageFeatures:
     def __len__(self) -> int:
         return next(len(part) for part in vars(self).values() if part is not None)
 
-    def __getitem__(self, rows: slice) -> ImageFeatures:
+    def __getitem__(self, rows: slice | list[int]) -> ImageFeatures:
         """Some of the pictures."""
         return ImageFeatures(*(None if part is None else part[rows] for part in vars(self).values()))
 

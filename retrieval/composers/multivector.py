@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval.composers.composer import Composer, ImageFeatures, TextFeatures
+from retrieval.composers.combiner import Combiner
+from retrieval.composers.composer import ImageFeatures, TextFeatures
+from retrieval.composers.fusion import Fusion
+from retrieval.composers.pooled import Sum
+from retrieval.composers.tirg import TIRG
 
 
 def max_over_vectors(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:
@@ -19,23 +25,22 @@ def max_over_vectors(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T 
 
 
 class MultiVector(nn.Module):
-    """Any composer, its gallery side replaced: each token of a picture becomes a vector of its own.
+    """A composer, its gallery side replaced: each token of a picture becomes a vector of its own.
 
     Args:
-        composer: makes the queries. token_width: D_v. dim: of the composer's queries.
+        composer: makes the queries: "combiner", "fusion", "sum" or "tirg". options: its keywords.
+        token_width: D_v. dim: of the composer's queries.
     """
 
     uses_tokens = True
     embeds_pixels = False
 
-    def __init__(self, composer: Composer, token_width: int, dim: int):
+    def __init__(self, composer: str, options: dict[str, Any], token_width: int, dim: int):
         super().__init__()
-        self.composer = composer
+        composers = {"combiner": Combiner, "fusion": Fusion, "sum": Sum, "tirg": TIRG}
+        self.composer = composers[composer](**options)
         self.token_out = nn.Linear(token_width, dim)
-
-    @property
-    def width(self) -> int | None:
-        return self.composer.width
+        self.width = dim
 
     @property
     def logit_scale(self) -> Float[Tensor, ""]:

@@ -10,21 +10,28 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
-from cdd_icm.matching import info_nce
+from cdd_icm.matching import info_nce, inner_product
 from cdd_icm.process import StopSignal
 from cdd_icm.training import train
 
 
-def info_nce_batch():
-    """Queries, images, two hard images, one hard query; which count, and which hard query differs."""
+def info_nce_batch(*several):
+    """Queries, images of one vector each or of `several`, two hard images, one hard query; which rows count,
+    which hard query differs, and which hard images are there."""
     generator = torch.Generator().manual_seed(0)
-    parts = (torch.randn(*shape, 6, generator=generator) for shape in ((8,), (8,), (2, 8), (1, 8)))
+    shapes = ((8,), (8, *several), (2, 8, *several), (1, 8))
+    parts = (torch.randn(*shape, 6, generator=generator) for shape in shapes)
     valid = torch.tensor([1, 0, 1, 1, 1, 1, 0, 1], dtype=torch.bool)
-    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0
+    there = torch.stack([torch.ones(8, dtype=torch.bool), torch.arange(8) % 4 != 2])
+    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0, there
 
 
-def loss_of_share(share):
-    (queries, images, hard_images, hard_queries), valid, hard_valid = info_nce_batch()
+def best_vector(queries, images):
+    return torch.einsum("be,nve->bnv", queries, images).amax(dim=-1)
+
+
+def loss_of_share(share, *several):
+    (queries, images, hard_images, hard_queries), valid, hard_valid, there = info_nce_batch(*several)
     leaves = [queries, images, hard_images, hard_queries, torch.tensor(3.0, requires_grad=True)]
     loss = info_nce(
         queries[share],
@@ -34,6 +41,8 @@ def loss_of_share(share):
         hard_queries=hard_queries[:, share],
         valid=valid[share],
         hard_valid=hard_valid[:, share],
+        hard_images_valid=there[:, share],
+        score=best_vector if several else inner_product,
     )
     loss.backward()
     return loss.detach(), [leaf.grad for leaf in leaves]
@@ -42,9 +51,10 @@ def loss_of_share(share):
 def main(folder: Path) -> None:
     state = PartialState(cpu=True)
     rank = state.process_index
-    loss, gradients = loss_of_share(slice(4 * rank, 4 * rank + 4))
-    results = {"loss": loss, **{str(i): gradient for i, gradient in enumerate(gradients)}}
-    save_file(results, folder / f"info_nce_{rank}.safetensors")
+    for vectors, several in ((1, ()), (3, (3,))):
+        loss, gradients = loss_of_share(slice(4 * rank, 4 * rank + 4), *several)
+        results = {"loss": loss, **{str(i): gradient for i, gradient in enumerate(gradients)}}
+        save_file(results, folder / f"info_nce_{vectors}_{rank}.safetensors")
     asked = StopSignal.requested
     StopSignal.requested = lambda stop, accelerator: asked(stop, accelerator) or True
     with suppress(KeyboardInterrupt):

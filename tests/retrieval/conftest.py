@@ -42,6 +42,10 @@ OPTIONS = {
         "matcher": {"image_size": 32, "query_width": 32, "width": 16},
     },
     "image": {},
+    "multi-vector": {
+        **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": 16}},
+        **{"token_width": 32, "dim": 32},
+    },
     "over-places": {
         **{"composer": "tirg", "options": {"dim": 24}},
         **{"token_width": 32, "tokens": 16, "dim": 24},

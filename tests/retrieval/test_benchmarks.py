@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval.benchmarks import (
     circo,
@@ -20,6 +21,7 @@ from retrieval.benchmarks import (
     shoes,
     triplets,
 )
+from tests.retrieval.conftest import SAMPLE
 
 FASHIONIQ = {  # split: category: queries, images
     "train": {"dress": (5985, 11452), "shirt": (5988, 19036), "toptee": (6027, 16121)},
@@ -241,6 +243,25 @@ def test_triplets(write):
     assert benchmark.picture_ids == ("a/2.jpg", "a/9.jpg", "a/1.jpg")
     with pytest.raises(InputError, match="no triplets with split 'test'"):
         triplets.read(path, split="test")
+
+
+def test_a_triplet_may_say_what_its_reference_shows(write):
+    line = '{"reference": "1", "text": "redder", "target": "2"%s}\n'
+    path = write("t.jsonl", line % "" + line % ', "caption": "a blue cube"')
+    assert [query.caption for query in triplets.read(path).queries] == [None, "a blue cube"]
+    for value, fault in (("3", "3 is not a text"), ('" "', "empty"), ("null", "None is not a text")):
+        path.write_text(line % "" + "\n" + line % f', "caption": {value}')
+        with pytest.raises(InputError, match=rf"t\.jsonl: line 3, entry 2: caption: {fault}$"):
+            triplets.read(path)
+
+
+def test_what_was_said_before_a_turn_is_its_reference_in_words():
+    queries = dialogs.read(SAMPLE, split="train").queries
+    one, two, three = (query.texts[0] for query in queries[:3])
+    assert [query.caption for query in queries[:4]] == [
+        *(None, one, f"{two}{TURN_MARK}{one}", f"{three}{TURN_MARK}{two}{TURN_MARK}{one}")
+    ]
+    assert all((query.caption is None) == (query.tags == ("turn 1",)) for query in queries)
 
 
 def test_dialogs_of_iclevr(cir):

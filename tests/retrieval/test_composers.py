@@ -30,7 +30,7 @@ def features(batch: int, seed: int = 0) -> tuple[ImageFeatures, TextFeatures]:
 def every_composer() -> list:
     torch.manual_seed(0)
     single = [ImageOnly(), TextOnly(), Sum(), TIRG(DIM), Combiner(DIM)]
-    return [composer.eval() for composer in [*single, MultiVector(Combiner(DIM), WIDTH, DIM)]]
+    return [composer.eval() for composer in [*single, MultiVector("combiner", {"dim": DIM}, WIDTH, DIM)]]
 
 
 def composer_id(composer) -> str:
@@ -167,11 +167,10 @@ def test_the_best_vector_of_a_picture_scores():
 
 
 def test_multi_vector_keeps_the_queries_and_scores_by_tokens():
-    composer = Combiner(DIM).eval()
-    several = MultiVector(composer, WIDTH, DIM).eval()
+    several = MultiVector("combiner", {"dim": DIM}, WIDTH, DIM).eval()
     reference, text = features(3)
     queries = several.compose(reference, text)
-    assert torch.equal(queries, composer.compose(reference, text))
+    assert torch.equal(queries, several.composer.compose(reference, text))
     tokens = several.token_out(reference.tokens)
     expected = cosine_similarity(queries[:, None, None], tokens[None], dim=-1).amax(-1)
     torch.testing.assert_close(several.score(queries, several.embed(reference)), expected)

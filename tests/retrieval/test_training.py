@@ -1,11 +1,13 @@
 """Training for retrieval: exact resume, the loss by hand, and one line for what can't be trained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from PIL import Image
 from torch.nn.functional import cross_entropy
 
 from cdd_icm.checkpoint import checkpoints, load_tensors
@@ -13,7 +15,7 @@ from cdd_icm.config import from_dict, load_config
 from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
-from retrieval.composers import COMPOSERS
+from retrieval.composers import COMPOSERS, ImageFeatures
 from retrieval.config import ObjectiveConfig, RetrievalConfig
 from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
@@ -79,8 +81,12 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     assert identical(stage1.towers.state_dict(), one.towers.state_dict())  # frozen
 
 
-def test_what_a_run_leaves(make_config, tmp_path):
-    config = make_config("fusion")
+@pytest.mark.parametrize(
+    ("composer", "changed"),
+    [("fusion", {}), ("multi-vector", {"multi_vector": "fusion"}), ("multi-vector", {"multi_vector": "sum"})],
+)
+def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
+    config = make_config(composer, **changed)
     model = RetrievalModel.from_pretrained(train(config))
     run = tmp_path / "run"
     assert [line["samples"] for line in log_of(run)] == [8, 16, 24]
@@ -94,7 +100,7 @@ def test_what_a_run_leaves(make_config, tmp_path):
     assert "output_dir" not in facts["config"] and "cache_dir" not in facts["config"]["data"]
     rows = json.loads((run / "validation" / "000000024.json").read_text())
     assert set(rows) == {"composed", "image only", "text only"} and "turn 5" in rows["composed"]["tags"]
-    config = make_config("fusion", init=str(run / "model"), output_dir=str(tmp_path / "on"))
+    config = make_config(composer, **changed, init=str(run / "model"), output_dir=str(tmp_path / "on"))
     known = training.begin(config, training.read_init(config), [], None)
     assert identical(known.state_dict(), model.state_dict())
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
@@ -139,6 +145,59 @@ def test_the_loss_is_info_nce_with_the_reference_among_the_wrong_answers(make_co
         torch.testing.assert_close(loss, (rows[negatives] + columns) / 2)
 
 
+@pytest.mark.parametrize("reference_negatives", [True, False])
+@pytest.mark.parametrize("composer", ["fusion", "matching", "multi-vector", "sum"])
+def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
+    make_config, make_model, composer, reference_negatives
+):
+    """A column of its own in the rows of the queries that have one: not in a first turn's, nor in that of a
+    sample whose reference was left out. Of several vectors a picture, the best one scores."""
+    objective = {"caption_negatives": True, "reference_negatives": reference_negatives}
+    config, model = make_config(composer, objective=objective), make_model(composer)
+    samples = samples_of(config, model)
+    queries, pictures = samples.benchmark.queries, samples.benchmark.pictures
+    items = [(2, 2**30), (0, 2**30), (8, int(0.07 * 2**31)), (14, 2**30)]
+    said = [TURN_MARK.join(reversed(queries[index].history)) for index, _ in items]
+    assert [queries[index].caption for index, _ in items] == [said[0], None, said[2], said[3]]
+    with torch.no_grad():
+        loss = Objective(model, config.objective)(samples.batch(items))["loss"]
+
+    def stored(id):
+        return torch.from_numpy(samples.pictures[pictures[id].key].copy())[None]
+
+    def asked(index, draw):
+        reference = None if draw < 0.1 * 2**31 else stored(queries[index].reference)
+        return model.encode_query(reference, queries[index].texts, [queries[index].history])
+
+    q = torch.cat([asked(*item) for item in items])
+    v = torch.cat([model.encode_gallery(stored(queries[index].targets[0])) for index, _ in items])
+    r = torch.cat([model.encode_gallery(stored(queries[index].reference)) for index, _ in items])
+    gray = ImageFeatures(pixels=torch.zeros(1, 3, 32, 32))
+    r[2] = model.composer.embed(gray if composer == "matching" else model.see(gray.pixels))[0]  # left out
+    by_hand = 0.0
+    for i in range(4):
+        row, column = [(some @ q[i]).max() for some in v], [(v[i] @ some).max() for some in q]
+        if reference_negatives:
+            row.append((r[i] @ q[i]).max())
+        if i in (0, 3):
+            row.append(q[i] @ model.encode_query(None, [said[i]])[0])
+        for side in (row, column):
+            scores = model.composer.logit_scale * torch.stack(side)
+            by_hand += (scores.logsumexp(0) - scores[i]) / 8
+    torch.testing.assert_close(loss, by_hand)
+
+
+def test_captions_are_refused_where_there_are_none(make_config, write):
+    triplet = {"reference": "a.png", "text": "redder", "target": "b.png", "split": "train"}
+    path = write("mine.jsonl", [triplet, triplet | {"caption": "a cube"}])
+    for name, shade in (("a", 60), ("b", 90)):
+        Image.new("L", (8, 8), shade).save(path.parent / f"{name}.png")
+    data = {"data__benchmark": "triplets", "data__path": str(path), "data__images": str(path.parent)}
+    config = make_config("sum", **data, data__limit=1, objective__caption_negatives=True)
+    with pytest.raises(InputError, match="^objective.caption_negatives is True, but mine has no captions$"):
+        train(config)
+
+
 @pytest.mark.parametrize("composer", sorted(COMPOSERS.keys() - {"image", "text"}))
 def test_every_weight_learns(make_config, make_model, composer):
     config, model = make_config(composer), make_model(composer).train()
@@ -154,11 +213,13 @@ def test_every_weight_learns(make_config, make_model, composer):
     assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
 
 
-@pytest.mark.parametrize("composer", ["combiner", "fusion", "matching"])
+@pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
 def test_cached_features_give_the_loss_that_the_towers_give(make_config, make_model, composer, tmp_path):
     model = make_model(composer)
-    live = samples_of(make_config(composer), model)
-    cached = samples_of(make_config(composer, init="any", encoder__trainable_blocks=0), model)
+    config = make_config(composer, objective__caption_negatives=True)
+    live = samples_of(config, model)
+    frozen = replace(config.encoder, trainable_blocks=0)
+    cached = samples_of(replace(config, init="any", encoder=frozen), model)
     items = [(3, 2**30), (9, 0), (14, int(0.07 * 2**31)), (21, 2**31 - 1)]
     assert live.features is None and cached.features is not None
     assert cached.batch(items).reference.pooled is not None
@@ -174,9 +235,12 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     query = samples.benchmark.queries[2]
     keys = [samples.benchmark.pictures[id].key for id in (query.reference, query.targets[0])]
     text = f"{query.texts[0]}{TURN_MARK}{query.history[-1]}"
-    expected = {0.0: (keys[0], ""), 0.19: (keys[0], ""), 0.21: (BLANK, text), 0.49: (BLANK, text)}
-    for share, (reference, said) in (expected | {0.51: (keys[0], text), 0.99: (keys[0], text)}).items():
-        assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1])
+    whole, textless, blank = (keys[0], text), (keys[0], ""), (BLANK, text)
+    expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
+    for share, (reference, said) in expected.items():
+        caption = "" if reference == BLANK else query.caption
+        assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1], caption)
+    assert samples.sample(0, 2**31 - 1)[3] == ""  # the empty canvas
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_config, monkeypatch):
@@ -207,6 +271,10 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         ),
         ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
         ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
+        (
+            {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
+            "objective.caption_negatives is True, expected false with composer=image",
+        ),
         ({"encoder": {"trainable_blocks": 0}}, "encoder.trainable_blocks is 0, expected some, or init"),
     ],
 )
