@@ -168,8 +168,8 @@ class MatcherConfig:
 class DiffusionConfig:
     num_train_timesteps: int = 1000
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "squaredcos_cap_v2"
-    prediction_type: Literal["sample", "v_prediction"] = "sample"
-    """Not epsilon: at zero terminal SNR it says nothing about the picture."""
+    prediction_type: Literal["preconditioned", "sample", "v_prediction"] = "preconditioned"
+    """See `diffusion.to_sample`. Not epsilon: at zero terminal SNR it says nothing about the picture."""
     timestep_shift: float = 1.0
     """s > 1 trains more on the noisy end of the schedule: see `batch.draw_timestep`."""
     max_snr_weight: float = 5.0
@@ -340,7 +340,6 @@ class Config:
         halvings = 2 ** (len(u.widths) - 1)
         text_dropout = "1 where objective.drop_text is 0: guidance needs that dropout"
         both_dropout = "1 where objective.drop_both is 0: guidance needs that dropout"
-        composite = "false, or true with unet.reference=true and diffusion.prediction_type=sample"
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
@@ -353,10 +352,7 @@ class Config:
                 size % 16 == 0 and size % (u.patch_size * halvings) == 0,
                 f"a multiple of 16 (matcher) and of {u.patch_size * halvings} (unet.patch_size, unet.widths)",
             ),
-            "unet.composite": (
-                not u.composite or (u.reference and self.diffusion.prediction_type == "sample"),
-                composite,
-            ),
+            "unet.composite": (not u.composite or u.reference, "false where unet.reference is false"),
             "objective.cdd_every": (
                 self.training.batch_size // self.training.gradient_accumulation % o.cdd_every == 0,
                 "a divisor of training.batch_size / training.gradient_accumulation",

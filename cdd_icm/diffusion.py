@@ -20,7 +20,7 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
     return DDIMScheduler(
         num_train_timesteps=config.num_train_timesteps,
         beta_schedule=config.beta_schedule,
-        prediction_type=config.prediction_type,
+        prediction_type="v_prediction",  # what every sampler takes; the pipeline converts to it
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=True,
@@ -30,10 +30,12 @@ def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
 
 SAMPLERS = get_args(Sampler)
 
+DATA_STD = 0.5
+"""sigma_d of the preconditioning, for pictures in [-1, 1] (Karras et al. 2022)."""
+
 
 def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
-    """diffusers' sampler `name` on the noise schedule of `scheduler`. It asks for v, which every sampler
-    takes and the pipeline converts to, whatever the network predicts.
+    """diffusers' sampler `name` on the noise schedule of `scheduler`.
 
     Raises:
         InputError: `name` is none of `SAMPLERS`, or that sampler can't take the schedule.
@@ -71,21 +73,44 @@ def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
 def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
     """The clean picture that a prediction stands for. v = alpha eps - sigma x (Salimans and Ho 2022, arXiv
     2202.00512); `epsilon` says nothing about x where alpha is 0.
+
+    `preconditioned` is a prediction F with x = c_skip x_t + c_out F (Karras et al. 2022, arXiv 2206.00364,
+    here for alpha^2 + sigma^2 = 1): the less noise there is, the more of x_t is kept, and fine detail needn't
+    pass through the network. With s = DATA_STD,
+
+        c_skip = alpha s^2 / (alpha^2 s^2 + sigma^2),   c_out = sigma s / sqrt(alpha^2 s^2 + sigma^2)
     """
     if kind == "sample":
         return prediction
+    if kind == "preconditioned":
+        signal = alpha * DATA_STD
+        total = signal.square() + sigma.square()
+        return signal * DATA_STD / total * noisy + sigma * DATA_STD / total.sqrt() * prediction
     if kind == "v_prediction":
         return alpha * noisy - sigma * prediction
     return (noisy - sigma * prediction) / alpha.clamp(min=1e-3)
 
 
 def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
-    """The inverse of `to_sample`."""
+    """The inverse of `to_sample`, for the parameterisations that samplers ask for."""
     if kind == "sample":
         return x
     if kind == "v_prediction":
         return (alpha * noisy - x) / sigma.clamp(min=1e-3)
     return (noisy - alpha * x) / sigma.clamp(min=1e-3)
+
+
+def composite(
+    painted: Float[Tensor, "B 3 R R"],
+    mask: Float[Tensor, "B 1 R R"] | None,
+    reference: Float[Tensor, "B 3 R R"],
+) -> Float[Tensor, "B 3 R R"]:
+    """M c + (1 - M) r, M the sigmoid of the mask's logits: where a turn changes nothing, the clean reference
+    shows through untouched, so that errors do not pile up over turns. Without a mask it is c."""
+    if mask is None:
+        return painted
+    shown = mask.sigmoid()
+    return shown * painted + (1 - shown) * reference
 
 
 def snr_weight(

@@ -15,6 +15,7 @@ from cdd_icm.diffusion import (
     add_noise,
     cdd_loss,
     changed_region,
+    composite,
     noise_levels,
     snr_weight,
     to_sample,
@@ -121,12 +122,13 @@ class CDDICM(nn.Module):
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
         shown = fused if objective.cdd_teaches_fusion else fused.detach()
         prediction, mask_logits = self.unet(
-            *(part[painted] for part in (noisy, draws.timestep, shown, reference, level, noisy_reference)),
+            *(part[painted] for part in (noisy, draws.timestep, shown, noisy_reference, level)),
             plan=None if plan is None else plan[painted],
         )
         sample = to_sample(
             prediction, *(part[painted] for part in (noisy, alpha, sigma)), diffusion.prediction_type
         )
+        sample = composite(sample, mask_logits, reference[painted])
         cdd, changed_error = cdd_loss(
             sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
         )

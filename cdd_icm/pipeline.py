@@ -23,7 +23,7 @@ from cdd_icm.batch import to_float
 from cdd_icm.config import SamplingConfig, from_dict, to_plain, with_preset
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
-from cdd_icm.diffusion import check_scheduler, from_sample, noise_levels, scheduler_like, to_sample
+from cdd_icm.diffusion import check_scheduler, composite, from_sample, noise_levels, scheduler_like, to_sample
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
@@ -74,7 +74,7 @@ class CDDICMPipeline(DiffusionPipeline):
         scheduler: Any,
         planner: Planner | None = None,
         history: int = 1,
-        prediction_type: str = "sample",
+        prediction_type: str = "preconditioned",
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
@@ -303,16 +303,22 @@ class CDDICMPipeline(DiffusionPipeline):
         scales = (s.guidance_scale, s.image_guidance_scale) if guided else (1.0, 1.0)
         names = branches(*scales)
         k, null = len(names), torch.zeros_like(reference)
-        prediction = self.unet(
+        references = torch.cat([null if b == "nothing" else reference for b in names])
+        painting = self.unet(
             noisy.repeat(k, 1, 1, 1),
             step.repeat(k),
             _cat([conditions[b] for b in names]),
-            torch.cat([null if b == "nothing" else reference for b in names]),
+            references,
             reference.new_zeros(k * len(noisy)),
             plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
-        ).prediction
-        prediction = combine(dict(zip(names, prediction.chunk(k), strict=True)), *scales)
-        sample = to_sample(prediction, noisy, alpha, sigma, self.config.prediction_type)
+        )
+        painted = to_sample(
+            painting.prediction,
+            *(part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma)),
+            self.config.prediction_type,
+        )
+        sample = composite(painted, painting.mask, references)
+        sample = combine(dict(zip(names, sample.chunk(k), strict=True)), *scales)
         if guided and s.icm_guidance_scale:
             gradient = self._match_gradient(noisy, step, conditions)
             sample = icm_step(sample, gradient, alpha, sigma, s.icm_guidance_scale)

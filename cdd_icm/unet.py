@@ -26,18 +26,15 @@ class Painting(NamedTuple):
     """What the UNet paints of a noisy picture."""
 
     prediction: Float[Tensor, "B 3 R R"]
-    """In the parameterisation that the model is trained with, in float32 whatever the weights are: pictures
-    stay exact where the reference shows through."""
+    """In the parameterisation that the model is trained with, see `diffusion.to_sample`; in float32 whatever
+    the weights are: pictures stay exact where the reference shows through."""
     mask: Float[Tensor, "B 1 R R"] | None
-    """The logits of where it shows its own picture and not the reference; None without `composite`."""
+    """The logits of where its picture shows and not the reference, see `diffusion.composite`; None where the
+    UNet has no mask."""
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
     """A diffusers `UNet2DConditionModel` between a pixel-unshuffle and a pixel-shuffle.
-
-    With `composite`, the network paints a picture c and a mask m in [0, 1] and predicts m c + (1 - m) r:
-    where a turn changes nothing, the clean reference r shows through untouched, so that errors do not pile
-    up over turns.
 
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
@@ -95,20 +92,17 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
-        noisy_reference: Float[Tensor, "B 3 R R"] | None = None,
         plan: Float[Tensor, "B C G G"] | None = None,
     ) -> Painting:
         """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
-            reference: r, clean, in [-1, 1]; `noisy_reference` is what the network sees of it (r itself if
-                None), with noise of standard deviation `reference_noise`.
+            reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
             plan: 1 where an object of a class is to stand; needed where `plan_classes` is not 0.
         """
         c = self.config
-        seen = reference if noisy_reference is None else noisy_reference
-        x = torch.cat([noisy, seen], dim=1) if c.reference else noisy
+        x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
         if c.plan_classes:
             places = interpolate(self.plan_in(plan.to(x.dtype)), size=x.shape[-2:])  # (B, 32, R/p, R/p)
@@ -129,10 +123,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x) if c.spatial else None,
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
-        if not c.composite:
-            return Painting(out, None)
-        painted, shown = out[:, :3], out[:, 3:].sigmoid()
-        return Painting(shown * painted + (1 - shown) * reference, out[:, 3:])
+        return Painting(out[:, :3], out[:, 3:] if c.composite else None)
 
     def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
         """The image tokens as a feature map for the last down block, and nothing for the blocks before it:

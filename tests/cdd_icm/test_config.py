@@ -84,8 +84,8 @@ FAULTS = {
     "widths": ("unet.widths=[48, 128]", "unet.widths is (48, 128), expected multiples of 32 from 64 on"),
     "attention": ("unet.attention=[true]", "unet.attention is (True,), expected one entry for each of"),
     "composite": (
-        "diffusion.prediction_type=v_prediction",
-        "unet.composite is True, expected false, or true with",
+        "unet.reference=false",
+        "unet.composite is True, expected false where unet.reference is false",
     ),
     "heads": ("fusion.heads=5", "fusion.heads is 5, expected a divisor of fusion.width"),
     "vocabulary past the embedding": (
