@@ -125,9 +125,8 @@ class CDDICM(nn.Module):
             *(part[painted] for part in (noisy, draws.timestep, shown, noisy_reference, level)),
             plan=None if plan is None else plan[painted],
         )
-        sample = to_sample(
-            prediction, *(part[painted] for part in (noisy, alpha, sigma)), diffusion.prediction_type
-        )
+        at = (part[painted] for part in (noisy, alpha, sigma))
+        sample = to_sample(prediction, *at, diffusion.prediction_type, diffusion.data_std)
         sample = composite(sample, mask_logits, reference[painted])
         cdd, changed_error = cdd_loss(
             sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight

@@ -54,9 +54,9 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
-    `planning`); `canvas` is the empty picture that its training dialogs
-    began with, None where nobody gave one.
+    scheduler may ask for another parameterisation), with `data_std` where that is `preconditioned`;
+    `planner` is there where it plans before it paints (see `planning`); `canvas` is the empty picture that
+    its training dialogs began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->planner->unet"
@@ -75,6 +75,7 @@ class CDDICMPipeline(DiffusionPipeline):
         planner: Planner | None = None,
         history: int = 1,
         prediction_type: str = "preconditioned",
+        data_std: float = 0.5,
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
@@ -87,6 +88,7 @@ class CDDICMPipeline(DiffusionPipeline):
         self.register_to_config(
             history=history,
             prediction_type=prediction_type,
+            data_std=data_std,
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
         )
@@ -312,11 +314,8 @@ class CDDICMPipeline(DiffusionPipeline):
             reference.new_zeros(k * len(noisy)),
             plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
         )
-        painted = to_sample(
-            painting.prediction,
-            *(part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma)),
-            self.config.prediction_type,
-        )
+        at = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
+        painted = to_sample(painting.prediction, *at, self.config.prediction_type, self.config.data_std)
         sample = composite(painted, painting.mask, references)
         sample = combine(dict(zip(names, sample.chunk(k), strict=True)), *scales)
         if guided and s.icm_guidance_scale:
