@@ -193,7 +193,7 @@ class ObjectiveConfig:
     """lambda of L = L_CDD + lambda L_ICM + mu L_where."""
     where_weight: float = 0.1
     """mu: the fused image tokens tell which patches will change."""
-    mask_weight: float = 0.2
+    mask_weight: float = 1.0
     """nu: the UNet's mask is open where the turn changes the picture and shut elsewhere, so that what stands
     stays; without `unet.composite` it has no mask."""
     cdd_teaches_fusion: bool = True

@@ -8,7 +8,7 @@ from typing import get_args
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
 
 from cdd_icm.config import DiffusionConfig, Sampler
 from cdd_icm.errors import InputError
@@ -146,9 +146,17 @@ def cdd_loss(
     stand up to the other objectives in the modules that they share.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
-    inside, outside = (
-        (error * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1)
-        for region in (changed, ~changed)
-    )
+    inside, outside = _mean_in(error, changed), _mean_in(error, ~changed)
     loss = weight.flatten() * (outside + changed_weight * inside)
     return loss, inside
+
+
+def mask_loss(logits: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"]) -> Float[Tensor, " B"]:
+    """-log p(changed), the mean inside the region and the mean outside: over all pixels alike, a small object
+    would hardly open the mask."""
+    loss = binary_cross_entropy_with_logits(logits, changed.float(), reduction="none")
+    return (_mean_in(loss, changed) + _mean_in(loss, ~changed)) / 2
+
+
+def _mean_in(values: Float[Tensor, "B 1 R R"], region: Bool[Tensor, "B 1 R R"]) -> Float[Tensor, " B"]:
+    return (values * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1)

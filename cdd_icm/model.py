@@ -16,6 +16,7 @@ from cdd_icm.diffusion import (
     cdd_loss,
     changed_region,
     composite,
+    mask_loss,
     noise_levels,
     snr_weight,
     to_sample,
@@ -136,7 +137,7 @@ class CDDICM(nn.Module):
         out["loss"] = out["cdd"]
 
         if mask_logits is not None:
-            out["mask"] = binary_cross_entropy_with_logits(mask_logits, changed[painted].float())
+            out["mask"] = mask_loss(mask_logits, changed[painted]).mean()
             out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
 
         if objective.where_weight > 0:
