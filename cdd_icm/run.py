@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import parse_flag_from_env
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -40,8 +41,15 @@ def start(
     same one, but for the keys in `free` (by section; "" is the top).
 
     Raises:
-        InputError: it began with another, the tracker is not installed, or the machine has no such precision.
+        InputError: it began with another, accelerate's config asks for FSDP, the tracker is not installed, or
+            the machine has no such precision.
     """
+    # Else a GPU run would end in torch's error, which takes no single number such as a logit scale for a
+    # weight, and a CPU run would be DDP without a word of it.
+    if parse_flag_from_env("ACCELERATE_USE_FSDP"):
+        raise InputError(
+            "accelerate's config asks for FSDP, which is not supported; launch with --multi_gpu, for DDP"
+        )
     tracker = config.training.tracker
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise InputError(f"training.tracker: {tracker} is not installed")

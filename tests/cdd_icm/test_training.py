@@ -384,6 +384,14 @@ def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says)
     assert not Path(config.output_dir).exists()
 
 
+def test_fsdp_is_refused_before_any_work(config, monkeypatch):
+    """accelerate itself would run DDP in its place on CPUs."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="accelerate's config asks for FSDP"):
+        train(config)
+    assert not Path(config.output_dir).exists()
+
+
 def test_trackers(make_config):
     config = make_config(training__tracker="tensorboard", training__total_samples=8)
     train(config)
