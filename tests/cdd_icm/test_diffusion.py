@@ -12,6 +12,7 @@ from cdd_icm.diffusion import (
     check_scheduler,
     composite,
     from_sample,
+    mask_loss,
     noise_levels,
     scheduler_like,
     snr_weight,
@@ -71,6 +72,16 @@ def test_preconditioned_the_network_has_a_unit_variance_target_and_no_linear_par
     assert torch.allclose((target * noisy).mean(dim=-1), torch.tensor(0.0), atol=0.01)
     assert torch.allclose(nothing[0], noisy[0], atol=0.01)  # hardly any noise: all of x_t is kept
     assert (nothing[-1] == 0).all() and torch.allclose(ones[-1], torch.tensor(std))
+
+
+def test_the_mask_learns_a_small_region_as_fast_as_the_rest():
+    changed = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    changed[0, :, 2, 3] = True
+    logits = torch.zeros(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, changed)
+    assert torch.allclose(loss, torch.tensor([0.6931, 0.6931 / 2]), atol=1e-3)  # nothing inside in the second
+    loss[0].backward()
+    assert torch.isclose(logits.grad[changed].sum(), -logits.grad[~changed].sum(), atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -44,10 +44,10 @@ NO_GUIDANCE = {"sampling__guidance_scale": 1}
 
 
 def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
-    weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7}
+    weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7, "objective__mask_weight": 0.6}
     config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"] + 0.2 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
+    expected = out["cdd"] + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
     expected = expected + 0.4 * out["plan"] + 0.2 * out["see"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
@@ -172,9 +172,9 @@ def test_the_mask_is_to_be_open_where_the_turn_changes_the_picture(make_config):
         return model(batch, draws)["mask"].item()
 
     batch.target = batch.reference
-    assert loss(-20.0) < 1e-6 and loss(20.0) == pytest.approx(20, rel=1e-3)
+    assert loss(-20.0) < 1e-6 and loss(20.0) == pytest.approx(20 / 2, rel=1e-3)
     batch.target = -batch.reference.sign()  # everywhere else by more than the threshold
-    assert loss(20.0) < 1e-6 and loss(-20.0) == pytest.approx(20, rel=1e-3)
+    assert loss(20.0) < 1e-6 and loss(-20.0) == pytest.approx(20 / 2, rel=1e-3)
 
 
 @torch.no_grad()
