@@ -137,7 +137,8 @@ class CDDICM(nn.Module):
         out["loss"] = out["cdd"]
 
         if mask_logits is not None:
-            out["mask"] = mask_loss(mask_logits, changed[painted]).mean()
+            tight = changed_region(batch.reference[painted], batch.target[painted], threshold=0.06, grow=3)
+            out["mask"] = mask_loss(mask_logits, tight).mean()
             out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
 
         if objective.where_weight > 0:
