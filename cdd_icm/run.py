@@ -174,10 +174,15 @@ def restore(root: Path, model, ema, optimizer) -> int:
         set_model_state_dict(ema, tensors["ema"], options=WHOLE)
         # The groups' settings are the config's: only what the optimiser has learnt is read back.
         learnt = get_optimizer_state_dict(model, optimizer.optimizer)
+        saved = tensors["optimizer"]
+        moved = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
         for name, of in learnt["state"].items():
-            of.update({kind: tensors["optimizer"][f"{name}.{kind}"] for kind in of})
+            for kind, value in of.items():
+                of[kind] = saved[f"{name}.{kind}"] if name in moved else torch.zeros_like(value)
         set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
-        for parameter, of in optimizer.state.items():
+        for parameter, of in list(optimizer.state.items()):
+            if not of["step"]:
+                del optimizer.state[parameter]
             for kind, value in of.items():
                 if value.shape == parameter.shape:
                     # AdamW's fused kernel walks through memory: moments must lie there as their weights do

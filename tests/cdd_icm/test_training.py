@@ -98,6 +98,19 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
         assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
 
 
+def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
+    def one(folder):
+        return make_config(**ITEM_BY_ITEM, output_dir=str(tmp_path / folder))
+
+    train(one("whole"))
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(one("killed"))
+    train(one("killed"))
+    assert not any("matcher" in name for name in newest(tmp_path / "whole") if name.startswith("optimizer"))
+    assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsys, number):
     before = signal.getsignal(number)
