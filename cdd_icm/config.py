@@ -168,10 +168,8 @@ class MatcherConfig:
 class DiffusionConfig:
     num_train_timesteps: int = 1000
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "squaredcos_cap_v2"
-    prediction_type: Literal["preconditioned", "sample", "v_prediction"] = "preconditioned"
-    """See `diffusion.to_sample`. Not epsilon: at zero terminal SNR it says nothing about the picture."""
-    data_std: float = 0.5
-    """Standard deviation of the pictures' pixels in [-1, 1], for `preconditioned`."""
+    prediction_type: Literal["sample", "v_prediction"] = "sample"
+    """Not epsilon: at zero terminal SNR it says nothing about the picture."""
     timestep_shift: float = 1.0
     """s > 1 trains more on the noisy end of the schedule: see `batch.draw_timestep`."""
     max_snr_weight: float = 5.0
@@ -183,7 +181,7 @@ class DiffusionConfig:
 
     def __post_init__(self):
         _least(self, 2, "num_train_timesteps")
-        _over_0(self, "timestep_shift", "max_snr_weight", "changed_weight", "data_std")
+        _over_0(self, "timestep_shift", "max_snr_weight", "changed_weight")
         _least(self, 0, "reference_noise")
 
 

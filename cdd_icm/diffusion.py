@@ -67,31 +67,19 @@ def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     return alpha * x + sigma * eps
 
 
-def to_sample(
-    prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str, data_std: float = 0.5
-) -> Tensor:
+def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
     """The clean picture that a prediction stands for. v = alpha eps - sigma x (Salimans and Ho 2022, arXiv
     2202.00512); `epsilon` says nothing about x where alpha is 0.
-
-    `preconditioned` is a prediction F with x = c_skip x_t + c_out F (Karras et al. 2022, arXiv 2206.00364,
-    here for alpha^2 + sigma^2 = 1): the less noise there is, the more of x_t is kept, and fine detail needn't
-    pass through the network. With s = `data_std`, the deviation of the pictures' pixels,
-
-        c_skip = alpha s^2 / (alpha^2 s^2 + sigma^2),   c_out = sigma s / sqrt(alpha^2 s^2 + sigma^2)
     """
     if kind == "sample":
         return prediction
-    if kind == "preconditioned":
-        signal = alpha * data_std
-        total = signal.square() + sigma.square()
-        return signal * data_std / total * noisy + sigma * data_std / total.sqrt() * prediction
     if kind == "v_prediction":
         return alpha * noisy - sigma * prediction
     return (noisy - sigma * prediction) / alpha.clamp(min=1e-3)
 
 
 def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
-    """The inverse of `to_sample`, for the parameterisations that samplers ask for."""
+    """The inverse of `to_sample`."""
     if kind == "sample":
         return x
     if kind == "v_prediction":

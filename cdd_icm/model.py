@@ -127,7 +127,7 @@ class CDDICM(nn.Module):
             plan=None if plan is None else plan[painted],
         )
         at = (part[painted] for part in (noisy, alpha, sigma))
-        sample = to_sample(prediction, *at, diffusion.prediction_type, diffusion.data_std)
+        sample = to_sample(prediction, *at, diffusion.prediction_type)
         sample = composite(sample, mask_logits, reference[painted])
         cdd, changed_error = cdd_loss(
             sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight

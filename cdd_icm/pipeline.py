@@ -54,7 +54,7 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation), with `data_std` where that is `preconditioned`;
+    scheduler may ask for another parameterisation);
     `planner` is there where it plans before it paints (see `planning`); `canvas` is the empty picture that
     its training dialogs began with, None where nobody gave one.
     """
@@ -74,8 +74,7 @@ class CDDICMPipeline(DiffusionPipeline):
         scheduler: Any,
         planner: Planner | None = None,
         history: int = 1,
-        prediction_type: str = "preconditioned",
-        data_std: float = 0.5,
+        prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
@@ -88,7 +87,6 @@ class CDDICMPipeline(DiffusionPipeline):
         self.register_to_config(
             history=history,
             prediction_type=prediction_type,
-            data_std=data_std,
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
         )
@@ -315,7 +313,7 @@ class CDDICMPipeline(DiffusionPipeline):
             plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
         )
         at = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
-        painted = to_sample(painting.prediction, *at, self.config.prediction_type, self.config.data_std)
+        painted = to_sample(painting.prediction, *at, self.config.prediction_type)
         sample = composite(painted, painting.mask, references)
         sample = combine(dict(zip(names, sample.chunk(k), strict=True)), *scales)
         if guided and s.icm_guidance_scale:

@@ -292,7 +292,6 @@ def build_pipeline(
         scheduler=sampler(config),
         history=config.encoder.history,
         prediction_type=config.diffusion.prediction_type,
-        data_std=config.diffusion.data_std,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
         canvas=canvas,
