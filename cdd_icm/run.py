@@ -176,6 +176,8 @@ def restore(root: Path, model, ema, optimizer) -> int:
         learnt = get_optimizer_state_dict(model, optimizer.optimizer)
         saved = tensors["optimizer"]
         moved = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
+        if foreign := moved - learnt["state"].keys():
+            raise KeyError(min(foreign))
         for name, of in learnt["state"].items():
             for kind, value in of.items():
                 of[kind] = saved[f"{name}.{kind}"] if name in moved else torch.zeros_like(value)

@@ -14,6 +14,7 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.planning import sample_plan
 from cdd_icm.training import build_pipeline
+from cdd_icm.unet import Painting
 
 SAID = ["Add a red cube on the left", "Add a blue sphere behind it", "Put it on the right"]
 STEP = 1 / 255
@@ -159,7 +160,9 @@ def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, nam
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, monkeypatch, name):
     truth = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
-    monkeypatch.setattr(pipe.unet, "forward", lambda noisy, *_, **__: truth.expand(len(noisy), -1, -1, -1))
+    monkeypatch.setattr(
+        pipe.unet, "forward", lambda noisy, *_, **__: Painting(truth.expand(len(noisy), -1, -1, -1), None)
+    )
     monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, name))
     assert (2 * draw(num_inference_steps=10) - 1 - truth).abs().mean() < 0.01
 
