@@ -137,6 +137,7 @@ class CDDICM(nn.Module):
         out["loss"] = out["cdd"]
 
         if mask_logits is not None:
+            # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
             tight = changed_region(batch.reference[painted], batch.target[painted], threshold=0.06, grow=3)
             out["mask"] = mask_loss(mask_logits, tight).mean()
             out["loss"] = out["loss"] + objective.mask_weight * out["mask"]

@@ -54,9 +54,9 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation);
-    `planner` is there where it plans before it paints (see `planning`); `canvas` is the empty picture that
-    its training dialogs began with, None where nobody gave one.
+    scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
+    `planning`); `canvas` is the empty picture that its training dialogs began with, None where nobody gave
+    one.
     """
 
     model_cpu_offload_seq = "towers->fusion->planner->unet"

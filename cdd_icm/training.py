@@ -93,7 +93,9 @@ def train(config: Config) -> Path:
     classes = planned_classes(config, dialogs)
     model = CDDICM(config, classes)
     if config.init:
-        begin_with(model, Path(config.init), root)
+        begin_with(model, Path(config.init))
+        if accelerator.is_main_process:
+            adopt_tokenizer(Path(config.init), root)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
     tokenizer = run_tokenizer(root, config.encoder, model.towers.context_length, texts, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
@@ -161,9 +163,9 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     return torch.stack([norm.cpu() for norm in norms]).norm()
 
 
-def begin_with(model: CDDICM, init: Path, root: Path) -> None:
+def begin_with(model: CDDICM, init: Path) -> None:
     """Loads those weights of a pipeline folder or a safetensors file that have the name and shape of one of
-    the model's. A folder's tokenizer becomes the run's in `root`: its text tower knows no other.
+    the model's.
 
     Raises:
         InputError: it is neither, or none of its weights fits.
@@ -177,8 +179,6 @@ def begin_with(model: CDDICM, init: Path, root: Path) -> None:
             if file.is_file()
             for name, value in load_tensors(file).items()
         }
-        if not (root / "tokenizer").is_dir():
-            shutil.copytree(init / "tokenizer", root / "tokenizer")
     elif init.is_file():
         found = load_tensors(init)
     else:
@@ -189,6 +189,14 @@ def begin_with(model: CDDICM, init: Path, root: Path) -> None:
         raise InputError(f"init: {init}: none of its weights fits the model")
     model.load_state_dict(fitting, strict=False)
     tqdm.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
+
+
+def adopt_tokenizer(init: Path, root: Path) -> None:
+    """The tokenizer of a pipeline folder becomes the run's in `root`: its text tower knows no other."""
+    if (init / "tokenizer").is_dir() and not (root / "tokenizer").is_dir():
+        unfinished = root / ".tokenizer.unfinished"
+        shutil.copytree(init / "tokenizer", unfinished, dirs_exist_ok=True)
+        unfinished.rename(root / "tokenizer")
 
 
 def planned_classes(config: Config, dialogs: list[Dialog]) -> tuple[str, ...]:

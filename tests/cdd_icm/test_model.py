@@ -5,6 +5,7 @@ import torch
 
 from cdd_icm.batch import Batch, Draws
 from cdd_icm.model import CDDICM
+from cdd_icm.unet import Painting
 
 CPU = torch.device("cpu")
 
@@ -115,6 +116,22 @@ def test_a_dropped_condition_is_hidden(make_config, drop, hidden, seen):
         assert torch.equal(loss(), loss([name]))
     for name in seen:
         assert not torch.equal(loss(), loss([name]))
+
+
+@torch.no_grad()
+def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_config, monkeypatch):
+    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE}, objective__icm_weight=0)
+    model, batch, draws, seen = make_model(config), make_batch(), Draws.make(config, 0, 3, CPU), []
+
+    def shut(noisy, timestep, fused, reference, level, plan):
+        seen.append(reference)
+        return Painting(torch.randn_like(noisy), torch.full_like(noisy[:, :1], -1e4))
+
+    monkeypatch.setattr(model.unet, "forward", shut)
+    batch.target = batch.reference
+    assert model(batch, draws)["cdd"] == 0
+    noise = draws.reference_level[:, None, None, None] * draws.reference_noise
+    assert noise.any() and torch.allclose(seen[0], batch.reference + noise)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.run import crossed, learning_rate_at, update_ema
-from cdd_icm.training import begin_with, train
+from cdd_icm.training import adopt_tokenizer, begin_with, train
 
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
@@ -189,11 +189,11 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
 
 
-def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted, tmp_path):
+def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     same = CDDICM(config, ("ball",) * 30)
     before = {name: value.clone() for name, value in same.state_dict().items()}
-    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors", tmp_path)
+    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     for name, value in same.state_dict().items():
         taken = name in weights and weights[name].shape == value.shape
         assert torch.equal(value, weights[name] if taken else before[name])
@@ -204,7 +204,8 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     (tmp_path / "run").mkdir()
     model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
-    begin_with(model, uninterrupted / "pipeline", tmp_path / "run")
+    begin_with(model, uninterrupted / "pipeline")
+    adopt_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
     drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
     for name, value in model.state_dict().items():
         if name.startswith(drawn_with):
@@ -224,7 +225,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
         ("other.safetensors", "none of its weights fits"),
     ):
         with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
-            begin_with(CDDICM(config), tmp_path / file, tmp_path)
+            begin_with(CDDICM(config), tmp_path / file)
 
 
 def test_learning_rate_is_a_function_of_samples(make_config):
@@ -287,6 +288,22 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
     )
     (kept,) = checkpoints(run / "checkpoints")
     assert kept.name == "000000000008" and all(value.isfinite().all() for value in newest(run).values())
+
+
+def test_words_come_first(make_config, monkeypatch):
+    """Of each of the first micro-batches one sample is denoised, after that all of them."""
+    config, forward, denoised = make_config(objective__words_first=8), CDDICM.forward, []
+
+    def counting(model, batch, draws, cdd_every):
+        out = forward(model, batch, draws, cdd_every)
+        denoised.append(len(out["level"]))
+        return out
+
+    monkeypatch.setattr(CDDICM, "forward", counting)
+    train(config)
+    size = config.training.batch_size // config.training.gradient_accumulation
+    first = 8 // size
+    assert denoised[:first] == [1] * first and set(denoised[first:]) == {size}
 
 
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
