@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig
 from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
-from cdd_icm.planning import drawn_objects, to_plan
+from cdd_icm.planning import drawn_objects, to_look, to_plan
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Batch:
     false_mask: Bool[Tensor, "B Nw"] | None = None
     plan: Int[Tensor, "B C"] | None = None
     """The cells of the objects that the turn draws: see `planning.to_plan`."""
+    look: Int[Tensor, "B C K"] | None = None
+    """How those objects look: see `planning.to_look`."""
     standing: Int[Tensor, "B C"] | None = None
     """The cells of the reference's objects."""
 
@@ -71,11 +74,13 @@ def make_batch(
     config: Config,
     device: torch.device,
     classes: tuple[str, ...] = (),
+    traits: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Batch:
-    """Tensors on `device` from what `data.collate` gives. `classes` are those that are planned with.
+    """Tensors on `device` from what `data.collate` gives. `classes` and `traits` are those that are planned
+    with.
 
     Raises:
-        InputError: a turn to be planned has no annotated objects, or one of an unknown class.
+        InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
     """
     pairs, pictures = config.objective.opposites, {n: raw[n] for n in ("reference", "target", "other")}
     idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
@@ -97,8 +102,11 @@ def make_batch(
         ]
         tensors["false_ids"], tensors["false_mask"] = tokenize(tokenizer, false)
     if config.plan.grid:
-        plans = [_plans(raw, i, bool(idle[i]), classes, config.plan.grid) for i in range(len(texts))]
-        tensors["plan"], tensors["standing"] = (torch.stack(part) for part in zip(*plans, strict=True))
+        plans = [
+            _plans(raw, i, bool(idle[i]), classes, traits or {}, config.plan.grid) for i in range(len(texts))
+        ]
+        parts = (torch.stack(part) for part in zip(*plans, strict=True))
+        tensors["plan"], tensors["look"], tensors["standing"] = parts
     return Batch(
         **{name: to_float(part.to(device, non_blocking=True)) for name, part in pictures.items()},
         **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
@@ -106,16 +114,26 @@ def make_batch(
 
 
 def _plans(
-    raw: dict[str, Tensor | list], i: int, idle: bool, classes: tuple[str, ...], grid: int
-) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"]]:
-    """What item `i` draws, and what stands in its reference."""
+    raw: dict[str, Tensor | list],
+    i: int,
+    idle: bool,
+    classes: tuple[str, ...],
+    traits: Mapping[str, tuple[str, ...]],
+    grid: int,
+) -> tuple[Int[Tensor, " C"], Int[Tensor, "C K"], Int[Tensor, " C"]]:
+    """What item `i` draws, how that looks, and what stands in its reference."""
     before, after = raw["before"][i], raw["after"][i]
     try:
         if before is None or after is None:
             raise InputError("objects: not annotated; set plan.grid=0 to train without a plan")
         if idle:
             before = after
-        return to_plan(drawn_objects(before, after), classes, grid), to_plan(before, classes, grid)
+        drawn = drawn_objects(before, after)
+        return (
+            to_plan(drawn, classes, grid),
+            to_look(drawn, classes, traits),
+            to_plan(before, classes, grid),
+        )
     except InputError as error:
         raise InputError(f"dialog {raw['dialog'][i]}, turn {raw['turn'][i] + 1}: {error}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Bool, Float
@@ -40,10 +41,17 @@ def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B
 class CDDICM(nn.Module):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
 
-    def __init__(self, config: Config, classes: tuple[str, ...] = ()):
-        """`classes`: the object classes of the data, which a plan may hold; see `config.PlanConfig`."""
+    def __init__(
+        self,
+        config: Config,
+        classes: tuple[str, ...] = (),
+        traits: Mapping[str, tuple[str, ...]] | None = None,
+    ):
+        """`classes` and `traits`: what a plan may hold, the object classes of the data and the values of each
+        trait of their looks; see `config.PlanConfig`."""
         super().__init__()
         self.config, self.classes = config, classes if config.plan.grid else ()
+        self.traits = dict(traits or {}) if config.plan.grid else {}
         size, width = config.data.image_size, config.fusion.width
         self.towers = CLIPTowers.from_settings(config.encoder)
         self.fusion = GatedFusion(
@@ -53,14 +61,20 @@ class CDDICM(nn.Module):
             **vars(config.fusion),
         )
         self.unet = ConditionalUNet(
-            image_size=size, condition_width=width, plan_classes=len(self.classes), **vars(config.unet)
+            image_size=size,
+            condition_width=width,
+            plan_planes=len(self.classes) + sum(len(values) for values in self.traits.values()),
+            **vars(config.unet),
         )
         self.unet.to(memory_format=torch.channels_last)
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         self.matcher.to(memory_format=torch.channels_last)
-        grid = config.plan.grid
-        text_width = self.towers.embed_dim
-        self.planner = Planner(self.classes, width, text_width, config.fusion.heads, grid) if grid else None
+        grid, text_width = config.plan.grid, self.towers.embed_dim
+        self.planner = (
+            Planner(self.classes, width, text_width, config.fusion.heads, grid, traits=self.traits)
+            if grid
+            else None
+        )
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
         self.relations = Relations(len(self.classes), width, grid) if grid else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
@@ -78,9 +92,9 @@ class CDDICM(nn.Module):
         UNet denoises the first of every `cdd_every` items, by default as the config says.
 
         Returns:
-            `loss` (), the parts `cdd`, `mask`, `icm`, `where`, `plan`, `relation`, `see` (), and for each
-            item that the UNet denoised `changed_error` (n,), the squared error inside the changed region, and
-            `level` (n,), its noise level as a share of the schedule.
+            `loss` (), of its parts `cdd`, `mask`, `icm`, `where`, `plan`, `relation`, `see` () those that
+            have a weight, and for each item that the UNet denoised `changed_error` (n,), the squared error
+            inside the changed region, and `level` (n,), its noise level as a share of the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -117,7 +131,8 @@ class CDDICM(nn.Module):
 
         plan = None
         if self.planner is not None:
-            plan = plan_map(batch.plan.masked_fill(no_text[:, None], -1), self.config.plan.grid)
+            told = batch.plan.masked_fill(no_text[:, None], -1)
+            plan = plan_map(told, self.config.plan.grid, batch.look, self.planner.sizes)
         painted = slice(None, None, cdd_every or objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
@@ -151,12 +166,16 @@ class CDDICM(nn.Module):
 
         if self.planner is not None:
             settings = self.config.plan
-            out["plan"] = plan_loss(self.planner(fused), batch.plan, whole)
-            relations = self.relations(fused.image_tokens, batch.standing)
-            out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
-            out["see"] = cell_loss(self.see(encoded.image_tokens), batch.standing, ~no_reference)
-            out["loss"] = out["loss"] + settings.weight * out["plan"] + settings.see_weight * out["see"]
-            out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
+            if settings.weight > 0:
+                out["plan"] = plan_loss(self.planner(fused), batch.plan, whole, batch.look)
+                out["loss"] = out["loss"] + settings.weight * out["plan"]
+            if settings.relation_weight > 0:
+                relations = self.relations(fused.image_tokens, batch.standing)
+                out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
+                out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
+            if settings.see_weight > 0:
+                out["see"] = cell_loss(self.see(encoded.image_tokens), batch.standing, ~no_reference)
+                out["loss"] = out["loss"] + settings.see_weight * out["see"]
 
         if objective.icm_weight > 0:
             pictures = torch.cat([batch.target, batch.reference, batch.other])

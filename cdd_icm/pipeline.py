@@ -196,7 +196,7 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
                 highest is returned; each has a plan of its own.
-            plan_temperature: how freely a model that plans chooses the places; 0 takes the likeliest.
+            plan_temperature: how freely a model that plans chooses places and looks; 0 takes the likeliest.
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.
@@ -246,8 +246,8 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            cells = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
-            plan = plan_map(cells, self.planner.config.grid)  # (B n, C, G, G)
+            cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
+            plan = plan_map(cells, self.planner.config.grid, look, self.planner.sizes)  # (B n, P, G, G)
         try:
             self.scheduler.set_timesteps(s.num_inference_steps, device=device)
         except ValueError as error:  # such as PNDM's, which needs four
@@ -291,7 +291,7 @@ class CDDICMPipeline(DiffusionPipeline):
         t: Tensor,
         reference: Tensor,
         conditions: dict[str, Fused],
-        plan: Float[Tensor, "B C G G"] | None,
+        plan: Float[Tensor, "B P G G"] | None,
         s: SamplingConfig,
     ) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
@@ -335,7 +335,7 @@ class CDDICMPipeline(DiffusionPipeline):
         n: int,
         generator: torch.Generator | list[torch.Generator] | None,
         device: torch.device,
-    ) -> tuple[Float[Tensor, "Bn 3 R R"], Float[Tensor, "Bn C G2"] | None]:
+    ) -> tuple[Float[Tensor, "Bn 3 R R"], Float[Tensor, "Bn C N"] | None]:
         """The noise that each picture is made of, and the Gumbel noise of its plan, picture by picture, so
         that none depends on its neighbours in the batch. A list holds a generator for every `n` of them."""
         each = (
@@ -346,10 +346,9 @@ class CDDICMPipeline(DiffusionPipeline):
             shape = (1, 3, self.image_size, self.image_size)
             latents.append(randn_tensor(shape, generator=g, device=device))
             if planner is not None:
-                cells = torch.empty(
-                    len(planner.config.classes), planner.config.grid**2, device=g and g.device
-                )
-                gumbel.append(-cells.exponential_(generator=g).log().to(device))
+                choices = planner.config.grid**2 + sum(planner.sizes)
+                free = torch.empty(len(planner.config.classes), choices, device=g and g.device)
+                gumbel.append(-free.exponential_(generator=g).log().to(device))
         return torch.cat(latents), torch.stack(gumbel) if gumbel else None
 
     def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:

@@ -9,7 +9,7 @@ annotated objects of the training data (layout before picture: Hong et al. 2018,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,18 +34,21 @@ class PlanLogits:
 
     presence: Float[Tensor, "B C"]
     cell: Float[Tensor, "B C G2"]
+    looks: tuple[Float[Tensor, "B C V"], ...] = ()
+    """Of each trait its values, were the class drawn."""
 
 
 class Planner(ModelMixin, ConfigMixin):
     """Which classes of object the turn draws or moves, and in which cell of a grid each.
 
     A plan is (B, C) integers: the class's cell, counted row by row from the top left, or -1 where the turn
-    leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR.
+    leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR. Where the data
+    tells how its objects look, the plan does, too: (B, C, K) integers, the value of each of K traits, or -1.
 
     Args:
         classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
         heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
-        features.
+        features. traits: the values of each trait.
     """
 
     @register_to_config
@@ -57,13 +60,22 @@ class Planner(ModelMixin, ConfigMixin):
         heads: int = 4,
         grid: int = 16,
         place_width: int = 64,
+        traits: Mapping[str, Sequence[str]] | None = None,
     ):
         super().__init__()
+        self.sizes = tuple(len(values) for values in (traits or {}).values())
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
         self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes)))
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
+        if self.sizes:  # "a big sun and a small tree": each class looks for its own words
+            self.asker = nn.Parameter(torch.randn(len(classes), width))
+            self.words_norm, self.ask = nn.LayerNorm(width), Attention(width, heads)
+            self.look_out = nn.Linear(width, sum(self.sizes))
+            self.named_look = nn.Sequential(
+                nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * sum(self.sizes))
+            )
 
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
@@ -73,7 +85,13 @@ class Planner(ModelMixin, ConfigMixin):
         cell = torch.einsum("bdyx,cd->bcyx", cells, embedding).flatten(2)  # (B, C, G^2)
         # Most often the words name the class; through the query alone that is learnt many times slower.
         presence = self.named(fused.text_pooled) + self.presence(fused.query)  # (B, C)
-        return PlanLogits(presence.float(), cell.float())
+        return PlanLogits(presence.float(), cell.float(), self._looks(fused) if self.sizes else ())
+
+    def _looks(self, fused: Fused) -> tuple[Float[Tensor, "B C V"], ...]:
+        askers = self.asker.to(fused.text_tokens.dtype).expand(len(fused.text_tokens), -1, -1)  # (B, C, D)
+        found = self.ask(askers, self.words_norm(fused.text_tokens), fused.mask)
+        named = self.named_look(fused.text_pooled).unflatten(1, (len(self.asker), -1))
+        return (self.look_out(found) + named).float().split(self.sizes, dim=-1)
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
@@ -141,12 +159,13 @@ def relation_loss(
 
 
 def drawn_objects(before: Sequence[SceneObject], after: Sequence[SceneObject]) -> tuple[SceneObject, ...]:
-    """The objects of `after` that are new, or stand elsewhere than in `before`."""
+    """The objects of `after` that are new, or stand elsewhere or look otherwise than in `before`."""
     stood = {thing.name: thing for thing in before}
 
     def same(thing: SceneObject) -> bool:
         was = stood.get(thing.name)
-        return was is not None and max(abs(was.x - thing.x), abs(was.y - thing.y)) <= MOVED
+        near = was is not None and max(abs(was.x - thing.x), abs(was.y - thing.y)) <= MOVED
+        return near and was.look == thing.look
 
     return tuple(thing for thing in after if not same(thing))
 
@@ -166,12 +185,46 @@ def to_plan(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) -
     return plan
 
 
-def plan_map(plan: Int[Tensor, "B C"], grid: int) -> Float[Tensor, "B C G G"]:
-    """1 in the cell of every planned class, 0 elsewhere: the form in which the UNet sees a plan."""
-    return one_hot(plan + 1, grid**2 + 1)[..., 1:].float().unflatten(2, (grid, grid))
+def to_look(
+    objects: Sequence[SceneObject], classes: Sequence[str], traits: Mapping[str, Sequence[str]]
+) -> Int[Tensor, "C K"]:
+    """How `objects`, of known classes, look: the value of each trait, or -1 where that is not told.
+
+    Raises:
+        InputError: a value that no object of the training data has.
+    """
+    look = torch.full((len(classes), len(traits)), -1)
+    for thing in objects:
+        for k, (trait, values) in enumerate(traits.items()):
+            value = thing.look.get(trait)
+            if value is not None and value not in values:
+                raise InputError(f"objects: look: {trait}: {value!r} is none of {', '.join(values)}")
+            look[classes.index(thing.name), k] = -1 if value is None else values.index(value)
+    return look
 
 
-def plan_loss(logits: PlanLogits, plan: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
+def plan_map(
+    plan: Int[Tensor, "B C"],
+    grid: int,
+    look: Int[Tensor, "B C K"] | None = None,
+    sizes: Sequence[int] = (),
+) -> Float[Tensor, "B P G G"]:
+    """The form in which the UNet sees a plan. P planes: one for each class, 1 in its cell and 0 elsewhere;
+    then one for each value of each trait (of `sizes` values), 1 in the cells of the objects that look so."""
+    cells = one_hot(plan + 1, grid**2 + 1)[..., 1:].float()  # (B, C, G^2)
+    planes = [cells]
+    for k, size in enumerate(sizes):
+        values = one_hot(look[..., k] + 1, size + 1)[..., 1:].float()  # (B, C, V)
+        planes.append(torch.einsum("bcg,bcv->bvg", cells, values).clamp(max=1))
+    return torch.cat(planes, dim=1).unflatten(2, (grid, grid))
+
+
+def plan_loss(
+    logits: PlanLogits,
+    plan: Int[Tensor, "B C"],
+    valid: Bool[Tensor, " B"],
+    look: Int[Tensor, "B C K"] | None = None,
+) -> Float[Tensor, ""]:
     """-log p(plan | reference, text), summed over the valid items and divided by the size of the batch, so
     that the mean over processes is the loss of the joined batch."""
     drawn = (plan >= 0) & valid[:, None]  # (B, C)
@@ -179,7 +232,11 @@ def plan_loss(logits: PlanLogits, plan: Int[Tensor, "B C"], valid: Bool[Tensor, 
         logits.presence, (plan >= 0).float(), weight=valid[:, None].float(), reduction="sum"
     )
     where = cross_entropy(logits.cell[drawn], plan[drawn], reduction="sum")
-    return (whether + where) / len(plan)
+    how = sum(
+        cross_entropy(values[drawn], look[..., k][drawn], ignore_index=-1, reduction="sum")
+        for k, values in enumerate(logits.looks)
+    )
+    return (whether + where + how) / len(plan)
 
 
 def cell_loss(
@@ -197,12 +254,17 @@ def cell_loss(
 
 
 def sample_plan(
-    logits: PlanLogits, gumbel: Float[Tensor, "B C G2"], temperature: float
-) -> Int[Tensor, "B C"]:
+    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float
+) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
     """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
-    cell from its distribution sharpened by `temperature` (0 takes the likeliest cell), by the Gumbel-max
-    trick: `gumbel` holds standard Gumbel noise."""
-    cell = (logits.cell + temperature * gumbel).argmax(dim=-1)
+    cell and with looks from their distributions sharpened by `temperature` (0 takes the likeliest), by the
+    Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each cell and then one for each
+    value of each trait."""
+    parts = (logits.cell, *logits.looks)
+    noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
+    cell, *looks = (
+        (part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True)
+    )  # (B, C) each
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)
     rank = logits.presence.argsort(dim=-1, descending=True).argsort(dim=-1)
-    return cell.masked_fill(rank >= expected, -1)
+    return cell.masked_fill(rank >= expected, -1), torch.stack(looks, dim=-1) if looks else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,8 +91,8 @@ def train(config: Config) -> Path:
     shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
     canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
-    classes = planned_classes(config, dialogs)
-    model = CDDICM(config, classes)
+    classes, traits = planned(config, dialogs)
+    model = CDDICM(config, classes, traits)
     if config.init:
         begin_with(model, Path(config.init))
         if accelerator.is_main_process:
@@ -114,7 +115,7 @@ def train(config: Config) -> Path:
             words = before < config.objective.words_first
             for _ in range(t.gradient_accumulation):
                 raw = next(batches)
-                batch = make_batch(raw, tokenizer, config, device, classes)
+                batch = make_batch(raw, tokenizer, config, device, classes, traits)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws, micro if words else None)
@@ -199,18 +200,24 @@ def adopt_tokenizer(init: Path, root: Path) -> None:
         unfinished.rename(root / "tokenizer")
 
 
-def planned_classes(config: Config, dialogs: list[Dialog]) -> tuple[str, ...]:
-    """The object classes of the training data, in alphabetical order; none where nothing is planned.
+def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """The object classes of the training data and the values of each trait of their looks, in alphabetical
+    order; none where nothing is planned.
 
     Raises:
         InputError: the data has no annotated objects.
     """
     if not config.plan.grid:
-        return ()
-    classes = {thing.name for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()}
-    if not classes:
+        return (), {}
+    things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
+    if not things:
         raise InputError(f"{config.data.path}: no annotated objects; set plan.grid=0 to train without a plan")
-    return tuple(sorted(classes))
+    values: dict[str, set[str]] = defaultdict(set)
+    for thing in things:
+        for trait, value in thing.look.items():
+            values[trait].add(value)
+    traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
+    return tuple(sorted({thing.name for thing in things})), traits
 
 
 def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:

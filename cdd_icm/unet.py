@@ -39,7 +39,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
-        plan_classes: C, the number of classes that a plan may hold; 0 paints without one.
+        plan_planes: P, the planes of a plan's map, see `planning.plan_map`; 0 paints without one.
         The others: see `config.UNetConfig`.
     """
 
@@ -58,13 +58,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         spatial: bool = True,
         reference: bool = True,
         composite: bool = True,
-        plan_classes: int = 0,
+        plan_planes: int = 0,
     ):
         super().__init__()
         pixels = 3 * patch_size**2
         self.unet = UNet2DConditionModel(
             sample_size=image_size // patch_size,
-            in_channels=pixels * (2 if reference else 1) + (PLAN_CHANNELS if plan_classes else 0),
+            in_channels=pixels * (2 if reference else 1) + (PLAN_CHANNELS if plan_planes else 0),
             out_channels=pixels + (patch_size**2 if composite else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
@@ -79,7 +79,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.plan_in = nn.Conv2d(plan_classes, PLAN_CHANNELS, 1, bias=False) if plan_classes else None
+        self.plan_in = nn.Conv2d(plan_planes, PLAN_CHANNELS, 1, bias=False) if plan_planes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -92,19 +92,19 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
-        plan: Float[Tensor, "B C G G"] | None = None,
+        plan: Float[Tensor, "B P G G"] | None = None,
     ) -> Painting:
         """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
-            plan: 1 where an object of a class is to stand; needed where `plan_classes` is not 0.
+            plan: what is to be painted where; needed where `plan_planes` is not 0.
         """
         c = self.config
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
-        if c.plan_classes:
+        if c.plan_planes:
             places = interpolate(self.plan_in(plan.to(x.dtype)), size=x.shape[-2:])  # (B, 32, R/p, R/p)
             x = torch.cat([x, places], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)

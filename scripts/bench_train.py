@@ -36,7 +36,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.loading import find_device
 from cdd_icm.model import CDDICM
 from cdd_icm.process import keep_memory
-from cdd_icm.training import planned_classes, train, training_batches, training_dialogs
+from cdd_icm.training import planned, train, training_batches, training_dialogs
 
 REPORT = Path("reports/bench_train.json")
 
@@ -251,7 +251,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     keep_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    classes = planned_classes(config, dialogs)
+    classes, _ = planned(config, dialogs)
     objective = config.objective
     bare = BareLoop(config, classes, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))

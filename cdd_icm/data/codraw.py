@@ -116,7 +116,7 @@ def _dialog(id: str, split: str, turns: list[tuple[str, tuple[Piece, ...]]], art
                 instruction=description,
                 picture=PaintedPicture(art, pieces),
                 objects=tuple(
-                    SceneObject(piece.name, piece.x / WIDTH, piece.y / HEIGHT, float(piece.depth))
+                    SceneObject(piece.name, piece.x / WIDTH, piece.y / HEIGHT, float(piece.depth), piece.look)
                     for piece in pieces
                 ),
             )

@@ -40,7 +40,7 @@ TOYS = (
     "baseball", "bucket", "beach ball", "basketball", "soccer ball", "tennis ball", "football", "frisbee",
     "baseball bat", "balloons", "baseball glove", "shovel", "tennis racket", "kite", "campfire",
 )  # fmt: skip
-EXPRESSIONS = 35  # of the boy and of the girl; all are one class
+POSES, FACES = 7, 5  # of the boy and of the girl, whose pictures go through the faces of each pose in turn
 
 CODRAW_CLASSES = (*SKY, *LARGE, "boy", "girl", *ANIMALS, *CLOTHES, *FOOD, *TOYS)
 CLASS_OF_PNG = {
@@ -48,8 +48,8 @@ CLASS_OF_PNG = {
     for prefix, names in {
         "s": SKY,
         "p": LARGE,
-        "hb0": ("boy",) * EXPRESSIONS,
-        "hb1": ("girl",) * EXPRESSIONS,
+        "hb0": ("boy",) * (POSES * FACES),
+        "hb1": ("girl",) * (POSES * FACES),
         "a": ANIMALS,
         "c": CLOTHES,
         "e": FOOD,
@@ -72,6 +72,15 @@ class Piece:
     @property
     def name(self) -> str:
         return CLASS_OF_PNG[self.png]
+
+    @property
+    def look(self) -> dict[str, str]:
+        """Its size, on which side it faces, and the boy's and the girl's pose and face."""
+        look = {"depth": str(self.depth), "flip": str(int(self.flip))}
+        if self.name in ("boy", "girl"):
+            pose, face = divmod(int(self.png.partition("_")[2].removesuffix("s.png")), FACES)
+            look |= {"pose": str(pose), "face": str(face)}
+        return look
 
 
 def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -26,12 +27,15 @@ class Picture(Protocol):
 @dataclass(frozen=True)
 class SceneObject:
     """One annotated object. `x` and `y` are its centre as a fraction of the picture's width and height, from
-    the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2)."""
+    the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2).
+    `look` is how it looks beside its class, trait by trait, such as {"pose": "sitting"}: a value means the
+    same whatever the class."""
 
     name: str
     x: float
     y: float
     depth: float = 0.0
+    look: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

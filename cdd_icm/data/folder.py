@@ -4,7 +4,8 @@
 
 A row a picture. `turn` counts the dialog's turns in order from 0 or 1. Optional: `split` (else the name of
 the folder that holds the metadata.jsonl, where each split has its own, else "train") and `objects`, a list of
-{"name", "x", "y", "depth"}: x and y as fractions of width and height, depth 0 where left out.
+{"name", "x", "y", "depth", "look"}: x and y as fractions of width and height, depth 0 where left out; look is
+optional and holds the value of each further trait, such as {"pose": "sitting"}.
 
 The canvas that a dialog starts from is its row of turn 0 without instruction; else `canvas.png` or
 `background.png` beside the metadata.jsonl; else plain white, of the size of the dialog's first picture.
@@ -134,7 +135,10 @@ def _object(thing: object, where: str) -> SceneObject:
     if not (-1 <= x <= 2 and -1 <= y <= 2):
         raise InputError(f"{where}: x {x}, y {y}: not fractions of the picture's width and height")
     depth = _field(thing, "depth", float | int, where, 0.0)
-    return SceneObject(_field(thing, "name", str, where), float(x), float(y), float(depth))
+    look = _field(thing, "look", dict, where, {})
+    for trait in look:
+        _field(look, trait, str, f"{where}: look")
+    return SceneObject(_field(thing, "name", str, where), float(x), float(y), float(depth), look)
 
 
 _REQUIRED = object()

@@ -10,7 +10,7 @@ from cdd_icm.data.triplets import pictures_of
 from cdd_icm.encoders import learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.model import dropped
-from cdd_icm.training import planned_classes
+from cdd_icm.training import planned
 
 CPU = torch.device("cpu")
 PAIRS = (("left", "right"), ("behind", "in front of"))
@@ -99,7 +99,8 @@ def test_a_batch_of_real_triplets(make_config):
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     dataset = TripletDataset(dialogs, cache)
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
-    classes = planned_classes(config, dialogs)
+    classes, traits = planned(config, dialogs)
+    assert traits == {}  # i-CLEVR tells of none
     raw = collate([dataset[i] for i in range(3)])
     batch = make_batch(raw, tokenizer, config, CPU, classes)
     assert batch.reference.shape == batch.target.shape == batch.other.shape == (3, 3, 32, 32)
@@ -120,7 +121,7 @@ def test_a_batch_of_real_triplets(make_config):
 def real_items(config, n):
     dialogs = load_dialogs(config.data.path, "train")[:2]
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
-    return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned_classes(config, dialogs)
+    return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
 
 
 def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config):

@@ -1,5 +1,7 @@
 """Plans: from objects to cells and back, the likelihood that teaches them, and the drawing of one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -16,10 +18,12 @@ from cdd_icm.planning import (
     plan_map,
     relation_loss,
     sample_plan,
+    to_look,
     to_plan,
 )
 
 CLASSES = ("ball", "cube", "tree")
+TRAITS = {"face": ("glad", "sad"), "size": ("big", "middling", "small")}
 BALL, CUBE = SceneObject("ball", 0.1, 0.9), SceneObject("cube", 0.5, 0.25)
 
 
@@ -41,6 +45,32 @@ def test_new_and_moved_objects_are_drawn_and_others_are_not():
     nearly = SceneObject("cube", 0.51, 0.25)
     tree = SceneObject("tree", 0.5, 0.5)
     assert drawn_objects([BALL, CUBE], [moved, nearly, tree]) == (moved, tree)
+
+
+def test_an_object_that_looks_otherwise_is_drawn():
+    glad, sad = (replace(BALL, look={"face": face}) for face in ("glad", "sad"))
+    assert drawn_objects([glad, CUBE], [sad, CUBE]) == (sad,)
+
+
+def test_looks_are_counted_trait_by_trait_and_an_unknown_one_is_named():
+    ball, tree = replace(BALL, look={"size": "small", "face": "glad"}), SceneObject("tree", 0, 0)
+    tree = replace(tree, look={"size": "big"})
+    assert to_look([ball, tree], CLASSES, TRAITS).tolist() == [[0, 2], [-1, -1], [-1, 0]]
+    with pytest.raises(InputError, match="look: size: 'huge' is none of big, middling, small"):
+        to_look([replace(BALL, look={"size": "huge"})], CLASSES, TRAITS)
+
+
+def test_the_map_shows_each_look_in_the_cell_of_its_object():
+    look = torch.tensor([[[0, 2], [1, 2], [-1, -1]]])  # a glad small ball and a sad small cube; no tree
+    drawn = plan_map(torch.tensor([[12, 6, -1]]), 4, look, (2, 3))
+    assert drawn.shape == (1, 3 + 2 + 3, 4, 4)
+    assert [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0]] == [
+        *([12], [6], []),
+        *([12], [6]),
+        *([], [], [6, 12]),
+    ]
+    alike = plan_map(torch.tensor([[6, 6, -1]]), 4, torch.zeros(1, 3, 2, dtype=torch.long), (2, 3))
+    assert alike.max() == 1  # two objects in a cell that look alike
 
 
 def test_the_map_has_a_one_in_the_planned_cell_alone():
@@ -73,17 +103,46 @@ def test_the_cell_loss_counts_each_cell_of_the_valid_items():
     assert torch.allclose(cell_loss(logits, standing, valid), torch.tensor(2.0).log() * 3 * 16 / 2)
 
 
+def test_the_likelihood_of_a_look_counts_where_it_is_drawn_and_told():
+    presence, cell, looks = (
+        torch.randn(2, 3),
+        torch.randn(2, 3, 16),
+        (torch.randn(2, 3, 2), torch.randn(2, 3, 3)),
+    )
+    plan, everything = torch.tensor([[12, -1, -1], [0, 3, -1]]), torch.ones(2, dtype=torch.bool)
+    look = torch.full((2, 3, 2), -1)
+    look[0, 0] = torch.tensor([1, 2])
+    look[1, 1, 1] = 0  # its face is not told
+    look[1, 2] = 1  # and this one is not drawn
+    without = plan_loss(PlanLogits(presence, cell), plan, everything)
+    face, size = (values.log_softmax(dim=-1) for values in looks)
+    expected = without - (face[0, 0, 1] + size[0, 0, 2] + size[1, 1, 0]) / 2
+    assert torch.allclose(plan_loss(PlanLogits(presence, cell, looks), plan, everything, look), expected)
+
+
+def test_looks_are_drawn_from_their_distribution_each_with_noise_of_its_own():
+    n, probabilities = 20_000, torch.tensor([0.2, 0.8])
+    cell, presence = torch.zeros(n, 1, 4), torch.full((n, 1), 5.0)
+    logits = PlanLogits(presence, cell, (probabilities.log().expand(n, 1, 2), torch.zeros(n, 1, 3)))
+    gumbel = -torch.empty(n, 1, 4 + 2 + 3).exponential_(generator=torch.Generator().manual_seed(0)).log()
+    _, look = sample_plan(logits, gumbel, 1.0)
+    assert look.shape == (n, 1, 2)
+    assert torch.allclose(look[:, 0, 0].bincount() / n, probabilities, atol=0.015)
+    assert torch.allclose(look[:, 0, 1].bincount() / n, torch.full((3,), 1 / 3), atol=0.015)
+    assert (sample_plan(logits, gumbel, 0.0)[1][..., 0] == 1).all()
+
+
 def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distribution():
     probabilities = torch.tensor([0.1, 0.2, 0.7])
     n = 20_000
     logits = PlanLogits(torch.tensor([[2.0, -2.0]]).repeat(n, 1), probabilities.log().expand(n, 2, 3))
     generator = torch.Generator().manual_seed(0)
     gumbel = -torch.empty(n, 2, 3).exponential_(generator=generator).log()
-    assert sample_plan(logits, gumbel, 0.0).unique(dim=0).tolist() == [[2, -1]]
-    shares = sample_plan(logits, gumbel, 1.0)[:, 0].bincount() / n
+    assert sample_plan(logits, gumbel, 0.0)[0].unique(dim=0).tolist() == [[2, -1]]
+    shares = sample_plan(logits, gumbel, 1.0)[0][:, 0].bincount() / n
     assert torch.allclose(shares, probabilities, atol=0.01)
     sharpened = probabilities**2 / (probabilities**2).sum()
-    shares = sample_plan(logits, gumbel, 0.5)[:, 0].bincount() / n
+    shares = sample_plan(logits, gumbel, 0.5)[0][:, 0].bincount() / n
     assert torch.allclose(shares, sharpened, atol=0.01)
 
 
@@ -121,7 +180,7 @@ def test_as_many_classes_are_drawn_as_are_expected():
 
     def drawn(*probabilities):
         presence = torch.tensor([probabilities]).logit()
-        return (sample_plan(PlanLogits(presence, cell), none, 0.0) >= 0)[0].tolist()
+        return (sample_plan(PlanLogits(presence, cell), none, 0.0)[0] >= 0)[0].tolist()
 
     assert drawn(0.05, 0.4, 0.3, 0.2) == [False, True, False, False]
     assert drawn(0.9, 0.01, 0.8, 0.1) == [True, False, True, False]
@@ -139,3 +198,17 @@ def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
     assert not torch.allclose(logits.cell[0, 0], logits.cell[0, 1])
     logits.cell[0, 1, 5 * 8 + 2].backward()
     assert tokens.grad[0].any(dim=1).all()
+
+
+def test_a_look_is_told_by_the_words_that_are_there():
+    torch.manual_seed(0)
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, traits=TRAITS)
+    words = torch.randn(1, 5, 8, requires_grad=True)
+    mask = torch.tensor([[True, True, True, False, False]])
+    fused = Fused(torch.randn(1, 16, 8), words, mask, torch.randn(1, 8), torch.randn(1, 6))
+    face, size = planner(fused).looks
+    assert face.shape == (1, 3, 2) and size.shape == (1, 3, 3)
+    assert not torch.allclose(face[0, 0], face[0, 1])  # each class has looks of its own
+    size[0, 1, 2].backward()
+    assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()
+    assert Planner(CLASSES, width=8, text_width=6, heads=2, grid=8)(fused).looks == ()

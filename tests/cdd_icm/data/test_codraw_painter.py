@@ -7,6 +7,7 @@ from cdd_icm.data.codraw_painter import (
     CODRAW_CLASSES,
     ClipArt,
     PaintedPicture,
+    Piece,
     parse_canvas,
 )
 from cdd_icm.errors import InputError
@@ -43,6 +44,12 @@ def test_classes():
     assert len(CLASS_OF_PNG) == 126
     assert set(CLASS_OF_PNG.values()) == set(CODRAW_CLASSES)
     assert CLASS_OF_PNG["s_3s.png"] == "sun" and CLASS_OF_PNG["hb0_34s.png"] == "boy"
+
+
+def test_looks():
+    assert Piece("s_3s.png", 0, 0, 2, True).look == {"depth": "2", "flip": "1"}
+    girl = Piece("hb1_13s.png", 0, 0, 0, False).look
+    assert girl == {"depth": "0", "flip": "0", "pose": "2", "face": "3"}
 
 
 def test_x_and_y_are_the_centre_and_depth_scales(art):

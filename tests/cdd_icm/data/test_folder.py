@@ -28,13 +28,13 @@ def row(dialog, turn, instruction=None, **fields):
 
 
 def test_rows_become_dialogs_in_order(write):
-    objects = [{"name": "cat", "x": 0.25, "y": 0.5}]
+    objects = [{"name": "cat", "x": 0.25, "y": 0.5, "look": {"pose": "asleep"}}]
     path = write(
         [row("b", 2, "a dog"), row("b", 1, "a cat", objects=objects), row("a", 0, "a sun", split="val")]
     )
     b, a = load_dialogs(path, kind="folder")
     assert [(turn.instruction, turn.objects) for turn in b.turns] == [
-        ("a cat", (SceneObject("cat", 0.25, 0.5, 0.0),)),
+        ("a cat", (SceneObject("cat", 0.25, 0.5, 0.0, {"pose": "asleep"}),)),
         ("a dog", None),
     ]
     assert (a.id, a.split, b.split) == ("a", "val", "train")
@@ -72,6 +72,10 @@ def test_pictures_of_any_mode(write, tmp_path):
         ({"instruction": "  "}, "metadata.jsonl:1: instruction: turn 1 of dialog 'a' has no text"),
         ({"file_name": "../a_1.png"}, "metadata.jsonl:1: file_name: '../a_1.png' leaves the folder"),
         ({"objects": [{"name": "cat", "x": 160, "y": 3}]}, "metadata.jsonl:1: objects: x 160"),
+        (
+            {"objects": [{"name": "cat", "x": 0, "y": 0, "look": {"pose": 3}}]},
+            "1: objects: look: pose: 3 is not",
+        ),
         ({"objects": [{"x": 0.1, "y": 0.1}]}, "metadata.jsonl:1: objects: name is missing"),
         ({"turn": 4}, "dialog 'a' has turns [4]"),
     ],
