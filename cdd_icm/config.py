@@ -144,12 +144,14 @@ class PlanConfig:
     """Weight of the plan's log-likelihood in the joint loss."""
     see_weight: float = 0.025
     """Weight of the image tower's telling which objects stand where in the reference."""
-
     relation_weight: float = 0.1
     """Weight of the fused tokens' telling on which side of the reference's objects the new ones go."""
+    reach: float = 0.3
+    """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
+    half the size of the largest objects."""
 
     def __post_init__(self):
-        _least(self, 0, "grid", "weight", "see_weight", "relation_weight")
+        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "reach")
 
 
 @dataclass(frozen=True)
@@ -301,7 +303,8 @@ class SamplingConfig:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     num_candidates: int = 1
     plan_temperature: float = 1.0
-    """Places are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
+    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the middle place
+    and the likeliest look."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")

@@ -64,6 +64,7 @@ class CDDICM(nn.Module):
             image_size=size,
             condition_width=width,
             plan_planes=len(self.classes) + sum(len(values) for values in self.traits.values()),
+            plan_reach=round(config.plan.reach * config.plan.grid),
             **vars(config.unet),
         )
         self.unet.to(memory_format=torch.channels_last)

@@ -10,6 +10,7 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import Timesteps
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
@@ -33,6 +34,31 @@ class Painting(NamedTuple):
     UNet has no mask."""
 
 
+class Stamps(nn.Module):
+    """A convolution of a plan's map with wide kernels, done where the map is not 0, in a thousandth of the
+    time: around each planned object a template of its class, and one of each of its looks, is laid down. So
+    every place knows what is to be painted there, and which part of it."""
+
+    def __init__(self, planes: int, channels: int, reach: int):
+        super().__init__()
+        self.reach = reach
+        self.weight = nn.Parameter(0.1 * torch.randn(channels, planes, 2 * reach + 1, 2 * reach + 1))
+
+    def forward(self, plan: Float[Tensor, "B P G G"]) -> Float[Tensor, "B D G G"]:
+        """`plan` holds zeros and ones."""
+        items, _, grid, _ = plan.shape
+        side = grid + 2 * self.reach
+        item, plane, y, x = plan.nonzero(as_tuple=True)  # (N,) each
+        window = torch.arange(2 * self.reach + 1, device=plan.device)
+        rows, columns = y[:, None, None] + window[:, None], x[:, None, None] + window
+        at = (item[:, None, None] * side + rows) * side + columns  # (N, k, k)
+        stamps = rearrange(self.weight, "d p h w -> p (h w) d")[plane]  # (N, k^2, D)
+        ground = stamps.new_zeros(items * side**2, stamps.shape[-1])
+        ground = ground.index_add(0, at.flatten(), stamps.flatten(0, 1))
+        whole = rearrange(ground, "(b y x) d -> b d y x", y=side, x=side)
+        return whole[..., self.reach : side - self.reach, self.reach : side - self.reach]
+
+
 class ConditionalUNet(ModelMixin, ConfigMixin):
     """A diffusers `UNet2DConditionModel` between a pixel-unshuffle and a pixel-shuffle.
 
@@ -40,6 +66,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
         plan_planes: P, the planes of a plan's map, see `planning.plan_map`; 0 paints without one.
+        plan_reach: how many cells around it a planned object tells of itself.
         The others: see `config.UNetConfig`.
     """
 
@@ -59,6 +86,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         reference: bool = True,
         composite: bool = True,
         plan_planes: int = 0,
+        plan_reach: int = 0,
     ):
         super().__init__()
         pixels = 3 * patch_size**2
@@ -79,7 +107,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.plan_in = nn.Conv2d(plan_planes, PLAN_CHANNELS, 1, bias=False) if plan_planes else None
+        self.plan_in = Stamps(plan_planes, PLAN_CHANNELS, plan_reach) if plan_planes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -105,8 +133,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
         if c.plan_planes:
-            places = interpolate(self.plan_in(plan.to(x.dtype)), size=x.shape[-2:])  # (B, 32, R/p, R/p)
-            x = torch.cat([x, places], dim=1)
+            places = interpolate(self.plan_in(plan), size=x.shape[-2:])  # (B, 32, R/p, R/p)
+            x = torch.cat([x, places.to(x.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn.functional import conv_transpose2d
 
 from cdd_icm.fusion import Fused
-from cdd_icm.unet import ConditionalUNet
+from cdd_icm.unet import ConditionalUNet, Stamps
 
 SWITCHES = {
     # switch: the inputs that it lets in, with the other switches off that would let them in too
@@ -58,3 +59,17 @@ def test_padding_never_changes_the_prediction():
     one = unet(noisy, t, fused, reference, level).prediction
     fused.text_tokens[:, 2] += 9
     assert torch.allclose(unet(noisy, t, fused, reference, level).prediction, one, atol=1e-5)
+
+
+@pytest.mark.parametrize("reach", [0, 2])
+def test_stamps_are_a_convolution(reach):
+    torch.manual_seed(0)
+    stamps, plan = Stamps(5, 3, reach), (torch.rand(2, 5, 6, 6) < 0.2).float()
+    convolved = conv_transpose2d(plan, stamps.weight.transpose(0, 1), padding=reach)
+    assert plan[..., 0].any() and plan[..., -1, :].any()  # at the edge, too
+    assert torch.allclose(stamps(plan), convolved, atol=1e-6)
+    given, expected = (
+        torch.autograd.grad(map.square().sum(), stamps.weight)[0] for map in (stamps(plan), convolved)
+    )
+    assert torch.allclose(given, expected, atol=1e-5)
+    assert not stamps(torch.zeros_like(plan)).any()
