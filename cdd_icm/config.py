@@ -146,6 +146,8 @@ class PlanConfig:
     """Weight of the image tower's telling which objects stand where in the reference."""
     relation_weight: float = 0.1
     """Weight of the fused tokens' telling on which side of the reference's objects the new ones go."""
+    ask: bool = False
+    """Each class attends to the text for its own words: for data whose turns draw several objects."""
     reach: float = 0.3
     """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
     half the size of the largest objects."""

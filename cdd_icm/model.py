@@ -72,7 +72,15 @@ class CDDICM(nn.Module):
         self.matcher.to(memory_format=torch.channels_last)
         grid, text_width = config.plan.grid, self.towers.embed_dim
         self.planner = (
-            Planner(self.classes, width, text_width, config.fusion.heads, grid, traits=self.traits)
+            Planner(
+                self.classes,
+                width,
+                text_width,
+                config.fusion.heads,
+                grid,
+                traits=self.traits,
+                ask=config.plan.ask,
+            )
             if grid
             else None
         )

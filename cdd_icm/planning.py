@@ -48,7 +48,8 @@ class Planner(ModelMixin, ConfigMixin):
     Args:
         classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
         heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
-        features. traits: the values of each trait.
+        features. traits: the values of each trait. ask: whether each class attends to the text for its own
+        words, as "the sun at the top left, a small tree on the right" needs.
     """
 
     @register_to_config
@@ -61,6 +62,7 @@ class Planner(ModelMixin, ConfigMixin):
         grid: int = 16,
         place_width: int = 64,
         traits: Mapping[str, Sequence[str]] | None = None,
+        ask: bool = False,
     ):
         super().__init__()
         self.sizes = tuple(len(values) for values in (traits or {}).values())
@@ -69,29 +71,42 @@ class Planner(ModelMixin, ConfigMixin):
         self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes)))
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
-        if self.sizes:  # "a big sun and a small tree": each class looks for its own words
+        looks = sum(self.sizes)
+        if ask:
             self.asker = nn.Parameter(torch.randn(len(classes), width))
-            self.words_norm, self.ask = nn.LayerNorm(width), Attention(width, heads)
-            self.look_out = nn.Linear(width, sum(self.sizes))
-            self.named_look = nn.Sequential(
-                nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * sum(self.sizes))
-            )
+            self.words_norm, self.listen = nn.LayerNorm(width), Attention(width, heads)
+            self.place_out = nn.Linear(width, place_width)
+            nn.init.zeros_(self.place_out.weight)
+            nn.init.zeros_(self.place_out.bias)
+            self.look_out = nn.Linear(width, looks) if looks else None
+        if looks:
+            named = nn.Linear(text_width, len(classes) * looks)
+            self.named_look = nn.Sequential(nn.LayerNorm(text_width), named)
 
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
-        embedding = self.class_embedding.to(cells.dtype)
-        cell = torch.einsum("bdyx,cd->bcyx", cells, embedding).flatten(2)  # (B, C, G^2)
+        place = self.class_embedding.to(cells.dtype).expand(len(cells), -1, -1)  # (B, C, d)
+        found = None
+        if self.config.ask:
+            askers = self.asker.to(tokens.dtype).expand(len(tokens), -1, -1)  # (B, C, D)
+            found = self.listen(askers, self.words_norm(fused.text_tokens), fused.mask)  # (B, C, D)
+            place = place + self.place_out(found)
+        cell = torch.einsum("bdyx,bcd->bcyx", cells, place).flatten(2)  # (B, C, G^2)
         # Most often the words name the class; through the query alone that is learnt many times slower.
         presence = self.named(fused.text_pooled) + self.presence(fused.query)  # (B, C)
-        return PlanLogits(presence.float(), cell.float(), self._looks(fused) if self.sizes else ())
+        return PlanLogits(presence.float(), cell.float(), self._looks(fused, found))
 
-    def _looks(self, fused: Fused) -> tuple[Float[Tensor, "B C V"], ...]:
-        askers = self.asker.to(fused.text_tokens.dtype).expand(len(fused.text_tokens), -1, -1)  # (B, C, D)
-        found = self.ask(askers, self.words_norm(fused.text_tokens), fused.mask)
-        named = self.named_look(fused.text_pooled).unflatten(1, (len(self.asker), -1))
-        return (self.look_out(found) + named).float().split(self.sizes, dim=-1)
+    def _looks(
+        self, fused: Fused, found: Float[Tensor, "B C D"] | None
+    ) -> tuple[Float[Tensor, "B C V"], ...]:
+        if not self.sizes:
+            return ()
+        looks = self.named_look(fused.text_pooled).unflatten(1, (len(self.class_embedding), -1))
+        if found is not None:
+            looks = looks + self.look_out(found)
+        return looks.float().split(self.sizes, dim=-1)
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:

@@ -217,9 +217,9 @@ def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
     assert tokens.grad[0].any(dim=1).all()
 
 
-def test_a_look_is_told_by_the_words_that_are_there():
+def test_a_look_and_a_place_are_told_by_the_words_that_are_there():
     torch.manual_seed(0)
-    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, traits=TRAITS)
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, traits=TRAITS, ask=True)
     words = torch.randn(1, 5, 8, requires_grad=True)
     mask = torch.tensor([[True, True, True, False, False]])
     fused = Fused(torch.randn(1, 16, 8), words, mask, torch.randn(1, 8), torch.randn(1, 6))
@@ -227,5 +227,9 @@ def test_a_look_is_told_by_the_words_that_are_there():
     assert face.shape == (1, 3, 2) and size.shape == (1, 3, 3)
     assert not torch.allclose(face[0, 0], face[0, 1])  # each class has looks of its own
     size[0, 1, 2].backward()
+    assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()
+    torch.nn.init.normal_(planner.place_out.weight)
+    words.grad = None
+    planner(fused).cell[0, 1, 3].backward()
     assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()
     assert Planner(CLASSES, width=8, text_width=6, heads=2, grid=8)(fused).looks == ()
