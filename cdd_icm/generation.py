@@ -86,17 +86,24 @@ def draw_dialogs(
 
 
 def draw_sheet(
-    pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], seed: int = 0, height: int = 160, **sampling
+    pipeline: CDDICMPipeline,
+    dialogs: Sequence[Dialog],
+    seed: int = 0,
+    height: int = 160,
+    truth: bool = True,
+    **sampling,
 ) -> Image.Image:
-    """Film strips of free-running dialogs, the truth above each."""
+    """Film strips of free-running dialogs, the `truth` above each."""
     strips, size = [], pipeline.image_size
     drawn = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
     for dialog, pictures in zip(dialogs, drawn, strict=True):
         canvas = to_square(dialog.canvas.decode(), size)
-        truth = [to_square(turn.picture.decode(), size) for turn in dialog.turns]
-        texts = [turn.instruction for turn in dialog.turns]
-        strips.append(filmstrip([canvas, *truth], [dialog.id, *texts], height))
-        strips.append(filmstrip([canvas, *pictures], [""] * (1 + len(pictures)), height))
+        captions = [dialog.id, *(turn.instruction for turn in dialog.turns)]
+        if truth:
+            true = [to_square(turn.picture.decode(), size) for turn in dialog.turns]
+            strips.append(filmstrip([canvas, *true], captions, height))
+            captions = [""] * len(captions)
+        strips.append(filmstrip([canvas, *pictures], captions, height))
     return stack(strips)
 
 

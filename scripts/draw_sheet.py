@@ -1,6 +1,7 @@
 """Draws the first dialogs of a split, free-running, as one sheet: the truth above each film strip.
 
 python scripts/draw_sheet.py data/pretrained/iclevr PATH/TO/iclevr docs/iclevr_test_0-19.webp
+python scripts/draw_sheet.py data/pretrained/codraw PATH/TO/codraw docs/codraw_test_0-19.webp --no-truth
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--height", type=int, default=112)
+    parser.add_argument("--no-truth", action="store_true", help="for data that must not be passed on")
     a = parser.parse_args()
 
     dialogs = load_dialogs(a.data, a.split)[: a.limit]
-    draw_sheet(load_pipeline(a.model), dialogs, seed=a.seed, height=a.height).save(a.out)
+    draw_sheet(load_pipeline(a.model), dialogs, seed=a.seed, height=a.height, truth=not a.no_truth).save(
+        a.out
+    )
     print(a.out)
 
 

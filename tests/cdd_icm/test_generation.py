@@ -13,7 +13,7 @@ from PIL import Image
 from cdd_icm import generation
 from cdd_icm.data import load_dialogs, to_square
 from cdd_icm.errors import InputError
-from cdd_icm.generation import draw_dialogs, generate_split, turn_generator, without_bar
+from cdd_icm.generation import draw_dialogs, draw_sheet, generate_split, turn_generator, without_bar
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
@@ -35,6 +35,21 @@ def test_noise_is_a_function_of_seed_dialog_and_turn():
 
     assert draw(0, "a", 1) == draw(0, "a", 1)
     assert len({draw(0, "a", 1), draw(1, "a", 1), draw(0, "b", 1), draw(0, "a", 2)}) == 4
+
+
+def test_a_sheet_holds_true_pictures_only_with_the_truth(tiny_pipeline, dialogs):
+    size = tiny_pipeline.image_size
+    both, drawn = (
+        draw_sheet(tiny_pipeline, dialogs[:1], height=size, truth=truth) for truth in (True, False)
+    )
+    true = to_square(dialogs[0].turns[-1].picture.decode(), size).tobytes()
+
+    def pictures(sheet):
+        pixels = np.lib.stride_tricks.sliding_window_view(np.asarray(sheet), (size, size, 3))
+        return {window.tobytes() for row in pixels[:, :, 0] for window in row}
+
+    assert true in pictures(both) and true not in pictures(drawn)
+    assert drawn.width == both.width and drawn.height < both.height
 
 
 def test_a_dialog_comes_out_the_same_beside_others(tiny_pipeline, dialogs):
