@@ -305,8 +305,7 @@ class SamplingConfig:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     num_candidates: int = 1
     plan_temperature: float = 1.0
-    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the middle place
-    and the likeliest look."""
+    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")

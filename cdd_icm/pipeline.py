@@ -196,8 +196,8 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
                 highest is returned; each has a plan of its own.
-            plan_temperature: how freely a model that plans chooses places and looks; at 0 it does not
-                choose, see `planning.sample_plan`.
+            plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
+                likeliest.
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.

@@ -272,23 +272,12 @@ def sample_plan(
     logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float
 ) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
     """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
-    cell and with looks from their distributions sharpened by `temperature`, by the Gumbel-max trick: `gumbel`
-    holds standard Gumbel noise, one number for each cell and then one for each value of each trait. At 0 they
-    stand in their `middle_cell` and look as is likeliest."""
+    cell and with looks from their distributions sharpened by `temperature` (0 takes the likeliest), by the
+    Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each cell and then one for each
+    value of each trait."""
     parts = (logits.cell, *logits.looks)
     noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
     cell, *looks = ((part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True))
-    if temperature == 0:
-        cell = middle_cell(logits.cell)
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)
     rank = logits.presence.argsort(dim=-1, descending=True).argsort(dim=-1)
     return cell.masked_fill(rank >= expected, -1), torch.stack(looks, dim=-1) if looks else None
-
-
-def middle_cell(logits: Float[Tensor, "B C G2"]) -> Int[Tensor, "B C"]:
-    """The cell in the median column and the median row. Whatever stands in the picture, it lies on its
-    likelier side, left or right and before or behind: no cell has more of the signs right on average."""
-    grid = math.isqrt(logits.shape[-1])
-    places = logits.softmax(dim=-1).unflatten(-1, (grid, grid))  # (B, C, y, x)
-    row, column = ((places.sum(dim=axis).cumsum(dim=-1) < 0.5).sum(dim=-1) for axis in (-1, -2))
-    return row.clamp(max=grid - 1) * grid + column.clamp(max=grid - 1)

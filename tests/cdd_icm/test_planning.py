@@ -14,7 +14,6 @@ from cdd_icm.planning import (
     Relations,
     cell_loss,
     drawn_objects,
-    middle_cell,
     plan_loss,
     plan_map,
     relation_loss,
@@ -133,13 +132,13 @@ def test_looks_are_drawn_from_their_distribution_each_with_noise_of_its_own():
     assert (sample_plan(logits, gumbel, 0.0)[1][..., 0] == 1).all()
 
 
-def test_without_temperature_the_middle_cell_is_taken_and_with_it_the_distribution():
-    probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
+def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distribution():
+    probabilities = torch.tensor([0.1, 0.2, 0.7])
     n = 20_000
-    logits = PlanLogits(torch.tensor([[2.0, -2.0]]).repeat(n, 1), probabilities.log().expand(n, 2, 4))
+    logits = PlanLogits(torch.tensor([[2.0, -2.0]]).repeat(n, 1), probabilities.log().expand(n, 2, 3))
     generator = torch.Generator().manual_seed(0)
-    gumbel = -torch.empty(n, 2, 4).exponential_(generator=generator).log()
-    assert sample_plan(logits, gumbel, 0.0)[0].unique(dim=0).tolist() == [[3, -1]]
+    gumbel = -torch.empty(n, 2, 3).exponential_(generator=generator).log()
+    assert sample_plan(logits, gumbel, 0.0)[0].unique(dim=0).tolist() == [[2, -1]]
     shares = sample_plan(logits, gumbel, 1.0)[0][:, 0].bincount() / n
     assert torch.allclose(shares, probabilities, atol=0.01)
     sharpened = probabilities**2 / (probabilities**2).sum()
@@ -174,22 +173,6 @@ def test_relations_are_read_where_the_standing_object_stands():
     assert logits.shape == (1, 3, 3, 2)
     logits[0, 1].sum().backward()
     assert tokens.grad[0].any(dim=1).nonzero().flatten().tolist() == [2 * 4 + 1]
-
-
-def test_no_cell_is_on_the_likelier_side_of_more_than_the_middle_one():
-    """Brute force: the middle cell against every other, by the expected number of right signs, over all the
-    places where another object may stand."""
-    grid = 5
-    logits = torch.randn(1, 1, grid**2, generator=torch.Generator().manual_seed(0))
-    p = logits.softmax(dim=-1)[0, 0]
-    y, x = torch.arange(grid**2) // grid, torch.arange(grid**2) % grid
-    between = torch.arange(grid - 1) + 0.5
-    right_x, right_y = (
-        sum(((c > at)[:, None] == (c > at)[None]).float() @ p for at in between) for c in (x, y)
-    )
-    right = right_x + right_y  # (G^2,)
-    assert right[middle_cell(logits).item()] == pytest.approx(right.max().item())
-    assert middle_cell(logits).item() != logits.argmax().item()
 
 
 def test_as_many_classes_are_drawn_as_are_expected():
