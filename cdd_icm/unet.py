@@ -35,9 +35,9 @@ class Painting(NamedTuple):
 
 
 class Stamps(nn.Module):
-    """A convolution of a plan's map with wide kernels, done where the map is not 0, in a thousandth of the
-    time: around each planned object a template of its class, and one of each of its looks, is laid down. So
-    every place knows what is to be painted there, and which part of it."""
+    """Around each planned object a template of its class, and one of each of its looks, is laid down: every
+    place knows what is to be painted there, and which part of it. It is a convolution of the plan's map with
+    kernels so wide that it pays to do it only where the map is not 0."""
 
     def __init__(self, planes: int, channels: int, reach: int):
         super().__init__()
