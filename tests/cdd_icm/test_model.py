@@ -195,6 +195,14 @@ def test_the_mask_is_to_be_open_where_the_turn_changes_the_picture(make_config):
 
 
 @torch.no_grad()
+def test_a_term_without_a_weight_is_not_computed(make_config):
+    weights = dict.fromkeys(("plan__weight", "plan__see_weight", "plan__relation_weight"), 0)
+    config = make_config(**weights, objective__icm_weight=0, objective__where_weight=0)
+    out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
+    assert not out.keys() & {"plan", "see", "relation", "icm", "where"} and out["loss"].isfinite()
+
+
+@torch.no_grad()
 def test_a_dropped_text_hides_the_plan_too(make_config):
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
