@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig
+from cdd_icm.data.dialog import SceneObject
 from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.planning import drawn_objects, to_look, to_plan
@@ -59,6 +60,31 @@ def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
 
 
+def mirrored(
+    raw: Mapping[str, Tensor | list], pairs: tuple[tuple[str, str], ...]
+) -> Mapping[str, Tensor | list]:
+    """Half of the samples (by their draws) as a mirror shows them: pictures, objects and words alike."""
+    # A bit of the draw that chooses neither the idle samples nor, but for dialogs of hundreds of turns, the
+    # negative.
+    turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]
+    at = torch.tensor(turned)[:, None, None, None]
+    out = dict(raw)
+    for name in ("reference", "target", "other"):
+        out[name] = torch.where(at, raw[name].flip(-1), raw[name])
+    for name, mirror in (
+        ("before", _mirrored_objects),
+        ("after", _mirrored_objects),
+        ("instruction", lambda text: exchange(text, pairs)),
+        ("history", lambda texts: tuple(exchange(text, pairs) for text in texts)),
+    ):
+        out[name] = [mirror(part) if turn else part for part, turn in zip(raw[name], turned, strict=True)]
+    return out
+
+
+def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObject, ...] | None:
+    return objects if objects is None else tuple(thing.mirrored() for thing in objects)
+
+
 def idle_text(draw: int, objective: ObjectiveConfig) -> str | None:
     """The words with which the sample of this draw asks for nothing, or None where it asks for its turn."""
     share = draw / 2**31
@@ -82,6 +108,8 @@ def make_batch(
     Raises:
         InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
     """
+    if config.objective.mirror:
+        raw = mirrored(raw, config.objective.mirror)
     pairs, pictures = config.objective.opposites, {n: raw[n] for n in ("reference", "target", "other")}
     idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
     idle = torch.tensor([text is not None for text in idle_texts])

@@ -146,14 +146,15 @@ class PlanConfig:
     """Weight of the image tower's telling which objects stand where in the reference."""
     relation_weight: float = 0.1
     """Weight of the fused tokens' telling on which side of the reference's objects the new ones go."""
-    ask: bool = False
-    """Each class attends to the text for its own words: for data whose turns draw several objects."""
+    ask: int = 0
+    """How many times each class asks text and picture about itself: 2 for data whose turns draw several
+    objects, 0 where the words name one."""
     reach: float = 0.3
     """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
     half the size of the largest objects."""
 
     def __post_init__(self):
-        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "reach")
+        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "reach")
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,10 @@ class ObjectiveConfig:
     idle_texts: tuple[str, ...] = ()
     opposites: tuple[tuple[str, str], ...] = ()
     """Word pairs whose exchange makes an instruction false, such as [left, right]: hard negatives for ICM."""
+    mirror: tuple[tuple[str, str], ...] = ()
+    """Word pairs such as [left, right]. Where there are some, half of the samples are seen in a mirror: their
+    pictures and objects are, and the words of each pair change places, so that nothing but the words tells
+    which side is meant."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05
@@ -306,10 +311,21 @@ class SamplingConfig:
     num_candidates: int = 1
     plan_temperature: float = 1.0
     """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
+    plan_blur: float = 0.0
+    """Places within about this distance, a share of the picture's side, count together: the likeliest region
+    rather than the likeliest cell."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")
-        _least(self, 0, "plan_temperature", "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
+        _least(
+            self,
+            0,
+            "plan_temperature",
+            "plan_blur",
+            "guidance_scale",
+            "image_guidance_scale",
+            "icm_guidance_scale",
+        )
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")

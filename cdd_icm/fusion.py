@@ -19,13 +19,14 @@ from cdd_icm.encoders import Encoded
 @dataclass
 class Fused:
     """The composition of reference and text: fused image tokens, fused text tokens, one query; and the text's
-    own vector, for what the words say whatever the picture shows."""
+    own tokens and vector, for what the words say whatever the picture shows."""
 
     image_tokens: Float[Tensor, "B Nv D"]
     text_tokens: Float[Tensor, "B Nw D"]
     mask: Bool[Tensor, "B Nw"]
     query: Float[Tensor, "B D"]
     text_pooled: Float[Tensor, "B E"]
+    words: Float[Tensor, "B Nw D"]
 
     def __getitem__(self, items: slice) -> Fused:
         """Some items of the batch."""
@@ -145,7 +146,8 @@ class GatedFusion(ModelMixin, ConfigMixin):
         self.query_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
 
     def forward(self, encoded: Encoded) -> Fused:
-        v, w = self.image_in(encoded.image_tokens), self.text_in(encoded.text_tokens)
+        v, words = self.image_in(encoded.image_tokens), self.text_in(encoded.text_tokens)
+        w = words
         for block in self.blocks:
             v, w = block(v, w, encoded.mask)
         v, w = self.image_norm(v), self.text_norm(w)
@@ -156,4 +158,4 @@ class GatedFusion(ModelMixin, ConfigMixin):
         image = image + self.pool_image(image, v)  # (B, 1, D)
         text = text + self.pool_text(text, w, encoded.mask)  # (B, 1, D)
         query = self.query_out(self.query_gate(image, text))[:, 0]  # (B, D)
-        return Fused(v, w, encoded.mask, query, encoded.text_pooled)
+        return Fused(v, w, encoded.mask, query, encoded.text_pooled, words)

@@ -48,8 +48,9 @@ class Planner(ModelMixin, ConfigMixin):
     Args:
         classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
         heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
-        features. traits: the values of each trait. ask: whether each class attends to the text for its own
-        words, as "the sun at the top left, a small tree on the right" needs.
+        features. traits: the values of each trait. ask: how many times each class asks the text and the
+        picture about itself (`Asking`), as "the sun at the top left, a small tree on the right" needs; 0 for
+        texts that name one object.
     """
 
     @register_to_config
@@ -62,51 +63,64 @@ class Planner(ModelMixin, ConfigMixin):
         grid: int = 16,
         place_width: int = 64,
         traits: Mapping[str, Sequence[str]] | None = None,
-        ask: bool = False,
+        ask: int = 0,
     ):
         super().__init__()
         self.sizes = tuple(len(values) for values in (traits or {}).values())
+        told = 1 + sum(self.sizes)
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
-        self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
-        self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes)))
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
-        looks = sum(self.sizes)
         if ask:
             self.asker = nn.Parameter(torch.randn(len(classes), width))
-            self.words_norm, self.listen = nn.LayerNorm(width), Attention(width, heads)
-            self.place_out = nn.Linear(width, place_width)
-            nn.init.zeros_(self.place_out.weight)
-            nn.init.zeros_(self.place_out.bias)
-            self.look_out = nn.Linear(width, looks) if looks else None
-        if looks:
-            named = nn.Linear(text_width, len(classes) * looks)
-            self.named_look = nn.Sequential(nn.LayerNorm(text_width), named)
+            self.asking = nn.ModuleList(Asking(width, heads) for _ in range(ask))
+            # The same for all classes: what "left" means is learnt once.
+            self.answer = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, told + 2 * grid + place_width))
+            nn.init.constant_(self.answer[1].bias[:1], -3.0)  # at first nothing is drawn
+        else:
+            self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
+            self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * told))
 
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
         place = self.class_embedding.to(cells.dtype).expand(len(cells), -1, -1)  # (B, C, d)
-        found = None
         if self.config.ask:
-            askers = self.asker.to(tokens.dtype).expand(len(tokens), -1, -1)  # (B, C, D)
-            found = self.listen(askers, self.words_norm(fused.text_tokens), fused.mask)  # (B, C, D)
-            place = place + self.place_out(found)
-        cell = torch.einsum("bdyx,bcd->bcyx", cells, place).flatten(2)  # (B, C, G^2)
-        # Most often the words name the class; through the query alone that is learnt many times slower.
-        presence = self.named(fused.text_pooled) + self.presence(fused.query)  # (B, C)
-        return PlanLogits(presence.float(), cell.float(), self._looks(fused, found))
+            answer = self.asker.to(tokens.dtype).expand(len(cells), -1, -1)  # (B, C, D)
+            for asking in self.asking:
+                answer = asking(answer, fused)
+            sizes = [1, sum(self.sizes), self.config.grid, self.config.grid, place.shape[-1]]
+            presence, looks, column, row, more = self.answer(answer).split(sizes, dim=-1)
+            cell = torch.einsum("bdyx,bcd->bcyx", cells, place + more)
+            cell = cell + row[..., None] + column[..., None, :]  # (B, C, G, G)
+            presence = presence[..., 0]  # (B, C)
+        else:
+            # Most often the words name the class; through the query alone that is learnt many times slower.
+            named = self.named(fused.text_pooled).unflatten(1, (place.shape[1], -1))
+            presence, looks = named[..., 0] + self.presence(fused.query), named[..., 1:]
+            cell = torch.einsum("bdyx,bcd->bcyx", cells, place)  # (B, C, G, G)
+        looks = looks.float().split(self.sizes, dim=-1) if self.sizes else ()
+        return PlanLogits(presence.float(), cell.flatten(2).float(), looks)
 
-    def _looks(
-        self, fused: Fused, found: Float[Tensor, "B C D"] | None
-    ) -> tuple[Float[Tensor, "B C V"], ...]:
-        if not self.sizes:
-            return ()
-        looks = self.named_look(fused.text_pooled).unflatten(1, (len(self.class_embedding), -1))
-        if found is not None:
-            looks = looks + self.look_out(found)
-        return looks.float().split(self.sizes, dim=-1)
+
+class Asking(nn.Module):
+    """Each class attends to the text, then to the picture, and thinks: first it finds its own word, then
+    what stands beside that. It reads the text's own tokens: from the fused ones, which are half picture, left
+    and right were learnt later."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.text, self.picture = (Attention(width, heads) for _ in range(2))
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, answer: Float[Tensor, "B C D"], fused: Fused) -> Float[Tensor, "B C D"]:
+        answer = answer + self.text(self.norms[0](answer), fused.words, fused.mask)
+        answer = answer + self.picture(self.norms[1](answer), fused.image_tokens)
+        return answer + self.mlp(answer)
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
@@ -268,14 +282,27 @@ def cell_loss(
     return loss / len(standing)
 
 
+def blurred(logits: Float[Tensor, "B C G2"], width: float) -> Float[Tensor, "B C G2"]:
+    """log of p(cell) convolved with a Gaussian whose standard deviation is `width`, as a share of the
+    picture's side. Its likeliest cell is the one that does best on average where a place counts as right by
+    exp(-distance^2 / 2 width^2): minimum Bayes risk (Kumar and Byrne 2004). What lies outside is lost."""
+    if width == 0:
+        return logits
+    side = math.isqrt(logits.shape[-1])
+    at = torch.arange(side, device=logits.device) / side
+    kernel = torch.exp(-((at[:, None] - at) / width).square() / 2)  # (G, G)
+    p = logits.softmax(dim=-1).unflatten(-1, (side, side))
+    return (kernel @ p @ kernel).flatten(-2).clamp(min=torch.finfo(p.dtype).tiny).log()
+
+
 def sample_plan(
-    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float
+    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float, blur: float = 0.0
 ) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
     """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
-    cell and with looks from their distributions sharpened by `temperature` (0 takes the likeliest), by the
-    Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each cell and then one for each
-    value of each trait."""
-    parts = (logits.cell, *logits.looks)
+    cell and with looks from their distributions, that of the cell `blurred`, sharpened by `temperature` (0
+    takes the likeliest), by the Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each
+    cell and then one for each value of each trait."""
+    parts = (blurred(logits.cell, blur), *logits.looks)
     noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
     cell, *looks = ((part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True))
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)

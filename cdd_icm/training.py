@@ -205,7 +205,7 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
     order; none where nothing is planned.
 
     Raises:
-        InputError: the data has no annotated objects.
+        InputError: the data has no annotated objects; a mirror would meet a `flip` other than "0" and "1".
     """
     if not config.plan.grid:
         return (), {}
@@ -217,6 +217,11 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
         for trait, value in thing.look.items():
             values[trait].add(value)
     traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
+    if config.objective.mirror and not values["flip"] <= {"0", "1"}:
+        raise InputError(
+            f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
+            "or objective.mirror=[]"
+        )
     return tuple(sorted({thing.name for thing in things})), traits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -29,13 +29,18 @@ class SceneObject:
     """One annotated object. `x` and `y` are its centre as a fraction of the picture's width and height, from
     the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2).
     `look` is how it looks beside its class, trait by trait, such as {"pose": "sitting"}: a value means the
-    same whatever the class."""
+    same whatever the class. The trait `flip` has the values "0" and "1", as it was drawn and mirrored."""
 
     name: str
     x: float
     y: float
     depth: float = 0.0
     look: Mapping[str, str] = field(default_factory=dict)
+
+    def mirrored(self) -> SceneObject:
+        """The object in a mirror: where `look` has `flip`, "0" or "1", that turns over."""
+        flip = {"flip": {"0": "1", "1": "0"}[self.look["flip"]]} if "flip" in self.look else {}
+        return replace(self, x=1 - self.x, look={**self.look, **flip})
 
 
 @dataclass(frozen=True)

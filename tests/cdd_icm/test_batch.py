@@ -1,9 +1,11 @@
 """From triplets to tensors, and the randomness of a sample."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, to_float
+from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, mirrored, to_float
 from cdd_icm.data import SceneObject, TripletDataset, collate, load_dialogs
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.triplets import pictures_of
@@ -122,6 +124,57 @@ def real_items(config, n):
     dialogs = load_dialogs(config.data.path, "train")[:2]
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
+
+
+def test_a_mirror_turns_pictures_objects_and_words_together(make_config):
+    items, classes = real_items(make_config(), 3)
+    raw = collate(items)
+    raw["draw"] = [0, 1 << 20, 0]
+    both = mirrored(raw, PAIRS)
+    for name in ("reference", "target", "other"):
+        assert torch.equal(both[name][0], raw[name][0])
+        assert torch.equal(both[name][1], raw[name][1].flip(-1))
+    assert both["instruction"] == [
+        raw["instruction"][0],
+        exchange(raw["instruction"][1], PAIRS),
+        raw["instruction"][2],
+    ]
+    assert both["history"][1] == tuple(exchange(text, PAIRS) for text in raw["history"][1])
+    assert [thing.x for thing in both["after"][1]] == [1 - thing.x for thing in raw["after"][1]]
+    assert [thing.y for thing in both["after"][1]] == [thing.y for thing in raw["after"][1]]
+    again = mirrored(both, PAIRS)
+    assert again["instruction"][1].lower() == raw["instruction"][1].lower()
+    assert torch.equal(again["target"], raw["target"])
+
+
+def test_an_object_in_a_mirror_is_flipped():
+    boy = SceneObject("boy", 0.25, 0.5, look={"flip": "0", "pose": "3"})
+    assert boy.mirrored() == SceneObject("boy", 0.75, 0.5, look={"flip": "1", "pose": "3"})
+    assert boy.mirrored().mirrored() == boy
+    assert SceneObject("sun", 0.25, 0.5).mirrored().look == {}
+
+
+def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(make_config):
+    config = make_config(objective__mirror=[["left", "right"]])
+    items, classes = real_items(config, 2)
+    tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
+    raw = collate(items) | {"draw": [1 << 30, 1 << 30 | 1 << 20]}
+    plain, half = (make_batch(raw, tokenizer, c, CPU, classes) for c in (make_config(), config))
+    assert torch.equal(half.target[0], plain.target[0])
+    assert torch.equal(half.target[1], plain.target[1].flip(-1))
+    cells, turned = (batch.plan[1][batch.plan[1] >= 0] for batch in (plain, half))
+    grid = config.plan.grid
+    assert torch.equal(turned // grid, cells // grid)
+    assert ((turned + cells) % grid - (grid - 1)).abs().max() <= 1
+
+
+def test_a_flip_that_no_mirror_knows_is_refused(make_config):
+    config = make_config(objective__mirror=[["left", "right"]])
+    dialog = load_dialogs(config.data.path, "train")[0]
+    thing = replace(dialog.turns[0].objects[0], look={"flip": "yes"})
+    odd = replace(dialog, turns=(replace(dialog.turns[0], objects=(thing,)),))
+    with pytest.raises(InputError, match="look: flip: yes: expected 0 and 1"):
+        planned(config, [odd])
 
 
 def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config):

@@ -12,6 +12,7 @@ from cdd_icm.planning import (
     PlanLogits,
     Planner,
     Relations,
+    blurred,
     cell_loss,
     drawn_objects,
     plan_loss,
@@ -146,6 +147,22 @@ def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distrib
     assert torch.allclose(shares, sharpened, atol=0.01)
 
 
+def test_with_blur_the_likeliest_region_is_taken_and_not_the_likeliest_cell():
+    p = torch.full((8, 8), 1e-6)
+    p[6, 1] = 0.4  # the likeliest cell, alone
+    p[2, 4], p[2, 6] = 0.3, 0.3  # a region
+    logits = PlanLogits(torch.tensor([[9.0]]), p.log().flatten()[None, None])
+    none = torch.zeros(1, 1, 64)
+    assert sample_plan(logits, none, 0.0)[0].item() == 6 * 8 + 1
+    assert sample_plan(logits, none, 0.0, blur=0.15)[0].item() == 2 * 8 + 5
+    width = 0.2
+    rows, columns = (axis.flatten() / 8 for axis in torch.meshgrid(*[torch.arange(8)] * 2, indexing="ij"))
+    squared = (rows[:, None] - rows).square() + (columns[:, None] - columns).square()
+    utility = torch.exp(-squared / (2 * width**2)) @ (p / p.sum()).flatten()
+    assert torch.allclose(blurred(logits.cell, width)[0, 0], utility.log(), atol=1e-4)
+    assert blurred(logits.cell, 0.0) is logits.cell
+
+
 def test_the_relation_loss_asks_on_which_side_of_each_standing_object_the_new_one_goes():
     grid, everything = 4, torch.ones(1, dtype=torch.bool)
     standing, plan = (
@@ -192,7 +209,9 @@ def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
     planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8)
     tokens = torch.randn(1, 16, 8, requires_grad=True)
     mask = torch.ones(1, 5, dtype=torch.bool)
-    fused = Fused(tokens, torch.randn(1, 5, 8), mask, torch.randn(1, 8), torch.randn(1, 6))
+    fused = Fused(
+        tokens, torch.randn(1, 5, 8), mask, torch.randn(1, 8), torch.randn(1, 6), torch.randn(1, 5, 8)
+    )
     logits = planner(fused)
     assert logits.presence.shape == (1, 3) and logits.cell.shape == (1, 3, 64)
     assert not torch.allclose(logits.cell[0, 0], logits.cell[0, 1])
@@ -202,16 +221,16 @@ def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():
 
 def test_a_look_and_a_place_are_told_by_the_words_that_are_there():
     torch.manual_seed(0)
-    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, traits=TRAITS, ask=True)
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, traits=TRAITS, ask=2)
     words = torch.randn(1, 5, 8, requires_grad=True)
     mask = torch.tensor([[True, True, True, False, False]])
-    fused = Fused(torch.randn(1, 16, 8), words, mask, torch.randn(1, 8), torch.randn(1, 6))
+    tokens, fused_words = torch.randn(1, 16, 8), torch.randn(1, 5, 8)
+    fused = Fused(tokens, fused_words, mask, torch.randn(1, 8), torch.randn(1, 6), words)
     face, size = planner(fused).looks
     assert face.shape == (1, 3, 2) and size.shape == (1, 3, 3)
     assert not torch.allclose(face[0, 0], face[0, 1])  # each class has looks of its own
     size[0, 1, 2].backward()
     assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()
-    torch.nn.init.normal_(planner.place_out.weight)
     words.grad = None
     planner(fused).cell[0, 1, 3].backward()
     assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()

@@ -38,6 +38,7 @@ def inputs(changed=()):
         mask=torch.ones(2, 3, dtype=torch.bool),
         query=draw("query", 8),
         text_pooled=draw("text_pooled", 8),
+        words=draw("words", 6, 16),
     )
     noisy, reference = draw("noisy", 3, 16, 16), draw("reference", 3, 16, 16)
     return noisy, torch.tensor([3, 900]), fused, reference, torch.tensor([0.0, 0.05])
