@@ -9,7 +9,14 @@ import torch
 from safetensors.torch import save_file
 
 from cdd_icm.config import EncoderConfig
-from cdd_icm.encoders import CLIPTowers, clip_tokenizer, compose_text, learn_tokenizer, tokenize
+from cdd_icm.encoders import (
+    EMBEDDING_STD,
+    CLIPTowers,
+    clip_tokenizer,
+    compose_text,
+    learn_tokenizer,
+    tokenize,
+)
 from cdd_icm.errors import InputError
 
 WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the left"]
@@ -91,6 +98,12 @@ def test_shapes_and_any_picture_size(towers):
         encoded = towers(torch.rand(2, 3, size, size) * 2 - 1, ids, mask)
         assert encoded.image_tokens.shape == (2, 16, 32) and encoded.image_pooled.shape == (2, 32)
         assert encoded.text_tokens.shape == (2, 24, 32) and encoded.text_pooled.shape == (2, 32)
+
+
+def test_words_begin_far_apart_in_towers_of_either_kind(settings, towers):
+    custom = CLIPTowers({**settings.model, "custom_text": True}).clip.text
+    for embedding in (towers.clip.token_embedding, custom.token_embedding):
+        assert embedding.weight.std().item() == pytest.approx(EMBEDDING_STD, rel=0.05)
 
 
 def test_pretrained_from_a_local_file(towers, settings, tmp_path):
