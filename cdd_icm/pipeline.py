@@ -55,8 +55,8 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
     the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
     scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
-    `planning`); `canvas` is the empty picture that its training dialogs began with, None where nobody gave
-    one.
+    `planning`), and where it plans nothing the reference comes back unchanged; `canvas` is the empty picture
+    that its training dialogs began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->planner->unet"
@@ -276,6 +276,10 @@ class CDDICMPipeline(DiffusionPipeline):
                 bar.update()
 
         pictures, scores = latents.clamp(-1, 1), None
+        if plan is not None:
+            # A plan lists all that changes; guidance away from a branch that was told nothing would drift.
+            idle = (plan == 0).flatten(1).all(dim=1)
+            pictures = torch.where(idle[:, None, None, None], reference, pictures)
         if n > 1:
             clean = torch.zeros(len(pictures), dtype=torch.long, device=device)
             scores = self.matcher(pictures.to(self.matcher.dtype), clean, conditions["full"].query).unflatten(

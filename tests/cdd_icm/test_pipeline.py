@@ -287,6 +287,14 @@ def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
     assert not torch.equal(cold, warm)
 
 
+def test_where_nothing_is_planned_the_reference_comes_back(pipe, draw):
+    reference = pipe._to_tensor(picture(1)) / 2 + 0.5
+    torch.nn.init.constant_(pipe.planner.presence[-1].bias, -99.0)
+    assert torch.equal(draw(picture(1), SAID[0], 0)[0], reference)
+    torch.nn.init.constant_(pipe.planner.presence[-1].bias, 99.0)
+    assert not torch.allclose(draw(picture(1), SAID[0], 0)[0], reference, atol=0.05)
+
+
 def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config, tmp_path):
     config = make_config(plan__grid=0)
     model = CDDICM(config).eval().requires_grad_(False)
