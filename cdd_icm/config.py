@@ -311,21 +311,10 @@ class SamplingConfig:
     num_candidates: int = 1
     plan_temperature: float = 1.0
     """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
-    plan_blur: float = 0.0
-    """Places within about this distance, a share of the picture's side, count together: the likeliest region
-    rather than the likeliest cell."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")
-        _least(
-            self,
-            0,
-            "plan_temperature",
-            "plan_blur",
-            "guidance_scale",
-            "image_guidance_scale",
-            "icm_guidance_scale",
-        )
+        _least(self, 0, "plan_temperature", "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")

@@ -174,7 +174,6 @@ class CDDICMPipeline(DiffusionPipeline):
         guidance_interval: tuple[float, float] | None = None,
         num_candidates: int | None = None,
         plan_temperature: float | None = None,
-        plan_blur: float | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -199,8 +198,6 @@ class CDDICMPipeline(DiffusionPipeline):
                 highest is returned; each has a plan of its own.
             plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
                 likeliest.
-            plan_blur: distance, as a share of the picture's side, within which places count together: the
-                likeliest region is chosen rather than the likeliest cell (see `planning.blurred`).
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.
@@ -219,7 +216,6 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_interval=guidance_interval,
             num_candidates=num_candidates,
             plan_temperature=plan_temperature,
-            plan_blur=plan_blur,
         )
         s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
@@ -251,8 +247,7 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            logits = self.planner(conditions["full"])
-            cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_blur)
+            cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
             plan = plan_map(cells, self.planner.config.grid, look, self.planner.sizes)  # (B n, P, G, G)
         try:
             self.scheduler.set_timesteps(s.num_inference_steps, device=device)

@@ -282,27 +282,14 @@ def cell_loss(
     return loss / len(standing)
 
 
-def blurred(logits: Float[Tensor, "B C G2"], width: float) -> Float[Tensor, "B C G2"]:
-    """log of p(cell) convolved with a Gaussian whose standard deviation is `width`, as a share of the
-    picture's side. Its likeliest cell is the one that does best on average where a place counts as right by
-    exp(-distance^2 / 2 width^2): minimum Bayes risk (Kumar and Byrne 2004). What lies outside is lost."""
-    if width == 0:
-        return logits
-    side = math.isqrt(logits.shape[-1])
-    at = torch.arange(side, device=logits.device) / side
-    kernel = torch.exp(-((at[:, None] - at) / width).square() / 2)  # (G, G)
-    p = logits.softmax(dim=-1).unflatten(-1, (side, side))
-    return (kernel @ p @ kernel).flatten(-2).clamp(min=torch.finfo(p.dtype).tiny).log()
-
-
 def sample_plan(
-    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float, blur: float = 0.0
+    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float
 ) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
     """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
-    cell and with looks from their distributions, that of the cell `blurred`, sharpened by `temperature` (0
-    takes the likeliest), by the Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each
-    cell and then one for each value of each trait."""
-    parts = (blurred(logits.cell, blur), *logits.looks)
+    cell and with looks from their distributions sharpened by `temperature` (0 takes the likeliest), by the
+    Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each cell and then one for each
+    value of each trait."""
+    parts = (logits.cell, *logits.looks)
     noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
     cell, *looks = ((part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True))
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)

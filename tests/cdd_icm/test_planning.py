@@ -12,7 +12,6 @@ from cdd_icm.planning import (
     PlanLogits,
     Planner,
     Relations,
-    blurred,
     cell_loss,
     drawn_objects,
     plan_loss,
@@ -145,22 +144,6 @@ def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distrib
     sharpened = probabilities**2 / (probabilities**2).sum()
     shares = sample_plan(logits, gumbel, 0.5)[0][:, 0].bincount() / n
     assert torch.allclose(shares, sharpened, atol=0.01)
-
-
-def test_with_blur_the_likeliest_region_is_taken_and_not_the_likeliest_cell():
-    p = torch.full((8, 8), 1e-6)
-    p[6, 1] = 0.4  # the likeliest cell, alone
-    p[2, 4], p[2, 6] = 0.3, 0.3  # a region
-    logits = PlanLogits(torch.tensor([[9.0]]), p.log().flatten()[None, None])
-    none = torch.zeros(1, 1, 64)
-    assert sample_plan(logits, none, 0.0)[0].item() == 6 * 8 + 1
-    assert sample_plan(logits, none, 0.0, blur=0.15)[0].item() == 2 * 8 + 5
-    width = 0.2
-    rows, columns = (axis.flatten() / 8 for axis in torch.meshgrid(*[torch.arange(8)] * 2, indexing="ij"))
-    squared = (rows[:, None] - rows).square() + (columns[:, None] - columns).square()
-    utility = torch.exp(-squared / (2 * width**2)) @ (p / p.sum()).flatten()
-    assert torch.allclose(blurred(logits.cell, width)[0, 0], utility.log(), atol=1e-4)
-    assert blurred(logits.cell, 0.0) is logits.cell
 
 
 def test_the_relation_loss_asks_on_which_side_of_each_standing_object_the_new_one_goes():
