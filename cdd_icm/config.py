@@ -149,12 +149,20 @@ class PlanConfig:
     ask: int = 0
     """How many times each class asks text and picture about itself: 2 for data whose turns draw several
     objects, 0 where the words name one."""
+    read: int = 0
+    """How often the words that are asked look at their neighbours before: 2 for texts that say several things
+    of several objects. Needs `ask`."""
+    forms: tuple[str, ...] = ()
+    """Traits of an object's look that change its whole picture, such as how large it is and which way it is
+    turned: each class in each combination of their values has a template of its own at the UNet's input."""
     reach: float = 0.3
     """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
     half the size of the largest objects."""
 
     def __post_init__(self):
-        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "reach")
+        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "reach")
+        if self.read and not self.ask:
+            raise InputError(f"read is {self.read!r}, expected 0 where ask is 0")
 
 
 @dataclass(frozen=True)
@@ -216,6 +224,10 @@ class ObjectiveConfig:
     """Word pairs such as [left, right]. Where there are some, half of the samples are seen in a mirror: their
     pictures and objects are, and the words of each pair change places, so that nothing but the words tells
     which side is meant."""
+    join: float = 0.0
+    """Share of the samples that another dialog's first turn is joined to, words, objects and pixels, unless
+    both have a class of object in common: which words belong to which object is learnt sooner. For scenes
+    that are laid out of flat pieces; the shards of a stream aren't joined."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05
@@ -225,7 +237,7 @@ class ObjectiveConfig:
         _least(
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
-        _least(self, 0, "mask_weight", "words_first")
+        _least(self, 0, "mask_weight", "words_first", "join")
         _least(self, 1, "cdd_every")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
@@ -366,6 +378,7 @@ class Config:
                 self.training.batch_size // self.training.gradient_accumulation % o.cdd_every == 0,
                 "a divisor of training.batch_size / training.gradient_accumulation",
             ),
+            "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
             "sampling.guidance_scale": (s.guidance_scale == 1 or o.drop_text > 0, text_dropout),
             "sampling.image_guidance_scale": (s.image_guidance_scale == 1 or o.drop_both > 0, both_dropout),

@@ -73,13 +73,20 @@ class Attention(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "B N D"], y: Float[Tensor, "B M D"], mask: Bool[Tensor, "B M"] | None = None
+        self,
+        x: Float[Tensor, "B N D"],
+        y: Float[Tensor, "B M D"],
+        mask: Bool[Tensor, "B M"] | None = None,
+        bias: Float[Tensor, "h N M"] | None = None,
     ) -> Float[Tensor, "B N D"]:
+        """`x` looks at those of `y` that `mask` allows; `bias` is added to each head's scores."""
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
         if self.normalised:
             q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
         scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, h, N, M)
+        if bias is not None:
+            scores = scores + bias
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -1e4)
         return self.out(rearrange(scores.softmax(dim=-1) @ v, "b h n d -> b n (h d)"))  # (B, N, D)

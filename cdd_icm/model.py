@@ -26,7 +26,7 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher, info_nce
-from cdd_icm.planning import Cells, Planner, Relations, cell_loss, plan_loss, plan_map, relation_loss
+from cdd_icm.planning import Cells, Planner, Relations, cell_loss, plan_loss, relation_loss
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -60,16 +60,6 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
-        self.unet = ConditionalUNet(
-            image_size=size,
-            condition_width=width,
-            plan_planes=len(self.classes) + sum(len(values) for values in self.traits.values()),
-            plan_reach=round(config.plan.reach * config.plan.grid),
-            **vars(config.unet),
-        )
-        self.unet.to(memory_format=torch.channels_last)
-        self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        self.matcher.to(memory_format=torch.channels_last)
         grid, text_width = config.plan.grid, self.towers.embed_dim
         self.planner = (
             Planner(
@@ -79,11 +69,23 @@ class CDDICM(nn.Module):
                 config.fusion.heads,
                 grid,
                 traits=self.traits,
+                forms=config.plan.forms,
                 ask=config.plan.ask,
+                read=config.plan.read,
             )
             if grid
             else None
         )
+        self.unet = ConditionalUNet(
+            image_size=size,
+            condition_width=width,
+            plan_planes=self.planner.planes if self.planner else 0,
+            plan_reach=round(config.plan.reach * config.plan.grid),
+            **vars(config.unet),
+        )
+        self.unet.to(memory_format=torch.channels_last)
+        self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
+        self.matcher.to(memory_format=torch.channels_last)
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
         self.relations = Relations(len(self.classes), width, grid) if grid else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
@@ -141,7 +143,7 @@ class CDDICM(nn.Module):
         plan = None
         if self.planner is not None:
             told = batch.plan.masked_fill(no_text[:, None], -1)
-            plan = plan_map(told, self.config.plan.grid, batch.look, self.planner.sizes)
+            plan = self.planner.to_map(told, batch.look)
         painted = slice(None, None, cdd_every or objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)

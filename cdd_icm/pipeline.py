@@ -31,7 +31,7 @@ from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
 from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
-from cdd_icm.planning import Planner, plan_map, sample_plan
+from cdd_icm.planning import Planner, sample_plan
 from cdd_icm.unet import ConditionalUNet
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -248,7 +248,7 @@ class CDDICMPipeline(DiffusionPipeline):
         plan = None
         if self.planner is not None:
             cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
-            plan = plan_map(cells, self.planner.config.grid, look, self.planner.sizes)  # (B n, P, G, G)
+            plan = self.planner.to_map(cells, look)  # (B n, P, G, G)
         try:
             self.scheduler.set_timesteps(s.num_inference_steps, device=device)
         except ValueError as error:  # such as PNDM's, which needs four

@@ -48,9 +48,10 @@ class Planner(ModelMixin, ConfigMixin):
     Args:
         classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
         heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
-        features. traits: the values of each trait. ask: how many times each class asks the text and the
-        picture about itself (`Asking`), as "the sun at the top left, a small tree on the right" needs; 0 for
-        texts that name one object.
+        features. traits: the values of each trait. forms: the traits that change an object's whole picture,
+        see `plan_map`. ask: how many times each class asks the text and the picture about itself (`Asking`),
+        as "the sun at the top left, a small tree on the right" needs; 0 for texts that name one object. read:
+        how often the words it asks look at their neighbours before (`Reading`).
     """
 
     @register_to_config
@@ -63,16 +64,20 @@ class Planner(ModelMixin, ConfigMixin):
         grid: int = 16,
         place_width: int = 64,
         traits: Mapping[str, Sequence[str]] | None = None,
+        forms: Sequence[str] = (),
         ask: int = 0,
+        read: int = 0,
     ):
         super().__init__()
         self.sizes = tuple(len(values) for values in (traits or {}).values())
+        self.forms = tuple(list(traits or {}).index(trait) for trait in forms)
         told = 1 + sum(self.sizes)
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.cells = Cells(width, place_width, grid)
         self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
         if ask:
             self.asker = nn.Parameter(torch.randn(len(classes), width))
+            self.reading = nn.ModuleList(Reading(width, heads) for _ in range(read))
             self.asking = nn.ModuleList(Asking(width, heads) for _ in range(ask))
             # The same for all classes: what "left" means is learnt once.
             self.answer = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, told + 2 * grid + place_width))
@@ -81,6 +86,16 @@ class Planner(ModelMixin, ConfigMixin):
             self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
             self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * told))
 
+    @property
+    def planes(self) -> int:
+        """P of `to_map`."""
+        classes, combinations = len(self.config.classes), math.prod(self.sizes[k] for k in self.forms)
+        return classes + sum(self.sizes) + (classes * combinations if self.forms else 0)
+
+    def to_map(self, plan: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Float[Tensor, "B P G G"]:
+        """The form in which the UNet sees a plan, see `plan_map`."""
+        return plan_map(plan, self.config.grid, look, self.sizes, self.forms)
+
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
@@ -88,8 +103,11 @@ class Planner(ModelMixin, ConfigMixin):
         place = self.class_embedding.to(cells.dtype).expand(len(cells), -1, -1)  # (B, C, d)
         if self.config.ask:
             answer = self.asker.to(tokens.dtype).expand(len(cells), -1, -1)  # (B, C, D)
+            words = fused.words
+            for reading in self.reading:
+                words = reading(words, fused.mask)
             for asking in self.asking:
-                answer = asking(answer, fused)
+                answer = asking(answer, words, fused)
             sizes = [1, sum(self.sizes), self.config.grid, self.config.grid, place.shape[-1]]
             presence, looks, column, row, more = self.answer(answer).split(sizes, dim=-1)
             cell = torch.einsum("bdyx,bcd->bcyx", cells, place + more)
@@ -102,6 +120,33 @@ class Planner(ModelMixin, ConfigMixin):
             cell = torch.einsum("bdyx,bcd->bcyx", cells, place)  # (B, C, G, G)
         looks = looks.float().split(self.sizes, dim=-1) if self.sizes else ()
         return PlanLogits(presence.float(), cell.flatten(2).float(), looks)
+
+
+class Reading(nn.Module):
+    """Each word looks at its neighbours, by scores that know how far apart two words stand, up to `reach`
+    (Raffel et al. 2020, arXiv 1910.10683), then thinks. The text tower knows absolute places only: by these,
+    small data hardly teach which of two objects "on the left" belongs to. At first it changes nothing; its
+    heads begin with looking more or less far."""
+
+    def __init__(self, width: int, heads: int, reach: int = 32):
+        super().__init__()
+        self.reach = reach
+        self.norm, self.near = nn.LayerNorm(width), Attention(width, heads)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        for last in (self.near.out, self.mlp[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        distance = torch.arange(-reach, reach + 1).abs()
+        self.bias = nn.Parameter(-torch.logspace(0, -1, heads)[:, None] * distance)
+
+    def forward(self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
+        at = torch.arange(words.shape[1], device=words.device)
+        apart = (at - at[:, None]).clamp(-self.reach, self.reach) + self.reach  # (Nw, Nw)
+        seen = self.norm(words)
+        words = words + self.near(seen, seen, mask, self.bias[:, apart])
+        return words + self.mlp(words)
 
 
 class Asking(nn.Module):
@@ -117,8 +162,10 @@ class Asking(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, answer: Float[Tensor, "B C D"], fused: Fused) -> Float[Tensor, "B C D"]:
-        answer = answer + self.text(self.norms[0](answer), fused.words, fused.mask)
+    def forward(
+        self, answer: Float[Tensor, "B C D"], words: Float[Tensor, "B Nw D"], fused: Fused
+    ) -> Float[Tensor, "B C D"]:
+        answer = answer + self.text(self.norms[0](answer), words, fused.mask)
         answer = answer + self.picture(self.norms[1](answer), fused.image_tokens)
         return answer + self.mlp(answer)
 
@@ -237,14 +284,24 @@ def plan_map(
     grid: int,
     look: Int[Tensor, "B C K"] | None = None,
     sizes: Sequence[int] = (),
+    forms: Sequence[int] = (),
 ) -> Float[Tensor, "B P G G"]:
     """The form in which the UNet sees a plan. P planes: one for each class, 1 in its cell and 0 elsewhere;
-    then one for each value of each trait (of `sizes` values), 1 in the cells of the objects that look so."""
+    then one for each value of each trait (of `sizes` values), 1 in the cells of the objects that look so;
+    then one for each class in each combination of the traits `forms`, given by their places among the traits:
+    of a small thing turned to the left every pixel is another than of a large one turned to the right."""
     cells = one_hot(plan + 1, grid**2 + 1)[..., 1:].float()  # (B, C, G^2)
     planes = [cells]
     for k, size in enumerate(sizes):
         values = one_hot(look[..., k] + 1, size + 1)[..., 1:].float()  # (B, C, V)
         planes.append(torch.einsum("bcg,bcv->bvg", cells, values).clamp(max=1))
+    if forms:
+        form, told = torch.zeros_like(plan), torch.ones_like(plan, dtype=torch.bool)
+        for k in forms:
+            form, told = form * sizes[k] + look[..., k], told & (look[..., k] >= 0)
+        combinations = math.prod(sizes[k] for k in forms)
+        which = one_hot(form.masked_fill(~told, -1) + 1, combinations + 1)[..., 1:].float()  # (B, C, V)
+        planes.append(torch.einsum("bcg,bcv->bcvg", cells, which).flatten(1, 2))
     return torch.cat(planes, dim=1).unflatten(2, (grid, grid))
 
 

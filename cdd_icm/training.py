@@ -205,7 +205,8 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
     order; none where nothing is planned.
 
     Raises:
-        InputError: the data has no annotated objects; a mirror would meet a `flip` other than "0" and "1".
+        InputError: the data has no annotated objects; a mirror would meet a `flip` other than "0" and "1";
+            one of `plan.forms` is no trait of the looks.
     """
     if not config.plan.grid:
         return (), {}
@@ -222,6 +223,10 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
             f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
             "or objective.mirror=[]"
         )
+    for trait in config.plan.forms:
+        if trait not in traits:
+            known = ", ".join(traits) or "none"
+            raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
     return tuple(sorted({thing.name for thing in things})), traits
 
 
@@ -263,9 +268,8 @@ def training_batches(
         batching = {"batch_size": micro}
     else:
         folder = Path(data.cache_dir) if data.cache_dir else None
-        dataset = TripletDataset(
-            dialogs, PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
-        )
+        cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
+        dataset = TripletDataset(dialogs, cache, config.objective.join)
         batching = {"batch_sampler": ResumableSampler(len(dataset), **order)}
     return iter(
         DataLoader(

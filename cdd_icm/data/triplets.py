@@ -65,6 +65,23 @@ def triplet(
     )
 
 
+def joined(one: Triplet, first: Triplet) -> Triplet | None:
+    """`one` with all that `first`, the first turn of another dialog, asks for: its words come before or after
+    those of `one`, by a bit of the draw, and the pixels that it changed lie on `one`'s target and negative.
+    None where both have an object of the same class: it would be unclear which is which."""
+    things = {thing.name for thing in (*(one["before"] or ()), *(one["after"] or ()))}
+    if things & {thing.name for thing in first["after"] or ()}:
+        return None
+    changed = (first["target"] != first["reference"]).any(dim=0)  # (size, size)
+    texts = [one["instruction"], first["instruction"]]
+    return one | Triplet(
+        target=torch.where(changed, first["target"], one["target"]),
+        other=torch.where(changed, first["target"], one["other"]),
+        instruction=" ".join(texts[:: -1 if one["draw"] >> 21 & 1 else 1]),
+        after=None if one["after"] is None else (*one["after"], *(first["after"] or ())),
+    )
+
+
 def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
     """All pictures of the dialogs, canvases included: what the cache has to hold."""
     for dialog in dialogs:
@@ -75,17 +92,25 @@ def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
 
 class TripletDataset(Dataset):
     """Every turn of every dialog, from the cache. `dataset[i, draw]` picks the negative by `draw`, and
-    `dataset[i]` is `dataset[i, 0]`."""
+    `dataset[i]` is `dataset[i, 0]`. The share `join` of the draws joins a first turn to it, see `joined`."""
 
-    def __init__(self, dialogs: Sequence[Dialog], cache: PictureCache):
-        self.cache = cache
+    def __init__(self, dialogs: Sequence[Dialog], cache: PictureCache, join: float = 0.0):
+        self.cache, self.join = cache, join
         self.turns = [(dialog, turn) for dialog in dialogs for turn in range(len(dialog.turns))]
+        self.firsts = [index for index, (_, turn) in enumerate(self.turns) if turn == 0]
 
     def __len__(self) -> int:
         return len(self.turns)
 
     def __getitem__(self, item: int | tuple[int, int]) -> Triplet:
         index, draw = item if isinstance(item, tuple) else (item, 0)
+        one = self._triplet(index, draw)
+        rng = np.random.default_rng(draw)
+        if rng.random() >= self.join:
+            return one
+        return joined(one, self._triplet(self.firsts[rng.integers(len(self.firsts))], draw)) or one
+
+    def _triplet(self, index: int, draw: int) -> Triplet:
         dialog, turn = self.turns[index]
         return triplet(dialog, turn, draw, lambda picture: self.cache[picture.key])
 

@@ -177,6 +177,13 @@ def test_a_flip_that_no_mirror_knows_is_refused(make_config):
         planned(config, [odd])
 
 
+def test_a_form_that_is_no_trait_is_refused(make_config):
+    config = make_config(plan__forms=["size"])
+    dialogs = load_dialogs(config.data.path, "train")
+    with pytest.raises(InputError, match="plan.forms: 'size': the looks of .* have none"):
+        planned(config, dialogs)
+
+
 def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config):
     objective = make_config(objective__idle_share=0.2, objective__idle_texts=["wait", "stay"]).objective
     texts = [idle_text(int((i + 0.5) / 10_000 * 2**31), objective) for i in range(10_000)]

@@ -97,6 +97,11 @@ FAULTS = {
         "encoder.vocab_size is 100, expected at least 259",
     ),
     "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
+    "reading without asking": ("plan.read=2", "plan.read is 2, expected 0 where ask is 0"),
+    "a stream that joins": (
+        "{data: {streaming: true}, objective: {join: 0.5}}",
+        "objective.join is 0.5, expected 0 where the data is streamed",
+    ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
     "value that is not YAML": ("seed=[", "'seed=[': the value is not YAML"),

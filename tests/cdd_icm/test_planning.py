@@ -11,6 +11,7 @@ from cdd_icm.fusion import Fused
 from cdd_icm.planning import (
     PlanLogits,
     Planner,
+    Reading,
     Relations,
     cell_loss,
     drawn_objects,
@@ -71,6 +72,19 @@ def test_the_map_shows_each_look_in_the_cell_of_its_object():
     ]
     alike = plan_map(torch.tensor([[6, 6, -1]]), 4, torch.zeros(1, 3, 2, dtype=torch.long), (2, 3))
     assert alike.max() == 1  # two objects in a cell that look alike
+
+
+def test_the_map_shows_each_class_in_each_combination_of_the_forms():
+    look = torch.tensor([[[0, 2], [1, 2], [-1, 1]]])  # a glad small ball, a sad small cube, a middling tree
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=4, traits=TRAITS, forms=["face", "size"])
+    drawn = planner.to_map(torch.tensor([[12, 6, 3]]), look)
+    assert drawn.shape == (1, planner.planes, 4, 4) and planner.planes == 3 + 2 + 3 + 3 * 6
+    planes = [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0, 8:]]
+    assert planes == [
+        *([], [], [12], [], [], []),  # glad and small
+        *([], [], [], [], [], [6]),  # sad and small
+        *([], [], [], [], [], []),  # nobody told how the tree looks
+    ]
 
 
 def test_the_map_has_a_one_in_the_planned_cell_alone():
@@ -218,3 +232,34 @@ def test_a_look_and_a_place_are_told_by_the_words_that_are_there():
     planner(fused).cell[0, 1, 3].backward()
     assert words.grad[0].any(dim=1).tolist() == mask[0].tolist()
     assert Planner(CLASSES, width=8, text_width=6, heads=2, grid=8)(fused).looks == ()
+
+
+def test_reading_at_first_changes_nothing():
+    words, mask = torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
+    assert torch.equal(Reading(8, heads=2)(words, mask), words)
+
+
+def test_reading_knows_how_far_apart_words_stand_but_not_where():
+    torch.manual_seed(0)
+    reading = Reading(8, heads=2)
+    for last in (reading.near.out, reading.mlp[-1]):
+        torch.nn.init.normal_(last.weight)
+    said = torch.randn(1, 4, 8)
+    early, late = torch.zeros(1, 9, 8), torch.zeros(1, 9, 8)
+    early[:, 1:5], late[:, 4:8] = said, said
+    heard = reading(early, (early != 0).any(dim=2))[:, 1:5]
+    assert torch.allclose(heard, reading(late, (late != 0).any(dim=2))[:, 4:8], atol=1e-6)
+    swapped = said[:, [1, 0, 2, 3]]
+    assert not torch.allclose(heard[:, 3], reading(swapped, torch.ones(1, 4, dtype=torch.bool))[:, 3])
+
+
+def test_a_planner_reads_before_it_asks():
+    torch.manual_seed(0)
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=8, ask=1, read=1)
+    words, mask = torch.randn(1, 5, 8), torch.ones(1, 5, dtype=torch.bool)
+    fused = Fused(
+        torch.randn(1, 16, 8), torch.randn(1, 5, 8), mask, torch.randn(1, 8), torch.randn(1, 6), words
+    )
+    before = planner(fused).presence
+    torch.nn.init.normal_(planner.reading[0].mlp[-1].weight)
+    assert not torch.allclose(planner(fused).presence, before)

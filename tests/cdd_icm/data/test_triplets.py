@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -14,8 +15,8 @@ from cdd_icm.data import (
     pictures_of,
     to_square,
 )
-from cdd_icm.data.dialog import Dialog, Turn
-from cdd_icm.data.triplets import other_picture
+from cdd_icm.data.dialog import Dialog, SceneObject, Turn
+from cdd_icm.data.triplets import joined, other_picture
 
 
 class Named:
@@ -69,6 +70,47 @@ def test_a_triplet(dataset):
         assert all(torch.equal(dataset[4, draw][name], expected) for draw in range(3))
     assert torch.equal(dataset[0]["reference"], torch.from_numpy(np.array(dataset.cache[dialog.canvas.key])))
     assert dataset[0]["history"] == ()
+
+
+def piece(colour, at, draw=0, **other):
+    """The first turn of a dialog on a black canvas, with one pixel of one colour."""
+    target = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    target[:, at, at] = torch.tensor(colour)
+    words = {"instruction": f"add {colour}", "history": (), "dialog": "d", "turn": 0, "draw": draw}
+    pictures = {"reference": torch.zeros_like(target), "target": target, "other": torch.zeros_like(target)}
+    return pictures | words | {"before": (), "after": (SceneObject(str(colour), at / 4, at / 4),)} | other
+
+
+def test_a_joined_turn_asks_for_both_and_shows_both():
+    red, blue = piece((255, 0, 0), 1), piece((0, 0, 255), 2)
+    both = joined(red, blue)
+    assert torch.equal(both["target"], red["target"] + blue["target"])
+    assert torch.equal(both["other"], blue["target"])  # still wrong for the red pixel
+    assert torch.equal(both["reference"], red["reference"])
+    assert both["instruction"] == "add (255, 0, 0) add (0, 0, 255)"
+    assert both["after"] == (*red["after"], *blue["after"]) and both["before"] == ()
+    assert joined(piece((255, 0, 0), 1, draw=1 << 21), blue)["instruction"] == (
+        "add (0, 0, 255) add (255, 0, 0)"
+    )
+
+
+def test_turns_with_a_class_in_common_are_not_joined():
+    red = piece((255, 0, 0), 1)
+    assert joined(red, piece((255, 0, 0), 2)) is None
+    assert joined(piece((0, 0, 255), 2, before=red["after"]), red) is None
+
+
+def test_the_share_that_is_joined_comes_from_the_draws(dataset):
+    bare = [
+        replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
+        for dialog, turn in dataset.turns
+        if turn == 0
+    ]
+    data = TripletDataset(bare, dataset.cache, join=0.5)
+    said = [data[0, draw]["instruction"] for draw in range(40)]
+    alone = dataset[0]["instruction"]
+    assert 5 < sum(text != alone for text in said) < 35 and all(alone in text for text in said)
+    assert said == [data[0, draw]["instruction"] for draw in range(40)]
 
 
 def test_collate(dataset):
