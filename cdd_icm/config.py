@@ -158,8 +158,11 @@ class PlanConfig:
     reach: float = 0.3
     """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
     half the size of the largest objects."""
+    channels: int = 32
+    """Width of what it tells."""
 
     def __post_init__(self):
+        _least(self, 1, "channels")
         _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "reach")
         if self.read and not self.ask:
             raise InputError(f"read is {self.read!r}, expected 0 where ask is 0")

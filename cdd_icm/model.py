@@ -81,6 +81,7 @@ class CDDICM(nn.Module):
             condition_width=width,
             plan_planes=self.planner.planes if self.planner else 0,
             plan_reach=round(config.plan.reach * config.plan.grid),
+            plan_channels=config.plan.channels,
             **vars(config.unet),
         )
         self.unet.to(memory_format=torch.channels_last)

@@ -19,8 +19,6 @@ from cdd_icm.fusion import Fused
 
 NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
-PLAN_CHANNELS = 32
-"""Width of a planned object's embedding at the input."""
 
 
 class Painting(NamedTuple):
@@ -66,7 +64,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
         plan_planes: P, the planes of a plan's map, see `planning.plan_map`; 0 paints without one.
-        plan_reach: how many cells around it a planned object tells of itself.
+        plan_reach: how many cells around it a planned object tells of itself. plan_channels: the width of what
+        it tells.
         The others: see `config.UNetConfig`.
     """
 
@@ -87,12 +86,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         composite: bool = True,
         plan_planes: int = 0,
         plan_reach: int = 0,
+        plan_channels: int = 32,
     ):
         super().__init__()
         pixels = 3 * patch_size**2
         self.unet = UNet2DConditionModel(
             sample_size=image_size // patch_size,
-            in_channels=pixels * (2 if reference else 1) + (PLAN_CHANNELS if plan_planes else 0),
+            in_channels=pixels * (2 if reference else 1) + (plan_channels if plan_planes else 0),
             out_channels=pixels + (patch_size**2 if composite else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
@@ -107,7 +107,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.plan_in = Stamps(plan_planes, PLAN_CHANNELS, plan_reach) if plan_planes else None
+        self.plan_in = Stamps(plan_planes, plan_channels, plan_reach) if plan_planes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -133,7 +133,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
         if c.plan_planes:
-            places = interpolate(self.plan_in(plan), size=x.shape[-2:])  # (B, 32, R/p, R/p)
+            places = interpolate(self.plan_in(plan), size=x.shape[-2:])  # (B, plan_channels, R/p, R/p)
             x = torch.cat([x, places.to(x.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
