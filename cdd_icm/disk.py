@@ -7,7 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EISDIR
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from safetensors import SafetensorError
@@ -42,6 +44,21 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(unfinished)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Tries what `replacing` will do, for a file, before the work whose result goes there.
+
+    Raises:
+        InputError: the disk refuses; the message names `path`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror})") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:

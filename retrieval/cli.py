@@ -18,6 +18,9 @@ from retrieval.benchmarks import READERS, read_benchmark
 if TYPE_CHECKING:
     from retrieval.model import RetrievalModel
 
+SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
+"""The model that comes with the sources; a package installed without them has none."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
@@ -112,7 +115,14 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", required=True, metavar="URI", help="a path that ends in .db, or a Milvus URL"
     )
-    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="folder of a trained model")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        default=SHIPPED,
+        required=not SHIPPED.is_dir(),
+        help="folder of a trained model (default: the shipped one, for i-CLEVR)",
+    )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
 
 
@@ -191,10 +201,13 @@ def _submission_check(arguments: argparse.Namespace) -> None:
 
 
 def _index(arguments: argparse.Namespace) -> None:
-    from retrieval.index import index
+    from retrieval.index import check, index
     from retrieval.store import Store
 
+    if arguments.batch_size < 1:
+        raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
     model = _model(arguments)
+    check(arguments.images, model)  # first: a store that is made belongs to its model from then on
     with Store(arguments.store, model.fingerprint, model.width, create=True) as store:
         done = index(arguments.images, store, model, arguments.batch_size)
         total = store.count()
@@ -220,12 +233,14 @@ def _search(arguments: argparse.Namespace) -> None:
 
     from cdd_icm.data.files import FolderFiles
     from cdd_icm.data.picture import EncodedPicture
-    from cdd_icm.disk import replacing
+    from cdd_icm.disk import check_writable, replacing
     from retrieval.search import search, sheet
     from retrieval.store import Store
 
     if arguments.out and arguments.out.suffix != ".png":
         raise InputError(f"--out {arguments.out}: expected a name that ends in .png")
+    if arguments.out:
+        check_writable(arguments.out)
     picture = None
     if arguments.image:
         files = FolderFiles(arguments.image.parent)
@@ -233,8 +248,12 @@ def _search(arguments: argparse.Namespace) -> None:
     model = _model(arguments)
     with Store(arguments.store, model.fingerprint, model.width) as store:
         hits = search(store, model, picture, arguments.text, arguments.k, arguments.filter)
+        if not hits:
+            print(f"{arguments.store}: nothing found among {store.count()} pictures", file=sys.stderr)
     for rank, hit in enumerate(hits, 1):
-        print(f"{rank}\t{hit.score:.4f}\t{hit.entry.file}\t{json.dumps(hit.entry.tags, ensure_ascii=False)}")
+        entry = hit.entry
+        tags = json.dumps(entry.tags, ensure_ascii=False)
+        print(f"{rank}\t{hit.score:.4f}\t{entry.file}\t{entry.width}x{entry.height}\t{tags}")
     if arguments.out:
         with replacing(arguments.out) as path:
             sheet(picture, arguments.text, hits).save(path)

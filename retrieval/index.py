@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm import tqdm
 
@@ -66,15 +66,9 @@ def index(
         InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model that gives a picture
             several vectors, or what `Store` raises.
     """
-    root = Path(folder).resolve()
-    if not root.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    files = FolderFiles(root)
-    names = sorted(name for name in files.names() if PurePosixPath(name).suffix.lower() in SUFFIXES)
-    if not names:
-        raise InputError(f"{folder}: no pictures here ({', '.join(SUFFIXES)})")
     if batch_size < 1:
         raise InputError(f"batch_size: {batch_size}, expected at least 1")
+    files, names, tags = _read_folder(folder)
     batches = [names[at : at + batch_size] for at in range(0, len(names), batch_size)]
     done, started = Indexed(), perf_counter()
     with (
@@ -84,7 +78,7 @@ def index(
         tqdm(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
-        run = _Run(files, store, encoder.image_size, readers, keeper, read_tags(files))
+        run = _Run(files, store, encoder.image_size, readers, keeper, tags)
         puts: list[Future] = []
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
@@ -97,9 +91,7 @@ def index(
                 begun = perf_counter()
                 vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
                 done.model_seconds += perf_counter() - begun
-                if vectors.ndim != 2:
-                    raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
-                puts.append(keeper.submit(store.put, batch.new, vectors))
+                puts.append(keeper.submit(store.put, batch.new, _one_each(vectors)))
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
@@ -113,6 +105,40 @@ def index(
         keeper.submit(store.flush).result()
     done.seconds = perf_counter() - started
     return done
+
+
+def check(folder: str | Path, encoder: Encoder) -> None:
+    """Raises what `index` would about the folder and the model, before there is a store."""
+    _read_folder(folder)
+    side = encoder.image_size
+    _one_each(encoder.encode_gallery(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+
+
+def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
+    """The folder, the names of its pictures and their tags."""
+    root = Path(folder).resolve()
+    if not root.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = _FilesAndLinks(root)
+    names = sorted(name for name in files.names() if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    if not names:
+        raise InputError(f"{folder}: no pictures here ({', '.join(SUFFIXES)})")
+    return files, names, read_tags(files)
+
+
+def _one_each(vectors: Tensor) -> Float[Tensor, "B E"]:
+    if vectors.ndim != 2:
+        raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
+    return vectors
+
+
+class _FilesAndLinks(FolderFiles):
+    """A link whose target has gone has a name too: it can't be read, and its target may come back."""
+
+    def names(self) -> Iterator[str]:
+        for file in self.root.rglob("*"):
+            if file.is_file() or (file.is_symlink() and not file.exists()):
+                yield file.relative_to(self.root).as_posix()
 
 
 @dataclass

@@ -73,7 +73,7 @@ class Store:
 
     def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
         # what Milvus refuses comes back as an exception as well: told once is enough
-        for name in ("pymilvus", "grpc._server"):
+        for name in ("pymilvus", "grpc._server", "milvus_lite.adapter"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
         self._embedded = "://" not in uri
@@ -92,6 +92,8 @@ class Store:
             if made:
                 others = " and ".join(name.removeprefix(PREFIX) for name in made)
                 raise InputError(f"{self.uri}: made with model {others}, but this is model {fingerprint}")
+            if self._embedded:
+                self._clear()
             if not create:
                 raise InputError(f"{self.uri}: no pictures were indexed here")
             self._create(width)
@@ -102,9 +104,36 @@ class Store:
                 kind = "FLAT" if self._embedded else "AUTOINDEX"  # exact where it is small enough to be
                 index.add_index("vector", index_type=kind, metric_type="IP")
                 self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
-            self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
+            self._load()
         if self._embedded:
             self.flush()  # what a killed process put is searched row by row, in seconds, until then
+
+    def _load(self) -> None:
+        try:
+            self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
+        except MilvusException:
+            if not self._embedded:
+                raise
+            # a process that was killed in the middle of an index file leaves a part of it, which Milvus Lite
+            # refuses; it makes them anew from the pictures' rows
+            for half in self._folder.rglob("*.idx"):
+                half.unlink()
+            self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
+
+    def _clear(self) -> None:
+        """Makes room for the collection: Milvus Lite stumbles over what a process leaves behind that was
+        killed while it made one."""
+        with self._asking():
+            (self._folder / "schema.json.tmp").unlink(missing_ok=True)
+        with suppress(OSError):
+            self._folder.rmdir()  # only if it is empty
+        if self._folder.exists():
+            raise InputError(f"{self.uri}: damaged: {self._folder / 'schema.json'} is missing")
+
+    @property
+    def _folder(self) -> Path:
+        """Where Milvus Lite keeps the collection."""
+        return Path(self.uri) / "collections" / self.collection
 
     def _create(self, width: int) -> None:
         schema = MilvusClient.create_schema(enable_dynamic_field=True)
@@ -114,12 +143,6 @@ class Store:
         schema.add_field("width", DataType.INT64)
         schema.add_field("height", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
-        if self._embedded:
-            # what a process that was killed right here leaves behind, and Milvus Lite stumbles over
-            husk = Path(self.uri) / "collections" / self.collection
-            (husk / "schema.json.tmp").unlink(missing_ok=True)
-            with suppress(OSError):
-                husk.rmdir()  # only if it is empty
         with self._asking():
             self._client.create_collection(
                 self.collection, schema=schema, consistency_level="Strong", timeout=ANSWER_SECONDS
@@ -258,6 +281,9 @@ def _in(folder: str) -> str:
 
 
 def _connect(uri: str) -> MilvusClient:
+    scheme, _, rest = uri.partition("://")
+    if scheme != "unix" and (not rest or rest[0] in ":/"):  # Milvus would take it for localhost
+        raise InputError(f"{uri}: it names no host, expected http://HOST:PORT")
     return MilvusClient(uri, timeout=CONNECT_SECONDS)
 
 
@@ -265,6 +291,9 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
     path = Path(uri)
     if path.suffix != ".db":
         raise InputError(f"{uri}: expected a path that ends in .db, or http://HOST:PORT")
+    for folder in (path, *path.parents):
+        if folder.is_file():
+            raise InputError(f"{uri}: a store is a folder, but {folder} is a file")
     if not create and not path.exists():
         raise InputError(f"{uri}: no store here")
     path.parent.mkdir(parents=True, exist_ok=True)

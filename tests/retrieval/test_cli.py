@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from retrieval.cli import main
+from retrieval.cli import _parser, main
 from tests.retrieval.colours import Colours, paint
 
 
@@ -92,11 +92,44 @@ def test_index_then_search(indexed, tmp_path, capsys):
     query = ["--image", str(pictures / "red.png"), "--text", "red", "-k", "2", "--out", str(sheet)]
     assert main(["search", *indexed, *query]) == 0
     first, second, last = capsys.readouterr().out.splitlines()
-    assert first == f'1\t1.0000\t{pictures / "red.png"}\t{{"price": 3}}'
+    assert first == f'1\t1.0000\t{pictures / "red.png"}\t12x10\t{{"price": 3}}'
     assert second.startswith("2\t") and last == str(sheet)
     assert Image.open(sheet).format == "PNG"
     assert main(["search", *indexed, "--text", "blue", "--filter", "price > 2"]) == 0
     assert capsys.readouterr().out.count("\n") == 1
+    assert main(["search", *indexed, "--text", "blue", "--filter", "price > 3"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "" and "mine.db: nothing found among 3 pictures\n" in captured.err
+
+
+def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
+    """Without its folder, --model must be given."""
+    index = ["index", "pictures", "--store", "mine.db"]
+    config = json.loads((_parser().parse_args(index).model / "config.json").read_text())
+    assert config["composer"] == "fusion"
+    monkeypatch.setattr("retrieval.cli.SHIPPED", tmp_path / "none")
+    with pytest.raises(SystemExit):
+        _parser().parse_args(index)
+
+
+def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, monkeypatch, capsys):
+    (tmp_path / "empty").mkdir()
+    faulty = paint(tmp_path / "faulty" / "red.png", "red").parent
+    (faulty / "metadata.jsonl").write_text("{")
+    pictures = str(tmp_path / "pictures")
+    for arguments in (
+        ["index", str(tmp_path / "none"), *indexed],
+        ["index", str(tmp_path / "empty"), *indexed],
+        ["index", str(faulty), *indexed],
+        ["index", pictures, *indexed, "--batch-size", "0"],
+    ):
+        assert main(arguments) == 2
+    with monkeypatch.context() as patch:
+        several = Colours._grid
+        patch.setattr(Colours, "_grid", lambda *given: several(*given)[:, None].expand(-1, 3, -1))
+        assert main(["index", pictures, *indexed]) == 2
+        assert "model: 3 vectors a picture; a store takes one" in capsys.readouterr().err
+    assert main(["index", pictures, *indexed[:3], "other"]) == 0
 
 
 def test_unreadable_pictures_are_an_error_unless_allowed(indexed, tmp_path, capsys):
@@ -117,6 +150,9 @@ def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tm
     assert capsys.readouterr().err == f"cdd-retrieval: {indexed[1]}: no store here\n"
     assert main(["index", pictures, *indexed]) == 0
     capsys.readouterr()
+    (tmp_path / "folder.png").mkdir()
+    # told before anything is done: the picture isn't there either
+    out = [*search, "--image", "none.png", "--out"]
     for arguments, fault in (
         (["index", pictures, *indexed[:3], "other"], "made with model m0de1, but this is model other"),
         (
@@ -128,6 +164,8 @@ def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tm
         ([*search, "--image", str(tmp_path / "none.png")], "none.png: No such file or directory"),
         ([*search, "--text", "red", "--filter", "price >"], "filter 'price >'"),
         ([*search, "--text", "red", "--out", "sheet.tiff"], "--out sheet.tiff: expected a name that ends"),
+        ([*out, str(tmp_path / "pictures" / "red.png" / "a.png")], "a.png: can't be written (File exists)"),
+        ([*out, str(tmp_path / "folder.png")], "folder.png: can't be written (Is a directory)"),
     ):
         assert main(arguments) == 2
         error = capsys.readouterr().err.splitlines()[-1:]

@@ -124,10 +124,17 @@ def test_unreadable_pictures_are_listed_and_the_others_indexed(run):
     (run.folder / "empty.png").touch()
     (run.folder / "z").mkdir()
     (run.folder / "z" / "empty too.png").touch()
+    (run.folder / "gone.png").symlink_to(run.folder / "nowhere.png")
+    tag(run.folder, {"file_name": "gone.png", "n": 1})
     done = run(3)
     assert done.added == 4 and done.duplicates == 0
     listed = sorted(done.unreadable)
-    assert [Path(line.split(": ")[0]).name for line in listed] == ["cut.bmp", "empty.png", "empty too.png"]
+    assert [Path(line.split(": ")[0]).name for line in listed] == [
+        "cut.bmp",
+        "empty.png",
+        "gone.png",
+        "empty too.png",
+    ]
     assert all("\n" not in line for line in listed)
     assert set(run.entries()) == {"red.png", "a/blue.webp", "a/b/green.JPG", "half.bmp"}
 
@@ -140,6 +147,9 @@ def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
     assert counts(run()) == (0, 0, 3, 0, 0) and "half.bmp" in run.entries()
     path.write_bytes(whole)
     assert counts(run()) == (0, 0, 4, 0, 0)
+    path.unlink()
+    path.symlink_to(run.folder / "on a disk that is away.bmp")
+    assert counts(run()) == (0, 0, 3, 0, 0) and "half.bmp" in run.entries()
 
 
 @pytest.mark.parametrize(

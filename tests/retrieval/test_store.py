@@ -144,8 +144,12 @@ def test_a_server_without_a_store_and_one_that_is_gone(tmp_path):
     [
         ("none.db", "none.db: no store here"),
         ("mine", "mine: expected a path that ends in .db, or http://HOST:PORT"),
-        ("file.db", "File exists"),
+        ("file.db", "file.db: a store is a folder, but .*file.db is a file"),
+        ("file.db/mine.db", "mine.db: a store is a folder, but .*file.db is a file"),
         ("ftp://host:1", "ftp://host:1"),
+        ("http://", "http://: it names no host, expected http://HOST:PORT"),
+        ("http://:19530", "http://:19530: it names no host"),
+        ("https:///mine", "https:///mine: it names no host"),
     ],
 )
 def test_what_is_no_store_is_refused(tmp_path, uri, fault, caplog):
@@ -202,6 +206,17 @@ class TestHalfWritten:
             store.put([entry(0)], vectors(1))
             assert len(store.search(vectors(1)[0], 1)) == 1
 
+    @pytest.mark.parametrize("length", [0, 60, -40])
+    def test_in_the_middle_of_an_index(self, uri, collection, length):
+        with Store(str(uri), "m0de1", WIDTH, create=True) as store:
+            store.put([entry(number) for number in range(20)], vectors(20))
+        (index,) = collection.rglob("*.idx")
+        whole = index.read_bytes()
+        index.write_bytes(whole[:length])
+        with Store(str(uri), "m0de1", WIDTH) as store:
+            assert len(store.search(vectors(1)[0], 20)) == 20
+        assert index.read_bytes() == whole
+
     def test_in_the_middle_of_a_row(self, uri, collection):
         store = Store(str(uri), "m0de1", WIDTH, create=True)
         store.put([entry(0)], vectors(1))
@@ -228,6 +243,10 @@ class TestHalfWritten:
             with pytest.raises(InputError, match=r"mine\.db: .") as refused:
                 Store(str(uri), "m0de1", WIDTH, create)
             assert "\n" not in str(refused.value)
+        (collection / "schema.json").unlink()
+        for create in (False, True):
+            with pytest.raises(InputError, match=r"mine\.db: damaged: .*/schema\.json is missing$"):
+                Store(str(uri), "m0de1", WIDTH, create)
         (collection / "schema.json").write_text(json.dumps(json.loads(schema)))
         with Store(str(uri), "m0de1", WIDTH) as store:
             assert store.count() == 1
