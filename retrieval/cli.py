@@ -13,7 +13,7 @@ import yaml
 
 from cdd_icm.errors import InputError
 from retrieval import images, submission
-from retrieval.benchmarks import READERS, read_benchmark
+from retrieval.benchmarks import READERS, Benchmark, read_benchmark
 
 if TYPE_CHECKING:
     from retrieval.model import RetrievalModel
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = groups.add_parser("evaluate", help="measure a model on a benchmark's split")
     evaluate.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
     evaluate.add_argument("--data", type=Path, required=True, help="dialogs, or a benchmark's annotations")
-    evaluate.add_argument("--split", help="default: test")
+    evaluate.add_argument("--split", help="default: the benchmark's own, val or test")
     evaluate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     evaluate.add_argument("--name", help="of the model in tables (default: its composer's)")
     evaluate.add_argument("--benchmark", choices=READERS, default="dialogs", help="default: %(default)s")
@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
     compare = groups.add_parser("compare", help="put reports of evaluate into one table")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
+    compare.add_argument(
+        "--alone", action="store_true", help="also what the image alone and the text alone find"
+    )
     compare.add_argument(
         "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
     )
@@ -118,8 +121,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _benchmark_info(arguments: argparse.Namespace) -> None:
     benchmark = read_benchmark(arguments.name, arguments.path, _options(arguments.options))
-    for name, value in benchmark.protocol.items():
-        print(f"{name}: {value}")
+    _print_protocol(benchmark)
     words = [len(text.split()) for query in benchmark.queries for text in query.texts]
     print(f"words a text: {sum(words) / len(words):.1f}, at most {max(words)}")
     print(f"first query: {benchmark.queries[0]}")
@@ -154,7 +156,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.batch_size < 1:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
     device = find_device(arguments.device)
-    options = {"split": arguments.split or "test", **_options(arguments.options)}
+    options = _options(arguments.options)
+    if arguments.split is not None:
+        if "split" in options:
+            raise InputError(f"--split {arguments.split}: split={options['split']} is given too")
+        options["split"] = arguments.split
     benchmark = read_benchmark(arguments.benchmark, arguments.data, options)
     if not benchmark.labelled:
         raise InputError(f"{arguments.data}: {benchmark.name} {benchmark.split} hides its targets")
@@ -162,6 +168,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise InputError(f"--images: {benchmark.name} needs the folder of its pictures")
     if arguments.images is not None:
         benchmark = images.resolve(benchmark, arguments.images, arguments.allow_missing)
+    _print_protocol(benchmark)
     model = RetrievalModel.from_pretrained(arguments.model).to(device)
     measured = measure(model, benchmark, arguments.batch_size, arguments.cache_dir)
     name = arguments.name or model.composer_name
@@ -170,12 +177,14 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     for row, figures in report["rows"].items():
         said = [f"{name} {value:.2f}" for name, value in figures.items() if isinstance(value, float)]
         print(f"{row}: {', '.join(said)}")
+    if left_out := benchmark.partial:
+        print(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
 
 
 def _compare(arguments: argparse.Namespace) -> None:
     from retrieval.report import compare, fill
 
-    table = compare(arguments.reports)
+    table = compare(arguments.reports, arguments.alone)
     if arguments.into:
         fill(Path(arguments.into[0]), arguments.into[1], table)
     print(table, end="")
@@ -247,6 +256,11 @@ def _model(arguments: argparse.Namespace) -> RetrievalModel:
 
     device = find_device(arguments.device)
     return RetrievalModel.from_pretrained(arguments.model).to(device)
+
+
+def _print_protocol(benchmark: Benchmark) -> None:
+    for name, value in benchmark.protocol.items():
+        print(f"{name}: {value}")
 
 
 def _options(given: Sequence[str]) -> dict[str, object]:
