@@ -13,7 +13,7 @@ import yaml
 
 from cdd_icm.errors import InputError
 from retrieval import images, submission
-from retrieval.benchmarks import READERS, Benchmark, read_benchmark
+from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 
 if TYPE_CHECKING:
     from retrieval.model import RetrievalModel
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file")
     against = check.add_mutually_exclusive_group()
     against.add_argument("--cirr", metavar="PATH", help="CIRR's annotations, to check ids and names against")
-    against.add_argument("--circo", metavar="PATH", help="the same for CIRCO")
+    against.add_argument("--circo", metavar="PATH", help="the same for CIRCO; without COCO's list, ids alone")
     check.set_defaults(run=_submission_check)
 
     index = groups.add_parser("index", help="bring a store to what a folder of pictures holds")
@@ -191,12 +191,14 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _submission_check(arguments: argparse.Namespace) -> None:
-    benchmark = None
+    benchmark = circo_queries = None
     if arguments.cirr:
         benchmark = read_benchmark("cirr", arguments.cirr, {"split": "test1"})
-    elif arguments.circo:
+    elif arguments.circo and circo.images_are_listed(arguments.circo):
         benchmark = read_benchmark("circo", arguments.circo, {"split": "test"})
-    print(f"{arguments.file}: {submission.check(arguments.file, benchmark)}")
+    elif arguments.circo:
+        circo_queries = circo.read_queries(arguments.circo, "test")
+    print(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
 
 
 def _index(arguments: argparse.Namespace) -> None:

@@ -98,6 +98,7 @@ BROKEN = {  # what is done to a sound file, and what is said of it with and with
         (put("version", "rc1"), "version: 'rc1' instead of 'rc2'", True),
         (drop("metric"), "metric: None is not one of recall, recall_subset", True),
         (put("metric", "R@1"), "metric: 'R@1' is not one of recall, recall_subset", True),
+        (put("metric", ["recall"]), "metric: ['recall'] is not one of recall, recall_subset", True),
         (put("metric", "recall_subset"), "query 12063: 50 images instead of 3", True),
         (drop("12063"), "1 missing query ids: 12063", False),
         (drop("12063"), "4147 queries instead of 4148", None),
@@ -123,6 +124,7 @@ BROKEN = {  # what is done to a sound file, and what is said of it with and with
         (drop("799"), "799 queries instead of 800", None),
         (put("800", list(range(50))), "1 unknown query ids: 800", False),
         (renumber, "query id '800' is not one of 0 to 799", None),
+        (lambda content: content.update({"9" * 5000: content.pop("799")}), "query id '9999", None),
         (lambda content: first(content).pop(), "query 0: 49 images instead of 50", True),
         (put_first("7"), "query 0: image '7' is not a number", True),
         (put_first(True), "query 0: image True is not a number", True),
@@ -161,6 +163,8 @@ def test_a_broken_file_is_refused(request, cir, tmp_path, kind, breaking, fault,
         ('{"0": [1], "0": [2]}', "query id '0' is there twice"),
         ("[1, 2]", "not a JSON object"),
         ('{"0": [1', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"0": [%s]}' % ("9" * 5000), "not JSON"),
         ("{}", "0 queries instead of 800"),
     ],
 )
@@ -174,6 +178,23 @@ def test_nothing_is_written_that_the_server_would_refuse(cirr_test, tmp_path):
     with pytest.raises(InputError, match="49 images instead of 50"):
         submission.write_cirr(tmp_path, cirr_test, ranked, subsets)
     assert not list(tmp_path.iterdir())
+
+
+def test_circos_keys_are_checked_without_cocos_list(cir, circo_file, write):
+    queries = circo.read_queries(cir / "CIRCO", "test")
+    says = "CIRCO: 800 queries; image numbers not checked"
+    assert submission.check(circo_file, circo_queries=queries) == says
+    with pytest.raises(InputError, match="1 missing query ids: 799"):
+        submission.check(write("short.json", {str(i): [] for i in range(799)}), circo_queries=queries)
+    with pytest.raises(InputError, match="a file for CIRR, not for CIRCO"):
+        submission.check(write("cirr.json", {"version": "rc2"}), circo_queries=queries)
+
+
+def test_a_folder_that_cant_be_written_is_one_line(cirr_test, cirr_files, tmp_path):
+    ranked, subsets = random_rankings(cirr_test, 50), random_rankings(cirr_test, 3, ranked_subsets)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file/recall.json: can't be written"):
+        submission.write_cirr(tmp_path / "file", cirr_test, ranked, subsets)
 
 
 def test_a_partial_run_is_not_submitted(cirr_test, cirr_files):
