@@ -303,6 +303,9 @@ def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp
         with pytest.raises(InputError, match=says):
             train(make_config(**{"composer": "sum", "init": str(tmp_path / "known"), **changed}))
         assert not (tmp_path / "run").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="output_dir is '.*file/run', which can't be made"):
+        train(make_config("sum", output_dir=str(tmp_path / "file" / "run")))
 
 
 def test_annotations_without_splits_are_read_without_one(write, tmp_path):
