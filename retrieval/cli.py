@@ -82,6 +82,17 @@ def _parser() -> argparse.ArgumentParser:
 
     submitted = groups.add_parser("submission", help="files for the servers of CIRR and CIRCO")
     commands = submitted.add_subparsers(required=True, metavar="COMMAND")
+    write = commands.add_parser("write", help="rank a test split whose targets are hidden")
+    write.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
+    write.add_argument("--benchmark", choices=[name for name, _ in submission.SERVED], required=True)
+    write.add_argument("--data", type=Path, required=True, help="the benchmark's annotations")
+    write.add_argument("--images", required=True, help="folder or zip of the pictures")
+    write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
+    write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    write.add_argument("--cache-dir", help="of decoded pictures (default: the user's cache folder)")
+    write.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
+    write.set_defaults(run=_submission_write)
     check = commands.add_parser("check", help="what a server would refuse")
     check.add_argument("file")
     against = check.add_mutually_exclusive_group()
@@ -188,6 +199,37 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.into:
         fill(Path(arguments.into[0]), arguments.into[1], table)
     print(table, end="")
+
+
+def _submission_write(arguments: argparse.Namespace) -> None:
+    from cdd_icm.loading import find_device
+    from retrieval.evaluate import ranked_ids, ranked_subsets
+    from retrieval.measure import encode
+    from retrieval.model import RetrievalModel
+
+    if arguments.batch_size < 1:
+        raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
+    device = find_device(arguments.device)
+    options = _options(arguments.options)
+    split = dict(submission.SERVED)[arguments.benchmark]
+    if "split" in options:
+        raise InputError(f"split={options['split']}: the server of {arguments.benchmark} scores {split}")
+    benchmark = read_benchmark(arguments.benchmark, arguments.data, {**options, "split": split})
+    benchmark = images.resolve(benchmark, arguments.images)
+    _print_protocol(benchmark)
+    model = RetrievalModel.from_pretrained(arguments.model).to(device)
+    encoded = encode(model, benchmark, batch_size=arguments.batch_size, cache_dir=arguments.cache_dir)
+    vectors, score = (encoded.queries["composed"], encoded.pictures), model.composer.score
+    # of fewer, the check of what is written says that they are too few
+    most = min(50, len(benchmark.galleries["all"]) - benchmark.exclude_reference)
+    ranked = ranked_ids(benchmark, *vectors, most, score)
+    if arguments.benchmark == "cirr":
+        subsets = ranked_subsets(benchmark, *vectors, 3, score)
+        written = submission.write_cirr(arguments.out, benchmark, ranked, subsets)
+    else:
+        written = [submission.write_circo(arguments.out / "circo.json", benchmark, ranked)]
+    for path in written:
+        print(f"{path}: {submission.check(path, benchmark)}")
 
 
 def _submission_check(arguments: argparse.Namespace) -> None:
