@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from jaxtyping import Bool, Float, Int
+from open_clip.transformer import VisionTransformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -67,6 +69,11 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         except (TypeError, KeyError) as error:
             raise InputError(f"encoder.model: not an open_clip model config ({error})") from None
         for name, part in clip.named_modules():
+            if isinstance(part, nn.BatchNorm2d):
+                raise InputError(
+                    f"encoder.model: {model!r} has batch normalisation, by which a picture's features would "
+                    "depend on the others of its batch; take a ViT or a ConvNeXt"
+                )
             if name.endswith("token_embedding"):
                 nn.init.normal_(part.weight, std=EMBEDDING_STD)
         # The contrastive temperature belongs to CLIP's own loss, which is not ours.
@@ -146,9 +153,9 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                 image_indices=1,
                 normalize=False,
                 normalize_intermediates=True,
-                image_output_fmt="NLC",
+                image_output_fmt=_tokens_format(self.clip),
             )
-        return out["image_intermediates"][-1], out["image_features"]
+        return _tokens(out), out["image_features"]
 
     def encode_text(self, ids: Int[Tensor, "B Nw"]) -> tuple[Float[Tensor, "B Nw Dw"], Float[Tensor, "B E"]]:
         """Tokens and pooled vector of a text whose ids `tokenize` made."""
@@ -191,9 +198,23 @@ def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
     device = next(clip.visual.parameters()).device  # "meta" while diffusers loads a folder
     with torch.no_grad():
         probe = clip.visual.forward_intermediates(
-            torch.zeros(1, 3, size, size, device=device), indices=1, intermediates_only=True, output_fmt="NLC"
+            torch.zeros(1, 3, size, size, device=device),
+            indices=1,
+            intermediates_only=True,
+            output_fmt=_tokens_format(clip),
         )
-    return tuple(probe["image_intermediates"][-1].shape[1:])
+    return tuple(_tokens(probe).shape[1:])
+
+
+def _tokens_format(clip: nn.Module) -> str:
+    """What the image tower can give: a transformer its tokens, other towers a map of features."""
+    return "NLC" if isinstance(clip.visual, VisionTransformer) else "NCHW"
+
+
+def _tokens(out: Mapping[str, Any]) -> Float[Tensor, "B Nv Dv"]:
+    """Those of the last block; of a map of features, row by row."""
+    last = out["image_intermediates"][-1]
+    return last if last.ndim == 3 else last.flatten(2).transpose(1, 2)
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:

@@ -41,8 +41,8 @@ def start(
     same one, but for the keys in `free` (by section; "" is the top).
 
     Raises:
-        InputError: it began with another, accelerate's config asks for FSDP, the tracker is not installed, or
-            the machine has no such precision.
+        InputError: it began with another, accelerate's config asks for FSDP, the tracker is not installed,
+            the machine has no such precision, or the folder can't be made.
     """
     # Else a GPU run would end in torch's error, which takes no single number such as a logit scale for a
     # weight, and a CPU run would be DDP without a word of it.
@@ -76,7 +76,12 @@ def start(
                 )
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"output_dir is {str(root)!r}, which can't be made ({error.strerror})"
+            ) from error
         unfinished = root / ".config.unfinished"
         unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
         unfinished.replace(path)

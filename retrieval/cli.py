@@ -13,7 +13,7 @@ import yaml
 
 from cdd_icm.errors import InputError
 from retrieval import images, submission
-from retrieval.benchmarks import READERS, read_benchmark
+from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 
 if TYPE_CHECKING:
     from retrieval.model import RetrievalModel
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = groups.add_parser("evaluate", help="measure a model on a benchmark's split")
     evaluate.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
     evaluate.add_argument("--data", type=Path, required=True, help="dialogs, or a benchmark's annotations")
-    evaluate.add_argument("--split", help="default: test")
+    evaluate.add_argument("--split", help="default: the benchmark's own, val or test")
     evaluate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     evaluate.add_argument("--name", help="of the model in tables (default: its composer's)")
     evaluate.add_argument("--benchmark", choices=READERS, default="dialogs", help="default: %(default)s")
@@ -76,17 +76,31 @@ def _parser() -> argparse.ArgumentParser:
     compare = groups.add_parser("compare", help="put reports of evaluate into one table")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.add_argument(
+        "--alone", action="store_true", help="also what the image alone and the text alone find"
+    )
+    compare.add_argument(
         "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
     )
     compare.set_defaults(run=_compare)
 
     submitted = groups.add_parser("submission", help="files for the servers of CIRR and CIRCO")
     commands = submitted.add_subparsers(required=True, metavar="COMMAND")
+    write = commands.add_parser("write", help="rank a test split whose targets are hidden")
+    write.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
+    write.add_argument("--benchmark", choices=[name for name, _ in submission.SERVED], required=True)
+    write.add_argument("--data", type=Path, required=True, help="the benchmark's annotations")
+    write.add_argument("--images", required=True, help="folder or zip of the pictures")
+    write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
+    write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    write.add_argument("--cache-dir", help="of decoded pictures (default: the user's cache folder)")
+    write.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
+    write.set_defaults(run=_submission_write)
     check = commands.add_parser("check", help="what a server would refuse")
     check.add_argument("file")
     against = check.add_mutually_exclusive_group()
     against.add_argument("--cirr", metavar="PATH", help="CIRR's annotations, to check ids and names against")
-    against.add_argument("--circo", metavar="PATH", help="the same for CIRCO")
+    against.add_argument("--circo", metavar="PATH", help="the same for CIRCO; without COCO's list, ids alone")
     check.set_defaults(run=_submission_check)
 
     index = groups.add_parser("index", help="bring a store to what a folder of pictures holds")
@@ -128,8 +142,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 def _benchmark_info(arguments: argparse.Namespace) -> None:
     benchmark = read_benchmark(arguments.name, arguments.path, _options(arguments.options))
-    for name, value in benchmark.protocol.items():
-        print(f"{name}: {value}")
+    _print_protocol(benchmark)
     words = [len(text.split()) for query in benchmark.queries for text in query.texts]
     print(f"words a text: {sum(words) / len(words):.1f}, at most {max(words)}")
     print(f"first query: {benchmark.queries[0]}")
@@ -164,7 +177,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.batch_size < 1:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
     device = find_device(arguments.device)
-    options = {"split": arguments.split or "test", **_options(arguments.options)}
+    options = _options(arguments.options)
+    if arguments.split is not None:
+        if "split" in options:
+            raise InputError(f"--split {arguments.split}: split={options['split']} is given too")
+        options["split"] = arguments.split
     benchmark = read_benchmark(arguments.benchmark, arguments.data, options)
     if not benchmark.labelled:
         raise InputError(f"{arguments.data}: {benchmark.name} {benchmark.split} hides its targets")
@@ -172,6 +189,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise InputError(f"--images: {benchmark.name} needs the folder of its pictures")
     if arguments.images is not None:
         benchmark = images.resolve(benchmark, arguments.images, arguments.allow_missing)
+    _print_protocol(benchmark)
     model = RetrievalModel.from_pretrained(arguments.model).to(device)
     measured = measure(model, benchmark, arguments.batch_size, arguments.cache_dir)
     name = arguments.name or model.composer_name
@@ -180,24 +198,59 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     for row, figures in report["rows"].items():
         said = [f"{name} {value:.2f}" for name, value in figures.items() if isinstance(value, float)]
         print(f"{row}: {', '.join(said)}")
+    if left_out := benchmark.partial:
+        print(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
 
 
 def _compare(arguments: argparse.Namespace) -> None:
     from retrieval.report import compare, fill
 
-    table = compare(arguments.reports)
+    table = compare(arguments.reports, arguments.alone)
     if arguments.into:
         fill(Path(arguments.into[0]), arguments.into[1], table)
     print(table, end="")
 
 
+def _submission_write(arguments: argparse.Namespace) -> None:
+    from cdd_icm.loading import find_device
+    from retrieval.evaluate import ranked_ids, ranked_subsets
+    from retrieval.measure import encode
+    from retrieval.model import RetrievalModel
+
+    if arguments.batch_size < 1:
+        raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
+    device = find_device(arguments.device)
+    options = _options(arguments.options)
+    split = dict(submission.SERVED)[arguments.benchmark]
+    if "split" in options:
+        raise InputError(f"split={options['split']}: the server of {arguments.benchmark} scores {split}")
+    benchmark = read_benchmark(arguments.benchmark, arguments.data, {**options, "split": split})
+    benchmark = images.resolve(benchmark, arguments.images)
+    _print_protocol(benchmark)
+    model = RetrievalModel.from_pretrained(arguments.model).to(device)
+    encoded = encode(model, benchmark, batch_size=arguments.batch_size, cache_dir=arguments.cache_dir)
+    vectors, score = (encoded.queries["composed"], encoded.pictures), model.composer.score
+    # of fewer, the check of what is written says that they are too few
+    most = min(50, len(benchmark.galleries["all"]) - benchmark.exclude_reference)
+    ranked = ranked_ids(benchmark, *vectors, most, score)
+    if arguments.benchmark == "cirr":
+        subsets = ranked_subsets(benchmark, *vectors, 3, score)
+        written = submission.write_cirr(arguments.out, benchmark, ranked, subsets)
+    else:
+        written = [submission.write_circo(arguments.out / "circo.json", benchmark, ranked)]
+    for path in written:
+        print(f"{path}: {submission.check(path, benchmark)}")
+
+
 def _submission_check(arguments: argparse.Namespace) -> None:
-    benchmark = None
+    benchmark = circo_queries = None
     if arguments.cirr:
         benchmark = read_benchmark("cirr", arguments.cirr, {"split": "test1"})
-    elif arguments.circo:
+    elif arguments.circo and circo.images_are_listed(arguments.circo):
         benchmark = read_benchmark("circo", arguments.circo, {"split": "test"})
-    print(f"{arguments.file}: {submission.check(arguments.file, benchmark)}")
+    elif arguments.circo:
+        circo_queries = circo.read_queries(arguments.circo, "test")
+    print(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
 
 
 def _index(arguments: argparse.Namespace) -> None:
@@ -266,6 +319,11 @@ def _model(arguments: argparse.Namespace) -> RetrievalModel:
 
     device = find_device(arguments.device)
     return RetrievalModel.from_pretrained(arguments.model).to(device)
+
+
+def _print_protocol(benchmark: Benchmark) -> None:
+    for name, value in benchmark.protocol.items():
+        print(f"{name}: {value}")
 
 
 def _options(given: Sequence[str]) -> dict[str, object]:

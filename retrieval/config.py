@@ -19,8 +19,9 @@ class RetrievalDataConfig:
     """Of the benchmark's reader, beside the split."""
     images: str | None = None
     """Folder or zip of the pictures, where the annotations don't come with them."""
-    train_split: str = "train"
-    validation_split: str = "val"
+    train_split: str | None = "train"
+    validation_split: str | None = "val"
+    """None, where the annotations know no splits: what the benchmark's reader gives by itself."""
     image_size: int = 128
     limit: int | None = None
     """Train on the first so many queries only."""
@@ -28,6 +29,10 @@ class RetrievalDataConfig:
     """Where decoded pictures and frozen towers' features are kept; by default the user's cache folder."""
 
     def __post_init__(self):
+        if "split" in self.options:
+            raise InputError(
+                f"options.split is {self.options['split']!r}; give train_split and validation_split instead"
+            )
         for name in ("image_size", "limit"):
             value = getattr(self, name)
             if value is not None and value < 1:

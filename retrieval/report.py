@@ -53,14 +53,16 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
 def read_report(path: Path) -> dict[str, Any]:
     """Raises InputError where the file is missing or not such a report."""
     report = read_json(path)
-    if report.get("format") != FORMAT or not {"name", "data", "rows", "model"} <= report.keys():
+    if report.get("format") != FORMAT or not {"name", "data", "protocol", "rows", "model"} <= report.keys():
         raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
     return report
 
 
-def compare(paths: Sequence[Path]) -> str:
-    """A Markdown table: a line a model, its figures the mean over its reports (the seeds) and their standard
-    deviation; then R@1 and the median rank by tag, such as the turn.
+def compare(paths: Sequence[Path], alone: bool = False) -> str:
+    """A Markdown table: a line a model, best headline first, its figures the mean over its reports (the
+    seeds) and their standard deviation; then the headline and the median rank by tag, such as the turn. With
+    `alone`, the lines of the image alone and of the text alone stand below their model's. Partial reports are
+    marked in the table's head.
 
     Raises:
         InputError: no report, or reports of different data or protocols, which no table can hold.
@@ -75,24 +77,34 @@ def compare(paths: Sequence[Path]) -> str:
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for report in reports:
         by_name[report["name"]].append(report)
-    best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "R@1")[0])
+    best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "headline")[0])
     composed = reports[0]["rows"]["composed"]
-    recalls = [name for name in composed if name.startswith("R@")]
-    head = ["model", *recalls, "median rank", "weights (M)", "minutes", "runs"]
+    metrics = [name for name in composed if "@" in name]
+    rows = [report["rows"]["composed"] for report in reports]
+    # often it is one of the metrics; else, as in CIRR, the mean of some, and a column of its own
+    headline = next((name for name in metrics if all(row[name] == row["headline"] for row in rows)), None)
+    columns = metrics if headline else [*metrics, "headline"]
+    partial = reports[0]["protocol"].get("PARTIAL, left out")
+    mark = f", PARTIAL: {', '.join(f'{n} {of}' for of, n in partial.items())} left out" if partial else ""
+    head = [f"model{mark}", *columns, "median rank", "weights (M)", "minutes", "runs"]
     lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
     for name, some in best_first:
         minutes = [report["training"]["minutes"] for report in some if report["training"]]
-        lines.append(
-            [name, *(_cell(some, recall) for recall in recalls), _cell(some, "median rank", 1)]
-            + [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
-            + [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
-        )
+        facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
+        facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
+        lines.append([name, *_cells(some, columns), *facts])
+        for row in ("image only", "text only") if alone else ():
+            if all(row in report["rows"] for report in some):
+                lines.append([f"{name}, {row}", *_cells(some, columns, row), "", "", str(len(some))])
     table = _markdown(lines)
     if tags := list(composed.get("tags", {})):
-        head = ["R@1 / median rank", *tags]
+        shown = headline or metrics[0]
+        head = [f"{shown} / median rank", *tags]
         lines = [head, ["---"] + ["--:"] * len(tags)]
         for name, some in best_first:
-            cells = [f"{_cell(some, 'R@1', tag=tag)} / {_cell(some, 'median rank', 1, tag)}" for tag in tags]
+            cells = [
+                f"{_cell(some, shown, tag=tag)} / {_cell(some, 'median rank', 1, tag=tag)}" for tag in tags
+            ]
             lines.append([name, *cells])
         table += "\n" + _markdown(lines)
     return table
@@ -117,16 +129,25 @@ def fill(page: Path, name: str, table: str) -> None:
         unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
 
 
-def _figure(reports: Sequence[dict], name: str, tag: str | None = None) -> tuple[float, float | None]:
+def _figure(
+    reports: Sequence[dict], name: str, row: str = "composed", tag: str | None = None
+) -> tuple[float, float | None]:
     """Mean and standard deviation of a figure over reports."""
-    rows = [report["rows"]["composed"] for report in reports]
-    values = [(row if tag is None else row["tags"][tag])[name] for row in rows]
+    rows = [report["rows"][row] for report in reports]
+    values = [(figures if tag is None else figures["tags"][tag])[name] for figures in rows]
     return mean(values), stdev(values) if len(values) > 1 else None
 
 
-def _cell(reports: Sequence[dict], name: str, digits: int = 2, tag: str | None = None) -> str:
-    value, spread = _figure(reports, name, tag)
+def _cell(
+    reports: Sequence[dict], name: str, digits: int = 2, row: str = "composed", tag: str | None = None
+) -> str:
+    value, spread = _figure(reports, name, row, tag)
     return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
+
+
+def _cells(reports: Sequence[dict], names: Sequence[str], row: str = "composed") -> list[str]:
+    """The figures of those names, then the median rank."""
+    return [*(_cell(reports, name, row=row) for name in names), _cell(reports, "median rank", 1, row)]
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -7,11 +7,13 @@ CIRCO:  {"<query id>": [50 image numbers], ...}
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
-from retrieval.benchmarks import Benchmark
+from retrieval.benchmarks import Benchmark, Query
 
 SERVED = (("cirr", "test1"), ("circo", "test"))
 CIRR_VERSION = "rc2"
@@ -19,6 +21,7 @@ CIRR_LENGTHS = {"recall": 50, "recall_subset": 3}
 CIRR_QUERIES, CIRCO_QUERIES = 4148, 800
 CIRR_BYTES = 5_000_000
 CIRCO_LENGTH = 50
+_NUMBER = re.compile("0|[1-9][0-9]*")
 
 
 def write_cirr(
@@ -55,10 +58,12 @@ def write_circo(path: str | Path, benchmark: Benchmark, ranked: Sequence[Sequenc
     return _write(Path(path), content, benchmark)
 
 
-def check(path: str | Path, benchmark: Benchmark | None = None) -> str:
+def check(
+    path: str | Path, benchmark: Benchmark | None = None, circo_queries: Sequence[Query] | None = None
+) -> str:
     """Checks a file for either server and says in one line what it is. Whether its keys are the queries' ids,
     and its images those that may be ranked, is checked only where the `benchmark` (CIRR test1, CIRCO test) is
-    given.
+    given; the keys alone against `circo_queries`, for which COCO's list of images is not needed.
 
     Raises:
         InputError: the first thing for which a server would refuse the file, or score it wrongly.
@@ -68,44 +73,48 @@ def check(path: str | Path, benchmark: Benchmark | None = None) -> str:
         encoded = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    return _check(path, encoded, benchmark)
+    return _check(path, encoded, benchmark, circo_queries)
 
 
 def _write(path: Path, content: Mapping[str, object], benchmark: Benchmark) -> Path:
     encoded = json.dumps(content, separators=(",", ":")).encode()
     _check(path, encoded, benchmark)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(encoded)
-    temporary.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(encoded)
     return path
 
 
-def _check(path: Path, encoded: bytes, benchmark: Benchmark | None) -> str:
+def _check(
+    path: Path, encoded: bytes, benchmark: Benchmark | None, circo_queries: Sequence[Query] | None = None
+) -> str:
     content = _parse(path, encoded)
-    for_cirr = "version" in content or "metric" in content
+    marked = "version" in content or "metric" in content
     if benchmark is not None:
         if benchmark.partial is not None:
             raise InputError(f"{path}: a partial run of {benchmark.name} can't be submitted")
         if (benchmark.name, benchmark.split) not in SERVED:
             raise InputError(f"{path}: there is no server for {benchmark.name} {benchmark.split}")
-        if for_cirr and benchmark.name == "circo":
-            raise InputError(f"{path}: a file for CIRR, not for CIRCO")
-        for_cirr = benchmark.name == "cirr"
-    if for_cirr:
-        return _check_cirr(path, content, len(encoded), benchmark)
-    return _check_circo(path, content, benchmark)
+        for_circo = benchmark.name == "circo"
+        queries = benchmark.queries
+    else:
+        for_circo = circo_queries is not None or not marked
+        queries = circo_queries
+    if marked and for_circo:
+        raise InputError(f"{path}: a file for CIRR, not for CIRCO")
+    if for_circo:
+        return _check_circo(path, content, queries, benchmark)
+    return _check_cirr(path, content, len(encoded), benchmark)
 
 
 def _check_cirr(path: Path, content: dict, size: int, benchmark: Benchmark | None) -> str:
     version, metric = content.pop("version", None), content.pop("metric", None)
     if version != CIRR_VERSION:
-        raise InputError(f"{path}: version: {version!r} instead of {CIRR_VERSION!r}")
-    if metric not in CIRR_LENGTHS:
-        raise InputError(f"{path}: metric: {metric!r} is not one of {', '.join(CIRR_LENGTHS)}")
+        raise InputError(f"{path}: version: {version!r:.60} instead of {CIRR_VERSION!r}")
+    if not isinstance(metric, str) or metric not in CIRR_LENGTHS:
+        raise InputError(f"{path}: metric: {metric!r:.60} is not one of {', '.join(CIRR_LENGTHS)}")
     if size > CIRR_BYTES:
         raise InputError(f"{path}: {size} bytes, over the server's limit of {CIRR_BYTES}")
-    _check_keys(path, content, CIRR_QUERIES, benchmark)
+    _check_keys(path, content, CIRR_QUERIES, benchmark and benchmark.queries)
     _check_lists(path, content, CIRR_LENGTHS[metric], str)
     for id, images in content.items():
         if suffixed := [image for image in images if image.endswith(".png")]:
@@ -124,10 +133,12 @@ def _check_cirr(path: Path, content: dict, size: int, benchmark: Benchmark | Non
     return f"CIRR {metric}: {len(content)} queries, all checked"
 
 
-def _check_circo(path: Path, content: dict, benchmark: Benchmark | None) -> str:
-    _check_keys(path, content, CIRCO_QUERIES, benchmark)
+def _check_circo(
+    path: Path, content: dict, queries: Sequence[Query] | None, benchmark: Benchmark | None
+) -> str:
+    _check_keys(path, content, CIRCO_QUERIES, queries)
     if wrong := content.keys() - set(map(str, range(CIRCO_QUERIES))):
-        raise InputError(f"{path}: query id {min(wrong)!r} is not one of 0 to {CIRCO_QUERIES - 1}")
+        raise InputError(f"{path}: query id {min(wrong)!r:.60} is not one of 0 to {CIRCO_QUERIES - 1}")
     _check_lists(path, content, CIRCO_LENGTH, int)
     if benchmark is None:
         return f"CIRCO: {len(content)} queries; image numbers not checked"
@@ -139,18 +150,18 @@ def _check_circo(path: Path, content: dict, benchmark: Benchmark | None) -> str:
     return f"CIRCO: {len(content)} queries, all checked"
 
 
-def _check_keys(path: Path, content: dict, number: int, benchmark: Benchmark | None) -> None:
-    if benchmark is not None:
-        ids = {query.id for query in benchmark.queries}
+def _check_keys(path: Path, content: dict, number: int, queries: Sequence[Query] | None) -> None:
+    if queries is not None:
+        ids = {query.id for query in queries}
         for problem, keys in (("missing", ids - content.keys()), ("unknown", content.keys() - ids)):
             if keys:
-                shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
-                raise InputError(f"{path}: {len(keys)} {problem} query ids: {shown}")
+                some = [f"{key:.60}" for key in sorted(keys)[:3]] + ["..."] * (len(keys) > 3)
+                raise InputError(f"{path}: {len(keys)} {problem} query ids: {', '.join(some)}")
     elif len(content) != number:
         raise InputError(f"{path}: {len(content)} queries instead of {number}")
     for id in content:
-        if not id.isdecimal() or id != str(int(id)):
-            raise InputError(f"{path}: query id {id!r} is not a whole number")
+        if not _NUMBER.fullmatch(id):
+            raise InputError(f"{path}: query id {id!r:.60} is not a whole number")
 
 
 def _check_lists(path: Path, content: dict, length: int, kind: type) -> None:
@@ -162,7 +173,7 @@ def _check_lists(path: Path, content: dict, length: int, kind: type) -> None:
         for image in images:
             if type(image) is not kind:
                 wanted = "a name" if kind is str else "a number"
-                raise InputError(f"{path}: query {id}: image {image!r} is not {wanted}")
+                raise InputError(f"{path}: query {id}: image {image!r:.60} is not {wanted}")
         if len(set(images)) != length:
             twice = next(image for image in images if images.count(image) > 1)
             raise InputError(f"{path}: query {id}: image {twice!r} is ranked twice")
@@ -179,7 +190,9 @@ def _parse(path: Path, encoded: bytes) -> dict:
 
     try:
         content = json.loads(encoded, object_pairs_hook=unique)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a JSON object")

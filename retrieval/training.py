@@ -134,15 +134,16 @@ def train(config: RetrievalConfig) -> Path:
     return root / "model"
 
 
-def read_split(data: RetrievalDataConfig, split: str) -> Benchmark:
-    """The queries of a split, with their pictures.
+def read_split(data: RetrievalDataConfig, split: str | None) -> Benchmark:
+    """The queries of a split (None: of the reader's own choice), with their pictures.
 
     Raises:
         InputError: what the benchmark's reader raises, hidden targets, missing pictures.
     """
-    benchmark = read_benchmark(data.benchmark, data.path, {**data.options, "split": split})
+    options = data.options if split is None else {**data.options, "split": split}
+    benchmark = read_benchmark(data.benchmark, data.path, options)
     if not benchmark.labelled:
-        raise InputError(f"{data.path}: {benchmark.name} {split} hides its targets")
+        raise InputError(f"{data.path}: {benchmark.name} {benchmark.split} hides its targets")
     if benchmark.pictures:
         return benchmark
     if data.images is None:

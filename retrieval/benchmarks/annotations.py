@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +31,15 @@ class _Source:
     path: Path
     text: str
     lines: tuple[int, ...] | None
-    """The line of each entry of a JSON Lines file; None: a JSON array, searched for it when asked."""
+    """The line of each entry of a JSON Lines file; None: a JSON array, searched for it when asked; empty: the
+    file is one object, whose fields say enough."""
 
-    def line(self, index: int) -> int:
+    def where(self, index: int) -> str:
+        if self.lines == ():
+            return str(self.path)
+        return f"{self.path}: line {self._line(index)}, entry {index + 1}"
+
+    def _line(self, index: int) -> int:
         if self.lines is not None:
             return self.lines[index]
         position = start = self.text.index("[") + 1
@@ -55,9 +61,7 @@ class Entry:
     """The path of this object within the entry, with a dot at its end."""
 
     def fault(self, field: str, reason: str) -> InputError:
-        line = self.source.line(self.index)
-        where = f"{self.source.path}: line {line}, entry {self.index + 1}"
-        return InputError(f"{where}: {self.inside}{field}: {reason}")
+        return InputError(f"{self.source.where(self.index)}: {self.inside}{field}: {reason}")
 
     def __contains__(self, field: str) -> bool:
         return field in self.fields
@@ -142,7 +146,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     """The objects of a JSON array or of a JSON Lines file, whatever the file is called.
 
     Raises:
-        InputError: the file is missing, can't be read or parsed, or has anything but objects in it.
+        InputError: the file is missing, empty, can't be read or parsed, or has anything but objects in it.
     """
     text = _read(path)
     if text.lstrip().startswith("["):
@@ -153,8 +157,9 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
         source = _Source(path, text, tuple(number for number, _ in lines))
     for index, value in enumerate(values):
         if not isinstance(value, dict):
-            line = source.line(index)
-            raise InputError(f"{path}: line {line}, entry {index + 1}: {_short(value)} is not an object")
+            raise InputError(f"{source.where(index)}: {_short(value)} is not an object")
+    if not values:
+        raise InputError(f"{path}: no entries")
     return tuple(Entry(source, index, value) for index, value in enumerate(values))
 
 
@@ -164,7 +169,22 @@ def read_object(path: Path) -> Entry:
     value = _parse(path, text)
     if not isinstance(value, dict):
         raise InputError(f"{path}: {_short(value)} is not an object")
-    return Entry(_Source(path, text, (1,)), 0, value)
+    return Entry(_Source(path, text, ()), 0, value)
+
+
+def by_id(entries: Iterable[Entry], field: str) -> dict[str, Entry]:
+    """The entries by their ids, in their order.
+
+    Raises:
+        InputError: two have the same.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        id = entry.id(field)
+        if id in found:
+            raise entry.fault(field, f"{id!r} is there twice")
+        found[id] = entry
+    return found
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
@@ -207,6 +227,8 @@ def _parse(path: Path, text: str, line: int | None = None):
     except json.JSONDecodeError as error:
         at = line or error.lineno
         raise InputError(f"{path}: line {at}, column {error.colno}: not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:  # a number of too many digits, too deep a nesting
+        raise InputError(f"{path}: JSON that can't be read ({error})") from error
 
 
 def _short(value: object) -> str:

@@ -5,12 +5,14 @@ annotations/<split>.json          COCO2017_unlabeled/annotations/image_info_unla
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from retrieval.benchmarks.annotations import find, read_entries, read_object
+from retrieval.benchmarks.annotations import by_id, find, read_entries, read_object
 from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
 
 SPLITS = ("val", "test")
+IMAGES = tuple(f"{folder}annotations/image_info_unlabeled2017.json" for folder in ("COCO2017_unlabeled/", ""))
 TEXTS = {
     "relative": "{relative_caption}",  # SEARLE, LinCIR
     "shared": "find {shared_concept} but {relative_caption}",  # MagicLens; BGE-VL uses both fields too
@@ -26,10 +28,12 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
     Raises:
         InputError: a file is missing or malformed, or an option has an unknown value.
     """
-    queries = read_queries(root, split, text)
-    info = "annotations/image_info_unlabeled2017.json"
-    images = read_object(find(root, f"COCO2017_unlabeled/{info}", info)).entries("images")
-    places = {image.id("id"): Place(f"unlabeled2017/{image.text('file_name')}") for image in images}
+    check_choice("split", split, SPLITS)
+    check_choice("text", text, TEXTS)
+    listed = find(root, *IMAGES)
+    images = by_id(read_object(listed).entries("images"), "id")
+    queries = read_queries(root, split, text, images, listed.name)
+    places = {id: Place(f"unlabeled2017/{image.text('file_name')}") for id, image in images.items()}
     return Benchmark(
         name="circo",
         split=split,
@@ -46,18 +50,30 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
     )
 
 
-def read_queries(root: str | Path, split: str = "val", text: str = "relative") -> tuple[Query, ...]:
-    """The queries alone, for which COCO's own file is not needed."""
+def images_are_listed(root: str | Path) -> bool:
+    """Whether COCO's own file is there, without which the queries alone can be read."""
+    return any((Path(root) / name).is_file() for name in IMAGES)
+
+
+def read_queries(
+    root: str | Path,
+    split: str = "val",
+    text: str = "relative",
+    known: Collection[str] | None = None,
+    kept_in: str = "",
+) -> tuple[Query, ...]:
+    """The queries alone, for which COCO's own file is not needed; with the image ids that are `known`, an
+    unknown one is refused."""
     check_choice("split", split, SPLITS)
     check_choice("text", text, TEXTS)
     queries = []
-    for entry in read_entries(find(root, f"annotations/{split}.json")):
+    for id, entry in by_id(read_entries(find(root, f"annotations/{split}.json")), "id").items():
         words = {field: entry.text(field) for field in ("relative_caption", "shared_concept")}
         query = Query(
-            id=entry.id("id"),
-            reference=entry.id("reference_img_id"),
+            id=id,
+            reference=entry.id("reference_img_id", known, kept_in),
             texts=(TEXTS[text].format(**words),),
-            targets=() if split == "test" else entry.ids("gt_img_ids"),
+            targets=() if split == "test" else entry.ids("gt_img_ids", known, kept_in),
             tags=() if split == "test" else entry.ids("semantic_aspects"),
         )
         if split == "val" and query.targets[:1] != (entry.id("target_img_id"),):

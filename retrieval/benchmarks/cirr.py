@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.benchmarks.annotations import Entry, find, read_entries, read_object
+from retrieval.benchmarks.annotations import Entry, by_id, find, read_entries, read_object
 from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
 
 SPLITS = ("train", "val", "test1")
@@ -28,7 +28,7 @@ def read(root: str | Path, split: str = "val") -> Benchmark:
     entries = read_entries(find(root, captions, f"cirr/{captions}"))
     queries = tuple(
         query(entry, "caption", gallery, images.name, hidden=split == "test1", may_be_empty=True)
-        for entry in entries
+        for entry in by_id(entries, "pairid").values()
     )
     empty = sum(not query.texts[0].strip() for query in queries)
     return benchmark("cirr", split, queries, gallery, {"queries with an empty text": empty})

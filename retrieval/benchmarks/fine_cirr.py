@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.benchmarks import cirr
-from retrieval.benchmarks.annotations import find, read_entries
+from retrieval.benchmarks.annotations import by_id, find, read_entries
 from retrieval.benchmarks.benchmark import Benchmark, check_choice
 
 SPLITS = ("train", "val")
@@ -27,5 +27,8 @@ def read(root: str | Path, split: str = "val") -> Benchmark:
     entries = read_entries(
         find(root, *(f"{folder}{name}{suffix}" for folder in folders for suffix in (".jsonl", ".json", "")))
     )
-    queries = tuple(cirr.query(entry, "finemt", gallery, images.name, hidden=False) for entry in entries)
+    queries = tuple(
+        cirr.query(entry, "finemt", gallery, images.name, hidden=False)
+        for entry in by_id(entries, "pairid").values()
+    )
     return cirr.benchmark("fine-cirr", split, queries, gallery, {})

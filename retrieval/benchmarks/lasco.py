@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.benchmarks.annotations import find, read_entries
+from retrieval.benchmarks.annotations import by_id, find, read_entries
 from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
 
 SPLITS = ("train", "val")
@@ -21,17 +21,19 @@ def read(root: str | Path, split: str = "val", exclude_reference: bool = False) 
     """
     check_choice("split", split, SPLITS)
     corpus = find(root, f"lasco_{split}_corpus.json", f"downloads/lasco_{split}_corpus.json")
-    places = {image.id("id"): Place(image.text("path")) for image in read_entries(corpus)}
+    images = by_id(read_entries(corpus), "id")
+    places = {id: Place(image.text("path")) for id, image in images.items()}
     gallery = tuple(places)
     known = frozenset(gallery)
     queries = []
-    for entry in read_entries(find(root, f"lasco_{split}.json", f"downloads/lasco_{split}.json")):
+    entries = read_entries(find(root, f"lasco_{split}.json", f"downloads/lasco_{split}.json"))
+    for id, entry in by_id(entries, "qid").items():
         reference, path = entry.pair("query-image")
         target, _ = entry.pair("target-image")
         if target not in known:
             raise entry.fault("target-image", f"unknown image {target!r}, not in {corpus.name}")
         places.setdefault(reference, Place(path))
-        queries.append(Query(entry.id("qid"), reference, (entry.text("query-text"),), (target,)))
+        queries.append(Query(id, reference, (entry.text("query-text"),), (target,)))
     return Benchmark(
         name="lasco",
         split=split,

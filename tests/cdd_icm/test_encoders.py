@@ -100,6 +100,18 @@ def test_shapes_and_any_picture_size(towers):
         assert encoded.text_tokens.shape == (2, 24, 32) and encoded.text_pooled.shape == (2, 32)
 
 
+def test_a_tower_that_gives_a_map_of_features_has_its_places_as_tokens(settings):
+    vision = {"timm_model_name": "convnext_atto", "timm_pool": "", "timm_proj": "linear", "image_size": 64}
+    towers = CLIPTowers({**settings.model, "vision_cfg": vision}).eval()
+    assert (towers.image_tokens, towers.image_width) == (2 * 2, 320)
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    tokens, pooled = towers.encode_image(picture)
+    assert tokens.shape == (2, 4, 320) and pooled.shape == (2, 32)
+    picture[:, :, 32:, :32] = 1  # the lower left: the third place, row by row
+    moved = (towers.encode_image(picture)[0] - tokens).norm(dim=-1)
+    assert moved.argmax(dim=1).tolist() == [2, 2]
+
+
 def test_words_begin_far_apart_in_towers_of_either_kind(settings, towers):
     custom = CLIPTowers({**settings.model, "custom_text": True}).clip.text
     for embedding in (towers.clip.token_embedding, custom.token_embedding):
@@ -135,6 +147,7 @@ FAULTS = {
         dict(pretrained="{tmp}/other.safetensors"),
         "other.safetensors does not fit encoder.model",
     ),
+    "batch normalisation": (dict(model="RN50", vocab_size=None), "'RN50' has batch normalisation"),
     "no config": (dict(model={"embed_dim": 3}, vocab_size=None), "not an open_clip model config"),
 }
 

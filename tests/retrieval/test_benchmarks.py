@@ -134,6 +134,28 @@ def test_circo_gallery_is_in_the_order_of_cocos_list(write):
     assert benchmark.queries[0].targets == ("9", "12")
 
 
+@pytest.mark.parametrize(
+    ("changed", "listed", "fault"),
+    [
+        (
+            {"gt_img_ids": [9, 99]},
+            (),
+            "val.json: line 1, entry 1: gt_img_ids: unknown image '99', not in image_",
+        ),
+        ({"reference_img_id": 77}, (), "entry 1: reference_img_id: unknown image '77', not in image_info"),
+        ({}, ({"id": 1, "file_name": "x.jpg"},), "2017.json: images[3].id: '1' is there twice"),
+        ({}, ({"id": 2},), "image_info_unlabeled2017.json: images[3].file_name: missing"),
+    ],
+)
+def test_circo_and_cocos_list_must_agree(write, changed, listed, fault):
+    write("annotations/val.json", [CIRCO | changed])
+    images = [*({"id": id, "file_name": f"{id:012d}.jpg"} for id in (12, 9, 1)), *listed]
+    path = write("annotations/image_info_unlabeled2017.json", {"images": images})
+    with pytest.raises(InputError) as raised:
+        circo.read(path.parent.parent)
+    assert fault in str(raised.value)
+
+
 def test_genecis_counts(cir):
     benchmark = genecis.read(cir / "genecis", ("change_object", "focus_object"))
     assert benchmark.protocol["queries"] == {"change_object": 1960, "focus_object": 1960}
@@ -195,6 +217,9 @@ def test_lasco(write):
     assert benchmark.recall_at == (1, 5, 10, 50, 500, 1000)
     write("lasco_val.json", [query | {"target-image": [7, "x.jpg"]}])
     with pytest.raises(InputError, match="entry 1: target-image: unknown image '7'"):
+        lasco.read(root)
+    write("lasco_val_corpus.json", [{"id": 42, "path": "a.jpg"}, {"id": 42, "path": "b.jpg"}])
+    with pytest.raises(InputError, match="lasco_val_corpus.json: line 1, entry 2: id: '42' is there twice"):
         lasco.read(root)
 
 
@@ -326,10 +351,13 @@ def read_faulty(write, reader: str, content):
         ("fashioniq", [{"target": "B1", "captions": ["a", "b"]}], "entry 1: candidate: missing"),
         ("fashioniq", ["B1"], "entry 1: 'B1' is not an object"),
         ("fashioniq", "[{]", "line 1, column 3: not JSON"),
-        ("fashioniq", "", "no queries"),
+        ("fashioniq", "", "cap.dress.val.json: no entries"),
+        ("fashioniq", "[]", "cap.dress.val.json: no entries"),
+        ("fashioniq", "[" * 100_000, "cap.dress.val.json: JSON that can't be read (maximum recursion"),
+        ("fashioniq", "9" * 5000, "cap.dress.val.json: JSON that can't be read (Exceeds the limit"),
         (
             "cirr",
-            [CIRR, CIRR | {"reference": "e"}],
+            [CIRR, CIRR | {"pairid": 8, "reference": "e"}],
             "entry 2: reference: unknown image 'e', not in split.rc2",
         ),
         ("cirr", [CIRR | {"img_set": {"members": ["d0", "d1"]}}], "img_set.members: 2 images instead of 6"),
@@ -338,9 +366,10 @@ def read_faulty(write, reader: str, content):
         ("cirr", [CIRR | {"target_hard": "d8"}], "img_set.members: the target 'd8' is not among them"),
         ("cirr", [CIRR | {"img_set": 3}], "img_set: 3 is not an object"),
         ("cirr", [CIRR | {"pairid": True}], "pairid: True is not an id"),
-        ("cirr", [CIRR, CIRR], "query 7: this id was used before"),
+        ("cirr", [CIRR, CIRR], "cap.rc2.val.json: line 1, entry 2: pairid: '7' is there twice"),
         ("circo", [CIRCO | {"relative_caption": " "}], "relative_caption: empty"),
         ("circo", [CIRCO | {"target_img_id": 12}], "gt_img_ids: the first is not target_img_id '12'"),
+        ("circo", [CIRCO, CIRCO], "val.json: line 1, entry 2: id: '0' is there twice"),
         ("circo", [CIRCO | {"gt_img_ids": [9, 9]}], "gt_img_ids: an id is there twice"),
         ("circo", [CIRCO | {"gt_img_ids": [9, 1.5]}], "gt_img_ids: 1.5 is not an id"),
     ],
@@ -361,6 +390,9 @@ def test_a_fault_names_its_line(write):
     )
     with pytest.raises(InputError, match=r"t\.jsonl: line 3, entry 2: text: empty$"):
         triplets.read(path)
+    images = write("cirr/image_splits/split.rc2.val.json", '{\n  "d1": "./dev/d1.png",\n  "d2": 5\n}')
+    with pytest.raises(InputError, match=r"split\.rc2\.val\.json: d2: 5 is not a text$"):
+        cirr.read(images.parents[2])
     path.write_text('{"reference": "1", "text": "a", "target": "2"}\n{"reference\n')
     with pytest.raises(InputError, match=r"t\.jsonl: line 2, column \d+: not JSON"):
         triplets.read(path)

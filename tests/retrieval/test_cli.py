@@ -51,10 +51,20 @@ def test_faults_are_one_line_and_exit_status_2(tmp_path, capsys):
         assert error.startswith("cdd-retrieval: ") and error.count("\n") == 1
 
 
+QUERY = {"reference_img_id": 1, "relative_caption": "two dogs", "shared_concept": "a dog"}
+
+
 def test_submission_check(write, capsys):
     path = write("circo.json", {str(i): list(range(50)) for i in range(800)})
     assert main(["submission", "check", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}: CIRCO: 800 queries; image numbers not checked\n"
+    folder = write("annotations/test.json", [{"id": i} | QUERY for i in range(800)]).parents[1]
+    assert main(["submission", "check", str(path), "--circo", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("CIRCO: 800 queries; image numbers not checked\n")
+    listed = [{"id": i, "file_name": f"{i}.jpg"} for i in range(49)]
+    write("annotations/image_info_unlabeled2017.json", {"images": listed})
+    assert main(["submission", "check", str(path), "--circo", str(folder)]) == 2
+    assert "query 0: 49 is not an image of unlabeled2017" in capsys.readouterr().err
     path.write_text(json.dumps({"0": [1, 2]}))
     assert main(["submission", "check", str(path)]) == 2
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from cdd_icm.errors import InputError
 from retrieval.cli import main
@@ -56,6 +57,100 @@ def test_a_table_is_means_and_deviations_best_first(write):
     assert lines[3] == "| sum | 10.00 | 20.00 | 3.0 | 1.23 | 4.0 | 1 |"
     assert lines[5] == "| R@1 / median rank | turn 1 |"
     assert lines[8] == "| sum | 11.00 / 3.0 |"
+
+
+def row(**figures):
+    return {name.replace("_at_", "@"): value for name, value in figures.items()} | {"median rank": 3.0}
+
+
+def test_a_table_shows_every_metric_and_sorts_by_the_headline(write):
+    def table(*rows, **options):
+        paths = [
+            write(f"{i}.json", report(f"model {i}", 0.0, rows={"composed": row}))
+            for i, row in enumerate(rows)
+        ]
+        return compare(paths, **options).splitlines()
+
+    circo = [row(R_at_5=9.0, mAP_at_5=m, headline=m) for m in (4.0, 6.0)]  # no R@1
+    lines = table(*(some | {"tags": {"negation": some}} for some in circo))
+    assert lines[0] == "| model | R@5 | mAP@5 | median rank | weights (M) | minutes | runs |"
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| model 1", "| model 0"]
+    assert lines[5:] == [
+        *("| mAP@5 / median rank | negation |", "| --- | --: |"),
+        *("| model 1 | 6.00 / 3.0 |", "| model 0 | 4.00 / 3.0 |"),
+    ]
+    fashioniq = table(row(R_at_10=30.0, R_at_50=50.0, headline=40.0))
+    assert fashioniq[0].startswith("| model | R@10 | R@50 | headline | median rank |")
+    assert fashioniq[2].startswith("| model 0 | 30.00 | 50.00 | 40.00 | 3.0 |")
+    cirr = [row(R_at_5=60.0, R_subset_at_1=some, headline=30 + some / 2) for some in (20.0, 40.0)]
+    assert table(*cirr)[0].startswith("| model | R@5 | R_subset@1 | headline | median rank |")
+    assert table(*cirr)[2].startswith("| model 1 | 60.00 | 40.00 | 50.00 | 3.0 |")
+
+
+def test_a_table_may_show_either_modality_alone(write):
+    figures = [row(R_at_1=some, headline=some) for some in (3.0, 2.0, 1.0)]
+    rows = dict(zip(("composed", "image only", "text only"), figures, strict=True))
+    path = write("one.json", report("sum", 0.0, rows=rows))
+    assert len(compare([path]).splitlines()) == 3
+    assert compare([path], alone=True).splitlines()[3:] == [
+        "| sum, image only | 2.00 | 3.0 |  |  | 1 |",
+        "| sum, text only | 1.00 | 3.0 |  |  | 1 |",
+    ]
+
+
+def test_a_table_of_partial_reports_says_so(write):
+    protocol = {"split": "test", "PARTIAL, left out": {"pictures": 3, "queries": 2}}
+    path = write("one.json", report("sum", 1.0, protocol=protocol))
+    assert compare([path]).startswith("| model, PARTIAL: 3 pictures, 2 queries left out | R@1 |")
+
+
+@pytest.fixture
+def evaluate(make_model, tmp_path, capsys):
+    """evaluate(*arguments) -> exit status and what `cdd-retrieval evaluate` printed on either stream."""
+    make_model("sum").save_pretrained(tmp_path / "model")
+    base = ["evaluate", "--model", tmp_path / "model", "--report", tmp_path / "report.json"]
+    base += ["--cache-dir", tmp_path, "--device", "cpu"]
+
+    def run(*arguments):
+        status = main([str(argument) for argument in (*base, *arguments)])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_evaluate_prints_the_protocol_and_that_a_run_is_partial(evaluate, write, tmp_path):
+    lines = [
+        {"reference": "1", "text": "redder", "target": "2"},
+        {"reference": "1", "text": "a", "target": "3"},
+    ]
+    path = write("mine.jsonl", "\n".join(map(json.dumps, lines)))
+    for name in ("1", "2"):
+        Image.new("RGB", (4, 4), (90 * int(name), 0, 0)).save(tmp_path / f"{name}.png")
+    arguments = ["--data", path, "--benchmark", "triplets", "--images", tmp_path]
+    assert evaluate(*arguments)[0] == 2
+    status, out, _ = evaluate(*arguments, "--allow-missing")  # without a field `split`, and no --split
+    assert status == 0
+    assert "benchmark: mine\nsplit: all\nreference: excluded\n" in out
+    assert out.endswith("PARTIAL: 1 pictures are missing, 1 queries left out\n")
+    assert read_report(tmp_path / "report.json")["partial"] is True
+    Image.new("RGB", (4, 4)).save(tmp_path / "3.png")
+    status, out, _ = evaluate(*arguments)
+    assert status == 0 and "composed: R@1" in out and "PARTIAL" not in out
+
+
+def test_evaluate_takes_the_readers_own_split(evaluate, write, tmp_path):
+    objects = [{"val_image_id": i} for i in range(3)]
+    entry = {"condition": "wall", "reference": objects[0], "target": objects[1], "gallery": objects[2:]}
+    write("focus_object.json", [entry])
+    for number in range(3):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / f"{number:012d}.png")
+    arguments = ["--data", tmp_path, "--benchmark", "genecis", "--images", tmp_path]
+    status, out, _ = evaluate(*arguments, "tasks=[focus_object]")
+    assert status == 0 and "queries: {'focus_object': 1}" in out
+    status, out, _ = evaluate("--data", SAMPLE)
+    assert status == 0 and "split: test\n" in out
+    status, _, error = evaluate("--data", SAMPLE, "--split", "test", "split=val")
+    assert status == 2 and "--split test: split=val is given too" in error
 
 
 def test_reports_that_no_table_can_hold(write):

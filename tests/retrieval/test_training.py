@@ -16,7 +16,7 @@ from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
 from retrieval.composers import COMPOSERS, ImageFeatures
-from retrieval.config import ObjectiveConfig, RetrievalConfig
+from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
 from retrieval.training import Objective, Samples, read_split, train
@@ -303,6 +303,21 @@ def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp
         with pytest.raises(InputError, match=says):
             train(make_config(**{"composer": "sum", "init": str(tmp_path / "known"), **changed}))
         assert not (tmp_path / "run").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="output_dir is '.*file/run', which can't be made"):
+        train(make_config("sum", output_dir=str(tmp_path / "file" / "run")))
+
+
+def test_annotations_without_splits_are_read_without_one(write, tmp_path):
+    path = write("mine.jsonl", '{"reference": "1", "text": "redder", "target": "2"}')
+    for name in ("1", "2"):
+        Image.new("RGB", (4, 4), (90 * int(name), 0, 0)).save(tmp_path / f"{name}.png")
+    data = RetrievalDataConfig("triplets", str(path), images=str(tmp_path), train_split=None)
+    assert len(read_split(data, data.train_split).queries) == 1
+    with pytest.raises(InputError, match="entry 1: split: missing"):
+        read_split(data, data.validation_split)
+    with pytest.raises(InputError, match="options.split is 'val'; give train_split and validation_split"):
+        replace(data, options={"split": "val"})
 
 
 @pytest.mark.parametrize("name", ["retrieval_iclevr.yaml", "retrieval_codraw.yaml"])
