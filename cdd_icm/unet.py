@@ -64,8 +64,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
         plan_planes: P, the planes of a plan's map, see `planning.plan_map`; 0 paints without one.
-        plan_reach: how many cells around it a planned object tells of itself. plan_channels: the width of what
-        it tells.
+        plan_reach: how many cells around it a planned object tells of itself.
+        plan_channels: the width of what it tells.
         The others: see `config.UNetConfig`.
     """
 
