@@ -29,8 +29,9 @@ from tqdm import tqdm
 from webdataset.shardlists import expand_urls
 from webdataset.tariterators import tarfile_samples
 
-from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
+from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import field, scene_object
 from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
@@ -214,29 +215,30 @@ def _stored(picture: Picture) -> tuple[str, bytes]:
 def _dialog(files: Files, key: str) -> Dialog:
     """The inverse of `_sample`, pictures left where they are."""
     name = f"{key}.json"
-    encoded = files.read(name)
+    where = files.where(name)
     try:
-        facts = json.loads(encoded)
-        dialog = Dialog(
-            id=facts["id"],
-            split=facts["split"],
-            canvas=EncodedPicture(files, f"{key}.{facts['canvas']}"),
-            turns=tuple(
-                Turn(
-                    instruction=turn["instruction"],
-                    picture=EncodedPicture(files, f"{key}.{turn['picture']}"),
-                    objects=None
-                    if turn["objects"] is None
-                    else tuple(SceneObject(**thing) for thing in turn["objects"]),
-                )
-                for turn in facts["turns"]
-            ),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{files.where(name)}: not a dialog ({error!r})") from error
-    if not dialog.turns or not all(turn.instruction for turn in dialog.turns):
-        raise InputError(f"{files.where(name)}: turns: the dialog, or a turn of it, has no text")
+        facts = json.loads(files.read(name))
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+    turns = field(facts, "turns", list, where)
+    dialog = Dialog(
+        id=field(facts, "id", str, where),
+        split=field(facts, "split", str, where),
+        canvas=EncodedPicture(files, f"{key}.{field(facts, 'canvas', str, where)}"),
+        turns=tuple(_turn(files, key, turn, f"{where}: turns[{i}]") for i, turn in enumerate(turns)),
+    )
+    if not dialog.turns or not all(turn.instruction.strip() for turn in dialog.turns):
+        raise InputError(f"{where}: turns: the dialog, or a turn of it, has no text")
     return dialog
+
+
+def _turn(files: Files, key: str, facts: object, where: str) -> Turn:
+    objects = field(facts, "objects", list | None, where)
+    return Turn(
+        instruction=field(facts, "instruction", str, where),
+        picture=EncodedPicture(files, f"{key}.{field(facts, 'picture', str, where)}"),
+        objects=None if objects is None else tuple(scene_object(thing, where) for thing in objects),
+    )
 
 
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
