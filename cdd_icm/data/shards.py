@@ -49,24 +49,27 @@ def convert(
     `out` has its name only when complete. A conversion that was killed, run again, keeps the shards it had.
 
     Raises:
-        InputError: a picture can't be read, or `out` exists.
+        InputError: a picture can't be read, or `out` exists or can't be written.
     """
     if out.exists():
         raise InputError(f"{out}: exists already")
     # the same name for the same conversion only
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
-        for split in sorted({dialog.split for dialog in dialogs}):
-            of_split = [dialog for dialog in dialogs if dialog.split == split]
-            for start in range(0, len(of_split), max_dialogs_per_shard):
-                shard = partial / f"{split}-{start // max_dialogs_per_shard:06d}.tar"
-                chunk = of_split[start : start + max_dialogs_per_shard]
-                if not shard.exists():
-                    _write(shard, chunk, start)
-                bar.update(len(chunk))
-    partial.rename(out)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+            for split in sorted({dialog.split for dialog in dialogs}):
+                of_split = [dialog for dialog in dialogs if dialog.split == split]
+                for start in range(0, len(of_split), max_dialogs_per_shard):
+                    shard = partial / f"{split}-{start // max_dialogs_per_shard:06d}.tar"
+                    chunk = of_split[start : start + max_dialogs_per_shard]
+                    if not shard.exists():
+                        _write(shard, chunk, start)
+                    bar.update(len(chunk))
+        partial.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written ({error.strerror or error})") from error
     return sorted(out.iterdir())
 
 
@@ -249,7 +252,9 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                 members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
                 yield _dialog(MemoryFiles(shard, members), key)
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"{shard}: not a readable tar ({error})") from error
+            reason = getattr(error, "strerror", None) or error.args[0]  # what follows are Python objects
+            what = "can't be reached, or is no tar" if "://" in shard else "not a readable tar"
+            raise InputError(f"{shard}: {what} ({reason})") from error
 
 
 def _shards(shards: str | Sequence[str]) -> list[str]:

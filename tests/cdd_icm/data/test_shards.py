@@ -197,6 +197,14 @@ def test_no_shards():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs through curl")
+def test_a_url_that_can_not_be_reached():
+    url = "http://localhost:1/x.tar"
+    with pytest.raises(InputError) as error:
+        shards.first_dialogs(url, 1)
+    assert str(error.value) == f"{url}: can't be reached, or is no tar (empty file)"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs through curl")
 def test_by_url(folder):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
