@@ -64,8 +64,9 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         try:
             custom = settings.pop("custom_text", False)
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
-        except (TypeError, KeyError) as error:
-            raise InputError(f"encoder.model: not an open_clip model config ({error})") from None
+        except Exception as error:  # whatever a wrong number leads to, assertions included
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(f"encoder.model: not an open_clip model config ({reason})") from None
         for name, part in clip.named_modules():
             if name.endswith("token_embedding"):
                 nn.init.normal_(part.weight, std=EMBEDDING_STD)
