@@ -252,9 +252,10 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                 members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
                 yield _dialog(MemoryFiles(shard, members), key)
         except (tarfile.TarError, OSError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or error.args[0]  # what follows are Python objects
-            what = "can't be reached, or is no tar" if "://" in shard else "not a readable tar"
-            raise InputError(f"{shard}: {what} ({reason})") from error
+            if "://" in shard:  # the error holds Python objects, and its text depends on who noticed first
+                raise InputError(f"{shard}: can't be reached, or is no whole tar") from error
+            reason = getattr(error, "strerror", None) or next(iter(error.args), "it ends too soon")
+            raise InputError(f"{shard}: not a readable tar ({reason})") from error
 
 
 def _shards(shards: str | Sequence[str]) -> list[str]:

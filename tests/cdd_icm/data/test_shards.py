@@ -201,7 +201,7 @@ def test_a_url_that_can_not_be_reached():
     url = "http://localhost:1/x.tar"
     with pytest.raises(InputError) as error:
         shards.first_dialogs(url, 1)
-    assert str(error.value) == f"{url}: can't be reached, or is no tar (empty file)"
+    assert str(error.value) == f"{url}: can't be reached, or is no whole tar"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs through curl")
