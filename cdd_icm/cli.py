@@ -229,18 +229,18 @@ def _data(commands: argparse._SubParsersAction) -> None:
     actions = data.add_subparsers(required=True, metavar="ACTION")
 
     info = actions.add_parser("info", help="count what is in it and check every file")
-    info.add_argument("path", type=Path)
+    info.add_argument("path")
     info.set_defaults(run=_data_info)
 
     preview = actions.add_parser("preview", help="draw a sheet of its dialogs")
-    preview.add_argument("path", type=Path)
+    preview.add_argument("path")
     preview.add_argument("--split")
     preview.add_argument("-n", type=_positive, default=8, help="dialogs (default: %(default)s)")
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="default: %(default)s")
     preview.set_defaults(run=_data_preview)
 
     convert = actions.add_parser("convert", help="write it as WebDataset shards")
-    convert.add_argument("path", type=Path)
+    convert.add_argument("path")
     convert.add_argument("out", type=Path, help="a new folder")
     convert.add_argument("--split")
     convert.add_argument("--dialogs-per-shard", type=_positive, default=500, help="default: %(default)s")
@@ -258,9 +258,17 @@ def _data_info(arguments: argparse.Namespace) -> int:
 
 
 def _data_preview(arguments: argparse.Namespace) -> None:
-    from cdd_icm.data.check import preview
+    from PIL import Image
 
-    preview(arguments.path, arguments.n, arguments.split).save(arguments.out)
+    from cdd_icm.data.check import preview
+    from cdd_icm.disk import replacing
+
+    suffix = arguments.out.suffix.lower()
+    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+        raise InputError(f"--out {arguments.out}: {suffix!r} is no format of pictures, such as .png")
+    sheet = preview(arguments.path, arguments.n, arguments.split)
+    with replacing(arguments.out) as path:
+        sheet.save(path)
     print(arguments.out)
 
 
@@ -314,20 +322,14 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate_run(arguments: argparse.Namespace) -> None:
-    import yaml
-
+    from cdd_icm.config import parse_override
     from cdd_icm.evaluation import evaluate_model
     from cdd_icm.evaluation.report import markdown
 
     options = {name: value for name, value in vars(arguments).items() if name != "run"}
     if arguments.report.suffix != ".json":
         raise InputError(f"--report {arguments.report}: the name must end in .json")
-    for text in arguments.sampling:
-        if "=" not in text:
-            raise InputError(f"{text!r}: expected key=value")
-    options["sampling"] = {
-        key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in arguments.sampling)
-    }
+    options["sampling"] = dict(map(parse_override, arguments.sampling))
     report = evaluate_model(**options)
     if report is not None:  # only the main process has one
         print(markdown(report))
@@ -346,7 +348,10 @@ def _compare_run(arguments: argparse.Namespace) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not over 0")
     return number

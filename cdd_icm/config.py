@@ -19,6 +19,8 @@ END_ID = 2
 """The end of a text in a learnt vocabulary, in which 0 is padding and 1 the start."""
 SMALLEST_VOCABULARY = 256 + 3
 """Every byte, padding, start and end."""
+SHORTEST_TEXT = 3
+"""Start, a word and end."""
 
 
 def _least(settings: Any, least: int, *names: str) -> None:
@@ -82,10 +84,17 @@ class EncoderConfig:
 
     def __post_init__(self):
         _least(self, 0, "trainable_blocks", "history")
+        text = self.model.get("text_cfg", {}) if isinstance(self.model, dict) else {}
+        if not isinstance(text, dict):
+            raise InputError(f"model.text_cfg is {text!r}, expected a section")
+        length = text.get("context_length", SHORTEST_TEXT)
+        if type(length) is not int or length < SHORTEST_TEXT:
+            raise InputError(
+                f"model.text_cfg.context_length is {length!r}, expected at least {SHORTEST_TEXT}"
+            )
         if self.vocab_size is None:
             return
         _least(self, SMALLEST_VOCABULARY, "vocab_size")
-        text = self.model.get("text_cfg", {}) if isinstance(self.model, dict) else {}
         # By default CLIP pools where the largest id is, which is no end in a learnt vocabulary.
         pools_at_end = text.get("pool_type") == "eos" and text.get("eos_id") == END_ID
         if text.get("vocab_size", 0) < self.vocab_size or not pools_at_end:
@@ -360,10 +369,9 @@ class Config:
     """Other settings than `sampling`, by name, stored with the model too; what one leaves out is as there."""
 
     def __post_init__(self):
+        _least(self, 0, "seed")
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
         halvings = 2 ** (len(u.widths) - 1)
-        text_dropout = "1 where objective.drop_text is 0: guidance needs that dropout"
-        both_dropout = "1 where objective.drop_both is 0: guidance needs that dropout"
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
@@ -383,27 +391,33 @@ class Config:
             ),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
-            "sampling.guidance_scale": (s.guidance_scale == 1 or o.drop_text > 0, text_dropout),
-            "sampling.image_guidance_scale": (s.image_guidance_scale == 1 or o.drop_both > 0, both_dropout),
-            "sampling.icm_guidance_scale": (
-                s.icm_guidance_scale == 0 or o.icm_weight > 0,
-                "0 where objective.icm_weight is 0: the matcher is not trained",
-            ),
-            "sampling.num_candidates": (
-                s.num_candidates == 1 or o.icm_weight > 0,
-                "1 where objective.icm_weight is 0: the matcher that picks is not trained",
-            ),
         }
         for key, (holds, wanted) in rules.items():
             if not holds:
                 section, name = key.split(".")
                 raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")
+        check_trained(s, o)
         for name, preset in self.sampling_presets.items():
             merged = with_preset(vars(s), preset, f"sampling_presets.{name}")
             try:  # the rules above hold for it too
                 dataclasses.replace(self, sampling=SamplingConfig(**merged), sampling_presets={})
             except InputError as error:
                 raise InputError(f"sampling_presets.{name}: {error}") from None
+
+
+def check_trained(sampling: SamplingConfig, objective: ObjectiveConfig) -> None:
+    """Raises InputError where `sampling` asks for what `objective` left out of the training."""
+    for name, off, needs, why in (
+        ("guidance_scale", 1, "drop_text", "guidance needs that dropout"),
+        ("image_guidance_scale", 1, "drop_both", "guidance needs that dropout"),
+        ("icm_guidance_scale", 0, "icm_weight", "the matcher is not trained"),
+        ("num_candidates", 1, "icm_weight", "the matcher that picks is not trained"),
+    ):
+        value = getattr(sampling, name)
+        if value != off and not getattr(objective, needs):
+            raise InputError(
+                f"sampling.{name} is {value!r}, expected {off} where objective.{needs} is 0: {why}"
+            )
 
 
 def with_preset(sampling: dict[str, Any], preset: dict[str, Any], source: str) -> dict[str, Any]:
@@ -433,20 +447,26 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
     for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals:
-            raise InputError(f"{override!r}: expected key=value")
+        key, value = parse_override(override)
         node = values
         *parents, last = key.split(".")
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise InputError(f"{override!r}: {parent} is not a section")
-        try:
-            node[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"{override!r}: the value is not YAML") from None
+        node[last] = value
     return from_dict(cls, values, source=str(path))
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of `key=value`, the value in YAML."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"{override!r}: expected key=value")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"{override!r}: the value is not YAML") from None
 
 
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
@@ -538,4 +558,7 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
     elif isinstance(hint, type) and type(value) is hint:
         return value
     name = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    if origin is Literal:
+        near = difflib.get_close_matches(str(value), map(str, arguments), n=1, cutoff=0.0)[0]
+        name += f"; the nearest is {near}"
     raise InputError(f"{source}: {key} is {value!r}, expected {name}")

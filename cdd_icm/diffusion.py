@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import get_args
 
+import torch
 from diffusers import DDIMScheduler, SchedulerMixin, schedulers
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -52,6 +53,17 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
     own = getattr(scheduler, "alphas_cumprod", None)
     if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
         raise InputError(f"scheduler: {type(scheduler).__name__} does not take the model's noise levels")
+
+
+def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None = None) -> None:
+    """Prepares the scheduler for so many steps. Raises InputError where it can't take so many, or so few."""
+    name, most = type(scheduler).__name__, scheduler.config.num_train_timesteps
+    if steps > most:  # of which some samplers would draw nonsense
+        raise InputError(f"num_inference_steps is {steps}, expected at most {most}, as many as in training")
+    try:
+        scheduler.set_timesteps(steps, device=device)
+    except ValueError as error:  # such as PNDM's, which needs four
+        raise InputError(f"num_inference_steps: {name} can't take {steps}") from error
 
 
 def noise_levels(

@@ -21,7 +21,8 @@ from cdd_icm.errors import InputError
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a name beside `path`; the file or folder written there becomes `path` when the block ends well.
 
-    A block that fails, or a process that is killed, leaves `path` as it was.
+    A block that fails, or a process that is killed, leaves `path` as it was. An earlier folder is called
+    `.old.<name>` while the new one takes its place: a kill just then leaves both.
 
     Raises:
         InputError: the disk refuses (no space, no permission); the message names `path`.
@@ -33,9 +34,12 @@ def replacing(path: Path) -> Iterator[Path]:
         yield unfinished
         for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
             _to_disk(file)
-        if unfinished.is_dir():
-            _remove(path)
+        old = path.with_name(f".old.{path.name}")
+        _remove(old)
+        if unfinished.is_dir() and path.exists():
+            path.rename(old)
         unfinished.replace(path)
+        _remove(old)
     except (OSError, SafetensorError) as error:
         with suppress(OSError):
             _remove(unfinished)

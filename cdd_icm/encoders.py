@@ -66,8 +66,9 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         try:
             custom = settings.pop("custom_text", False)
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
-        except (TypeError, KeyError) as error:
-            raise InputError(f"encoder.model: not an open_clip model config ({error})") from None
+        except Exception as error:  # whatever a wrong number leads to, assertions included
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(f"encoder.model: not an open_clip model config ({reason})") from None
         for name, part in clip.named_modules():
             if isinstance(part, nn.BatchNorm2d):
                 raise InputError(

@@ -54,14 +54,15 @@ class Log:
 
 
 class DenoisingLog(Log):
-    """A log that shows `changed_error` also by quartile of the noise level, the cleanest first."""
+    """A log that shows `cdd` and `changed_error` also by quartile of the noise level, the cleanest first."""
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
         level = values.pop("level")
         means = super().means(values)
         for quartile in range(4):
-            chosen = values["changed_error"][(level * 4).long() == quartile]
-            means[f"changed_error_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
+            for name in ("cdd", "changed_error"):
+                chosen = values[name][(level * 4).long() == quartile]
+                means[f"{name}_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
         return means
 
 

@@ -104,9 +104,10 @@ class CDDICM(nn.Module):
         UNet denoises the first of every `cdd_every` items, by default as the config says.
 
         Returns:
-            `loss` (), of its parts `cdd`, `mask`, `icm`, `where`, `plan`, `relation`, `see` () those that
-            have a weight, and for each item that the UNet denoised `changed_error` (n,), the squared error
-            inside the changed region, and `level` (n,), its noise level as a share of the schedule.
+            `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see` () those that have a
+            weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss, `changed_error`
+            (n,), the squared error inside the changed region, and `level` (n,), its noise level as a share of
+            the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -160,8 +161,8 @@ class CDDICM(nn.Module):
             sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
         )
         level = draws.timestep[painted] / diffusion.num_train_timesteps
-        out = {"cdd": cdd.mean(), "changed_error": changed_error.detach(), "level": level}
-        out["loss"] = out["cdd"]
+        out = {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}
+        out["loss"] = cdd.mean()
 
         if mask_logits is not None:
             # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.

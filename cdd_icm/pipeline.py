@@ -20,10 +20,25 @@ from PIL import Image
 from torch import Tensor
 
 from cdd_icm.batch import to_float
-from cdd_icm.config import SamplingConfig, from_dict, to_plain, with_preset
+from cdd_icm.config import (
+    ObjectiveConfig,
+    SamplingConfig,
+    check_trained,
+    from_dict,
+    to_plain,
+    with_preset,
+)
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
-from cdd_icm.diffusion import check_scheduler, composite, from_sample, noise_levels, scheduler_like, to_sample
+from cdd_icm.diffusion import (
+    check_scheduler,
+    composite,
+    from_sample,
+    noise_levels,
+    scheduler_like,
+    set_steps,
+    to_sample,
+)
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
@@ -52,11 +67,12 @@ class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
-    `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `history` is
-    the number of earlier instructions that it reads; `prediction_type` is what its network predicts (the
-    scheduler may ask for another parameterisation); `planner` is there where it plans before it paints (see
-    `planning`), and where it plans nothing the reference comes back unchanged; `canvas` is the empty picture
-    that its training dialogs began with, None where nobody gave one.
+    `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `objective` holds what
+    guidance needs of the training (see `config.check_trained`; what is left out counts as trained);
+    `history` is the number of earlier instructions that it reads; `prediction_type` is what its network
+    predicts (the scheduler may ask for another parameterisation); `planner` is there where it plans before
+    it paints (see `planning`), and where it plans nothing the reference comes back unchanged; `canvas` is the
+    empty picture that its training dialogs began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->planner->unet"
@@ -78,6 +94,7 @@ class CDDICMPipeline(DiffusionPipeline):
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
+        objective: dict[str, float] | None = None,
     ):
         super().__init__()
         self.register_modules(
@@ -89,6 +106,7 @@ class CDDICMPipeline(DiffusionPipeline):
             prediction_type=prediction_type,
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
+            objective=dict(objective or {}),
         )
         self.canvas = canvas
         for module in (self.unet, self.matcher):  # as in training: another order of sums is another picture
@@ -133,14 +151,17 @@ class CDDICMPipeline(DiffusionPipeline):
         model's own.
 
         Raises:
-            InputError: an unknown name, a wrong type or an impossible value.
+            InputError: an unknown name, a wrong type, an impossible value, or guidance that the model was not
+                trained for.
         """
         if "scheduler" in given:
             raise InputError(
                 "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
             )
         given = {name: value for name, value in given.items() if value is not None}
-        settings = dict(vars(from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")))
+        sampling = from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")
+        check_trained(sampling, ObjectiveConfig(**self.config.objective))
+        settings = dict(vars(sampling))
         del settings["scheduler"]
         return settings
 
@@ -202,7 +223,8 @@ class CDDICMPipeline(DiffusionPipeline):
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.
             output_type: "pil", "np" (B, R, R, 3) float in [0, 1], or "pt" (B, 3, R, R) float in [0, 1].
-            callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures.
+            callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures. It may
+                return None where it changes nothing.
 
         Raises:
             InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
@@ -220,7 +242,11 @@ class CDDICMPipeline(DiffusionPipeline):
         s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
             raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
+        if not set(callback_on_step_end_tensor_inputs) <= {"latents"}:
+            given = callback_on_step_end_tensor_inputs
+            raise InputError(f"callback_on_step_end_tensor_inputs: {given!r}, expected ('latents',) or none")
         check_scheduler(self.scheduler)
+        set_steps(self.scheduler, s.num_inference_steps, self._execution_device)
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         images = image if isinstance(image, list | tuple) else [image]
@@ -249,11 +275,6 @@ class CDDICMPipeline(DiffusionPipeline):
         if self.planner is not None:
             cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
             plan = self.planner.to_map(cells, look)  # (B n, P, G, G)
-        try:
-            self.scheduler.set_timesteps(s.num_inference_steps, device=device)
-        except ValueError as error:  # such as PNDM's, which needs four
-            name = type(self.scheduler).__name__
-            raise InputError(f"num_inference_steps: {name} can't take {s.num_inference_steps}") from error
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:
@@ -267,7 +288,7 @@ class CDDICMPipeline(DiffusionPipeline):
                 if callback_on_step_end is not None:
                     offered = {"latents": latents}
                     tensors = {name: offered[name] for name in callback_on_step_end_tensor_inputs}
-                    latents = callback_on_step_end(self, i, t, tensors).pop("latents", latents)
+                    latents = (callback_on_step_end(self, i, t, tensors) or {}).get("latents", latents)
                 bar.update()
 
         pictures, scores = latents.clamp(-1, 1), None

@@ -8,7 +8,14 @@ from accelerate import init_empty_weights
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from cdd_icm.config import SamplingConfig, from_dict, with_preset
+from cdd_icm.config import (
+    DiffusionConfig,
+    EncoderConfig,
+    ObjectiveConfig,
+    SamplingConfig,
+    from_dict,
+    with_preset,
+)
 from cdd_icm.data.picture import decode
 from cdd_icm.disk import read_json
 from cdd_icm.encoders import CLIPTowers
@@ -47,6 +54,9 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
         )
+    for kind, name in ((EncoderConfig, "history"), (DiffusionConfig, "prediction_type")):
+        from_dict(kind, {key: value for key, value in index.items() if key == name}, str(index_file))
+    from_dict(ObjectiveConfig, index.get("objective", {}), str(index_file), "objective.")
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
     presets = index.get("sampling_presets", {})
     if not isinstance(presets, dict):

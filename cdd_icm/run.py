@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config, to_dict
-from cdd_icm.disk import read_json
+from cdd_icm.disk import read_json, replacing
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.loading import process_state
@@ -38,11 +39,12 @@ def start(
     root: Path, config: Any, free: Mapping[str, Collection[str]], gradient_accumulation: int = 1
 ) -> Accelerator:
     """The engine, once the run's folder holds this config: a run that is there must have begun with the
-    same one, but for the keys in `free` (by section; "" is the top).
+    same one, but for the keys in `free` (by section; "" is the top). An attempt that ended before it saw a
+    sample was no run.
 
     Raises:
-        InputError: it began with another, accelerate's config asks for FSDP, the tracker is not installed,
-            the machine has no such precision, or the folder can't be made.
+        InputError: it began with another, the folder can't be written, accelerate's config asks for FSDP, the
+            tracker is not installed, or the machine has no such precision.
     """
     # Else a GPU run would end in torch's error, which takes no single number such as a logit scale for a
     # weight, and a CPU run would be DDP without a word of it.
@@ -67,24 +69,18 @@ def start(
     )
     keep_memory()
     path = root / "config.yaml"
-    if path.exists():
-        for key in differing_keys(config, load_config(path, cls=type(config))):
-            section, _, name = key.rpartition(".")
-            if name not in free.get(section, ()):
-                raise InputError(
-                    f"{path}: the run there began with another {key}; give a new output_dir, or that"
-                )
+    differing = differing_keys(config, load_config(path, cls=type(config))) if path.exists() else []
+    fixed = [key for key in differing if key.rpartition(".")[2] not in free.get(key.rpartition(".")[0], ())]
+    if fixed and any((root / name).exists() for name in ("checkpoints", "log.jsonl")):
+        raise InputError(
+            f"{path}: the run there began with another {fixed[0]}; give a new output_dir, or that"
+        )
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"output_dir is {str(root)!r}, which can't be made ({error.strerror})"
-            ) from error
-        unfinished = root / ".config.unfinished"
-        unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+        if fixed:  # the tokenizer there may be that of another `init`
+            shutil.rmtree(root / "tokenizer", ignore_errors=True)
     if tracker != "none":
         accelerator.init_trackers(root.name)
     return accelerator

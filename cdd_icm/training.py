@@ -34,7 +34,8 @@ from cdd_icm.data import (
     to_square,
 )
 from cdd_icm.data.shards import first_dialogs
-from cdd_icm.diffusion import scheduler_like, training_scheduler
+from cdd_icm.diffusion import scheduler_like, set_steps, training_scheduler
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 from cdd_icm.generation import draw_sheet
 from cdd_icm.log import DenoisingLog
@@ -82,7 +83,7 @@ def train(config: Config) -> Path:
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     t, root = config.training, Path(config.output_dir)
-    sampler(config)  # a wrong name shows now, not in an hour
+    check_samplers(config)  # what can't draw shows now, not in an hour
     free = FREE | {"data": FREE["data"] - {"num_workers"}} if config.data.streams else FREE
     accelerator = start(root, config, free, t.gradient_accumulation)
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
@@ -300,6 +301,19 @@ def sampler(config: Config) -> SchedulerMixin:
     return scheduler_like(training_scheduler(config.diffusion), config.sampling.scheduler)
 
 
+def check_samplers(config: Config) -> None:
+    """Raises InputError where a sampler, the config's own or that of a preset, can't take the noise levels or
+    its number of steps."""
+    presets = {f"sampling_presets.{name}": preset for name, preset in config.sampling_presets.items()}
+    for name, preset in {"sampling": {}, **presets}.items():
+        settings = {**vars(config.sampling), **preset}
+        try:
+            scheduler = scheduler_like(training_scheduler(config.diffusion), settings["scheduler"])
+            set_steps(scheduler, settings["num_inference_steps"])
+        except InputError as error:
+            raise InputError(f"{name}.{error}") from None
+
+
 def build_pipeline(
     model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config, canvas: Image.Image | None = None
 ) -> CDDICMPipeline:
@@ -318,6 +332,9 @@ def build_pipeline(
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
+        objective={
+            name: getattr(config.objective, name) for name in ("drop_text", "drop_both", "icm_weight")
+        },
         canvas=canvas,
     )
 
@@ -326,11 +343,8 @@ def publish(
     root: Path, pipeline: CDDICMPipeline, dialogs: list[Dialog], samples: int, config: Config
 ) -> None:
     """Writes the pipeline's folder, whole and in place of an earlier one, and a sheet of what it draws."""
-    folder, unfinished = root / "pipeline", root / ".pipeline.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    pipeline.save_pretrained(unfinished, safe_serialization=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
-    sheet = root / "validation" / f"{samples:09d}.png"
-    sheet.parent.mkdir(exist_ok=True)
-    draw_sheet(pipeline, dialogs, config.seed).save(sheet)
+    with replacing(root / "pipeline") as folder:
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    sheet = draw_sheet(pipeline, dialogs, config.seed)
+    with replacing(root / "validation" / f"{samples:09d}.png") as file:
+        sheet.save(file)

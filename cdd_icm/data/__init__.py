@@ -54,7 +54,7 @@ def load_dialogs(
         InputError: no such path; data of no known kind, or of another than `kind`; no dialogs, or none of
             `split`; or what the reader finds wrong in the files.
     """
-    reader, found = _reader(Path(path))
+    reader, found = _reader(path)
     if kind not in (None, found):
         raise InputError(f"{path}: this is data of kind {found!r}, not {kind!r}")
     dialogs = reader.read(Path(path), split=split, on_fault=on_fault, **options)
@@ -65,10 +65,13 @@ def load_dialogs(
 
 def kind_of(path: str | Path) -> str:
     """The kind of the data at `path`. Raises InputError where there is none of a known kind."""
-    return _reader(Path(path))[1]
+    return _reader(path)[1]
 
 
-def _reader(path: Path):
+def _reader(path: str | Path):
+    if ":/" in str(path):  # one slash is left of a URL's two in a Path
+        raise InputError(f"{path}: data at a URL can only be trained on; download the shards to look at them")
+    path = Path(path)
     for reader in READERS if path.exists() else (shards,):
         if kind := reader.kind_of(path):
             return reader, kind

@@ -53,17 +53,21 @@ class PictureCache:
         last index stood.
 
         Raises:
-            InputError: a picture can't be decoded, or the index is damaged.
+            InputError: a picture can't be decoded, the index is damaged, or the folder can't be written.
         """
         folder = Path(folder) if folder is not None else default_folder()
-        folder.mkdir(parents=True, exist_ok=True)
         wanted = {picture.key: picture for picture in pictures}
-        with FileLock(_index(folder, size).with_suffix(".lock")):
-            keys = _trusted_keys(folder, size)
-            known = set(keys)
-            missing = [picture for key, picture in wanted.items() if key not in known]
-            if missing:
-                _append(folder, size, keys, missing, progress)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(_index(folder, size).with_suffix(".lock")):
+                keys = _trusted_keys(folder, size)
+                known = set(keys)
+                missing = [picture for key, picture in wanted.items() if key not in known]
+                if missing:
+                    _append(folder, size, keys, missing, progress)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{folder}: the picture cache can't be written ({reason})") from error
         return cls(folder, size)
 
     def __len__(self) -> int:

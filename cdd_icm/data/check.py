@@ -126,4 +126,6 @@ def _sizes(pictures: Sequence[tuple[Picture, str]], progress: bool) -> list[tupl
 
     with ThreadPoolExecutor() as pool:
         sizes = pool.map(size, (picture for picture, _ in pictures))
-        return list(tqdm(sizes, "decoding", len(pictures), unit="pictures", disable=not progress))
+        return list(
+            tqdm(sizes, "decoding", len(pictures), unit="pictures", disable=not (progress and pictures))
+        )

@@ -79,7 +79,7 @@ def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...
         for speaker, message in (("<teller>", turn["msg_t"]), ("<drawer>", turn["msg_d"])):
             words = [word for word in _WORD.findall(message.lower()) if word not in CHITCHAT]
             said += [speaker, *words] if words else []
-            silent &= not message
+            silent &= not message.strip()
         if not turn["abs_d"]:
             continue
         pieces = parse_canvas(turn["abs_d"], f"{where}: dialog[{number}].abs_d")
@@ -131,19 +131,21 @@ def _scenes(path: Path, on_fault: OnFault) -> Iterator[tuple[str, dict, str]]:
     for file in _json_files(path):
         try:
             content = _load(file)
-            whole = content.get("data") if isinstance(content, dict) else None
-            if isinstance(whole, dict):
-                found = {id: (scene, f"{file}: {id}") for id, scene in whole.items()}
-            else:
-                found = {file.name.partition(".")[0]: (content, str(file))}
-            for id, (_, where) in found.items():
-                if not _ID.fullmatch(id):
-                    raise InputError(f"{where}: {id!r} is not a dialog's name (<split>_<number>)")
-                if id in scenes:
-                    raise InputError(f"{where}: dialog {id} was read already from elsewhere")
-            scenes |= found
         except InputError as fault:
             on_fault(fault)
+            continue
+        whole = content.get("data") if isinstance(content, dict) else None
+        if isinstance(whole, dict):
+            found = {id: (scene, f"{file}: {id}") for id, scene in whole.items()}
+        else:
+            found = {file.name.partition(".")[0]: (content, str(file))}
+        for id, (scene, where) in found.items():
+            if not _ID.fullmatch(id):
+                on_fault(InputError(f"{where}: {id!r} is not a dialog's name (<split>_<number>)"))
+            elif id in scenes:
+                on_fault(InputError(f"{where}: dialog {id} was read already from elsewhere"))
+            else:
+                scenes[id] = scene, where
     for id in sorted(scenes):
         yield id, *scenes[id]
 

@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import field, scene_object
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
@@ -98,11 +99,9 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
                 fields = json.loads(line)
             except ValueError as error:
                 raise InputError(f"{where}: not JSON ({error})") from error
-            if not isinstance(fields, dict):
-                raise InputError(f"{where}: not a JSON object")
             dialog = (
-                str(_field(fields, "split", str, where, default_split)),
-                str(_field(fields, "dialog_id", str | int, where)),
+                str(field(fields, "split", str, where, default_split)),
+                str(field(fields, "dialog_id", str | int, where)),
             )
             rows[dialog].append(_row(fields, metadata, where))
         except InputError as fault:
@@ -112,45 +111,28 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
 
 
 def _row(fields: dict, metadata: Path, where: str) -> _Row:
-    name = _field(fields, "file_name", str, where)
+    name = field(fields, "file_name", str, where)
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise InputError(f"{where}: file_name: {name!r} leaves the folder")
     if not (metadata.parent / name).is_file():
         raise InputError(f"{where}: file_name: {metadata.parent / name}: no such file")
-    objects = _field(fields, "objects", list | None, where, None)
+    objects = field(fields, "objects", list | None, where, None)
     return _Row(
         where=where,
         picture=EncodedPicture(FolderFiles(metadata.parent), name),
-        turn=_field(fields, "turn", int, where),
-        instruction=_field(fields, "instruction", str | None, where, None) or "",
+        turn=field(fields, "turn", int, where),
+        instruction=field(fields, "instruction", str | None, where, None) or "",
         objects=None if objects is None else tuple(_object(thing, where) for thing in objects),
     )
 
 
 def _object(thing: object, where: str) -> SceneObject:
-    if not isinstance(thing, dict):
-        raise InputError(f"{where}: objects: {thing!r} is not a JSON object")
-    where = f"{where}: objects"
-    x, y = (_field(thing, axis, float | int, where) for axis in "xy")
-    if not (-1 <= x <= 2 and -1 <= y <= 2):
-        raise InputError(f"{where}: x {x}, y {y}: not fractions of the picture's width and height")
-    depth = _field(thing, "depth", float | int, where, 0.0)
-    look = _field(thing, "look", dict, where, {})
-    for trait in look:
-        _field(look, trait, str, f"{where}: look")
-    return SceneObject(_field(thing, "name", str, where), float(x), float(y), float(depth), look)
-
-
-_REQUIRED = object()
-
-
-def _field(fields: dict, name: str, kind, where: str, default: object = _REQUIRED):
-    value = fields.get(name, default)
-    if value is _REQUIRED:
-        raise InputError(f"{where}: {name} is missing")
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
-    return value
+    found = scene_object(thing, where)
+    if not (-1 <= found.x <= 2 and -1 <= found.y <= 2):  # as pixels would be
+        raise InputError(
+            f"{where}: objects: x {found.x:g}, y {found.y:g}: not fractions of the picture's width and height"
+        )
+    return found
 
 
 def _dialog(id: str, split: str, rows: list[_Row], metadata: Path) -> Dialog:

@@ -28,13 +28,17 @@ COORDS_UNIT = 128
 
 
 def kind_of(path: Path) -> str | None:
-    """The data set that the files hold, told by what the text is called."""
+    """The data set that the files hold, told by what the text is called in the first that can be read; where
+    none can be, `read` says why."""
     files = _h5_files(path)
-    if not files:
-        return None
-    file = _open(files[0])
-    groups = _dialogs(file)
-    return "codraw" if groups and "utterences" in file[groups[0]] else "iclevr"
+    for each in files:
+        try:
+            file = _open(each)
+        except InputError:
+            continue
+        groups = _dialogs(file)
+        return "codraw" if groups and "utterences" in file[groups[0]] else "iclevr"
+    return "iclevr" if files else None
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
@@ -53,7 +57,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
             continue
         try:
             file = _open(path_of_file)
-            _field(file, path_of_file, "background")
+            _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
             classes = _classes(file, path_of_file)
         except InputError as fault:
             on_fault(fault)
@@ -90,10 +94,9 @@ class H5Picture:
 def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None) -> Dialog:
     fields = _open(file)[group]
     images = _field(fields, file, "images")
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise InputError(f"{file}: {group}/images is {images.dtype} {images.shape}, not uint8 (T, H, W, 3)")
+    _check_pictures(images, file, ("T", "H", "W", "3"))
     instructions = _instructions(fields, file)
-    objects, coords = _field(fields, file, "objects")[()], _field(fields, file, "coords")[()]
+    objects, coords = _numbers(fields, file, "objects"), _numbers(fields, file, "coords")
     turns = len(instructions)
     if objects.ndim != 2:
         raise InputError(f"{file}: {group}/objects has shape {objects.shape}, not (T, classes)")
@@ -105,6 +108,9 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
     ):
         if array.shape != shape:
             raise InputError(f"{file}: {group}/{key} has shape {array.shape}, not {shape}")
+    for key, array in (("objects", objects), ("coords", coords[objects > 0.5])):
+        if not np.isfinite(array).all():
+            raise InputError(f"{file}: {group}/{key} holds numbers that are not finite")
     return Dialog(
         id=f"{file.stem}_{group}",
         split=split,
@@ -131,7 +137,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
         texts = json.loads(stored) if key == "text" else [text.decode() for text in stored]
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t.strip() for t in texts):
         raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
     return texts
 
@@ -142,6 +148,8 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
         encoded = _field(file, path, "entities")[()]
         try:
             entities = json.loads(encoded)
+            if not isinstance(entities, list):
+                raise TypeError(f"it holds {entities!r}")
         except (ValueError, TypeError) as error:
             raise InputError(f"{path}: entities is not a JSON list ({error})") from error
         # GeNeVA writes "cube gray"
@@ -164,6 +172,19 @@ def _field(group: h5py.Group, file: Path, key: str) -> h5py.Dataset:
             f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (there are: {', '.join(list(group)[:8])})"
         )
     return group[key]
+
+
+def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
+    stored = _field(group, file, key)
+    if stored.shape is None or stored.dtype.kind not in "biuf":
+        raise InputError(f"{file}: {stored.name[1:]} is {stored.dtype}, not numbers")
+    return stored[()]
+
+
+def _check_pictures(stored: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> None:
+    if stored.dtype != np.uint8 or len(stored.shape or ()) != len(axes) or stored.shape[-1] != 3:
+        found = f"{stored.dtype} {stored.shape}"
+        raise InputError(f"{file}: {stored.name[1:]} is {found}, not uint8 ({', '.join(axes)})")
 
 
 def _dialogs(file: h5py.File) -> list[str]:

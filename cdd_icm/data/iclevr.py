@@ -7,6 +7,7 @@ text/CLEVR_<split>_<id>.txt               background.png
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -32,7 +33,7 @@ _OTHER = re.compile(rf"(?P<root>(?:.*/)?)(?:scenes|text)/{_DIALOG}\.\w+")
 
 
 def kind_of(path: Path) -> str | None:
-    return KIND if any(_IMAGE.fullmatch(name) for files in _sources(path) for name in files.names()) else None
+    return KIND if any(_may_hold_dialogs(files) for files in _sources(path)) else None
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
@@ -43,7 +44,11 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
     """
     dialogs: dict[str, Dialog] = {}
     for files in _sources(path):
-        names = set(files.names())
+        try:
+            names = set(files.names())
+        except InputError as fault:
+            on_fault(fault)
+            continue
         pictures: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
         for name in names:
             match = _IMAGE.fullmatch(name) or _OTHER.fullmatch(name)
@@ -70,6 +75,14 @@ def _sources(path: Path) -> list[Files]:
         folder: list[Files] = [FolderFiles(path)] if (path / "images").is_dir() else []
         return folder + [ZipFiles(file) for file in sorted(path.glob("*.zip"))]
     return [ZipFiles(path)] if path.suffix == ".zip" else []
+
+
+def _may_hold_dialogs(files: Files) -> bool:
+    """Also where they can't be opened: `read` says so, and goes on with the next."""
+    try:
+        return any(_IMAGE.fullmatch(name) for name in files.names())
+    except InputError:
+        return True
 
 
 def _dialog(files: Files, names: set[str], root: str, id: str, split: str, images: dict[int, str]) -> Dialog:
@@ -131,4 +144,6 @@ def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
     for thing in objects:
         if thing.name not in ICLEVR_CLASSES:
             raise InputError(f"{files.where(name)}: objects: unknown class {thing.name!r}")
+        if not all(map(math.isfinite, (thing.x, thing.y, thing.depth))):
+            raise InputError(f"{files.where(name)}: objects: pixel_coords of {thing.name} are not finite")
     return objects

@@ -29,8 +29,9 @@ from tqdm import tqdm
 from webdataset.shardlists import expand_urls
 from webdataset.tariterators import tarfile_samples
 
-from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
+from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import field, scene_object
 from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
@@ -48,24 +49,27 @@ def convert(
     `out` has its name only when complete. A conversion that was killed, run again, keeps the shards it had.
 
     Raises:
-        InputError: a picture can't be read, or `out` exists.
+        InputError: a picture can't be read, or `out` exists or can't be written.
     """
     if out.exists():
         raise InputError(f"{out}: exists already")
     # the same name for the same conversion only
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
-        for split in sorted({dialog.split for dialog in dialogs}):
-            of_split = [dialog for dialog in dialogs if dialog.split == split]
-            for start in range(0, len(of_split), max_dialogs_per_shard):
-                shard = partial / f"{split}-{start // max_dialogs_per_shard:06d}.tar"
-                chunk = of_split[start : start + max_dialogs_per_shard]
-                if not shard.exists():
-                    _write(shard, chunk, start)
-                bar.update(len(chunk))
-    partial.rename(out)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+            for split in sorted({dialog.split for dialog in dialogs}):
+                of_split = [dialog for dialog in dialogs if dialog.split == split]
+                for start in range(0, len(of_split), max_dialogs_per_shard):
+                    shard = partial / f"{split}-{start // max_dialogs_per_shard:06d}.tar"
+                    chunk = of_split[start : start + max_dialogs_per_shard]
+                    if not shard.exists():
+                        _write(shard, chunk, start)
+                    bar.update(len(chunk))
+        partial.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written ({error.strerror or error})") from error
     return sorted(out.iterdir())
 
 
@@ -214,29 +218,30 @@ def _stored(picture: Picture) -> tuple[str, bytes]:
 def _dialog(files: Files, key: str) -> Dialog:
     """The inverse of `_sample`, pictures left where they are."""
     name = f"{key}.json"
-    encoded = files.read(name)
+    where = files.where(name)
     try:
-        facts = json.loads(encoded)
-        dialog = Dialog(
-            id=facts["id"],
-            split=facts["split"],
-            canvas=EncodedPicture(files, f"{key}.{facts['canvas']}"),
-            turns=tuple(
-                Turn(
-                    instruction=turn["instruction"],
-                    picture=EncodedPicture(files, f"{key}.{turn['picture']}"),
-                    objects=None
-                    if turn["objects"] is None
-                    else tuple(SceneObject(**thing) for thing in turn["objects"]),
-                )
-                for turn in facts["turns"]
-            ),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{files.where(name)}: not a dialog ({error!r})") from error
-    if not dialog.turns or not all(turn.instruction for turn in dialog.turns):
-        raise InputError(f"{files.where(name)}: turns: the dialog, or a turn of it, has no text")
+        facts = json.loads(files.read(name))
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+    turns = field(facts, "turns", list, where)
+    dialog = Dialog(
+        id=field(facts, "id", str, where),
+        split=field(facts, "split", str, where),
+        canvas=EncodedPicture(files, f"{key}.{field(facts, 'canvas', str, where)}"),
+        turns=tuple(_turn(files, key, turn, f"{where}: turns[{i}]") for i, turn in enumerate(turns)),
+    )
+    if not dialog.turns or not all(turn.instruction.strip() for turn in dialog.turns):
+        raise InputError(f"{where}: turns: the dialog, or a turn of it, has no text")
     return dialog
+
+
+def _turn(files: Files, key: str, facts: object, where: str) -> Turn:
+    objects = field(facts, "objects", list | None, where)
+    return Turn(
+        instruction=field(facts, "instruction", str, where),
+        picture=EncodedPicture(files, f"{key}.{field(facts, 'picture', str, where)}"),
+        objects=None if objects is None else tuple(scene_object(thing, where) for thing in objects),
+    )
 
 
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
@@ -247,7 +252,10 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                 members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
                 yield _dialog(MemoryFiles(shard, members), key)
         except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"{shard}: not a readable tar ({error})") from error
+            if "://" in shard:  # the error holds Python objects, and its text depends on who noticed first
+                raise InputError(f"{shard}: can't be reached, or is no whole tar") from error
+            reason = getattr(error, "strerror", None) or next(iter(error.args), "it ends too soon")
+            raise InputError(f"{shard}: not a readable tar ({reason})") from error
 
 
 def _shards(shards: str | Sequence[str]) -> list[str]:

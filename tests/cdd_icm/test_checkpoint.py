@@ -1,12 +1,14 @@
 """Checkpoints appear whole or not at all, and what is damaged is named."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from safetensors import SafetensorError
 
 from cdd_icm import checkpoint, disk
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
-from cdd_icm.disk import read_json
+from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 
 TENSORS = {
@@ -66,6 +68,27 @@ def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, m
         write(tmp_path, 16)
     assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
     assert checkpoints(tmp_path) + [write(tmp_path, 16)] == checkpoints(tmp_path)
+
+
+def test_a_folder_that_is_replaced_is_there_throughout(tmp_path, monkeypatch):
+    """A kill between the two renames leaves the old one under another name, beside the new one."""
+
+    def killed(*_):
+        raise SystemExit
+
+    folder = tmp_path / "pipeline"
+    for number in range(2):
+        with monkeypatch.context() as patch, suppress(SystemExit), replacing(folder) as unfinished:
+            unfinished.mkdir()
+            (unfinished / str(number)).touch()
+            if number:
+                patch.setattr(disk.Path, "replace", killed)
+                patch.setattr(disk, "_remove", lambda path: None)
+    assert [file.name for file in (tmp_path / ".old.pipeline").iterdir()] == ["0"]
+    assert [file.name for file in (tmp_path / ".unfinished.pipeline").iterdir()] == ["1"]
+    with replacing(folder) as unfinished:
+        unfinished.mkdir()
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def damaged(folder):

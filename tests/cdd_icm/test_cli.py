@@ -126,6 +126,11 @@ def test_generate_a_split(tiny_folder, tmp_path, capsys):
             "scheduler: 'DDIM' can't be used; the nearest that can is DDIMScheduler",
         ),
         (["--say", "a", "--preset", "slow"], "preset: 'slow' is unknown; this model has fast"),
+        (
+            ["--say", "a", "--num-inference-steps", "1001"],
+            "num_inference_steps is 1001, expected at most 1000",
+        ),
+        (["--data", "http://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
         (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected at least 0"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
         (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
@@ -184,8 +189,48 @@ def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
     assert "unknown key training.batchsize; the nearest is training.batch_size" in error
     assert main(["train", str(config), "sampling.scheduler=DDIM"]) == 2
     assert "sampling.scheduler is 'DDIM', expected Literal['DDIMScheduler', " in capsys.readouterr().err
+    assert main(["train", str(config), "sampling.scheduler=PNDMScheduler"]) == 2
+    assert "sampling.num_inference_steps: PNDMScheduler can't take 2" in capsys.readouterr().err
     assert main(["train", str(config.with_name("none.yaml"))]) == 2
     assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("output_dir=/dev/null/x", "/dev/null/x/config.yaml: can't be written (Not a directory)"),
+        ("data.cache_dir=/dev/null/x", "/dev/null/x: the picture cache can't be written (Not a directory)"),
+        ("encoder.model.vision_cfg.width=97", "encoder.model: not an open_clip model config (embed_dim must"),
+    ],
+)
+def test_training_that_can_not_begin(config, capsys, handlers, override, says):
+    assert main(["train", str(config), override]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].startswith(f"cdd-icm: {says}") and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["preview", str(SAMPLE), "--out", "/dev/null/p.png"],
+            "/dev/null/p.png: can't be written (Not a dir",
+        ),
+        (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
+        (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
+        (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
+    ],
+)
+def test_data_fault_table(capsys, arguments, says):
+    assert main(["data", *arguments]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].startswith(f"cdd-icm: {says}") and "Traceback" not in error
+
+
+def test_a_number_that_is_none(capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "preview", str(SAMPLE), "-n", "abc"])
+    assert "argument -n: 'abc' is no whole number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,16 @@ FAULTS = {
     "fraction for a number": ("training.batch_size=1.5", "training.batch_size is 1.5, expected int"),
     "true for a number": ("training.batch_size=true", "training.batch_size is True, expected int"),
     "number for a section": ("training=3", "training is 3, expected a section"),
+    "nearest choice": (
+        "training.mixed_precision=bf15",
+        "expected Literal['no', 'bf16', 'fp16']; the nearest is bf16",
+    ),
+    "seed": ("seed=-1", "seed is -1, expected at least 0"),
+    "no words": (
+        "encoder.model.text_cfg.context_length=1",
+        "encoder.model.text_cfg.context_length is 1, expected at least 3",
+    ),
+    "number for a tower": ("encoder.model.text_cfg=3", "encoder.model.text_cfg is 3, expected a section"),
     "wrong choice": ("training.tracker=mlflow", "training.tracker is 'mlflow', expected"),
     "no such sampler": ("sampling.scheduler=DPMSolver", "sampling.scheduler is 'DPMSolver', expected"),
     "epsilon": ("diffusion.prediction_type=epsilon", "diffusion.prediction_type is 'epsilon', expected"),

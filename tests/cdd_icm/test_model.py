@@ -48,7 +48,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
     weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7, "objective__mask_weight": 0.6}
     config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"] + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
+    expected = out["cdd"].mean() + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
     expected = expected + 0.4 * out["plan"] + 0.2 * out["see"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
@@ -110,7 +110,7 @@ def test_a_dropped_condition_is_hidden(make_config, drop, hidden, seen):
     def loss(changed=()):
         batch = make_batch(changed)
         batch.target = make_batch().target
-        return model(batch, draws)["cdd"]
+        return model(batch, draws)["cdd"].mean()
 
     for name in hidden:
         assert torch.equal(loss(), loss([name]))
@@ -129,7 +129,7 @@ def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_co
 
     monkeypatch.setattr(model.unet, "forward", shut)
     batch.target = batch.reference
-    assert model(batch, draws)["cdd"] == 0
+    assert model(batch, draws)["cdd"].mean() == 0
     noise = draws.reference_level[:, None, None, None] * draws.reference_noise
     assert noise.any() and torch.allclose(seen[0], batch.reference + noise)
 

@@ -147,6 +147,7 @@ def test_callback(pipe, draw):
     out = draw(num_inference_steps=3, callback_on_step_end=paint_over)
     assert [step for step, _ in seen] == [0, 1, 2] and seen[0][1] == 999
     assert torch.equal(out, torch.full_like(out, 0.75))
+    assert torch.equal(draw(callback_on_step_end=lambda *_: None), draw())  # it only looked
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -252,6 +253,14 @@ FAULTS = {
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "interval": (dict(guidance_interval=(0.5, 1.5)), "guidance_interval is (0.5, 1.5), expected 0 <= low"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected float"),
+    "more steps than trained": (
+        dict(num_inference_steps=1001),
+        "num_inference_steps is 1001, expected at most 1000",
+    ),
+    "unknown tensor": (
+        dict(callback_on_step_end=print, callback_on_step_end_tensor_inputs=("foo",)),
+        "callback_on_step_end_tensor_inputs: ('foo',), expected ('latents',) or none",
+    ),
     "output": (dict(output_type="jpg"), "output_type: 'jpg', expected one of pil, np, pt"),
 }
 

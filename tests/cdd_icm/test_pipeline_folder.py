@@ -47,6 +47,31 @@ def test_a_preset_travels_with_the_model(tiny_folder):
         loaded.use_preset("fast")
 
 
+@pytest.mark.parametrize(
+    ("left_out", "given"),
+    [
+        ("drop_text", {"guidance_scale": 3.0}),
+        ("drop_both", {"image_guidance_scale": 1.5}),
+        ("icm_weight", {"icm_guidance_scale": 1.0}),
+        ("icm_weight", {"num_candidates": 4}),
+    ],
+)
+def test_what_was_not_trained_does_not_guide(tiny_folder, left_out, given):
+    (name,) = given
+    trained = CDDICMPipeline.from_pretrained(tiny_folder)
+    assert trained.config.objective[left_out] > 0
+    setting("model_index.json", "objective", left_out, value=0)(tiny_folder)
+    setting("model_index.json", "sampling", "guidance_scale", value=1.0)(tiny_folder)
+    untrained = CDDICMPipeline.from_pretrained(tiny_folder)
+    with pytest.raises(InputError, match=f"sampling.{name} is .* where objective.{left_out} is 0"):
+        untrained.settings(**given)
+    index = tiny_folder / "model_index.json"
+    index.write_text(json.dumps({k: v for k, v in json.loads(index.read_text()).items() if k != "objective"}))
+    unknown = CDDICMPipeline.from_pretrained(tiny_folder)  # as folders of earlier versions
+    for pipeline in (trained, unknown):
+        assert pipeline.settings(**given)[name] == given[name]
+
+
 def test_a_folder_without_canvas_loads(tiny_pipeline, tiny_folder):
     (tiny_folder / "canvas.png").unlink()
     loaded = CDDICMPipeline.from_pretrained(tiny_folder)
@@ -133,6 +158,22 @@ FAULTS = {
     "another library": (
         setting("model_index.json", "tokenizer", value=["antigravity", "Tokenizer"]),
         "/model_index.json: tokenizer is ['antigravity', 'Tokenizer'], expected a class of transformers",
+    ),
+    "unknown prediction": (
+        setting("model_index.json", "prediction_type", value="foo"),
+        "/model_index.json: prediction_type is 'foo', expected",
+    ),
+    "history of text": (
+        setting("model_index.json", "history", value="x"),
+        "/model_index.json: history is 'x', expected int",
+    ),
+    "no history": (
+        setting("model_index.json", "history", value=None),
+        "/model_index.json: history is None, expected int",
+    ),
+    "unknown objective": (
+        setting("model_index.json", "objective", "drop", value=0.1),
+        "/model_index.json: unknown key objective.drop; the nearest is objective.drop_text",
     ),
     "unknown default": (
         setting("model_index.json", "sampling", "guidance", value=2.0),

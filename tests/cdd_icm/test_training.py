@@ -160,6 +160,7 @@ def test_what_a_run_leaves(uninterrupted):
         "where",
         "changed_error",
         "changed_error_q1",
+        "cdd_q4",
         "learning_rate",
         "grad_norm",
     } <= set(lines[0])
@@ -366,6 +367,16 @@ def test_another_config_is_refused_by_the_key_that_differs(begun):
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
             train(begun(**{key: 1 if key != "unet__query" else False}))
+
+
+def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, uninterrupted, tmp_path):
+    """Its config and the tokenizer that it took over don't count: the run is as if it had been the first."""
+    with pytest.raises(InputError, match="init: .*nope: no such file"):
+        train(make_config(init=str(tmp_path / "nope")))
+    (tmp_path / "run" / "tokenizer").mkdir()  # of another text
+    config = make_config()
+    train(config)
+    assert identical(newest(config.output_dir), newest(uninterrupted))
 
 
 def test_what_may_change_may_change(begun, tmp_path):

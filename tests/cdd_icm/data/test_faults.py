@@ -31,6 +31,11 @@ def no_coordinates(folder):
     scene.write_text(scene.read_text().replace("pixel_coords", "coords"))
 
 
+def endless(folder):
+    scene = folder / "scenes/CLEVR_train_000001.json"
+    scene.write_text(scene.read_text().replace("[160, 60, 9.5]", "[160, NaN, 9.5]"))
+
+
 def huge(folder):
     Image.new("1", (9_000, 8_000)).save(folder / "images/CLEVR_train_000001_2.png")
 
@@ -62,6 +67,10 @@ FAULTS = {
     "scene that is not JSON": (not_json, "scenes/CLEVR_train_000001.json: not JSON"),
     "unknown class": (unknown_class, "scenes/CLEVR_train_000001.json: objects: unknown class 'red cone'"),
     "missing field": (no_coordinates, "scenes/CLEVR_train_000001.json: objects: KeyError('pixel_coords')"),
+    "place that is no number": (
+        endless,
+        "scenes/CLEVR_train_000001.json: objects: pixel_coords of red cube are not finite",
+    ),
     "missing scene": (
         lambda folder: (folder / "scenes/CLEVR_train_000001.json").unlink(),
         "scenes/CLEVR_train_000001.json: No such file or directory",
@@ -101,6 +110,21 @@ def test_all_faults_at_once(iclevr):
     (iclevr / "images/CLEVR_val_000000_1.png").write_bytes(b"")
     (iclevr / "images/CLEVR_train_000002_0.png").write_bytes(b"x")
     assert len(info(iclevr, progress=False).faults) == 4
+
+
+def test_broken_zips_beside_a_good_one(iclevr, tmp_path):
+    folder = tmp_path / "zips"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "b.zip", "w") as archive:
+        for file in sorted(iclevr.rglob("*")):
+            archive.write(file, file.relative_to(iclevr).as_posix())
+    for name in ("a.zip", "c.zip"):
+        (folder / name).write_bytes(b"PK")
+    found = info(folder, progress=False)
+    assert found.splits["train"].dialogs == 3
+    assert [fault.split(": ")[:2] for fault in found.faults] == [
+        [f"{folder / name}", "not a readable zip (File is not a zip file)"] for name in ("a.zip", "c.zip")
+    ]
 
 
 def test_the_first_fault_stops_a_reader(iclevr):
@@ -146,14 +170,17 @@ def test_data_of_another_kind_or_split(iclevr):
 def test_codraw_faults_all_at_once(tmp_path):
     good = {"msg_t": "a sun", "msg_d": "ok", "abs_d": "1,s_3s.png,0,3,0,253,64,0,1,"}
     scenes = {
+        "badid": {"dialog": [good]},
         "train_1": {"dialog": [good]},
         "train_2": {"dialog": [good | {"abs_d": "1,q_3s.png,0,3,0,253,64,0,1,"}]},
         "train_3": {"dialog": [{"msg_t": "hi"}]},
         "train_4": {"dialog": [good | {"msg_t": "", "msg_d": ""}]},
         "train_5": {"dialog": [good | {"msg_d": None}]},
+        "train_6": {"dialog": [good | {"msg_t": " ", "msg_d": "\t"}]},
     }
     (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
-    faults = info(tmp_path, progress=False).faults
+    found = info(tmp_path, progress=False)
+    assert found.splits["train"].dialogs == 1
     file = tmp_path / "CoDraw.json"
     for says in (
         f"{tmp_path}/Pngs/background.png: clip art: No such file or directory",
@@ -161,8 +188,10 @@ def test_codraw_faults_all_at_once(tmp_path):
         f"{file}: train_3: dialog: KeyError('msg_d')",
         f"{file}: train_4: the dialog has no text",
         f"{file}: train_5: dialog[0].msg_d: None is not text",
+        f"{file}: train_6: the dialog has no text",
+        f"{file}: badid: 'badid' is not a dialog's name (<split>_<number>)",
     ):
-        assert says in faults
+        assert says in found.faults
 
 
 def test_codraw_that_is_not_json(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cdd_icm.data import load_dialogs
+from cdd_icm.data.check import info
 from cdd_icm.data.iclevr import ICLEVR_CLASSES
 from cdd_icm.errors import InputError
 
@@ -75,6 +76,33 @@ def test_a_wrong_key_is_named(clevr_h5, key):
     assert str(error.value).startswith(f"{clevr_h5}: no key '{key}'")
 
 
+BROKEN = {  # what stands in place of a key, and what is said of it
+    "flat background": ("background", np.zeros((8, 8), np.uint8), "is uint8 (8, 8), not uint8 (H, W, 3)"),
+    "background of floats": ("background", np.zeros((8, 8, 3)), "is float64 (8, 8, 3), not uint8 (H, W, 3)"),
+    "background of text": ("background", "gray", "is object (), not uint8 (H, W, 3)"),
+    "entities that are a number": ("entities", "3", "is not a JSON list (it holds 3)"),
+    "objects of text": ("000001/objects", "none", "is object, not numbers"),
+    "coords of text": ("000001/coords", b"none", "is object, not numbers"),
+    "coords without numbers": (
+        "000001/coords",
+        np.full((2, 24, 3), np.nan),
+        "holds numbers that are not fin",
+    ),
+    "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "says"), BROKEN.values(), ids=BROKEN.keys())
+def test_fault_table(clevr_h5, key, value, says):
+    with h5py.File(clevr_h5, "a") as file:
+        del file[key]
+        file[key] = value
+    found = info(clevr_h5, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{clevr_h5}: {key}{'' if says[0] == ':' else ' '}{says}")
+    assert sum(split.dialogs for split in found.splits.values()) == ("/" in key)  # the other dialog is read
+
+
 def test_wrong_shapes_and_classes(clevr_h5):
     with h5py.File(clevr_h5, "a") as file:
         del file["000001/coords"], file["000000/images"]
@@ -85,6 +113,15 @@ def test_wrong_shapes_and_classes(clevr_h5):
     assert ["000000/images is float32" in str(faults[0]), "000001/coords has shape" in str(faults[1])] == [
         True
     ] * 2
+
+
+def test_a_broken_file_before_a_good_one(codraw_h5):
+    broken = [codraw_h5.with_name(f"codraw_{name}.h5") for name in ("train", "test", "xtra")]
+    for file in broken:
+        file.write_bytes(b"something else")
+    found = info(codraw_h5.parent, progress=False)
+    assert (found.kind, found.splits["val"].dialogs) == ("codraw", 1)
+    assert sorted(fault.partition(":")[0] for fault in found.faults) == sorted(map(str, broken))
 
 
 def test_not_hdf5(tmp_path):

@@ -1,6 +1,10 @@
 import functools
 import http.server
+import io
+import json
+import math
 import shutil
+import tarfile
 import threading
 from dataclasses import replace
 from itertools import islice
@@ -10,6 +14,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from cdd_icm.data import ShardTriplets, collate, load_dialogs, shards, to_square
+from cdd_icm.data.check import info
 from cdd_icm.errors import InputError
 
 
@@ -148,16 +153,55 @@ def test_a_truncated_shard_is_named(folder):
         stream(folder, 40)
 
 
-def test_a_dialog_without_text_is_named(source, tmp_path):
-    silent = replace(source[0], turns=(replace(source[0].turns[0], instruction=""),))
-    shards.convert([silent], tmp_path / "silent", progress=False)
-    with pytest.raises(InputError, match=r"train-000000\.tar/00000000\.json: turns: .* has no text"):
-        load_dialogs(tmp_path / "silent")
+FAULTS = {
+    "no text": (["turns", 1, "instruction"], " ", "turns: the dialog, or a turn of it, has no text"),
+    "no turns": (["turns"], [], "turns: the dialog, or a turn of it, has no text"),
+    "number as instruction": (["turns", 1, "instruction"], 5, "turns[1]: instruction: 5 is not of type str"),
+    "text as turn": (["turns", 1], "a", "turns[1]: 'a' is not a JSON object"),
+    "list as id": (["id"], ["a"], "id: ['a'] is not of type str"),
+    "null as split": (["split"], None, "split: None is not of type str"),
+    "text as place": (["turns", 0, "objects", 0, "x"], "q", "turns[0]: objects: x: 'q' is not of type"),
+    "no number": (
+        ["turns", 0, "objects", 0, "depth"],
+        math.nan,
+        "turns[0]: objects: depth: nan is not a fin",
+    ),
+    "list as class": (["turns", 0, "objects", 0, "name"], ["a"], "turns[0]: objects: name: ['a'] is not of"),
+}
+
+
+@pytest.mark.parametrize(("keys", "value", "says"), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_table(folder, keys, value, says):
+    shard = folder / "val-000000.tar"
+    with tarfile.open(shard) as tar:
+        members = {member.name: tar.extractfile(member).read() for member in tar}
+    node = facts = json.loads(members["00000000.json"])
+    for key in keys[:-1]:
+        node = node[key]
+    node[keys[-1]] = value
+    members["00000000.json"] = json.dumps(facts).encode()
+    with tarfile.open(shard, "w") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    found = info(folder, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{shard}/00000000.json: {says}")
+    assert found.splits["train"].dialogs == 16
 
 
 def test_no_shards():
     with pytest.raises(InputError, match="no shards"):
         ShardTriplets("nowhere/*.tar", size=8, batch_size=1, seed=0)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs through curl")
+def test_a_url_that_can_not_be_reached():
+    url = "http://localhost:1/x.tar"
+    with pytest.raises(InputError) as error:
+        shards.first_dialogs(url, 1)
+    assert str(error.value) == f"{url}: can't be reached, or is no whole tar"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="webdataset reads URLs through curl")

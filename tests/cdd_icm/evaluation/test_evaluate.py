@@ -103,6 +103,7 @@ def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_
         (["--detector", "absent"], "absent: no such folder"),
         (["--split", "nowhere"], "nowhere"),
         (["steps"], "'steps': expected key=value"),
+        (["guidance_scale=["], "'guidance_scale=[': the value is not YAML"),
         (["num_steps=3"], "unknown key num_steps; the nearest is num_inference_steps"),
         (["scheduler=Magic"], "scheduler is 'Magic'"),
     ],

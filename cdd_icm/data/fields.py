@@ -1,0 +1,36 @@
+"""Fields of JSON objects, checked as they are read: each error names the field and its value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cdd_icm.data.dialog import SceneObject
+from cdd_icm.errors import InputError
+
+_REQUIRED = object()
+
+
+def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQUIRED) -> Any:
+    """The value of `name`, of type `kind`; `default` where it is left out. `where` begins the error."""
+    if not isinstance(fields, dict):
+        raise InputError(f"{where}: {fields!r} is not a JSON object")
+    value = fields.get(name, default)
+    if value is _REQUIRED:
+        raise InputError(f"{where}: {name} is missing")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}: {name}: {value!r} is not a finite number")
+    return value
+
+
+def scene_object(thing: object, where: str) -> SceneObject:
+    """The object that {"name", "x", "y", "depth", "look"} stands for; the last two may be left out."""
+    where = f"{where}: objects"
+    x, y = (float(field(thing, axis, float | int, where)) for axis in "xy")
+    depth = float(field(thing, "depth", float | int, where, 0.0))
+    look = field(thing, "look", dict, where, {})
+    for trait in look:
+        field(look, trait, str, f"{where}: look")
+    return SceneObject(field(thing, "name", str, where), x, y, depth, look)
