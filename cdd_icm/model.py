@@ -26,7 +26,7 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher, info_nce
-from cdd_icm.planning import Cells, Planner, Relations, cell_loss, plan_loss, relation_loss
+from cdd_icm.planning import Cells, Planner, Relations, cell_loss, map_planes, plan_loss, relation_loss
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -60,6 +60,17 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
+        self.unet = ConditionalUNet(
+            image_size=size,
+            condition_width=width,
+            plan_planes=map_planes(self.classes, self.traits, config.plan.forms) if config.plan.grid else 0,
+            plan_reach=round(config.plan.reach * config.plan.grid),
+            plan_channels=config.plan.channels,
+            **vars(config.unet),
+        )
+        self.unet.to(memory_format=torch.channels_last)
+        self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
+        self.matcher.to(memory_format=torch.channels_last)
         grid, text_width = config.plan.grid, self.towers.embed_dim
         self.planner = (
             Planner(
@@ -76,17 +87,6 @@ class CDDICM(nn.Module):
             if grid
             else None
         )
-        self.unet = ConditionalUNet(
-            image_size=size,
-            condition_width=width,
-            plan_planes=self.planner.planes if self.planner else 0,
-            plan_reach=round(config.plan.reach * config.plan.grid),
-            plan_channels=config.plan.channels,
-            **vars(config.unet),
-        )
-        self.unet.to(memory_format=torch.channels_last)
-        self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        self.matcher.to(memory_format=torch.channels_last)
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
         self.relations = Relations(len(self.classes), width, grid) if grid else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.

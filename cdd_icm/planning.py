@@ -86,12 +86,6 @@ class Planner(ModelMixin, ConfigMixin):
             self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
             self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * told))
 
-    @property
-    def planes(self) -> int:
-        """P of `to_map`."""
-        classes, combinations = len(self.config.classes), math.prod(self.sizes[k] for k in self.forms)
-        return classes + sum(self.sizes) + (classes * combinations if self.forms else 0)
-
     def to_map(self, plan: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Float[Tensor, "B P G G"]:
         """The form in which the UNet sees a plan, see `plan_map`."""
         return plan_map(plan, self.config.grid, look, self.sizes, self.forms)
@@ -277,6 +271,12 @@ def to_look(
                 raise InputError(f"objects: look: {trait}: {value!r} is none of {', '.join(values)}")
             look[classes.index(thing.name), k] = -1 if value is None else values.index(value)
     return look
+
+
+def map_planes(classes: Sequence[str], traits: Mapping[str, Sequence[str]], forms: Sequence[str]) -> int:
+    """P of `plan_map`."""
+    combinations = math.prod(len(traits[trait]) for trait in forms) if forms else 0
+    return len(classes) * (1 + combinations) + sum(len(values) for values in traits.values())
 
 
 def plan_map(

@@ -15,6 +15,7 @@ from cdd_icm.planning import (
     Relations,
     cell_loss,
     drawn_objects,
+    map_planes,
     plan_loss,
     plan_map,
     relation_loss,
@@ -78,9 +79,10 @@ def test_the_map_shows_each_class_in_each_combination_of_the_forms():
     look = torch.tensor([[[0, 2], [1, 2], [-1, 1]]])  # a glad small ball, a sad small cube, a middling tree
     planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=4, traits=TRAITS, forms=["face", "size"])
     drawn = planner.to_map(torch.tensor([[12, 6, 3]]), look)
-    assert drawn.shape == (1, planner.planes, 4, 4) and planner.planes == 3 + 2 + 3 + 3 * 6
-    planes = [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0, 8:]]
-    assert planes == [
+    planes = map_planes(CLASSES, TRAITS, ["face", "size"])
+    assert drawn.shape == (1, planes, 4, 4) and planes == 3 + 2 + 3 + 3 * 6
+    cells = [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0, 8:]]
+    assert cells == [
         *([], [], [12], [], [], []),  # glad and small
         *([], [], [], [], [], [6]),  # sad and small
         *([], [], [], [], [], []),  # nobody told how the tree looks
