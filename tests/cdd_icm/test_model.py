@@ -87,9 +87,12 @@ def test_every_row_of_the_ablation_trains(make_config, switched):
     assert without == expected.get(next(k for k, v in SWITCHES.items() if v is switched), set())
 
 
-def test_all_trained_weights_get_a_gradient(config):
+@pytest.mark.parametrize("plan", [{}, {"plan__ask": 2, "plan__read": 2, "plan__channels": 8}])
+def test_all_trained_weights_get_a_gradient(make_config, plan):
     """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
+    config = make_config(**plan)
     model = make_model(config)
+    assert model.unet.plan_in.weight.shape[0] == config.plan.channels
     model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
