@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,7 +58,7 @@ class ZipFiles:
             return self._zip().read(name)
         except KeyError as error:
             raise InputError(f"{self.where(name)}: no such file in the zip") from error
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
             raise InputError(f"{self.where(name)}: damaged in the zip ({error})") from error
 
     def where(self, name: str) -> str:

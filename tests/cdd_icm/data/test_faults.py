@@ -146,6 +146,16 @@ def test_a_zip_with_a_damaged_member(iclevr, tmp_path):
     assert fault.startswith(f"{path}/images/CLEVR_val_000000_0.png: damaged in the zip")
 
 
+def test_a_zip_with_an_encrypted_member(iclevr, tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(iclevr.rglob("*")):
+            archive.write(file, file.relative_to(iclevr).as_posix())
+        archive.getinfo("images/CLEVR_val_000000_0.png").flag_bits |= 1
+    (fault,) = info(path, progress=False).faults
+    assert fault.startswith(f"{path}/images/CLEVR_val_000000_0.png: ") and "encrypted" in fault
+
+
 @pytest.mark.parametrize("command", [["info"], ["preview", "--out", "x.png"]])
 def test_wrong_places(tmp_path, capsys, command):
     (tmp_path / "empty").mkdir()
