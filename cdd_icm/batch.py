@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig
+from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig, PlanConfig
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
@@ -39,6 +39,8 @@ class Batch:
     false_mask: Bool[Tensor, "B Nw"] | None = None
     plan: Int[Tensor, "B C"] | None = None
     """The cells of the objects that the turn draws: see `planning.to_plan`."""
+    place: Int[Tensor, "B C"] | None = None
+    """Their places among `plan.fine` times as many along a side, which the UNet is told."""
     look: Int[Tensor, "B C K"] | None = None
     """How those objects look: see `planning.to_look`."""
     standing: Int[Tensor, "B C"] | None = None
@@ -130,11 +132,9 @@ def make_batch(
         ]
         tensors["false_ids"], tensors["false_mask"] = tokenize(tokenizer, false)
     if config.plan.grid:
-        plans = [
-            _plans(raw, i, bool(idle[i]), classes, traits or {}, config.plan.grid) for i in range(len(texts))
-        ]
+        plans = [_plans(raw, i, bool(idle[i]), classes, traits or {}, config.plan) for i in range(len(texts))]
         parts = (torch.stack(part) for part in zip(*plans, strict=True))
-        tensors["plan"], tensors["look"], tensors["standing"] = parts
+        tensors["plan"], tensors["place"], tensors["look"], tensors["standing"] = parts
     return Batch(
         **{name: to_float(part.to(device, non_blocking=True)) for name, part in pictures.items()},
         **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
@@ -147,9 +147,10 @@ def _plans(
     idle: bool,
     classes: tuple[str, ...],
     traits: Mapping[str, tuple[str, ...]],
-    grid: int,
-) -> tuple[Int[Tensor, " C"], Int[Tensor, "C K"], Int[Tensor, " C"]]:
-    """What item `i` draws, how that looks, and what stands in its reference."""
+    settings: PlanConfig,
+) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"], Int[Tensor, "C K"], Int[Tensor, " C"]]:
+    """What item `i` draws in which cells and at which places, how that looks, and what stands in its
+    reference."""
     before, after = raw["before"][i], raw["after"][i]
     try:
         if before is None or after is None:
@@ -158,9 +159,10 @@ def _plans(
             before = after
         drawn = drawn_objects(before, after)
         return (
-            to_plan(drawn, classes, grid),
+            to_plan(drawn, classes, settings.grid),
+            to_plan(drawn, classes, settings.grid * settings.fine),
             to_look(drawn, classes, traits),
-            to_plan(before, classes, grid),
+            to_plan(before, classes, settings.grid),
         )
     except InputError as error:
         raise InputError(f"dialog {raw['dialog'][i]}, turn {raw['turn'][i] + 1}: {error}") from None

@@ -163,16 +163,31 @@ class PlanConfig:
     of several objects. Needs `ask`."""
     forms: tuple[str, ...] = ()
     """Traits of an object's look that change its whole picture, such as how large it is and which way it is
-    turned: each class in each combination of their values has a template of its own at the UNet's input."""
+    turned: each class has a template of its own at the UNet's input for each combination of the values of
+    those that its objects have."""
     reach: float = 0.3
     """How far around its cell a planned object tells the UNet of itself, as a share of the picture's side:
     half the size of the largest objects."""
     channels: int = 32
     """Width of what it tells."""
+    fine: int = 1
+    """Places along a cell's side: the UNet is told the annotated place this much more finely than it is
+    planned. As many as a cell has pixels let it learn sharp sprites; a planned object stands in the middle of
+    its cell."""
+    step: int = 1
+    """Side of a template's pixel, in those places."""
+    template_turns: int = 0
+    """Turns from which the templates of a run without `init` begin, as the mean of what was painted around
+    their objects (`templates.py`): for data of flat pieces that always look the same. 0 begins at random."""
 
     def __post_init__(self):
-        _least(self, 1, "channels")
+        _least(self, 1, "channels", "fine", "step")
         _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "reach")
+        _least(self, 0, "template_turns")
+        if self.template_turns and self.channels < 4:
+            raise InputError(
+                f"template_turns is {self.template_turns!r}, expected 0 with fewer than 4 channels"
+            )
         if self.read and not self.ask:
             raise InputError(f"read is {self.read!r}, expected 0 where ask is 0")
 
@@ -372,6 +387,7 @@ class Config:
         _least(self, 0, "seed")
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
         halvings = 2 ** (len(u.widths) - 1)
+        side, places = size // u.patch_size, self.plan.grid * self.plan.fine
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
@@ -388,6 +404,11 @@ class Config:
             "objective.cdd_every": (
                 self.training.batch_size // self.training.gradient_accumulation % o.cdd_every == 0,
                 "a divisor of training.batch_size / training.gradient_accumulation",
+            ),
+            "plan.fine": (
+                places <= side or places % side == 0,
+                f"a number that makes {self.plan.grid} times it a multiple of {side} (data.image_size / "
+                "unet.patch_size)",
             ),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),

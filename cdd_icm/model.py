@@ -26,7 +26,7 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher, info_nce
-from cdd_icm.planning import Cells, Planner, Relations, cell_loss, map_planes, plan_loss, relation_loss
+from cdd_icm.planning import Cells, Planner, Relations, Templates, cell_loss, plan_loss, relation_loss
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -46,9 +46,10 @@ class CDDICM(nn.Module):
         config: Config,
         classes: tuple[str, ...] = (),
         traits: Mapping[str, tuple[str, ...]] | None = None,
+        forms: Mapping[str, tuple[str, ...]] | None = None,
     ):
         """`classes` and `traits`: what a plan may hold, the object classes of the data and the values of each
-        trait of their looks; see `config.PlanConfig`."""
+        trait of their looks; `forms`: see `planning.Templates`."""
         super().__init__()
         self.config, self.classes = config, classes if config.plan.grid else ()
         self.traits = dict(traits or {}) if config.plan.grid else {}
@@ -60,12 +61,15 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
+        places = config.plan.grid * config.plan.fine
         self.unet = ConditionalUNet(
             image_size=size,
             condition_width=width,
-            plan_planes=map_planes(self.classes, self.traits, config.plan.forms) if config.plan.grid else 0,
-            plan_reach=round(config.plan.reach * config.plan.grid),
+            plan_planes=Templates(self.classes, self.traits, forms or {}).count if places else 0,
+            plan_reach=round(config.plan.reach * places / config.plan.step),
             plan_channels=config.plan.channels,
+            plan_grid=places,
+            plan_step=config.plan.step,
             **vars(config.unet),
         )
         self.unet.to(memory_format=torch.channels_last)
@@ -80,7 +84,7 @@ class CDDICM(nn.Module):
                 config.fusion.heads,
                 grid,
                 traits=self.traits,
-                forms=config.plan.forms,
+                forms=forms,
                 ask=config.plan.ask,
                 read=config.plan.read,
             )
@@ -144,8 +148,8 @@ class CDDICM(nn.Module):
 
         plan = None
         if self.planner is not None:
-            told = batch.plan.masked_fill(no_text[:, None], -1)
-            plan = self.planner.to_map(told, batch.look)
+            told = batch.place.masked_fill(no_text[:, None], -1)
+            plan = self.planner.to_marks(told, batch.look)
         painted = slice(None, None, cdd_every or objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)

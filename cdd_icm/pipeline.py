@@ -15,7 +15,7 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import snapshot_download
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
@@ -46,7 +46,7 @@ from cdd_icm.fusion import Fused, GatedFusion
 from cdd_icm.guidance import branches, combine, icm_step, inside
 from cdd_icm.matching import Matcher, log_match
 from cdd_icm.pipeline_folder import CANVAS, check_folder, read_canvas
-from cdd_icm.planning import Planner, sample_plan
+from cdd_icm.planning import Planner, middle_place, sample_plan
 from cdd_icm.unet import ConditionalUNet
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -274,7 +274,9 @@ class CDDICMPipeline(DiffusionPipeline):
         plan = None
         if self.planner is not None:
             cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
-            plan = self.planner.to_map(cells, look)  # (B n, P, G, G)
+            grid = self.planner.config.grid
+            place = middle_place(cells, grid, self.unet.config.plan_grid // grid)
+            plan = self.planner.to_marks(place, look)  # (B n, C, M)
         latents = latents * self.scheduler.init_noise_sigma
         step_options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:
@@ -294,7 +296,7 @@ class CDDICMPipeline(DiffusionPipeline):
         pictures, scores = latents.clamp(-1, 1), None
         if plan is not None:
             # A plan lists all that changes; guidance away from a branch that was told nothing would drift.
-            idle = (plan == 0).flatten(1).all(dim=1)
+            idle = (plan[..., 0] < 0).all(dim=1)
             pictures = torch.where(idle[:, None, None, None], reference, pictures)
         if n > 1:
             clean = torch.zeros(len(pictures), dtype=torch.long, device=device)
@@ -317,7 +319,7 @@ class CDDICMPipeline(DiffusionPipeline):
         t: Tensor,
         reference: Tensor,
         conditions: dict[str, Fused],
-        plan: Float[Tensor, "B P G G"] | None,
+        plan: Int[Tensor, "B C M"] | None,
         s: SamplingConfig,
     ) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
@@ -329,6 +331,7 @@ class CDDICMPipeline(DiffusionPipeline):
         scales = (s.guidance_scale, s.image_guidance_scale) if guided else (1.0, 1.0)
         names = branches(*scales)
         k, null = len(names), torch.zeros_like(reference)
+        untold = None if plan is None else torch.full_like(plan, -1)
         references = torch.cat([null if b == "nothing" else reference for b in names])
         painting = self.unet(
             noisy.repeat(k, 1, 1, 1),
@@ -336,7 +339,7 @@ class CDDICMPipeline(DiffusionPipeline):
             _cat([conditions[b] for b in names]),
             references,
             reference.new_zeros(k * len(noisy)),
-            plan=None if plan is None else torch.cat([plan * (b == "full") for b in names]),
+            plan=None if plan is None else torch.cat([plan if b == "full" else untold for b in names]),
         )
         at = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
         painted = to_sample(painting.prediction, *at, self.config.prediction_type)

@@ -48,10 +48,10 @@ class Planner(ModelMixin, ConfigMixin):
     Args:
         classes: the names of the C classes. width, text_width: D of the fused tokens, E of the pooled text.
         heads: of the look at the picture. grid: G, cells along a side. place_width: d, the width of a cell's
-        features. traits: the values of each trait. forms: the traits that change an object's whole picture,
-        see `plan_map`. ask: how many times each class asks the text and the picture about itself (`Asking`),
-        as "the sun at the top left, a small tree on the right" needs; 0 for texts that name one object. read:
-        how often the words it asks look at their neighbours before (`Reading`).
+        features. traits: the values of each trait. forms: of each class the traits that change its whole
+        picture, see `Templates`. ask: how many times each class asks the text and the picture about itself
+        (`Asking`), as "the sun at the top left, a small tree on the right" needs; 0 for texts that name one
+        object. read: how often the words it asks look at their neighbours before (`Reading`).
     """
 
     @register_to_config
@@ -64,13 +64,13 @@ class Planner(ModelMixin, ConfigMixin):
         grid: int = 16,
         place_width: int = 64,
         traits: Mapping[str, Sequence[str]] | None = None,
-        forms: Sequence[str] = (),
+        forms: Mapping[str, Sequence[str]] | None = None,
         ask: int = 0,
         read: int = 0,
     ):
         super().__init__()
         self.sizes = tuple(len(values) for values in (traits or {}).values())
-        self.forms = tuple(list(traits or {}).index(trait) for trait in forms)
+        self.templates = Templates(classes, traits or {}, forms or {})
         told = 1 + sum(self.sizes)
         self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
         self.cells = Cells(width, place_width, grid)
@@ -86,9 +86,9 @@ class Planner(ModelMixin, ConfigMixin):
             self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
             self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * told))
 
-    def to_map(self, plan: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Float[Tensor, "B P G G"]:
-        """The form in which the UNet sees a plan, see `plan_map`."""
-        return plan_map(plan, self.config.grid, look, self.sizes, self.forms)
+    def to_marks(self, place: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
+        """The form in which the UNet sees a plan, see `Templates`."""
+        return self.templates.marks(place, look)
 
     def forward(self, fused: Fused) -> PlanLogits:
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
@@ -273,36 +273,56 @@ def to_look(
     return look
 
 
-def map_planes(classes: Sequence[str], traits: Mapping[str, Sequence[str]], forms: Sequence[str]) -> int:
-    """P of `plan_map`."""
-    combinations = math.prod(len(traits[trait]) for trait in forms) if forms else 0
-    return len(classes) * (1 + combinations) + sum(len(values) for values in traits.values())
+class Templates:
+    """Which of P templates lie where an object is planned: the one of its class in its form, and then one for
+    the value of each trait that is in no form.
+
+    A form is a combination of the values of those traits that change the class's whole picture (`forms`, by
+    class): of a small thing turned to the left every pixel is another than of a large one turned right.
+
+    Attributes:
+        count: P. forms: those of them that are a class in a form; they come first.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        traits: Mapping[str, Sequence[str]],
+        forms: Mapping[str, Sequence[str]],
+    ):
+        first, strides, counted = [], torch.zeros(len(classes), len(traits), dtype=torch.long), 0
+        for c, name in enumerate(classes):
+            first.append(counted)
+            size = 1
+            for k, (trait, values) in reversed(list(enumerate(traits.items()))):
+                if trait in forms.get(name, ()):
+                    strides[c, k] = size
+                    size *= len(values)
+            counted += size
+        self.first, self.strides, self.forms = torch.tensor(first), strides, counted
+        self.others: list[tuple[int, int]] = []  # the trait, and its first template
+        for k, (trait, values) in enumerate(traits.items()):
+            if not any(trait in form for form in forms.values()):
+                self.others.append((k, counted))
+                counted += len(values)
+        self.count = counted
+
+    def marks(self, place: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
+        """The form in which the UNet sees a plan: of each class its place, or -1, and then which templates
+        lie there, or -1 where nobody told how it looks."""
+        form, strides = (x.to(place.device) for x in (self.first, self.strides))
+        form, told = form.expand_as(place), torch.ones_like(place, dtype=torch.bool)
+        if look is not None:
+            form = form + (look * strides).sum(dim=-1)
+            told = ((look >= 0) | (strides == 0)).all(dim=-1)
+        others = [torch.where(look[..., k] >= 0, first + look[..., k], -1) for k, first in self.others]
+        return torch.stack([place, torch.where(told, form, -1), *others], dim=-1)
 
 
-def plan_map(
-    plan: Int[Tensor, "B C"],
-    grid: int,
-    look: Int[Tensor, "B C K"] | None = None,
-    sizes: Sequence[int] = (),
-    forms: Sequence[int] = (),
-) -> Float[Tensor, "B P G G"]:
-    """The form in which the UNet sees a plan. P planes: one for each class, 1 in its cell and 0 elsewhere;
-    then one for each value of each trait (of `sizes` values), 1 in the cells of the objects that look so;
-    then one for each class in each combination of the traits `forms`, given by their places among the traits:
-    of a small thing turned to the left every pixel is another than of a large one turned to the right."""
-    cells = one_hot(plan + 1, grid**2 + 1)[..., 1:].float()  # (B, C, G^2)
-    planes = [cells]
-    for k, size in enumerate(sizes):
-        values = one_hot(look[..., k] + 1, size + 1)[..., 1:].float()  # (B, C, V)
-        planes.append(torch.einsum("bcg,bcv->bvg", cells, values).clamp(max=1))
-    if forms:
-        form, told = torch.zeros_like(plan), torch.ones_like(plan, dtype=torch.bool)
-        for k in forms:
-            form, told = form * sizes[k] + look[..., k], told & (look[..., k] >= 0)
-        combinations = math.prod(sizes[k] for k in forms)
-        which = one_hot(form.masked_fill(~told, -1) + 1, combinations + 1)[..., 1:].float()  # (B, C, V)
-        planes.append(torch.einsum("bcg,bcv->bcvg", cells, which).flatten(1, 2))
-    return torch.cat(planes, dim=1).unflatten(2, (grid, grid))
+def middle_place(plan: Int[Tensor, "B C"], grid: int, fine: int) -> Int[Tensor, "B C"]:
+    """The place in the middle of each cell, of `fine` places along a cell's side; -1 stays."""
+    y, x = (cell * fine + fine // 2 for cell in (plan // grid, plan % grid))
+    return torch.where(plan >= 0, y * (grid * fine) + x, -1)
 
 
 def plan_loss(
@@ -330,9 +350,10 @@ def cell_loss(
 ) -> Float[Tensor, ""]:
     """-log p(which classes stand in which cells), every cell by itself; summed and divided as in
     `plan_loss`."""
+    truth = one_hot(standing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
     loss = binary_cross_entropy_with_logits(
         logits.float(),
-        plan_map(standing, logits.shape[-1]),
+        truth.float(),
         weight=valid[:, None, None, None].float(),
         reduction="sum",
     )

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.batch import Draws, make_batch
-from cdd_icm.checkpoint import load_tensors
+from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, DataConfig, SamplingConfig, to_dict, to_plain
 from cdd_icm.data import (
     Dialog,
@@ -54,6 +54,7 @@ from cdd_icm.run import (
     start,
     update_ema,
 )
+from cdd_icm.templates import begin_templates
 
 FIRST_LOOK = 500
 """Dialogs of a stream that are read before the training begins."""
@@ -92,12 +93,15 @@ def train(config: Config) -> Path:
     shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
     canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
-    classes, traits = planned(config, dialogs)
-    model = CDDICM(config, classes, traits)
+    classes, traits, forms = planned(config, dialogs)
+    model = CDDICM(config, classes, traits, forms)
     if config.init:
         begin_with(model, Path(config.init))
         if accelerator.is_main_process:
             adopt_tokenizer(Path(config.init), root)
+    elif model.planner is not None and not checkpoints(root / "checkpoints"):
+        size, turns = config.data.image_size, config.plan.template_turns
+        begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, rank == 0)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
     tokenizer = run_tokenizer(root, config.encoder, model.towers.context_length, texts, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
@@ -201,7 +205,9 @@ def adopt_tokenizer(init: Path, root: Path) -> None:
         unfinished.rename(root / "tokenizer")
 
 
-def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+def planned(
+    config: Config, dialogs: list[Dialog]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """The object classes of the training data and the values of each trait of their looks, in alphabetical
     order; none where nothing is planned.
 
@@ -210,7 +216,7 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
             one of `plan.forms` is no trait of the looks.
     """
     if not config.plan.grid:
-        return (), {}
+        return (), {}, {}
     things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
     if not things:
         raise InputError(f"{config.data.path}: no annotated objects; set plan.grid=0 to train without a plan")
@@ -228,7 +234,10 @@ def planned(config: Config, dialogs: list[Dialog]) -> tuple[tuple[str, ...], dic
         if trait not in traits:
             known = ", ".join(traits) or "none"
             raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
-    return tuple(sorted({thing.name for thing in things})), traits
+    forms: dict[str, set[str]] = defaultdict(set)
+    for thing in things:
+        forms[thing.name].update(trait for trait in config.plan.forms if trait in thing.look)
+    return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
 
 
 def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:

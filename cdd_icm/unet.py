@@ -10,8 +10,8 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import Timesteps
-from einops import rearrange
-from jaxtyping import Float
+from einops import rearrange, repeat
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
@@ -34,27 +34,37 @@ class Painting(NamedTuple):
 
 class Stamps(nn.Module):
     """Around each planned object a template of its class, and one of each of its looks, is laid down: every
-    place knows what is to be painted there, and which part of it. It is a convolution of the plan's map with
-    kernels so wide that it pays to do it only where the map is not 0."""
+    place knows what is to be painted there, and which part of it. It is a transposed convolution of the plan,
+    as planes of zeros and ones, with kernels so wide that it pays to do it only where an object is.
 
-    def __init__(self, planes: int, channels: int, reach: int):
+    Args:
+        planes: P, the templates. channels: D. reach: how far a template goes around its middle, in its own
+        pixels. grid: G, the places along a side. step: the side of a template's pixel, in places.
+    """
+
+    def __init__(self, planes: int, channels: int, reach: int, grid: int, step: int = 1):
         super().__init__()
-        self.reach = reach
+        self.reach, self.grid, self.step = reach, grid, step
         self.weight = nn.Parameter(0.1 * torch.randn(channels, planes, 2 * reach + 1, 2 * reach + 1))
 
-    def forward(self, plan: Float[Tensor, "B P G G"]) -> Float[Tensor, "B D G G"]:
-        """`plan` holds zeros and ones."""
-        items, _, grid, _ = plan.shape
-        side = grid + 2 * self.reach
-        item, plane, y, x = plan.nonzero(as_tuple=True)  # (N,) each
-        window = torch.arange(2 * self.reach + 1, device=plan.device)
-        rows, columns = y[:, None, None] + window[:, None], x[:, None, None] + window
-        at = (item[:, None, None] * side + rows) * side + columns  # (N, k, k)
-        stamps = rearrange(self.weight, "d p h w -> p (h w) d")[plane]  # (N, k^2, D)
-        ground = stamps.new_zeros(items * side**2, stamps.shape[-1])
+    def forward(self, marks: Int[Tensor, "B C M"]) -> Float[Tensor, "B D G G"]:
+        """`marks` are those of `planning.Templates`."""
+        item, thing = (marks[..., 0] >= 0).nonzero(as_tuple=True)  # (N,) each
+        place, planes = marks[item, thing].split([1, marks.shape[-1] - 1], dim=1)
+        templates = rearrange(self.weight, "d p h w -> p (h w d)")[planes.clamp(min=0)]  # (N, M - 1, k^2 D)
+        template = (templates * (planes >= 0)[..., None]).sum(dim=1)  # (N, k^2 D)
+        pixels = 2 * self.reach + 1
+        sides = {"h": pixels, "w": pixels, "sh": self.step, "sw": self.step}
+        stamps = repeat(template, "n (h w d) -> n (h sh w sw) d", **sides)
+        width = pixels * self.step
+        before, side = width // 2, self.grid + width - 1
+        window = torch.arange(width, device=marks.device)
+        rows, columns = (at[:, :, None] for at in (place // self.grid, place % self.grid))  # (N, 1, 1)
+        at = (item[:, None, None] * side + rows + window[:, None]) * side + columns + window  # (N, w, w)
+        ground = stamps.new_zeros(len(marks) * side**2, stamps.shape[-1])
         ground = ground.index_add(0, at.flatten(), stamps.flatten(0, 1))
         whole = rearrange(ground, "(b y x) d -> b d y x", y=side, x=side)
-        return whole[..., self.reach : side - self.reach, self.reach : side - self.reach]
+        return whole[..., before : before + self.grid, before : before + self.grid]
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -63,9 +73,9 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
-        plan_planes: P, the planes of a plan's map, see `planning.plan_map`; 0 paints without one.
-        plan_reach: how many cells around it a planned object tells of itself.
-        plan_channels: the width of what it tells.
+        plan_planes: P, the templates of what can be planned, see `planning.Templates`; 0 paints without a
+        plan. plan_reach, plan_channels, plan_grid, plan_step: see `Stamps`; a plan_grid finer than the
+        unshuffled picture is a multiple of its side, and is unshuffled, too.
         The others: see `config.UNetConfig`.
     """
 
@@ -87,12 +97,16 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         plan_planes: int = 0,
         plan_reach: int = 0,
         plan_channels: int = 32,
+        plan_grid: int = 32,
+        plan_step: int = 1,
     ):
         super().__init__()
-        pixels = 3 * patch_size**2
+        pixels, side = 3 * patch_size**2, image_size // patch_size
+        self.plan_patch = max(1, plan_grid // side)
+        told = plan_channels * self.plan_patch**2 if plan_planes else 0
         self.unet = UNet2DConditionModel(
-            sample_size=image_size // patch_size,
-            in_channels=pixels * (2 if reference else 1) + (plan_channels if plan_planes else 0),
+            sample_size=side,
+            in_channels=pixels * (2 if reference else 1) + told,
             out_channels=pixels + (patch_size**2 if composite else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
@@ -107,7 +121,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
         self.unet.set_attn_processor(AttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.plan_in = Stamps(plan_planes, plan_channels, plan_reach) if plan_planes else None
+        templates = (plan_planes, plan_channels, plan_reach, plan_grid, plan_step)
+        self.plan_in = Stamps(*templates) if plan_planes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -120,21 +135,23 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
-        plan: Float[Tensor, "B P G G"] | None = None,
+        plan: Int[Tensor, "B C M"] | None = None,
     ) -> Painting:
         """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
-            plan: what is to be painted where; needed where `plan_planes` is not 0.
+            plan: what is to be painted where, as `planning.Templates` marks it; needed where `plan_planes`
+                is not 0.
         """
         c = self.config
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
         if c.plan_planes:
-            places = interpolate(self.plan_in(plan), size=x.shape[-2:])  # (B, plan_channels, R/p, R/p)
-            x = torch.cat([x, places.to(x.dtype)], dim=1)
+            stamps = pixel_unshuffle(self.plan_in(plan), self.plan_patch)
+            stamps = interpolate(stamps, size=x.shape[-2:])  # (B, plan_channels plan_patch^2, R/p, R/p)
+            x = torch.cat([x, stamps.to(x.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)

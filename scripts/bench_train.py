@@ -251,7 +251,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     keep_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    classes, _ = planned(config, dialogs)
+    classes, *_ = planned(config, dialogs)
     objective = config.objective
     bare = BareLoop(config, classes, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))

@@ -101,7 +101,7 @@ def test_a_batch_of_real_triplets(make_config):
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     dataset = TripletDataset(dialogs, cache)
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
-    classes, traits = planned(config, dialogs)
+    classes, traits, _ = planned(config, dialogs)
     assert traits == {}  # i-CLEVR tells of none
     raw = collate([dataset[i] for i in range(3)])
     batch = make_batch(raw, tokenizer, config, CPU, classes)

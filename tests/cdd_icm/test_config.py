@@ -108,6 +108,14 @@ FAULTS = {
     ),
     "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
     "reading without asking": ("plan.read=2", "plan.read is 2, expected 0 where ask is 0"),
+    "places between the pixels": (
+        "{plan: {grid: 8, fine: 3}}",
+        "plan.fine is 3, expected a number that makes 8",
+    ),
+    "templates of no colour": (
+        "{plan: {channels: 3, template_turns: 9}}",
+        "plan.template_turns is 9, expected 0 with fewer than 4 channels",
+    ),
     "a stream that joins": (
         "{data: {streaming: true}, objective: {join: 0.5}}",
         "objective.join is 0.5, expected 0 where the data is streamed",

@@ -29,6 +29,7 @@ def make_batch(changed=(), n=3):
         **{"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2},
         idle=torch.zeros(n, dtype=torch.bool),
         plan=torch.tensor([[-1, 5, -1]]).expand(n, -1),
+        place=torch.tensor([[-1, 5, -1]]).expand(n, -1),
         standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
     )
 
@@ -210,7 +211,7 @@ def test_a_dropped_text_hides_the_plan_too(make_config):
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
     before = model(batch, draws)
-    batch.plan = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    batch.plan = batch.place = torch.tensor([[3, -1, 9]]).expand(3, -1)
     after = model(batch, draws)
     assert before["plan"] == 0 and torch.equal(before["cdd"], after["cdd"])
 
@@ -220,7 +221,7 @@ def test_the_unet_paints_what_is_planned(make_config):
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE})
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
     before = model(batch, draws)["cdd"]
-    batch.plan = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    batch.plan = batch.place = torch.tensor([[3, -1, 9]]).expand(3, -1)
     assert not torch.equal(model(batch, draws)["cdd"], before)
 
 

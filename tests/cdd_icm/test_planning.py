@@ -13,11 +13,11 @@ from cdd_icm.planning import (
     Planner,
     Reading,
     Relations,
+    Templates,
     cell_loss,
     drawn_objects,
-    map_planes,
+    middle_place,
     plan_loss,
-    plan_map,
     relation_loss,
     sample_plan,
     to_look,
@@ -62,37 +62,42 @@ def test_looks_are_counted_trait_by_trait_and_an_unknown_one_is_named():
         to_look([replace(BALL, look={"size": "huge"})], CLASSES, TRAITS)
 
 
-def test_the_map_shows_each_look_in_the_cell_of_its_object():
-    look = torch.tensor([[[0, 2], [1, 2], [-1, -1]]])  # a glad small ball and a sad small cube; no tree
-    drawn = plan_map(torch.tensor([[12, 6, -1]]), 4, look, (2, 3))
-    assert drawn.shape == (1, 3 + 2 + 3, 4, 4)
-    assert [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0]] == [
-        *([12], [6], []),
-        *([12], [6]),
-        *([], [], [6, 12]),
-    ]
-    alike = plan_map(torch.tensor([[6, 6, -1]]), 4, torch.zeros(1, 3, 2, dtype=torch.long), (2, 3))
-    assert alike.max() == 1  # two objects in a cell that look alike
+def test_the_marks_tell_each_place_and_the_templates_that_lie_there():
+    look = torch.tensor([[[0, 2], [1, -1], [1, 0]]])  # a glad small ball, a sad cube; the tree is not drawn
+    templates = Templates(CLASSES, TRAITS, {})
+    assert (templates.forms, templates.count) == (3, 3 + 2 + 3)
+    marks = templates.marks(torch.tensor([[12, 6, -1]]), look)
+    assert marks[0, :2].tolist() == [[12, 0, 3, 7], [6, 1, 4, -1]]
+    assert marks[0, 2, 0] == -1
+    plain = Templates(CLASSES, {}, {}).marks(torch.tensor([[12, 6, -1]]), None)
+    assert plain.tolist() == [[[12, 0], [6, 1], [-1, 2]]]
 
 
-def test_the_map_shows_each_class_in_each_combination_of_the_forms():
-    look = torch.tensor([[[0, 2], [1, 2], [-1, 1]]])  # a glad small ball, a sad small cube, a middling tree
-    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=4, traits=TRAITS, forms=["face", "size"])
-    drawn = planner.to_map(torch.tensor([[12, 6, 3]]), look)
-    planes = map_planes(CLASSES, TRAITS, ["face", "size"])
-    assert drawn.shape == (1, planes, 4, 4) and planes == 3 + 2 + 3 + 3 * 6
-    cells = [plane.flatten().nonzero().flatten().tolist() for plane in drawn[0, 8:]]
-    assert cells == [
-        *([], [], [12], [], [], []),  # glad and small
-        *([], [], [], [], [], [6]),  # sad and small
-        *([], [], [], [], [], []),  # nobody told how the tree looks
-    ]
+def test_each_class_has_a_template_in_each_combination_of_its_forms():
+    forms = {"ball": ("face", "size"), "tree": ("size",)}
+    planner = Planner(CLASSES, width=8, text_width=6, heads=2, grid=4, traits=TRAITS, forms=forms)
+    assert planner.templates.forms == planner.templates.count == 2 * 3 + 1 + 3
+    look = torch.tensor([[[1, 2], [1, 2], [-1, 1]], [[0, -1], [-1, -1], [-1, -1]]])
+    marks = planner.to_marks(torch.tensor([[12, 6, 3]]).expand(2, -1), look)
+    assert marks[0].tolist() == [[12, 3 + 2], [6, 6], [3, 7 + 1]]
+    assert marks[1].tolist() == [[12, -1], [6, 6], [3, -1]]  # nobody told their sizes
+    every = {
+        planner.to_marks(torch.zeros(1, 3, dtype=torch.long), torch.tensor([[[f, s]] * 3]))[0, c, 1].item()
+        for c in range(3)
+        for f in range(2)
+        for s in range(3)
+    }
+    assert every == set(range(planner.templates.forms))
 
 
-def test_the_map_has_a_one_in_the_planned_cell_alone():
-    drawn = plan_map(torch.tensor([[12, 6, -1]]), grid=4)
-    assert drawn.shape == (1, 3, 4, 4) and drawn.sum() == 2
-    assert drawn[0, 0, 3, 0] == 1 and drawn[0, 1, 1, 2] == 1
+@pytest.mark.parametrize("fine", [1, 2, 4])
+def test_a_planned_object_stands_in_the_middle_of_its_cell(fine):
+    plan = torch.tensor([[12, 6, -1]])
+    place = middle_place(plan, 4, fine)
+    y, x = place // (4 * fine), place % (4 * fine)
+    assert place[0, 2] == -1
+    assert torch.equal(y[:, :2] // fine * 4 + x[:, :2] // fine, plan[:, :2])
+    assert (y[:, :2] % fine == fine // 2).all() and (x[:, :2] % fine == fine // 2).all()
 
 
 def test_the_loss_is_the_negative_log_likelihood():

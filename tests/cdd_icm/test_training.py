@@ -226,6 +226,19 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     assert mine == vocabulary
 
 
+def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uninterrupted, tmp_path):
+    begun = []
+    monkeypatch.setattr("cdd_icm.training.begin_templates", lambda *given: begun.append(given[3]))
+    config = make_config(plan__template_turns=5)
+    at_sample(monkeypatch, 12, die)
+    with pytest.raises(Killed):
+        train(config)
+    train(config)
+    assert begun == [5]
+    train(make_config(init=str(uninterrupted / "pipeline"), output_dir=str(tmp_path / "other")))
+    assert begun == [5]
+
+
 def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
     config = make_config(plan__grid=0)
     save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")
