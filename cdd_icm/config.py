@@ -307,6 +307,8 @@ class RunConfig:
 class TrainingConfig(RunConfig):
     gradient_accumulation: int = 1
     """Micro-batches that share the `batch_size` samples of a step."""
+    frozen: tuple[Literal["towers", "fusion", "planner", "unet", "matcher"], ...] = ()
+    """Parts that keep the weights that they begin with, such as those of a run that taught the words."""
     validation_dialogs: int = 4
 
     def __post_init__(self):

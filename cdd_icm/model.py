@@ -102,6 +102,9 @@ class CDDICM(nn.Module):
         self.register_buffer(
             "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
         )
+        for name in config.training.frozen:
+            if getattr(self, name) is not None:
+                getattr(self, name).requires_grad_(False)
 
     def forward(self, batch: Batch, draws: Draws, cdd_every: int | None = None) -> dict[str, Tensor]:
         """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. The

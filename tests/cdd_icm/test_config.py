@@ -112,6 +112,7 @@ FAULTS = {
         "{plan: {grid: 8, fine: 3}}",
         "plan.fine is 3, expected a number that makes 8",
     ),
+    "a part that is none": ("training.frozen=[words]", "training.frozen[0] is 'words'"),
     "templates of no colour": (
         "{plan: {channels: 3, template_turns: 9}}",
         "plan.template_turns is 9, expected 0 with fewer than 4 channels",

@@ -98,6 +98,14 @@ def test_all_trained_weights_get_a_gradient(make_config, plan):
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
+def test_frozen_parts_get_no_gradient(make_config):
+    config = make_config(training__frozen=["towers", "fusion", "planner"])
+    model = make_model(config)
+    model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert learning == {"unet", "matcher", "relations", "see", "where"}
+
+
 @pytest.mark.parametrize(
     ("drop", "hidden", "seen"),
     [
