@@ -204,6 +204,9 @@ class MatcherConfig:
         _over_0(self, "temperature", "max_logit_scale")
 
 
+Balance = Literal["regions", "pixels"]
+
+
 @dataclass(frozen=True)
 class DiffusionConfig:
     num_train_timesteps: int = 1000
@@ -215,7 +218,10 @@ class DiffusionConfig:
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
-    """Weight of the mean error inside the region that the turn changes, against 1 for the mean outside."""
+    """Weight of the error inside the region that the turn changes, against 1 outside."""
+    changed_balance: Balance = "regions"
+    """Between the means of both, or between single pixels, for data whose turns may also move what stands:
+    see `diffusion.balanced`."""
     reference_noise: float = 0.1
     """References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
 
-from cdd_icm.config import DiffusionConfig, Sampler
+from cdd_icm.config import Balance, DiffusionConfig, Sampler
 from cdd_icm.errors import InputError
 
 
@@ -138,25 +138,43 @@ def cdd_loss(
     changed: Bool[Tensor, "B 1 R R"],
     weight: Float[Tensor, "B 1 1 1"],
     changed_weight: float,
+    balance: Balance = "regions",
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
 
-    L_CDD = w_t (mean of (x - x^)^2 outside the changed region + c its mean inside), c = `changed_weight`.
-    The two means make a small object count as much as a large one, and keep the loss near 1, where it can
-    stand up to the other objectives in the modules that they share.
+    L_CDD = w_t balanced((x - x^)^2), c = `changed_weight`, see `balanced`. Both ways make a small object
+    count as much as a large one, and keep the loss near 1, where it can stand up to the other objectives in
+    the modules that they share.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
-    inside, outside = _mean_in(error, changed), _mean_in(error, ~changed)
-    loss = weight.flatten() * (outside + changed_weight * inside)
-    return loss, inside
+    inside = (error * changed).sum(dim=(1, 2, 3)) / _pixels(changed)
+    return weight.flatten() * balanced(error, changed, changed_weight, balance), inside
 
 
-def mask_loss(logits: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"]) -> Float[Tensor, " B"]:
-    """-log p(changed), the mean inside the region and the mean outside: over all pixels alike, a small object
-    would hardly open the mask."""
+def mask_loss(
+    logits: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], balance: Balance = "regions"
+) -> Float[Tensor, " B"]:
+    """balanced(-log p(changed)) / 2, with c = 1."""
     loss = binary_cross_entropy_with_logits(logits, changed.float(), reduction="none")
-    return (_mean_in(loss, changed) + _mean_in(loss, ~changed)) / 2
+    return balanced(loss, changed, 1.0, balance) / 2
 
 
-def _mean_in(values: Float[Tensor, "B 1 R R"], region: Bool[Tensor, "B 1 R R"]) -> Float[Tensor, " B"]:
-    return (values * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)).clamp(min=1)
+def balanced(
+    values: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], c: float, balance: Balance
+) -> Float[Tensor, " B"]:
+    """What the changed region and the rest count, per item.
+
+    "regions": the mean of `values` outside + c the mean inside. A changed pixel then counts as much as many
+    others, so that a small object is seen at all; but where the network can't know whether something is to
+    vanish, that makes it vanish.
+    "pixels": (the sum outside + c the sum inside) / the pixels inside (at least a hundredth of the picture).
+    A changed pixel counts c others.
+    """
+    inside, outside = ((values * region).sum(dim=(1, 2, 3)) for region in (changed, ~changed))
+    if balance == "regions":
+        return outside / _pixels(~changed) + c * inside / _pixels(changed)
+    return (outside + c * inside) / _pixels(changed).clamp(min=changed[0].numel() / 100)
+
+
+def _pixels(region: Bool[Tensor, "B 1 R R"]) -> Int[Tensor, " B"]:
+    return region.sum(dim=(1, 2, 3)).clamp(min=1)

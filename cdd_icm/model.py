@@ -165,7 +165,10 @@ class CDDICM(nn.Module):
         sample = to_sample(prediction, *at, diffusion.prediction_type)
         sample = composite(sample, mask_logits, reference[painted])
         cdd, changed_error = cdd_loss(
-            sample, *(part[painted] for part in (batch.target, changed, weight)), diffusion.changed_weight
+            sample,
+            *(part[painted] for part in (batch.target, changed, weight)),
+            diffusion.changed_weight,
+            diffusion.changed_balance,
         )
         level = draws.timestep[painted] / diffusion.num_train_timesteps
         out = {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}
@@ -174,7 +177,7 @@ class CDDICM(nn.Module):
         if mask_logits is not None:
             # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
             tight = changed_region(batch.reference[painted], batch.target[painted], threshold=0.06, grow=3)
-            out["mask"] = mask_loss(mask_logits, tight).mean()
+            out["mask"] = mask_loss(mask_logits, tight, diffusion.changed_balance).mean()
             out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
 
         if objective.where_weight > 0:

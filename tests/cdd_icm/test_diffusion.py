@@ -116,6 +116,22 @@ def test_loss_by_hand():
     loss, inside = cdd_loss(sample, target, changed, weight, changed_weight=8.0)
     assert torch.allclose(loss, torch.tensor([2 * (8 * 0.25 / 2 + 0.03 / 2), 0.0]))
     assert torch.allclose(inside, torch.tensor([0.25 / 2, 0.0]))  # nothing changed in the second: 0, not nan
+    loss, _ = cdd_loss(sample, target, changed, weight, 8.0, "pixels")
+    assert torch.allclose(loss, torch.tensor([2 * (8 * 0.25 + 0.03) / 2, 0.0]))
+
+
+def test_balanced_between_pixels_a_probability_is_the_share_of_what_changes():
+    """Between regions, the best guess for what vanishes in one of four is that it does."""
+    changed = torch.zeros(4, 1, 10, 10, dtype=torch.bool)
+    changed[:, :, 8:], changed[0, :, :2, :2] = True, True
+    guesses = torch.linspace(-4, 4, 81)
+    best = {}
+    for balance in ("regions", "pixels"):
+        logits = torch.full((81, 4, 1, 10, 10), -9.0)
+        logits[..., 8:, :], logits[..., :2, :2] = 9.0, guesses[:, None, None, None, None]
+        losses = [mask_loss(guess, changed, balance).mean() for guess in logits]
+        best[balance] = guesses[torch.stack(losses).argmin()].sigmoid().item()
+    assert best["regions"] > 0.5 and abs(best["pixels"] - 0.25) < 0.05
 
 
 MEAN, SPREAD = 0.1, 0.2
