@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             if all(row in report["rows"] for report in some):
                 lines.append([f"{name}, {row}", *_cells(some, columns, row), "", "", str(len(some))])
     table = _markdown(lines)
-    if tags := list(composed.get("tags", {})):
+    if tags := sorted(composed.get("tags", {}), key=_by_number):
         shown = headline or metrics[0]
         head = [f"{shown} / median rank", *tags]
         lines = [head, ["---"] + ["--:"] * len(tags)]
@@ -143,6 +144,11 @@ def _cell(
 ) -> str:
     value, spread = _figure(reports, name, row, tag)
     return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
+
+
+def _by_number(tag: str) -> list[int | str]:
+    """Turn 10 comes after turn 9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", tag)]
 
 
 def _cells(reports: Sequence[dict], names: Sequence[str], row: str = "composed") -> list[str]:

@@ -79,6 +79,8 @@ def test_a_table_shows_every_metric_and_sorts_by_the_headline(write):
         *("| mAP@5 / median rank | negation |", "| --- | --: |"),
         *("| model 1 | 6.00 / 3.0 |", "| model 0 | 4.00 / 3.0 |"),
     ]
+    turns = {"tags": {f"turn {turn}": circo[0] for turn in (1, 10, 9)}}
+    assert table(circo[0] | turns)[4] == "| mAP@5 / median rank | turn 1 | turn 9 | turn 10 |"
     fashioniq = table(row(R_at_10=30.0, R_at_50=50.0, headline=40.0))
     assert fashioniq[0].startswith("| model | R@10 | R@50 | headline | median rank |")
     assert fashioniq[2].startswith("| model 0 | 30.00 | 50.00 | 40.00 | 3.0 |")
