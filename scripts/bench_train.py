@@ -252,7 +252,9 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
     classes, *_ = planned(config, dialogs)
-    objective = config.objective
+    # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
+    objective = dataclasses.replace(config.objective, words_first=0)
+    config = dataclasses.replace(config, objective=objective)
     bare = BareLoop(config, classes, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
     # torch's fused attention is what diffusers takes when it is left alone
