@@ -27,6 +27,7 @@ from time import perf_counter
 import torch
 from PIL import Image
 from torch.nn.functional import normalize
+from tqdm import trange
 
 from cdd_icm.batch import to_float
 from cdd_icm.data import PictureCache
@@ -129,7 +130,7 @@ def bench_search(vectors: int, width: int, searches: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         uri = str(Path(folder) / "bench.db")
         with Store(uri, "bench", width, create=True) as store:
-            for start in range(0, vectors, 1000):
+            for start in trange(0, vectors, 1000, desc="filling the store"):
                 numbers = range(start, min(start + 1000, vectors))
                 some = normalize(torch.randn(len(numbers), width, generator=generator), dim=1)
                 store.put(
@@ -202,7 +203,7 @@ def bench_indexing(model, folder: Path) -> dict:
 def best_of(repeats: int, device: torch.device, **work: Callable[[], object]) -> dict[str, float]:
     """The shortest time of each, in seconds, after one round that isn't counted."""
     times: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(repeats + 1):
+    for _ in trange(repeats + 1, desc=", ".join(work)):
         for name, function in work.items():
             begun = perf_counter()
             function()

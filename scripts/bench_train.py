@@ -41,6 +41,7 @@ from cdd_icm.training import planned, train, training_batches, training_dialogs
 REPORT = Path("reports/bench_train.json")
 
 TRAINER, BARE, WHOLE = "trainer", "bare loop", "bare loop, all of the batch denoised"
+UNET = "bare loop, the UNet alone trained"
 PLAIN, PLAIN_MATMUL = "InstructPix2Pix step", "InstructPix2Pix step, attention by matmul"
 LOADER, BATCHES = "loader", "loader and tensors"
 
@@ -102,6 +103,17 @@ class PlainStep:
             mse_loss(out[:, : aim.shape[1]].float(), aim).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+
+def unet_alone(config: Config) -> Config:
+    """What InstructPix2Pix trains: the diffusion's loss, everything but the UNet frozen."""
+    replace = dataclasses.replace
+    return replace(
+        config,
+        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, where_weight=0.0),
+        plan=replace(config.plan, weight=0.0, see_weight=0.0, relation_weight=0.0),
+        training=replace(config.training, frozen=("towers", "fusion", "planner", "matcher")),
+    )
 
 
 class Trainer:
@@ -265,6 +277,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
             BARE: several(bare.step, steps),
             PLAIN: several(plain.step, steps),
             PLAIN_MATMUL: several(matmul.step, steps),
+            UNET: several(BareLoop(unet_alone(config), classes, device).step, steps),
             LOADER: several(Loader(bare, dialogs, classes, tensors=False).step, steps),
             BATCHES: several(Loader(bare, dialogs, classes, tensors=True).step, steps),
         }
@@ -273,7 +286,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
         times = interleaved(works, repeats)
     ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
     pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]
-    pairs += [(TRAINER, LOADER), (TRAINER, BATCHES)]
+    pairs += [(UNET, PLAIN), (UNET, PLAIN_MATMUL), (TRAINER, LOADER), (TRAINER, BATCHES)]
     size = config.training.batch_size
     return {
         "quick": quick,

@@ -45,7 +45,8 @@ def test_a_step(settings_in, tmp_path, capsys):
     report = finished(tmp_path / "bench_train.json")
     works = set(report["seconds_a_step"])
     assert works == {"trainer", "bare loop", "bare loop, all of the batch denoised", "loader"} | {
-        *("InstructPix2Pix step", "InstructPix2Pix step, attention by matmul", "loader and tensors")
+        *("InstructPix2Pix step", "InstructPix2Pix step, attention by matmul", "loader and tensors"),
+        "bare loop, the UNet alone trained",
     }
     assert report["parameters"]["unet"] == report["parameters"]["InstructPix2Pix unet"]
     assert set(report["profile"]["phases"]) == {"forward", "backward", "optimiser"}
