@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,8 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.run import crossed, learning_rate_at, update_ema
 from cdd_icm.training import adopt_tokenizer, begin_with, train
+
+SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
@@ -104,6 +109,28 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
     assert log_of(run) == log_of(uninterrupted)
     for file in sorted(uninterrupted.glob("pipeline/*/*.safetensors")):
         assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
+
+
+def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
+    preset = Path(__file__).parents[2] / "configs" / "tiny.yaml"
+
+    def start(folder):
+        overrides = ["training.total_samples=160", "training.checkpoint_samples=48"]
+        overrides += ["training.log_samples=16", "training.validation_dialogs=1"]
+        overrides += [f"data.path={SAMPLE}", f"output_dir={tmp_path / folder}"]
+        command = [sys.executable, "-m", "cdd_icm", "train", str(preset), *overrides]
+        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+
+    whole, killed = start("whole"), start("killed")
+    while not checkpoints(tmp_path / "killed" / "checkpoints"):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "pipeline").exists()
+    assert start("killed").wait() == whole.wait() == 0
+    assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
+    assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
 
 
 def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
