@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig, PlanConfig
 from cdd_icm.data.dialog import SceneObject
+from cdd_icm.data.retelling import retell
 from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.planning import drawn_objects, to_look, to_plan
@@ -60,6 +62,20 @@ def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     longest_first = sorted(partner, key=len, reverse=True)
     pattern = r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b"
     return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
+
+
+def retold(raw: Mapping[str, Tensor | list], share: float) -> Mapping[str, Tensor | list]:
+    """The share of the samples (by their draws) whose instruction is told anew, see `data.retelling`."""
+    texts = []
+    for text, before, after, draw in zip(
+        *(raw[k] for k in ("instruction", "before", "after", "draw")), strict=True
+    ):
+        rng = np.random.default_rng((draw, 1))
+        if before is not None and after is not None and rng.random() < share:
+            drawn = drawn_objects(before, after)
+            text = retell(drawn, before, rng) if drawn else text
+        texts.append(text)
+    return {**raw, "instruction": texts}
 
 
 def mirrored(
@@ -110,6 +126,8 @@ def make_batch(
     Raises:
         InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
     """
+    if config.objective.retell:
+        raw = retold(raw, config.objective.retell)
     if config.objective.mirror:
         raw = mirrored(raw, config.objective.mirror)
     pairs, pictures = config.objective.opposites, {n: raw[n] for n in ("reference", "target", "other")}

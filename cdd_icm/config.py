@@ -261,6 +261,8 @@ class ObjectiveConfig:
     """Share of the samples that another dialog's first turn is joined to, words, objects and pixels, unless
     both have a class of object in common: which words belong to which object is learnt sooner. For scenes
     that are laid out of flat pieces; the shards of a stream aren't joined."""
+    retell: float = 0.0
+    """Share of the samples whose instruction is told anew from the annotation, see `data.retelling`."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05
@@ -270,7 +272,7 @@ class ObjectiveConfig:
         _least(
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
-        _least(self, 0, "mask_weight", "words_first", "join")
+        _least(self, 0, "mask_weight", "words_first", "join", "retell")
         _least(self, 1, "cdd_every")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
