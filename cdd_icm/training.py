@@ -212,7 +212,7 @@ def planned(
     order; none where nothing is planned.
 
     Raises:
-        InputError: the data has no annotated objects; a mirror would meet a `flip` other than "0" and "1";
+        InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0" and "1";
             one of `plan.forms` is no trait of the looks.
     """
     if not config.plan.grid:
@@ -225,10 +225,11 @@ def planned(
         for trait, value in thing.look.items():
             values[trait].add(value)
     traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
-    if config.objective.mirror and not values["flip"] <= {"0", "1"}:
+    turned = config.objective.mirror or config.objective.retell
+    if turned and not values["flip"] <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
-            "or objective.mirror=[]"
+            "or objective.mirror=[] and objective.retell=0"
         )
     for trait in config.plan.forms:
         if trait not in traits:

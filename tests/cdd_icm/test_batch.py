@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, mirrored, to_float
+from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, mirrored, retold, to_float
 from cdd_icm.data import SceneObject, TripletDataset, collate, load_dialogs
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.triplets import pictures_of
 from cdd_icm.encoders import learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.model import dropped
+from cdd_icm.planning import drawn_objects
 from cdd_icm.training import planned
 
 CPU = torch.device("cpu")
@@ -168,8 +170,24 @@ def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(make_
     assert ((turned + cells) % grid - (grid - 1)).abs().max() <= 1
 
 
-def test_a_flip_that_no_mirror_knows_is_refused(make_config):
-    config = make_config(objective__mirror=[["left", "right"]])
+def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config):
+    items, _ = real_items(make_config(), 3)
+    raw = collate(items * 200) | {"draw": list(range(600))}
+    told = retold(raw, 0.25)["instruction"]
+    anew = [now != was for now, was in zip(told, raw["instruction"], strict=True)]
+    assert sum(anew) == pytest.approx(150, abs=40)
+    assert told == retold(raw, 0.25)["instruction"]
+    assert retold(raw, 0.0)["instruction"] == raw["instruction"]
+    for i in np.flatnonzero(anew):
+        new = drawn_objects(raw["before"][i], raw["after"][i])
+        assert all(thing.name in told[i] for thing in new)
+    unknown = raw | {"after": [None] * 600}
+    assert retold(unknown, 1.0)["instruction"] == raw["instruction"]
+
+
+@pytest.mark.parametrize("setting", [{"objective__mirror": [["left", "right"]]}, {"objective__retell": 0.5}])
+def test_a_flip_that_nobody_knows_is_refused(make_config, setting):
+    config = make_config(**setting)
     dialog = load_dialogs(config.data.path, "train")[0]
     thing = replace(dialog.turns[0].objects[0], look={"flip": "yes"})
     odd = replace(dialog, turns=(replace(dialog.turns[0], objects=(thing,)),))
