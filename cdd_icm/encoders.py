@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -70,11 +71,6 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"encoder.model: not an open_clip model config ({reason})") from None
         for name, part in clip.named_modules():
-            if isinstance(part, nn.BatchNorm2d):
-                raise InputError(
-                    f"encoder.model: {model!r} has batch normalisation, by which a picture's features would "
-                    "depend on the others of its batch; take a ViT or a ConvNeXt"
-                )
             if name.endswith("token_embedding"):
                 nn.init.normal_(part.weight, std=EMBEDDING_STD)
         # The contrastive temperature belongs to CLIP's own loss, which is not ours.
@@ -88,23 +84,52 @@ class CLIPTowers(ModelMixin, ConfigMixin):
 
     @classmethod
     def from_settings(cls, settings: EncoderConfig) -> CLIPTowers:
-        """Builds the towers, with pretrained weights where `settings.pretrained` names some."""
+        """Builds the towers, with pretrained weights where `settings.pretrained` names some.
+
+        Raises:
+            InputError: as `load_pretrained` does; an architecture with batch normalisation and no
+                pretrained weights.
+        """
         facts = {}
         if isinstance(settings.model, str) and settings.pretrained is not None:
             facts = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
         towers = cls(settings.model, **{name: facts[name] for name in ("mean", "std") if name in facts})
         if settings.pretrained is not None:
             towers.load_pretrained(settings.pretrained)
+        elif any(isinstance(part, nn.BatchNorm2d) for part in towers.modules()):
+            raise InputError(
+                f"encoder.model: {settings.model!r} has batch normalisation, whose statistics are not learnt "
+                "here; name pretrained weights, or take a ViT or a ConvNeXt"
+            )
         towers.freeze_all_but(settings.trainable_blocks)
         return towers
 
     def freeze_all_but(self, blocks: int | None) -> None:
-        """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all."""
+        """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all.
+
+        Raises:
+            InputError: open_clip knows no blocks of this architecture's image tower.
+        """
         if blocks == 0:
             self.requires_grad_(False)
         elif blocks is not None:
-            self.clip.lock_image_tower(unlocked_groups=blocks)
+            try:
+                self.clip.lock_image_tower(unlocked_groups=blocks)
+            except AssertionError:
+                raise InputError(
+                    f"encoder.trainable_blocks is {blocks}, but {self.config.model!r} has no blocks to "
+                    "freeze one by one; take 0 or null"
+                ) from None
             self.clip.lock_text_tower(unlocked_layers=blocks)
+
+    def train(self, mode: bool = True) -> CLIPTowers:
+        """As of any module, but that batch normalisation keeps its statistics: by those of a batch, a
+        picture's features would depend on the others."""
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
 
     def load_pretrained(self, pretrained: str) -> None:
         """Takes the weights of an open_clip `pretrained` tag, or of a local safetensors file.
@@ -196,9 +221,11 @@ def _attention_kernel(device: torch.device):
 
 def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
     """Nv and D_v."""
-    device = next(clip.visual.parameters()).device  # "meta" while diffusers loads a folder
+    visual, device = clip.visual, next(clip.visual.parameters()).device
+    if device.type == "meta":  # while diffusers loads a folder; its buffers are not
+        visual = copy.deepcopy(visual).to(device)
     with torch.no_grad():
-        probe = clip.visual.forward_intermediates(
+        probe = visual.forward_intermediates(
             torch.zeros(1, 3, size, size, device=device),
             indices=1,
             intermediates_only=True,

@@ -212,8 +212,8 @@ def planned(
     order; none where nothing is planned.
 
     Raises:
-        InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0" and "1";
-            one of `plan.forms` is no trait of the looks.
+        InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0"
+            and "1"; one of `plan.forms` is no trait of the looks.
     """
     if not config.plan.grid:
         return (), {}, {}

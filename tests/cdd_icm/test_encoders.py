@@ -7,6 +7,7 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.transforms.v2.functional import normalize
 
 from cdd_icm.config import EncoderConfig
 from cdd_icm.encoders import (
@@ -19,6 +20,7 @@ from cdd_icm.encoders import (
 )
 from cdd_icm.errors import InputError
 
+STATISTICS = (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
 WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the left"]
 
 
@@ -124,6 +126,29 @@ def test_pretrained_from_a_local_file(towers, settings, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), towers.parameters(), strict=True))
 
 
+def test_a_resnet_reads_each_picture_by_itself(settings, tmp_path):
+    model = {**settings.model, "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}}
+    torch.manual_seed(0)
+    trained = open_clip.CLIP(**model).train()
+    for _ in range(3):  # its statistics are those of some pictures, as a pretrained one's are
+        trained.encode_image(torch.rand(8, 3, 64, 64))
+    save_file(trained.state_dict(), tmp_path / "clip.safetensors")
+    settings = replace(settings, model=model, pretrained=str(tmp_path / "clip.safetensors"))
+    towers = CLIPTowers.from_settings(settings).train()
+    pictures = torch.rand(4, 3, 64, 64) * 2 - 1
+    tokens, pooled = towers.encode_image(pictures)
+    assert tokens.shape == (4, 2 * 2, 256) and pooled.shape == (4, 32)
+    alone = torch.cat([towers.encode_image(picture[None])[0] for picture in pictures])
+    torch.testing.assert_close(tokens, alone)
+    expected = trained.eval().encode_image(normalize((pictures + 1) / 2, *(map(list, STATISTICS))))
+    torch.testing.assert_close(pooled, expected)
+    towers.save_pretrained(tmp_path / "towers")
+    again = CLIPTowers.from_pretrained(tmp_path / "towers").train()
+    torch.testing.assert_close(again.encode_image(pictures)[0], tokens)
+    with pytest.raises(InputError, match="encoder.trainable_blocks is 1, but .* take 0 or null"):
+        towers.freeze_all_but(1)
+
+
 def test_frozen_and_partly_frozen_towers(settings):
     def trained(blocks):
         towers = CLIPTowers.from_settings(replace(settings, trainable_blocks=blocks))
@@ -147,7 +172,10 @@ FAULTS = {
         dict(pretrained="{tmp}/other.safetensors"),
         "other.safetensors does not fit encoder.model",
     ),
-    "batch normalisation": (dict(model="RN50", vocab_size=None), "'RN50' has batch normalisation"),
+    "batch normalisation": (
+        dict(model="RN50", vocab_size=None),
+        "'RN50' has batch normalisation, whose statistics",
+    ),
     "no config": (dict(model={"embed_dim": 3}, vocab_size=None), "not an open_clip model config"),
 }
 
