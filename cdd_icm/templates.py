@@ -35,14 +35,13 @@ def begin_templates(
     """Adds to the random templates of `stamps` what was painted at each object's place in `turns` turns of
     `dialogs`, chosen by `seed`: to the template of its class in its form. In the first four channels come its
     mean colour, in [-1, 1], and how surely its pixels were painted: from 0 where 40 % of the turns did it,
-    which other objects may have done, to 1 at 70 %.
+    which other objects may have done, to 1 at 70 %. A turn has no say in what lies outside its picture.
 
     A gradient would find the same pictures, but a rare object's only after many epochs.
     """
     classes, traits = planner.config.classes, planner.config.traits or {}
     width = (2 * stamps.reach + 1) * stamps.step  # places
-    sums: dict[int, Float[Tensor, "4 k k"]] = {}
-    counts: dict[int, int] = {}
+    sums: dict[int, Float[Tensor, "5 k k"]] = {}
     places = [(dialog, turn) for dialog in dialogs for turn in range(len(dialog.turns))]
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:turns]
     for index in tqdm(order.tolist(), desc="templates", unit="turns", disable=not (progress and turns)):
@@ -63,9 +62,9 @@ def begin_templates(
             y, x = divmod(at, stamps.grid)
             window = painted[:, y : y + width, x : x + width]
             sums[template] = sums.get(template, 0) + avg_pool2d(window[None], stamps.step)[0]
-            counts[template] = counts.get(template, 0) + 1
     for template, total in sums.items():
-        colour, share = total[:3] / total[3:].clamp(min=1e-6), total[3:] / counts[template]
+        colours, painted, inside = total.split([3, 1, 1])
+        colour, share = colours / painted.clamp(min=1e-6), painted / inside.clamp(min=1e-6)
         cover = ((share - 0.4) / 0.3).clamp(0, 1)
         stamps.weight[:CHANNELS, template] += torch.cat([colour * cover, cover]).to(stamps.weight)
 
@@ -76,7 +75,7 @@ def _pixels(picture: Picture, size: int) -> Float[Tensor, "3 R R"]:
 
 def _painted(
     target: Float[Tensor, "3 R R"], reference: Float[Tensor, "3 R R"], grid: int
-) -> Float[Tensor, "4 G G"]:
-    """The colour of what the turn painted, 0 elsewhere, and where that is; the mean of each place."""
+) -> Float[Tensor, "5 G G"]:
+    """The colour of what the turn painted, 0 elsewhere, where that is, and ones; the mean of each place."""
     where = ((target - reference).abs().amax(dim=0, keepdim=True) > CHANGED).float()
-    return adaptive_avg_pool2d(torch.cat([target * where, where]), grid)
+    return adaptive_avg_pool2d(torch.cat([target * where, where, torch.ones_like(where)]), grid)

@@ -31,7 +31,7 @@ def picture(*squares):
     """32 x 32, gray, with squares of 8 pixels around (x, y)."""
     rgb = np.full((32, 32, 3), GRAY, np.uint8)
     for x, y, colour in squares:
-        rgb[y - 4 : y + 4, x - 4 : x + 4] = colour
+        rgb[max(y - 4, 0) : y + 4, max(x - 4, 0) : x + 4] = colour
     return Pixels(rgb)
 
 
@@ -51,11 +51,11 @@ def dialog(flip, x, y):
 def begun():
     """The templates of a grid of 2 pixels to a place, of 2 places to a template's pixel."""
 
-    def begin(forms, **options):
+    def begin(forms, dialogs=None, **options):
         planner = Planner(("ball", "cube"), 8, 8, heads=2, grid=4, traits=TRAITS, forms=forms)
         stamps = Stamps(planner.templates.count, 5, 2, 16, 2)
         torch.nn.init.zeros_(stamps.weight)
-        dialogs = [dialog("0", 8, 8), dialog("0", 24, 8), dialog("1", 24, 24)]
+        dialogs = dialogs or [dialog("0", 8, 8), dialog("0", 24, 8), dialog("1", 24, 24)]
         begin_templates(
             stamps, planner, dialogs, **{"turns": 6, "image_size": 32, "progress": False} | options
         )
@@ -75,6 +75,11 @@ def test_a_template_shows_the_colour_and_the_cover_of_its_class(begun):
         assert torch.allclose(template[:3, 2, 2], torch.tensor(colour, dtype=torch.float), atol=0.01)
         assert not template[:, ~painted].any() and not template[4].any()
     assert not torch.stack(traits).any()
+
+
+def test_what_lies_outside_the_picture_says_nothing(begun):
+    whole = begun(forms={}, dialogs=[dialog("0", 24, 8)])
+    assert torch.equal(begun(forms={}, dialogs=[dialog("0", 24, 8), dialog("0", 0, 24)]), whole)
 
 
 def test_forms_have_their_own_and_what_nobody_told_has_none(begun):
