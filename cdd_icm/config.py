@@ -360,6 +360,8 @@ class SamplingConfig:
     num_candidates: int = 1
     plan_temperature: float = 1.0
     """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
+    plan_place: Literal["likeliest", "median"] = "likeliest"
+    """Where an object goes without temperature, see `planning.sample_plan`."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -195,6 +195,7 @@ class CDDICMPipeline(DiffusionPipeline):
         guidance_interval: tuple[float, float] | None = None,
         num_candidates: int | None = None,
         plan_temperature: float | None = None,
+        plan_place: Literal["likeliest", "median"] | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
@@ -218,7 +219,9 @@ class CDDICMPipeline(DiffusionPipeline):
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
                 highest is returned; each has a plan of its own.
             plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
-                likeliest.
+                likeliest looks, and places by `plan_place`.
+            plan_place: of an object's places without temperature the "likeliest", or the "median" column and
+                row, which is least often on the wrong side of something else.
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.
@@ -238,6 +241,7 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_interval=guidance_interval,
             num_candidates=num_candidates,
             plan_temperature=plan_temperature,
+            plan_place=plan_place,
         )
         s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
@@ -273,7 +277,8 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            cells, look = sample_plan(self.planner(conditions["full"]), gumbel, s.plan_temperature)
+            logits = self.planner(conditions["full"])
+            cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_place)
             grid = self.planner.config.grid
             place = middle_place(cells, grid, self.unet.config.plan_grid // grid)
             plan = self.planner.to_marks(place, look)  # (B n, C, M)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -360,16 +361,30 @@ def cell_loss(
     return loss / len(standing)
 
 
+def median_cell(logits: Float[Tensor, "B C G2"]) -> Int[Tensor, "B C"]:
+    """The cell in the median column and the median row. Wherever something else stands, the object is more
+    probably on this cell's side of it than on the other: no other choice is less often on the wrong side."""
+    grid = math.isqrt(logits.shape[-1])
+    cells = logits.softmax(dim=-1).unflatten(-1, (grid, grid))
+    row, column = ((cells.sum(dim=dim).cumsum(dim=-1) < 0.5).sum(dim=-1) for dim in (-1, -2))
+    return (row * grid + column).clamp(max=grid**2 - 1)
+
+
 def sample_plan(
-    logits: PlanLogits, gumbel: Float[Tensor, "B C N"], temperature: float
+    logits: PlanLogits,
+    gumbel: Float[Tensor, "B C N"],
+    temperature: float,
+    place: Literal["likeliest", "median"] = "likeliest",
 ) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
     """The likeliest classes, as many as are expected (the sum of their probabilities, rounded), each in a
     cell and with looks from their distributions sharpened by `temperature` (0 takes the likeliest), by the
     Gumbel-max trick: `gumbel` holds standard Gumbel noise, one number for each cell and then one for each
-    value of each trait."""
+    value of each trait. Without temperature `place` can be the `median_cell`."""
     parts = (logits.cell, *logits.looks)
     noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
     cell, *looks = ((part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True))
+    if place == "median" and not temperature:
+        cell = median_cell(logits.cell)
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)
     rank = logits.presence.argsort(dim=-1, descending=True).argsort(dim=-1)
     return cell.masked_fill(rank >= expected, -1), torch.stack(looks, dim=-1) if looks else None

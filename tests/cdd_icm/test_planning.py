@@ -16,6 +16,7 @@ from cdd_icm.planning import (
     Templates,
     cell_loss,
     drawn_objects,
+    median_cell,
     middle_place,
     plan_loss,
     relation_loss,
@@ -151,6 +152,23 @@ def test_looks_are_drawn_from_their_distribution_each_with_noise_of_its_own():
     assert torch.allclose(look[:, 0, 0].bincount() / n, probabilities, atol=0.015)
     assert torch.allclose(look[:, 0, 1].bincount() / n, torch.full((3,), 1 / 3), atol=0.015)
     assert (sample_plan(logits, gumbel, 0.0)[1][..., 0] == 1).all()
+
+
+def test_the_median_cell_is_on_the_probable_side_of_everything():
+    logits = 3 * torch.randn(20, 3, 64, generator=torch.Generator().manual_seed(0))
+    median = median_cell(logits)
+    assert not torch.equal(median, logits.argmax(dim=-1))
+    cells = logits.softmax(dim=-1).unflatten(-1, (8, 8))
+    for at, shares in ((median % 8, cells.sum(dim=-2)), (median // 8, cells.sum(dim=-1))):
+        for other in range(8):
+            before, after = shares[..., :other].sum(dim=-1), shares[..., other + 1 :].sum(dim=-1)
+            assert ((at < other) <= (before > 0.49999)).all() and ((at > other) <= (after > 0.49999)).all()
+    plan = PlanLogits(torch.full((20, 3), 5.0), logits)
+    gumbel = -torch.empty(20, 3, 64).exponential_(generator=torch.Generator().manual_seed(1)).log()
+    assert torch.equal(sample_plan(plan, gumbel, 0.0, "median")[0], median)
+    assert torch.equal(sample_plan(plan, gumbel, 1.0, "median")[0], sample_plan(plan, gumbel, 1.0)[0])
+    certain = torch.full((1, 1, 64), -9.0).index_fill(2, torch.tensor([63]), 9.0)
+    assert median_cell(certain).item() == 63
 
 
 def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distribution():
