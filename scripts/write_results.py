@@ -212,8 +212,7 @@ def training(reports: Path) -> list[str]:
         "bare loop is the same model and loss on synthetic tensors: forward, backward, optimiser. The "
         "InstructPix2Pix step trains a diffusers UNet of as many parameters "
         f"({report['parameters']['unet']:,}) in the plain way, once with torch's fused attention and once "
-        "with attention by matmul and softmax; beside it stands our loop with the UNet alone trained, all else "
-        "frozen.",
+        "with attention by matmul and softmax.",
         "",
     ]
     lines += table(
