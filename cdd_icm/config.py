@@ -246,8 +246,11 @@ class ObjectiveConfig:
     cdd_every: int = 1
     """The UNet denoises every so many-th sample; everything else, several times cheaper, sees all of them."""
     words_first: int = 0
-    """During so many samples at the start the UNet denoises one of each micro-batch: what the words mean is
-    learnt sooner, and several times cheaper, than how to paint it."""
+    """During so many samples at the start the UNet denoises, and beside a plan the matcher matches, one of
+    each micro-batch: what the words mean is learnt sooner, and several times cheaper, than how to paint it.
+    The learning rate falls once over them, and again over the rest."""
+    words_batch_size: int | None = None
+    """`training.batch_size` of those samples, where it is another one."""
     idle_share: float = 0.0
     """Share of the samples that ask for nothing, by one of `idle_texts`: the picture stays as it is."""
     idle_texts: tuple[str, ...] = ()

@@ -106,9 +106,9 @@ class CDDICM(nn.Module):
             if getattr(self, name) is not None:
                 getattr(self, name).requires_grad_(False)
 
-    def forward(self, batch: Batch, draws: Draws, cdd_every: int | None = None) -> dict[str, Tensor]:
-        """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. The
-        UNet denoises the first of every `cdd_every` items, by default as the config says.
+    def forward(self, batch: Batch, draws: Draws, words: bool = False) -> dict[str, Tensor]:
+        """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
+        the `words` are to be learnt, UNet and matcher see the first item only, see `objective.words_first`.
 
         Returns:
             `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see` () those that have a
@@ -153,7 +153,7 @@ class CDDICM(nn.Module):
         if self.planner is not None:
             told = batch.place.masked_fill(no_text[:, None], -1)
             plan = self.planner.to_marks(told, batch.look)
-        painted = slice(None, None, cdd_every or objective.cdd_every)
+        painted = slice(1) if words else slice(None, None, objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
         shown = fused if objective.cdd_teaches_fusion else fused.detach()
@@ -201,18 +201,19 @@ class CDDICM(nn.Module):
                 out["loss"] = out["loss"] + settings.see_weight * out["see"]
 
         if objective.icm_weight > 0:
-            pictures = torch.cat([batch.target, batch.reference, batch.other])
-            levels = (part.repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
-            images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep.repeat(3))
+            matched = slice(1) if words and self.planner is not None else slice(None)
+            pictures = torch.cat([part[matched] for part in (batch.target, batch.reference, batch.other)])
+            levels = (part[matched].repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
+            images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep[matched].repeat(3))
             images = images.unflatten(0, (3, -1))  # (3, B, E)
             out["icm"] = info_nce(
-                self.matcher.embed_query(fused.query),
+                self.matcher.embed_query(fused.query[matched]),
                 images[0],
                 self.matcher.scale,
                 hard_images=images[1:],
-                hard_queries=self.matcher.embed_query(false_query)[None] if false else None,
-                valid=whole & ~batch.idle,
-                hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None] if false else None,
+                hard_queries=self.matcher.embed_query(false_query[matched])[None] if false else None,
+                valid=(whole & ~batch.idle)[matched],
+                hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None, matched] if false else None,
             )
             out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
         return out

@@ -107,23 +107,25 @@ def train(config: Config) -> Path:
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
     samples = restore(root, model, ema, optimizer)
-    micro = t.batch_size // t.gradient_accumulation
-    batches = training_batches(config, dialogs, micro, samples, rank, world)
+    micro, batches = 0, iter(())
     log = DenoisingLog(root / "log.jsonl", samples, accelerator)
     bar = tqdm(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
     model.train()
     with StopSignal() as stop, bar:
         while samples < t.total_samples:
-            before, learning_rate = samples, learning_rate_at(samples, t)
+            before, words = samples, samples < config.objective.words_first
+            learning_rate = learning_rate_at(samples, t, config.objective.words_first)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
-            words = before < config.objective.words_first
+            size = config.objective.words_batch_size if words else None
+            if micro != (micro := (size or t.batch_size) // t.gradient_accumulation):
+                batches = training_batches(config, dialogs, micro, samples, rank, world)
             for _ in range(t.gradient_accumulation):
                 raw = next(batches)
                 batch = make_batch(raw, tokenizer, config, device, classes, traits)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
-                    out = model(batch, draws, micro if words else None)
+                    out = model(batch, draws, words)
                     check_finite(out, raw, samples, root)
                     accelerator.backward(out["loss"])
                 log.add(out)

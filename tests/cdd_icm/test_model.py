@@ -185,8 +185,21 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
     assert torch.equal(half["level"], draws.timestep[::2] / 1000)
     for name in ("icm", "where", "plan", "relation", "see"):
         assert torch.allclose(half[name], full[name])
-    asked = make_model(whole)(make_batch(n=4), draws, cdd_every=2)
-    assert torch.equal(asked["level"], half["level"]) and torch.allclose(asked["cdd"], half["cdd"])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("grid", [16, 0])
+def test_while_words_are_learnt_unet_and_matcher_see_one_item(make_config, grid):
+    """But where no plan teaches the words, matching does."""
+    config = make_config(training__batch_size=4, plan__grid=grid)
+    model, draws = make_model(config), Draws.make(config, 0, 4, CPU)
+    words, whole = (model(make_batch(n=4), draws, words=words) for words in (True, False))
+    assert torch.equal(words["level"], whole["level"][:1])
+    assert torch.allclose(words["changed_error"], whole["changed_error"][:1], rtol=1e-4)
+    for name in ("where", "plan", "relation", "see") if grid else ("where", "icm"):
+        assert torch.allclose(words[name], whole[name])
+    if grid:
+        assert not torch.allclose(words["icm"], whole["icm"])
 
 
 @torch.no_grad()

@@ -290,6 +290,17 @@ def test_learning_rate_is_a_function_of_samples(make_config):
     assert learning_rate_at(0, make_config(training__warmup_samples=0).training) == 1e-3
 
 
+def test_learning_rate_falls_once_over_the_words_and_again_over_the_rest(make_config):
+    t = make_config(training__total_samples=300, training__warmup_samples=20).training
+    words = make_config(training__total_samples=100, training__warmup_samples=20).training
+    rest = make_config(training__total_samples=200, training__warmup_samples=20).training
+    for samples in range(0, 100, 4):
+        assert learning_rate_at(samples, t, restart=100) == learning_rate_at(samples, words)
+    for samples in range(0, 200, 4):
+        assert learning_rate_at(100 + samples, t, restart=100) == learning_rate_at(samples, rest)
+    assert learning_rate_at(99, words, restart=1000) == learning_rate_at(99, words)  # words alone
+
+
 def test_ema_has_its_half_life(config):
     old, new = torch.nn.Linear(1, 1).requires_grad_(False), torch.nn.Linear(1, 1)
     with torch.no_grad():
@@ -341,25 +352,26 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
 
 def test_words_come_first(make_config, monkeypatch):
     """Of each of the first micro-batches one sample is denoised, after that all of them."""
-    config, forward, denoised = make_config(objective__words_first=8), CDDICM.forward, []
+    forward, seen = CDDICM.forward, []
+    config = make_config(objective__words_first=8, objective__words_batch_size=8)
 
-    def counting(model, batch, draws, cdd_every):
-        out = forward(model, batch, draws, cdd_every)
-        denoised.append(len(out["level"]))
+    def counting(model, batch, draws, words):
+        out = forward(model, batch, draws, words)
+        seen.append((len(batch.ids), len(out["level"])))
         return out
 
     monkeypatch.setattr(CDDICM, "forward", counting)
     train(config)
-    size = config.training.batch_size // config.training.gradient_accumulation
-    first = 8 // size
-    assert denoised[:first] == [1] * first and set(denoised[first:]) == {size}
+    size, parts = (getattr(config.training, name) for name in ("batch_size", "gradient_accumulation"))
+    rest = config.training.total_samples - 8
+    assert seen == [(8 // parts, 1)] * parts + [(size // parts,) * 2] * (rest // size * parts)
 
 
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
-    def poisoned(model, batch, draws, cdd_every):
-        out = forward(model, batch, draws, cdd_every)
+    def poisoned(model, batch, draws, words):
+        out = forward(model, batch, draws, words)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
             out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
         seen.append(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cdd_icm.data import SceneObject
-from cdd_icm.data.retelling import retell
+from cdd_icm.data.codraw_retelling import retell
 
 TREE = SceneObject("oak tree", 0.5, 0.2)
 MANY = 400

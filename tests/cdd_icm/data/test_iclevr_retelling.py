@@ -1,0 +1,50 @@
+"""i-CLEVR's turns told anew: in its grammar, and what they say is true."""
+
+import re
+
+import numpy as np
+import pytest
+
+from cdd_icm.data import SceneObject
+from cdd_icm.data.retelling import retell
+
+FIRST, SECOND = SceneObject("red cube", 0.5, 0.4), SceneObject("blue sphere", 0.2, 0.6)
+NEW = SceneObject("cyan cylinder", 0.7, 0.5)
+PLACE = r"(behind|in front of|on the left of|on the right of) (it|the \w+ \w+)( on the left| on the right)?"
+MANY = 200
+
+
+def texts(thing=NEW, standing=(FIRST, SECOND)):
+    return [retell([thing], standing, np.random.default_rng(seed)) for seed in range(MANY)]
+
+
+def test_a_text_is_of_the_grammar_and_true():
+    named = set()
+    for text in texts():
+        assert re.fullmatch(rf"Add a cyan cylinder {PLACE}( and {PLACE})?", text)
+        places = re.findall(PLACE, text)
+        assert len({name for _, name, _ in places}) == len(places)
+        for depth, name, side in places:
+            named.add(name)
+            anchor = {"it": SECOND, "the red cube": FIRST}[name]
+            assert "behind" not in depth or NEW.y < anchor.y
+            assert "front" not in depth or NEW.y > anchor.y
+            assert "left" not in depth + side
+    assert named == {"it", "the red cube"}
+
+
+@pytest.mark.parametrize(
+    "x, y, told",
+    [(0.51, 0.8, "in front of it"), (0.9, 0.41, "on the right of it"), (0.49, 0.1, "behind it")],
+)
+def test_of_two_that_stand_one_above_the_other_no_side_is_told(x, y, told):
+    assert set(texts(SceneObject("cyan cylinder", x, y), (FIRST,))) == {f"Add a cyan cylinder {told}"}
+
+
+def test_the_first_object_stands_at_the_center():
+    assert set(texts(FIRST, ())) == {"Add a red cube at the center"}
+
+
+def test_other_classes_are_told_as_in_codraw():
+    sun = SceneObject("sun", 0.2, 0.1)
+    assert retell([sun], [], np.random.default_rng(0)).startswith("<teller> ")
