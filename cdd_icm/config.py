@@ -276,7 +276,7 @@ class ObjectiveConfig:
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
         _least(self, 0, "mask_weight", "words_first", "join", "retell")
-        _least(self, 1, "cdd_every")
+        _least(self, 1, "cdd_every", "words_batch_size")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
         if self.drop_text + self.drop_reference + self.drop_both > 1:
@@ -300,6 +300,8 @@ class RunConfig:
     """Bound of the gradient's norm; for the generator, of each of its parts."""
     ema_half_life: float = 0.05
     """Half-life of the weight average, as a share of the samples seen so far."""
+    ema_samples: int = 128
+    """The average moves on once in so many samples: in every step of a small batch it costs some per cent."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     checkpoint_samples: int = 10_000
     keep_checkpoints: int = 2
@@ -309,7 +311,7 @@ class RunConfig:
 
     def __post_init__(self):
         _least(self, 1, "batch_size", "total_samples", "checkpoint_samples")
-        _least(self, 1, "keep_checkpoints", "log_samples", "validation_samples")
+        _least(self, 1, "ema_samples", "keep_checkpoints", "log_samples", "validation_samples")
         _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay")
         _over_0(self, "learning_rate", "max_grad_norm", "ema_half_life")
 
@@ -419,6 +421,10 @@ class Config:
             "objective.cdd_every": (
                 self.training.batch_size // self.training.gradient_accumulation % o.cdd_every == 0,
                 "a divisor of training.batch_size / training.gradient_accumulation",
+            ),
+            "objective.words_batch_size": (
+                (o.words_batch_size or 0) % self.training.gradient_accumulation == 0,
+                "a multiple of training.gradient_accumulation",
             ),
             "plan.fine": (
                 places <= side or places % side == 0,

@@ -150,8 +150,9 @@ def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor,
     """Cached pictures in [-1, 1]; zeros for `BLANK`."""
     gray = np.zeros((3, pictures.size, pictures.size), np.uint8)
     stored = np.stack([gray if key == BLANK else pictures[key] for key in keys])
-    blank = torch.tensor([key == BLANK for key in keys])
-    return to_float(torch.from_numpy(stored)).masked_fill(blank[:, None, None, None], 0.0)
+    pixels = to_float(torch.from_numpy(stored))
+    pixels[torch.tensor([key == BLANK for key in keys])] = 0.0
+    return pixels
 
 
 def _key(text: str) -> str:

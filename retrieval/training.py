@@ -115,9 +115,11 @@ def train(config: RetrievalConfig) -> Path:
                 raise FloatingPointError(f"the gradient is {norm.item()} at sample {before}; {kept(root)}")
             optimizer.step()
             optimizer.zero_grad()
-            update_ema(ema, accelerator.unwrap_model(objective), samples, samples - before, t)
 
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
+            if last or crossed(t.ema_samples, before, samples):
+                step = max(t.ema_samples, samples - before)
+                update_ema(ema, accelerator.unwrap_model(objective), samples, step, t)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})

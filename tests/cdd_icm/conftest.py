@@ -80,7 +80,7 @@ def settings_in(tmp_path_factory):
             "objective": {"opposites": [["left", "right"]]},
             "training": {
                 **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
-                **{"log_samples": 8, "checkpoint_samples": 8},
+                **{"log_samples": 8, "checkpoint_samples": 8, "ema_samples": 4},
                 **{"validation_samples": 1000, "validation_dialogs": 1},
             },
         }

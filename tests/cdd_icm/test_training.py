@@ -310,6 +310,13 @@ def test_ema_has_its_half_life(config):
     assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
 
 
+def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
+    moved = []
+    monkeypatch.setattr(training, "update_ema", lambda *a: moved.append(a[2:4]))
+    train(make_config(training__ema_samples=8))
+    assert moved == [(8, 8), (16, 8), (24, 8)]
+
+
 def test_crossed():
     assert [crossed(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
         False,
