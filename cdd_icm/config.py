@@ -31,6 +31,12 @@ def _least(settings: Any, least: int, *names: str) -> None:
             raise InputError(f"{name} is {value!r}, expected at least {least}")
 
 
+def _most(settings: Any, most: int, *names: str) -> None:
+    for name in names:
+        if getattr(settings, name) > most:
+            raise InputError(f"{name} is {getattr(settings, name)!r}, expected at most {most}")
+
+
 def _over_0(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
@@ -55,7 +61,7 @@ class DataConfig:
     streaming: bool = False
     """Reads shards from end to end while training and caches no picture, for data that outgrow the disk;
     always so where `path` is a URL. Of a folder `<train_split>-*.tar` are read, else the shards that the
-    pattern names. The vocabulary is then learnt from the first 500 dialogs alone."""
+    pattern names. Vocabulary, classes and looks are then those of the first 500 dialogs."""
 
     def __post_init__(self):
         _least(self, 1, "image_size", "limit")
@@ -277,6 +283,7 @@ class ObjectiveConfig:
         )
         _least(self, 0, "mask_weight", "words_first", "join", "retell")
         _least(self, 1, "cdd_every", "words_batch_size")
+        _most(self, 1, "idle_share", "join", "retell")
         if self.idle_share and not self.idle_texts:
             raise InputError(f"idle_texts is {self.idle_texts!r}, expected some, or idle_share=0")
         if self.drop_text + self.drop_reference + self.drop_both > 1:
@@ -314,6 +321,11 @@ class RunConfig:
         _least(self, 1, "ema_samples", "keep_checkpoints", "log_samples", "validation_samples")
         _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay")
         _over_0(self, "learning_rate", "max_grad_norm", "ema_half_life")
+        if self.min_learning_rate > self.learning_rate:
+            raise InputError(
+                f"min_learning_rate is {self.min_learning_rate!r}, expected at most learning_rate, "
+                f"{self.learning_rate!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -423,8 +435,9 @@ class Config:
                 "a divisor of training.batch_size / training.gradient_accumulation",
             ),
             "objective.words_batch_size": (
-                (o.words_batch_size or 0) % self.training.gradient_accumulation == 0,
-                "a multiple of training.gradient_accumulation",
+                (o.words_batch_size or 0) % self.training.gradient_accumulation == 0
+                and not (o.words_batch_size and self.data.streams),
+                "a multiple of training.gradient_accumulation, and none where the data is streamed",
             ),
             "plan.fine": (
                 places <= side or places % side == 0,
@@ -452,7 +465,9 @@ def check_trained(sampling: SamplingConfig, objective: ObjectiveConfig) -> None:
     for name, off, needs, why in (
         ("guidance_scale", 1, "drop_text", "guidance needs that dropout"),
         ("image_guidance_scale", 1, "drop_both", "guidance needs that dropout"),
+        ("image_guidance_scale", 1, "drop_text", "guidance needs that dropout"),
         ("icm_guidance_scale", 0, "icm_weight", "the matcher is not trained"),
+        ("icm_guidance_scale", 0, "drop_text", "its alternative is the empty text"),
         ("num_candidates", 1, "icm_weight", "the matcher that picks is not trained"),
     ):
         value = getattr(sampling, name)
@@ -555,6 +570,16 @@ def _nearest(key: str, hints: dict[str, Any]) -> str:
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain lists and dicts that YAML can write and `from_dict` reads back."""
     return to_plain(dataclasses.asdict(config))
+
+
+def without_places(config: Any) -> dict[str, Any]:
+    """`to_dict` without this machine's folders: what another one needs to repeat the run."""
+    settings = to_dict(config)
+    del settings["output_dir"], settings["data"]["cache_dir"]
+    for section, key in ((settings["data"], "path"), (settings["data"], "images"), (settings, "init")):
+        if section.get(key):
+            section[key] = Path(section[key]).name
+    return settings
 
 
 def to_plain(value: Any) -> Any:

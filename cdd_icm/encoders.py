@@ -80,6 +80,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
         self.text_width: int = settings["text_cfg"].get("width", 512)
         self.context_length: int = settings["text_cfg"].get("context_length", 77)
+        self.vocab_size: int = settings["text_cfg"].get("vocab_size", 49408)
         self.embed_dim: int = settings["embed_dim"]
 
     @classmethod

@@ -10,6 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from cdd_icm.disk import replacing
+
 
 class Log:
     """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
@@ -21,9 +23,8 @@ class Log:
         self._begin(samples)
         if accelerator.is_main_process and path.exists():
             kept = [line for line in path.read_text().splitlines(keepends=True) if _samples(line) <= samples]
-            rewritten = path.with_suffix(".tmp")
-            rewritten.write_text("".join(kept))
-            rewritten.replace(path)
+            with replacing(path) as rewritten:
+                rewritten.write_text("".join(kept))
 
     def add(self, out: dict[str, Tensor]) -> None:
         """Takes what the model returned for a batch, tensors () or (n,)."""
@@ -71,3 +72,13 @@ def _samples(line: str) -> float:
         return json.loads(line)["samples"]
     except ValueError:  # the last line of a run that was killed while it wrote
         return float("inf")
+
+
+def seconds_logged(path: Path) -> float:
+    """How long a run has trained, by the lines of its log: without starting, checkpoints and film strips."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    starts = [0, *(line["samples"] for line in lines)]
+    return sum(
+        (line["samples"] - start) / line["images_per_second"]
+        for start, line in zip(starts, lines, strict=False)
+    )

@@ -27,7 +27,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config, to_dict
 from cdd_icm.disk import read_json, replacing
-from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
+from cdd_icm.encoders import CLIPTowers, clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.loading import process_state
 from cdd_icm.process import keep_memory
@@ -87,21 +87,30 @@ def start(
 
 
 def run_tokenizer(
-    root: Path, encoder: EncoderConfig, context_length: int, texts: Sequence[str], accelerator: Accelerator
+    root: Path, encoder: EncoderConfig, towers: CLIPTowers, texts: Sequence[str], accelerator: Accelerator
 ) -> PreTrainedTokenizerBase:
     """CLIP's tokenizer, or one learnt from the training text; kept in the run's folder so that a run that
-    goes on has the same."""
+    goes on has the same.
+
+    Raises:
+        InputError: the one in the folder, such as that of an `init`, is not made for these towers.
+    """
     folder = root / "tokenizer"
     if accelerator.is_main_process and not folder.is_dir():
         if encoder.vocab_size is None:
-            tokenizer = clip_tokenizer(context_length)
+            tokenizer = clip_tokenizer(towers.context_length)
         else:
-            tokenizer = learn_tokenizer(list(texts), encoder.vocab_size, context_length)
-        unfinished = root / ".tokenizer.unfinished"
-        tokenizer.save_pretrained(unfinished)
-        unfinished.rename(folder)
+            tokenizer = learn_tokenizer(list(texts), encoder.vocab_size, towers.context_length)
+        with replacing(folder) as unfinished:
+            tokenizer.save_pretrained(unfinished)
     accelerator.wait_for_everyone()
-    return AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
+        raise InputError(
+            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
+            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
+        )
+    return tokenizer
 
 
 def make_optimizer(model: nn.Module, t: RunConfig) -> torch.optim.Optimizer:

@@ -95,15 +95,16 @@ def train(config: Config) -> Path:
     torch.manual_seed(config.seed)
     classes, traits, forms = planned(config, dialogs)
     model = CDDICM(config, classes, traits, forms)
-    if config.init:
+    begun = bool(checkpoints(root / "checkpoints"))  # what it began with is in them, and need not be there
+    if config.init and not begun:
         begin_with(model, Path(config.init))
         if accelerator.is_main_process:
             adopt_tokenizer(Path(config.init), root)
-    elif model.planner is not None and not checkpoints(root / "checkpoints"):
+    elif model.planner is not None and not begun:
         size, turns = config.data.image_size, config.plan.template_turns
         begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, rank == 0)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
-    tokenizer = run_tokenizer(root, config.encoder, model.towers.context_length, texts, accelerator)
+    tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
     samples = restore(root, model, ema, optimizer)
@@ -158,9 +159,16 @@ def train(config: Config) -> Path:
 
 
 def training_dialogs(data: DataConfig) -> list[Dialog]:
-    """The dialogs that are trained on, or the first of them where they are streamed."""
+    """The dialogs that are trained on, or the first of them where they are streamed.
+
+    Raises:
+        InputError: a stream without any.
+    """
     if data.streams:
-        return first_dialogs(training_shards(data), FIRST_LOOK)
+        found = first_dialogs(training_shards(data), FIRST_LOOK)
+        if not found:
+            raise InputError(f"{training_shards(data)}: no dialogs")
+        return found
     return load_dialogs(data.path, data.train_split)[: data.limit]
 
 
@@ -204,9 +212,8 @@ def begin_with(model: CDDICM, init: Path) -> None:
 def adopt_tokenizer(init: Path, root: Path) -> None:
     """The tokenizer of a pipeline folder becomes the run's in `root`: its text tower knows no other."""
     if (init / "tokenizer").is_dir() and not (root / "tokenizer").is_dir():
-        unfinished = root / ".tokenizer.unfinished"
-        shutil.copytree(init / "tokenizer", unfinished, dirs_exist_ok=True)
-        unfinished.rename(root / "tokenizer")
+        with replacing(root / "tokenizer") as unfinished:
+            shutil.copytree(init / "tokenizer", unfinished)
 
 
 def planned(
@@ -219,11 +226,14 @@ def planned(
         InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0"
             and "1"; one of `plan.forms` is no trait of the looks.
     """
-    if not config.plan.grid:
-        return (), {}, {}
     things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
-    if not things:
-        raise InputError(f"{config.data.path}: no annotated objects; set plan.grid=0 to train without a plan")
+    for key, asked in (
+        ("plan.grid", config.plan.grid),
+        ("objective.join", config.objective.join),
+        ("objective.retell", config.objective.retell),
+    ):
+        if asked and not things:
+            raise InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
     values: dict[str, set[str]] = defaultdict(set)
     for thing in things:
         for trait, value in thing.look.items():
@@ -235,6 +245,8 @@ def planned(
             f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
             "or objective.mirror=[] and objective.retell=0"
         )
+    if not config.plan.grid:
+        return (), {}, {}
     for trait in config.plan.forms:
         if trait not in traits:
             known = ", ".join(traits) or "none"

@@ -131,7 +131,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     def forward(
         self,
         noisy: Float[Tensor, "B 3 R R"],
-        timestep: Float[Tensor, " B"],
+        timestep: Int[Tensor, " B"],
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],

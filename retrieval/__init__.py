@@ -1,0 +1,29 @@
+"""Composed image retrieval: "this picture, but with ..." over a collection of pictures."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
+    from retrieval.model import RetrievalModel
+    from retrieval.session import RetrievalSession
+    from retrieval.store import Store
+    from retrieval.training import train
+
+_HOMES = {
+    "RetrievalConfig": "retrieval.config",
+    "RetrievalModel": "retrieval.model",
+    "RetrievalSession": "retrieval.session",
+    "Store": "retrieval.store",
+    "train": "retrieval.training",
+}
+__all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store", "train"]
+
+
+def __getattr__(name: str):
+    # as in `cdd_icm`: only who finds or trains waits for torch
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

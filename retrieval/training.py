@@ -16,12 +16,12 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from cdd_icm.config import to_dict, to_plain
+from cdd_icm.config import to_plain, without_places
 from cdd_icm.data import PictureCache, ResumableSampler
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text
 from cdd_icm.errors import InputError
-from cdd_icm.log import Log
+from cdd_icm.log import Log, seconds_logged
 from cdd_icm.matching import info_nce
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
@@ -184,8 +184,7 @@ def begin(
     """The model as it is before the first step; a tokenizer is learnt from `texts` where none is known."""
     if known is None:
         towers = CLIPTowers.from_settings(config.encoder)
-        root, context_length = Path(config.output_dir), towers.context_length
-        tokenizer = run_tokenizer(root, config.encoder, context_length, texts, accelerator)
+        tokenizer = run_tokenizer(Path(config.output_dir), config.encoder, towers, texts, accelerator)
     else:
         towers, tokenizer = known.towers, known.tokenizer
     options, size = composer_options(config, towers), config.data.image_size
@@ -399,14 +398,5 @@ def validation_file(root: Path, samples: int) -> Path:
 
 def training_facts(root: Path, samples: int, config: RetrievalConfig) -> Mapping[str, Any]:
     """The config without this machine's folders, the samples seen and the minutes that they took."""
-    settings = to_dict(config)
-    del settings["output_dir"], settings["data"]["cache_dir"]
-    for section, key in ((settings["data"], "path"), (settings["data"], "images"), (settings, "init")):
-        section[key] = section[key] and Path(section[key]).name
-    lines = [json.loads(line) for line in (root / "log.jsonl").read_text().splitlines()]
-    starts = [0, *(line["samples"] for line in lines)]
-    seconds = sum(
-        (line["samples"] - first) / line["images_per_second"]
-        for first, line in zip(starts, lines, strict=False)
-    )
-    return {"config": settings, "samples": samples, "minutes": round(seconds / 60, 2)}
+    minutes = seconds_logged(root / "log.jsonl") / 60
+    return {"config": without_places(config), "samples": samples, "minutes": round(minutes, 2)}

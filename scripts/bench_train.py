@@ -24,7 +24,7 @@ import torch
 from benchmark import interleaved, machine, ratio, synchronize, write
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
@@ -36,6 +36,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.loading import find_device
 from cdd_icm.model import CDDICM
 from cdd_icm.process import keep_memory
+from cdd_icm.run import make_optimizer
 from cdd_icm.training import planned, train, training_batches, training_dialogs
 
 REPORT = Path("reports/bench_train.json")
@@ -49,13 +50,14 @@ LOADER, BATCHES = "loader", "loader and tensors"
 class BareLoop:
     """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
 
-    def __init__(self, config: Config, classes: tuple[str, ...], device: torch.device):
-        self.config, self.device = config, device
+    def __init__(self, config: Config, plans: tuple, device: torch.device):
+        """`plans` are the classes, traits and forms that are planned with."""
+        self.config, self.device, self.plans = config, device, plans
         torch.manual_seed(config.seed)
-        self.model = CDDICM(config, classes).to(device).train()
-        self.optimizer = optimizer_of(self.model, config)
+        self.model = CDDICM(config, *plans).to(device).train()
+        self.optimizer = make_optimizer(self.model, config.training)
         self.micro = config.training.batch_size // config.training.gradient_accumulation
-        self.batch = synthetic_batch(config, classes, self.micro, self.model.towers.context_length, device)
+        self.batch = synthetic_batch(config, plans, self.micro, self.model.towers.context_length, device)
         self.draws = Draws.make(config, 0, self.micro, device)
 
     def step(self) -> None:
@@ -79,7 +81,7 @@ class PlainStep:
         ours = bare.model.unet.unet
         self.unet = UNet2DConditionModel.from_config(ours.config).to(self.device).train()
         self.unet.set_attn_processor(attention())
-        self.optimizer = optimizer_of(self.unet, self.config)
+        self.optimizer = make_optimizer(self.unet, self.config.training)
         self.scheduler = DDPMScheduler(self.config.diffusion.num_train_timesteps)
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
@@ -146,29 +148,19 @@ class Trainer:
 class Loader:
     """The trainer's own loader; with `tensors` its batches too, tokenised and on the device."""
 
-    def __init__(self, bare: BareLoop, dialogs: list[Dialog], classes: tuple[str, ...], tensors: bool):
+    def __init__(self, bare: BareLoop, dialogs: list[Dialog], tensors: bool):
         config = bare.config
         self.batches = training_batches(config, dialogs, bare.micro, 0, 0, 1)
         self.accumulation = config.training.gradient_accumulation
         tokenizer = tokenizer_of(config, bare.model.towers.context_length)
-        self.then = (
-            (lambda raw: make_batch(raw, tokenizer, config, bare.device, classes)) if tensors else None
-        )
+        known = bare.plans[:2]
+        self.then = (lambda raw: make_batch(raw, tokenizer, config, bare.device, *known)) if tensors else None
 
     def step(self) -> None:
         for _ in range(self.accumulation):
             raw = next(self.batches)
             if self.then:
                 self.then(raw)
-
-
-def optimizer_of(model: nn.Module, config: Config) -> torch.optim.Optimizer:
-    """The trainer's."""
-    t = config.training
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.AdamW(
-        parameters, lr=t.learning_rate, betas=(0.9, 0.99), weight_decay=t.weight_decay, fused=True
-    )
 
 
 def autocast(config: Config, device: torch.device):
@@ -186,9 +178,7 @@ def tokenizer_of(config: Config, context_length: int):
     return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
 
 
-def synthetic_batch(
-    config: Config, classes: tuple[str, ...], size: int, context_length: int, device: torch.device
-):
+def synthetic_batch(config: Config, plans: tuple, size: int, context_length: int, device: torch.device):
     """Noise for pictures, each turn with one object more than the one before."""
     rng = np.random.default_rng(config.seed)
     side = config.data.image_size
@@ -196,7 +186,9 @@ def synthetic_batch(
     def pictures() -> Tensor:
         return torch.from_numpy(rng.integers(0, 256, (size, 3, side, side), dtype=np.uint8))
 
-    things = tuple(SceneObject(name, 0.5, 0.5) for name in classes[:2])
+    classes, traits, _ = plans
+    look = {trait: values[0] for trait, values in traits.items()}
+    things = tuple(SceneObject(name, 0.5, 0.5, look=look) for name in classes[:2])
     raw = {
         **{name: pictures() for name in ("reference", "target", "other")},
         "instruction": ["add a red cube on the left of it"] * size,
@@ -207,7 +199,7 @@ def synthetic_batch(
         "after": [things] * size,
         "draw": [2**31 - 1] * size,
     }
-    return make_batch(raw, tokenizer_of(config, context_length), config, device, classes)
+    return make_batch(raw, tokenizer_of(config, context_length), config, device, classes, traits)
 
 
 def several(step: Callable[[], None], steps: int) -> Callable[[], float]:
@@ -263,11 +255,11 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     keep_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    classes, *_ = planned(config, dialogs)
+    plans = planned(config, dialogs)
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
     objective = dataclasses.replace(config.objective, words_first=0)
     config = dataclasses.replace(config, objective=objective)
-    bare = BareLoop(config, classes, device)
+    bare = BareLoop(config, plans, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
     # torch's fused attention is what diffusers takes when it is left alone
     plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
@@ -277,12 +269,12 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
             BARE: several(bare.step, steps),
             PLAIN: several(plain.step, steps),
             PLAIN_MATMUL: several(matmul.step, steps),
-            UNET: several(BareLoop(unet_alone(config), classes, device).step, steps),
-            LOADER: several(Loader(bare, dialogs, classes, tensors=False).step, steps),
-            BATCHES: several(Loader(bare, dialogs, classes, tensors=True).step, steps),
+            UNET: several(BareLoop(unet_alone(config), plans, device).step, steps),
+            LOADER: several(Loader(bare, dialogs, tensors=False).step, steps),
+            BATCHES: several(Loader(bare, dialogs, tensors=True).step, steps),
         }
         if objective.cdd_every > 1:
-            works[WHOLE] = several(BareLoop(whole, classes, device).step, steps)
+            works[WHOLE] = several(BareLoop(whole, plans, device).step, steps)
         times = interleaved(works, repeats)
     ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
     pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]

@@ -7,14 +7,17 @@ python scripts/draw_sheet.py data/pretrained/codraw PATH/TO/codraw docs/codraw_t
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from cdd_icm import load_dialogs
+from cdd_icm.disk import check_writable
+from cdd_icm.errors import InputError
 from cdd_icm.generation import draw_sheet
 from cdd_icm.loading import load_pipeline
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -28,12 +31,17 @@ def main() -> None:
     parser.add_argument("--no-truth", action="store_true", help="for data that must not be passed on")
     a = parser.parse_args()
 
-    dialogs = load_dialogs(a.data, a.split)[: a.limit]
-    draw_sheet(load_pipeline(a.model), dialogs, seed=a.seed, height=a.height, truth=not a.no_truth).save(
-        a.out
-    )
+    try:
+        check_writable(a.out)
+        dialogs = load_dialogs(a.data, a.split)[: a.limit]
+        pipeline = load_pipeline(a.model)
+    except InputError as error:
+        print(f"draw_sheet: {error}", file=sys.stderr)
+        return 2
+    draw_sheet(pipeline, dialogs, seed=a.seed, height=a.height, truth=not a.no_truth).save(a.out)
     print(a.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

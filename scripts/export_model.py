@@ -10,42 +10,33 @@ import argparse
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import torch
-import yaml
 
-from cdd_icm import CDDICMPipeline
+from cdd_icm import CDDICMPipeline, load_config
+from cdd_icm.config import without_places
+from cdd_icm.disk import check_writable, replacing
+from cdd_icm.errors import InputError
+from cdd_icm.log import seconds_logged
+from cdd_icm.pipeline_folder import check_folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("run", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--report", type=Path, required=True)
-    arguments = parser.parse_args()
-
+def export(run: Path, out: Path, report: Path) -> None:
+    """Raises InputError where `run` holds no finished training, or the disk refuses."""
+    check_folder(run / "pipeline")
+    check_writable(report)
     pipeline = CDDICMPipeline.from_pretrained(
-        arguments.run / "pipeline", torch_dtype=torch.float16, use_safetensors=True
+        run / "pipeline", torch_dtype=torch.float16, use_safetensors=True, local_files_only=True
     )
-    pipeline.save_pretrained(arguments.out, safe_serialization=True)
+    pipeline.save_pretrained(out, safe_serialization=True)
 
-    lines = [json.loads(line) for line in (arguments.run / "log.jsonl").read_text().splitlines()]
-    starts = [0, *(line["samples"] for line in lines)]
-    seconds = sum(
-        (line["samples"] - start) / line["images_per_second"]
-        for start, line in zip(starts, lines, strict=False)
-    )
-    config = yaml.safe_load((arguments.run / "config.yaml").read_text())
-    config["data"]["path"] = Path(config["data"]["path"]).name  # where it lay is nobody's business
-    if config["init"]:
-        config["init"] = Path(config["init"]).name
-    report = {
-        "config": config,
-        "samples": lines[-1]["samples"],
-        "hours": round(seconds / 3600, 2),
+    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    facts = {
+        "config": without_places(load_config(run / "config.yaml")),
+        "samples": last["samples"],
+        "hours": round(seconds_logged(run / "log.jsonl") / 3600, 2),
         "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",
         "torch": torch.__version__,
         "parameters": {
@@ -53,12 +44,28 @@ def main() -> None:
             for name, module in pipeline.components.items()
             if isinstance(module, torch.nn.Module)
         },
-        "last_log_line": lines[-1],
+        "last_log_line": last,
     }
-    arguments.report.parent.mkdir(parents=True, exist_ok=True)
-    arguments.report.write_text(json.dumps(report, indent=1) + "\n")
-    print(arguments.out, arguments.report)
+    with replacing(report) as file:
+        file.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--report", type=Path, required=True)
+    a = parser.parse_args()
+    try:
+        export(a.run, a.out, a.report)
+    except InputError as error:
+        print(f"export_model: {error}", file=sys.stderr)
+        return 2
+    print(a.out, a.report)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

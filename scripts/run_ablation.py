@@ -1,6 +1,6 @@
 """The ablation, at one stated budget: every row is the full model with one thing changed.
 
-    python scripts/run_ablation.py configs/iclevr.yaml --samples 60000 --dialogs 100 data.path=PATH/TO/iclevr
+    python scripts/run_ablation.py configs/iclevr_64.yaml --samples 28000 --dialogs 60 data.path=PATH/OF/DATA
 
 Rows that change only the drawing share the full model's training run. Each row's report appears under
 reports/ablation when it is finished, and finished rows are not done again: the same command goes on where it
@@ -102,7 +102,12 @@ SWITCHES = (
         {"unet.cross_attention": True},
     ),
     Switch("history", "history", {"encoder.history": 0}, {"encoder.history": 1}),
-    Switch("plan", "a plan", {"plan.grid": 0}, {"plan.grid": 16}),
+    Switch(
+        "plan",
+        "a plan (the words are taught by L_CDD instead)",
+        {"plan.grid": 0, "objective.cdd_teaches_fusion": True},
+        {"plan.grid": 16},
+    ),
 )
 
 CANDIDATES = (1, 4)
@@ -217,16 +222,23 @@ class Ablation:
         with replacing(self.reports / f"{row.name}.json") as path:
             path.write_text(json.dumps({**report, "ablation": self.statement(row)}, indent=1) + "\n")
 
-    def do_all(self) -> None:
-        """All rows that are not finished."""
+    def do_all(self) -> int:
+        """All rows that are not finished; how many of them diverged."""
         for row in self.rows:  # a wrong key shows now, not in a day
             self.config(row)
         todo = [row for row in self.rows if not self.is_finished(row)]
+        todo.sort(key=lambda row: row.run != "full-1")  # all of one training while its run is there
         with tqdm(total=len(self.rows), initial=len(self.rows) - len(todo), unit="rows") as bar:
+            failed = 0
             for row in todo:
                 bar.set_description(row.name)
-                self.do(row)
-                bar.update()
+                try:
+                    self.do(row)
+                    bar.update()
+                except FloatingPointError as error:
+                    failed += 1
+                    bar.write(f"{row.name}: {error}", file=sys.stderr)
+        return failed
 
 
 def _get(config: Config, key: str) -> Any:
@@ -252,8 +264,7 @@ def main(argv: list[str] | None = None) -> int:
         budget = Budget(a.config, a.samples, a.split, a.dialogs, tuple(a.overrides))
         ablation = Ablation(budget, a.reports, a.runs)
         if not a.dry_run:
-            ablation.do_all()
-            return 0
+            return 1 if ablation.do_all() else 0
         for row in ablation.rows:
             ablation.config(row)
             state = "finished" if ablation.is_finished(row) else "to do"

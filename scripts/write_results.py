@@ -48,7 +48,7 @@ DIFFERS = {
 }
 
 COMMANDS = {
-    "ablation": "python scripts/run_ablation.py configs/iclevr.yaml --samples N --dialogs N "
+    "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples N --dialogs N "
     "data.path=PATH/TO/iclevr",
     "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
     "bench_train": "python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr",

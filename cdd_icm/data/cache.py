@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from cdd_icm.data.dialog import Picture
 from cdd_icm.data.resize import METHOD, to_square
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 
 CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
@@ -120,6 +121,5 @@ def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], p
             file.flush()
             os.fsync(file.fileno())
             keys += [picture.key for picture in chunk]
-            temporary = index.with_suffix(".tmp")
-            temporary.write_text(json.dumps({"size": size, "method": METHOD, "keys": keys}))
-            temporary.replace(index)
+            with replacing(index) as unfinished:
+                unfinished.write_text(json.dumps({"size": size, "method": METHOD, "keys": keys}))

@@ -46,7 +46,7 @@ class SceneObject:
 @dataclass(frozen=True)
 class Turn:
     """One instruction and the picture after it. `objects` are all the objects in that picture, those of
-    earlier turns included, or None where the data has no annotation."""
+    earlier turns included and first, or None where the data has no annotation."""
 
     instruction: str
     picture: Picture

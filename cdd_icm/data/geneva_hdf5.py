@@ -111,6 +111,8 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
     for key, array in (("objects", objects), ("coords", coords[objects > 0.5])):
         if not np.isfinite(array).all():
             raise InputError(f"{file}: {group}/{key} holds numbers that are not finite")
+    there = objects > 0.5  # (T, classes)
+    order = there.argmax(axis=0).argsort(kind="stable")  # columns in the order in which they are drawn
     return Dialog(
         id=f"{file.stem}_{group}",
         split=split,
@@ -121,7 +123,7 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
                 picture=H5Picture(file, f"{group}/images", turn),
                 objects=tuple(
                     SceneObject(names[column], x / COORDS_UNIT, y / COORDS_UNIT, depth)
-                    for column in np.flatnonzero(objects[turn] > 0.5)
+                    for column in order[there[turn, order]]
                     for x, y, depth in [coords[turn, column].tolist()]
                 ),
             )

@@ -36,6 +36,7 @@ from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
 from cdd_icm.data.triplets import Triplet, triplet
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 
 KIND = "shards"
@@ -182,12 +183,10 @@ def first_dialogs(shards: str | Sequence[str], n: int) -> list[Dialog]:
 
 
 def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
-    temporary = shard.with_suffix(".tmp")
     # no times in it: the same dialogs make the same bytes
-    with webdataset.TarWriter(str(temporary), encoder=False, mtime=0) as writer:
+    with replacing(shard) as file, webdataset.TarWriter(str(file), encoder=False, mtime=0) as writer:
         for number, dialog in enumerate(dialogs, first):
             writer.write(_sample(dialog, f"{number:08d}"))
-    temporary.replace(shard)
 
 
 def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -175,6 +176,19 @@ class Detector(ModelMixin, ConfigMixin):
         for start in range(0, len(pictures), batch_size):
             batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch_size]))
             yield to_input(rearrange(batch.to(self.device), "b h w c -> b c h w"))
+
+
+def load_detector(folder: Path) -> Detector:
+    """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
+    if not folder.is_dir():  # diffusers would take the name for one on the hub
+        raise InputError(f"{folder}: no such folder")
+    try:
+        return Detector.from_pretrained(
+            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder}: no detector can be loaded from here ({reason})") from error
 
 
 def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import yaml
 
 import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.diffusion import scheduler_like
+from cdd_icm.disk import check_writable, read_json
 from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
-from cdd_icm.evaluation.detector import Detector
+from cdd_icm.evaluation.detector import load_detector
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -64,6 +63,7 @@ def evaluate_model(
         settings.
     """
     state = process_state()
+    check_writable(report)
     sampling = checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)[:limit]
     detector = detector or shipped_detector(dialogs)
@@ -152,19 +152,6 @@ def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
     return {name: checked[name] for name in sampling}
 
 
-def load_detector(folder: Path) -> Detector:
-    """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
-    if not folder.is_dir():  # diffusers would take the name for one on the hub
-        raise InputError(f"{folder}: no such folder")
-    try:
-        return Detector.from_pretrained(
-            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{folder}: no detector can be loaded from here ({reason})") from error
-
-
 def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
     """The folder under data/pretrained of the detector that knows all classes of these dialogs.
 
@@ -188,8 +175,4 @@ def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
 
 def _configs(model: Path) -> dict[str, Any]:
     """The settings that lie in the model folder itself."""
-    return {
-        file.name: yaml.safe_load(file.read_text())  # JSON is YAML
-        for file in sorted(model.iterdir())
-        if file.suffix in (".json", ".yaml")
-    }
+    return {file.name: read_json(file) for file in sorted(model.glob("*.json"))}

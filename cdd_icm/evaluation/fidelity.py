@@ -25,7 +25,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from cdd_icm.errors import InputError
-from cdd_icm.evaluation.detector import Detector, to_input
+from cdd_icm.evaluation.detector import load_detector, to_input
 
 EXTRACTOR = "cdd-icm-detector"
 
@@ -107,7 +107,7 @@ class DetectorFeatures(FeatureExtractorBase):
         self, name: str, features_list: Sequence[str], feature_extractor_weights_path: str, **_: object
     ):
         super().__init__(name, features_list)
-        self.detector = Detector.from_pretrained(feature_extractor_weights_path, torch_dtype=torch.float32)
+        self.detector = load_detector(Path(feature_extractor_weights_path))
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cdd_icm.data import Dialog, to_square
+from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
@@ -44,13 +45,17 @@ def package_versions() -> dict[str, str]:
 
 
 def write_report(path: Path, report: dict) -> None:
-    """`path`, and beside it the same name with .md and .png. The JSON comes last: where it is, all is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path.with_suffix(".md"), markdown(report).encode())
-    plot = path.with_suffix(".tmp.png")
-    plot_by_turn(report).savefig(plot, dpi=110)
-    plot.replace(path.with_suffix(".png"))
-    _write(path, (json.dumps(report, indent=1) + "\n").encode())
+    """`path`, and beside it the same name with .md and .png. The JSON comes last: where it is, all is.
+
+    Raises:
+        InputError: the disk refuses; the message names the file.
+    """
+    with replacing(path.with_suffix(".md")) as file:
+        file.write_text(markdown(report))
+    with replacing(path.with_suffix(".png")) as file:
+        plot_by_turn(report).savefig(file, dpi=110)
+    with replacing(path) as file:
+        file.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def read_report(path: Path) -> dict:
@@ -191,9 +196,3 @@ def _pairs(first: dict, second: dict) -> list[tuple[dict, dict]]:
 
 def _with_interval(figure: dict[str, float], sign: str = "") -> str:
     return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)

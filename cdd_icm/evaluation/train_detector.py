@@ -17,9 +17,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
-from cdd_icm.config import DataConfig, to_dict
+from cdd_icm.config import DataConfig, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
-from cdd_icm.disk import read_json
+from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -27,9 +27,15 @@ from cdd_icm.evaluation.detector import (
     Detector,
     DetectorOutput,
     annotated,
+    load_detector,
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
+from cdd_icm.process import StopSignal
+from cdd_icm.run import crossed
+
+FREE = {"total_samples", "checkpoint_samples", "validation_samples", "log_samples"}
+"""Keys that may change when a run goes on."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ def train_detector(config: DetectorConfig) -> dict:
     on from its last checkpoint, with the same samples and the same noise as if it had not been.
 
     Raises:
-        InputError: the data has no annotation, or a checkpoint in `output_dir` does not fit the config.
+        InputError: the data has no annotation, or a checkpoint in `output_dir` is of another config.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,10 +102,12 @@ def train_detector(config: DetectorConfig) -> dict:
     detector.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(detector.parameters(), weight_decay=config.weight_decay)
     root = folder / "checkpoints"
-    seen = _restore(root, detector, optimizer)
+    settings = without_places(config)
+    seen = _restore(root, detector, optimizer, settings)
 
     sampler = iter(ResumableSampler(len(data), config.batch_size, config.seed, start_sample=seen))
     with (
+        StopSignal() as stop,
         open(folder / "log.jsonl", "a") as log,
         tqdm(total=config.total_samples, initial=seen, unit="pictures", desc="detector") as bar,
     ):
@@ -131,39 +140,32 @@ def train_detector(config: DetectorConfig) -> dict:
 
             before, seen = seen, seen + len(rows)
             bar.update(len(rows))
-            if seen // config.log_samples > before // config.log_samples:
+            if crossed(config.log_samples, before, seen):
                 values = {name: round(value.item(), 5) for name, value in losses.items()}
                 print(json.dumps({"samples": seen, "lr": rate} | values), file=log, flush=True)
                 bar.set_postfix(values)
-            if seen // config.checkpoint_samples > before // config.checkpoint_samples:
-                _save(root, detector, optimizer, seen)
-            if seen // config.validation_samples > before // config.validation_samples:
+            if stop.seen or crossed(config.checkpoint_samples, before, seen):
+                _save(root, detector, optimizer, seen, settings)
+            if stop.seen:
+                raise KeyboardInterrupt
+            if crossed(config.validation_samples, before, seen):
                 validation = scores(detector, held_out)
                 print(json.dumps({"samples": seen, "validation": validation}), file=log, flush=True)
                 tqdm.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
-    _save(root, detector, optimizer, seen)
+    _save(root, detector, optimizer, seen, settings)
 
     detector.half().save_pretrained(folder)
-    saved = Detector.from_pretrained(folder, torch_dtype=torch.float32).to(device)
+    saved = load_detector(folder).to(device)
     report = {
         "validation": scores(saved, held_out),
         "validation_pictures": len(held_out),
         "parameters": saved.num_parameters(),
         "samples": seen,
-        "config": _without_places(config),
+        "config": settings,
     }
-    temporary = folder / "report.json.tmp"
-    temporary.write_text(json.dumps(report, indent=2) + "\n")
-    temporary.replace(folder / "report.json")
+    with replacing(folder / "report.json") as file:
+        file.write_text(json.dumps(report, indent=2) + "\n")
     return report
-
-
-def _without_places(config: DetectorConfig) -> dict:
-    """The settings that another machine needs to repeat the run: where its folders lie is its own affair."""
-    settings = to_dict(config)
-    del settings["output_dir"], settings["data"]["cache_dir"]
-    settings["data"]["path"] = Path(config.data.path).name
-    return settings
 
 
 def learning_rate(config: DetectorConfig, seen: int) -> float:
@@ -280,18 +282,28 @@ def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dic
     }
 
 
-def _save(root: Path, detector: Detector, optimizer: torch.optim.Optimizer, seen: int) -> None:
+def _save(
+    root: Path, detector: Detector, optimizer: torch.optim.Optimizer, seen: int, settings: dict
+) -> None:
     state = optimizer.state_dict()["state"]
     flat = {f"{index}.{name}": value for index, values in state.items() for name, value in values.items()}
     tensors = {"detector": detector.state_dict(), "optimizer": flat}
-    save_checkpoint(root, seen, tensors, {"samples": seen}, keep=1)
+    save_checkpoint(root, seen, tensors, {"samples": seen, "config": settings}, keep=1)
 
 
-def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer) -> int:
+def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer, settings: dict) -> int:
     """Loads the newest checkpoint, if any, and returns how many pictures it has seen."""
     found = checkpoints(root)
     if not found:
         return 0
+    said = read_json(found[-1] / "state.json")
+    before = said.get("config", settings)
+    for key in sorted(settings.keys() - FREE):
+        if before.get(key) != settings[key]:
+            raise InputError(
+                f"{found[-1]}: {key} was {before.get(key)!r} there, but is {settings[key]!r} now; "
+                "move it away"
+            )
     try:
         detector.load_state_dict(load_tensors(found[-1] / "detector.safetensors"))
     except RuntimeError as error:
@@ -302,4 +314,4 @@ def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer) -
         index, _, name = key.partition(".")
         state[int(index)][name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return read_json(found[-1] / "state.json")["samples"]
+    return said["samples"]

@@ -189,13 +189,23 @@ def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config, mo
 
 
 @pytest.mark.parametrize("setting", [{"objective__mirror": [["left", "right"]]}, {"objective__retell": 0.5}])
-def test_a_flip_that_nobody_knows_is_refused(make_config, setting):
-    config = make_config(**setting)
+@pytest.mark.parametrize("grid", [8, 0])
+def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
+    config = make_config(**setting, plan__grid=grid)
     dialog = load_dialogs(config.data.path, "train")[0]
     thing = replace(dialog.turns[0].objects[0], look={"flip": "yes"})
     odd = replace(dialog, turns=(replace(dialog.turns[0], objects=(thing,)),))
     with pytest.raises(InputError, match="look: flip: yes: expected 0 and 1"):
         planned(config, [odd])
+
+
+@pytest.mark.parametrize("key", ["plan.grid", "objective.join", "objective.retell"])
+def test_what_needs_annotation_is_refused_without(make_config, key):
+    config = make_config(**{"plan__grid": 0, key.replace(".", "__"): 1})
+    dialog = load_dialogs(config.data.path, "train")[0]
+    bare = replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
+    with pytest.raises(InputError, match=f"no annotated objects; set {key}=0"):
+        planned(config, [bare])
 
 
 def test_a_form_that_is_no_trait_is_refused(make_config):

@@ -11,7 +11,7 @@ from cdd_icm.errors import InputError
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-@pytest.mark.parametrize("name", ["tiny", "iclevr", "codraw", "paper"])
+@pytest.mark.parametrize("name", ["tiny", "iclevr", "iclevr_64", "codraw", "paper"])
 def test_presets_load_and_survive_yaml(name):
     config = load_config(CONFIGS / f"{name}.yaml")
     assert from_dict(Config, yaml.safe_load(yaml.safe_dump(to_dict(config)))) == config
@@ -72,6 +72,27 @@ FAULTS = {
     "two scales": (
         "{sampling: {image_guidance_scale: 1.5}, objective: {drop_both: 0}}",
         "sampling.image_guidance_scale is 1.5, expected 1 where objective.drop_both is 0",
+    ),
+    "two scales without the one branch": (
+        "{sampling: {image_guidance_scale: 1.5, guidance_scale: 1}, objective: {drop_text: 0}}",
+        "sampling.image_guidance_scale is 1.5, expected 1 where objective.drop_text is 0",
+    ),
+    "ICM guidance without an alternative": (
+        "{sampling: {icm_guidance_scale: 1, guidance_scale: 1}, objective: {drop_text: 0}}",
+        "sampling.icm_guidance_scale is 1.0, expected 0 where objective.drop_text is 0",
+    ),
+    "share in per cent": ("objective.retell=40", "objective.retell is 40.0, expected at most 1"),
+    "rate that rises": (
+        "training.learning_rate=1e-6",
+        "training.min_learning_rate is 1e-05, expected at most learning_rate, 1e-06",
+    ),
+    "words in parts": (
+        "{objective: {words_batch_size: 9}, training: {gradient_accumulation: 2}}",
+        "objective.words_batch_size is 9, expected a multiple of training.gradient_accumulation",
+    ),
+    "stream of words in other batches": (
+        "{data: {streaming: true}, objective: {words_batch_size: 8}}",
+        "objective.words_batch_size is 8, expected",
     ),
     "untrained matcher": (
         "{sampling: {num_candidates: 4}, objective: {icm_weight: 0}}",

@@ -1,7 +1,9 @@
 """Training: exact resume, the same result however the samples are shared out, and every way to stop."""
 
+import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,8 +102,10 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
         train(config)
     assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008", "000000000016"]
     # what else a kill may leave behind
-    (run / "checkpoints" / ".000000000024.unfinished").mkdir()
-    (run / ".tokenizer.unfinished").mkdir()
+    unfinished = run / "checkpoints" / ".unfinished.000000000024"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").write_bytes(b"half")
+    (run / ".unfinished.tokenizer").mkdir()
     with open(run / "log.jsonl", "a") as file:
         file.write('{"samples": 20, "loss": 1}\n{"samples": 24, "lo')
     train(config)
@@ -275,6 +279,25 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
     ):
         with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
             begin_with(CDDICM(config), tmp_path / file)
+
+
+def test_a_run_goes_on_when_what_it_began_with_is_gone(make_config, uninterrupted, tmp_path, monkeypatch):
+    init = tmp_path / "init"
+    shutil.copytree(uninterrupted / "pipeline", init)
+    config = make_config(init=str(init))
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(config)
+    shutil.rmtree(init)
+    train(config)
+
+
+def test_a_tokenizer_of_other_towers_is_refused(make_config, uninterrupted):
+    model = copy.deepcopy(make_config().encoder.model)
+    model["text_cfg"]["context_length"] += 1
+    config = make_config(init=str(uninterrupted / "pipeline"), encoder__model=model)
+    with pytest.raises(InputError, match="tokenizer: .* words in texts of .* but the text tower"):
+        train(config)
 
 
 def test_learning_rate_is_a_function_of_samples(make_config):

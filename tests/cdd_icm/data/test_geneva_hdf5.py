@@ -46,9 +46,10 @@ def test_iclevr(clevr_h5):
     first, second = load_dialogs(clevr_h5, kind="iclevr", split="train")
     assert (first.split, first.id, second.id) == ("train", "clevr_train_000000", "clevr_train_000001")
     assert [turn.instruction for turn in first.turns][1] == "Add a gray cube behind it"
+    # in the order drawn, whatever that of the columns
     assert [(t.name, t.x, t.y, t.depth) for t in first.turns[1].objects] == [
-        ("gray cube", 0.75, 0.5, 11.0),
         ("red cube", 0.5, 0.25, 9.5),
+        ("gray cube", 0.75, 0.5, 11.0),
     ]
     assert first.turns[0].picture.decode()[0, 0].tolist() == [255, 0, 0]  # RGB
     assert first.canvas.decode().shape == (10, 12, 3)

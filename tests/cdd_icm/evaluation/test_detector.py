@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,8 @@ import torch
 from cdd_icm.config import load_config
 from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
+from cdd_icm.evaluation import load_detector, shipped_detector
 from cdd_icm.evaluation.detector import Detector, annotated, to_input
-from cdd_icm.evaluation.evaluate import load_detector, shipped_detector
 from cdd_icm.evaluation.protocol import ANNOTATION, UPPER, evaluate_pictures, true_pictures
 from cdd_icm.evaluation.train_detector import (
     DetectorConfig,
@@ -23,6 +25,7 @@ from cdd_icm.evaluation.train_detector import (
     train_detector,
 )
 
+module = importlib.import_module("cdd_icm.evaluation.train_detector")  # its name is that of a function, too
 CLASSES = ["red cube", "blue cube", "red sphere", "blue sphere"]
 SMALL = {"image_size": 32, "widths": (8, 8, 8), "blocks": (1, 1, 1)}
 
@@ -146,8 +149,6 @@ def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monke
     assert whole["validation"]["f1"] > 90
     assert whole["parameters"] < 7e6
 
-    import cdd_icm.evaluation.train_detector as module
-
     calls = 0
 
     def killed(*arguments):
@@ -171,12 +172,27 @@ def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monke
 
 def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
     train_detector(config_of(coloured_squares, "run", total_samples=8))
-    with pytest.raises(InputError, match="checkpoints/000000000008: not a checkpoint of this config"):
-        train_detector(config_of(coloured_squares, "run", total_samples=16, widths=[32, 16, 16]))
+    for key, value in (("widths", [32, 16, 16]), ("seed", 5), ("learning_rate", 0.5)):
+        with pytest.raises(InputError, match=f"checkpoints/000000000008: {key} was .*, but is .* now"):
+            train_detector(config_of(coloured_squares, "run", total_samples=16, **{key: value}))
     (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
     (checkpoint / "detector.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(InputError, match="detector.safetensors: not a whole safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))
+
+
+def test_ctrl_c_saves_what_was_learnt(coloured_squares, monkeypatch):
+    losses = module.detector_losses
+
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return losses(*arguments)
+
+    monkeypatch.setattr(module, "detector_losses", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_detector(config_of(coloured_squares, "run", total_samples=800))
+    (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
+    assert checkpoint.name == "000000000008"
 
 
 def test_the_shipped_detector_reads_true_pictures():

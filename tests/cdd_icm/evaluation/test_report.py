@@ -12,9 +12,8 @@ from safetensors.torch import save_file
 
 from cdd_icm.cli import main
 from cdd_icm.errors import InputError
-from cdd_icm.evaluation import fingerprint
+from cdd_icm.evaluation import fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.evaluate import load_detector, shipped_detector
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
 from cdd_icm.evaluation.report import FORMAT, compare, markdown, worst_dialogs, write_report, write_worst
