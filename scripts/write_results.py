@@ -50,6 +50,8 @@ DIFFERS = {
 COMMANDS = {
     "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples N --dialogs N "
     "data.path=PATH/TO/iclevr",
+    "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
+    "--report reports/bench_retrieval.json",
     "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
     "bench_train": "python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr",
     **{
@@ -198,6 +200,7 @@ def performance(reports: Path) -> str:
     lines = ["# Performance", "", HEAD, "", "Ratios are of medians, measured in turn in one run.", ""]
     lines += ["## Training", "", *training(reports), "", "## Drawing", "", *drawing(reports)]
     lines += ["", "## Steps and schedulers", "", *steps(reports)]
+    lines += ["", "## Retrieval", "", *finding(reports / "bench_retrieval.json")]
     return "\n".join(lines) + "\n"
 
 
@@ -262,6 +265,52 @@ def drawing(reports: Path) -> list[str]:
         )
     heads = ["settings", "scheduler, steps", "calls", "seconds a turn", "of default", "F1", "RSIM"]
     return [f"In brackets the difference from {report['many']}; {sampled(report)}.", "", *table(heads, cells)]
+
+
+def finding(file: Path) -> list[str]:
+    """Retrieval, each part beside the bare work that it can't do without."""
+    if not file.exists():
+        return [missing("The figures", COMMANDS["bench_retrieval"])]
+    report = read_json(file)
+    said, machine = report["settings"], report["machine"]
+    judged, search = report["evaluation"], report["search"]
+    bare = min(seconds for name, seconds in judged["seconds"].items() if name != "ours")
+    rows = [
+        [
+            f"exact evaluation, {said['queries']:,} queries against {said['vectors']:,} vectors of "
+            f"{said['width']} dimensions; bare: a matmul and a top-k",
+            f"{judged['seconds']['ours']:.2f} s",
+            f"{bare:.2f} s",
+            f"{judged['ratio']:.3f}",
+        ],
+    ]
+    if features := report.get("features"):
+        rows.append(
+            [
+                f"features of {features['pictures']:,} pictures, to the disk; bare: the image tower's "
+                "forward pass",
+                f"{features['seconds']['ours']:.2f} s",
+                f"{features['seconds']['bare']:.2f} s",
+                f"{features['ratio']:.3f}",
+            ]
+        )
+    lines = [
+        f"{machine['threads']} threads of {machine['cores']} cores ({machine['processor']}, "
+        f"{machine['device']}); every time is the best of {said['repeats']}, ours and the bare one in turns.",
+        "",
+        *table(["work", "ours", "bare", "ratio"], rows),
+        "",
+        f"A search in the embedded store of {search['vectors']:,} vectors takes "
+        f"{search['ms a search']['median']:.0f} ms (median; filtered by width "
+        f"{search['ms a search, filtered by width']['median']:.0f}, by a tag "
+        f"{search['ms a search, filtered by a tag']['median']:.0f}).",
+    ]
+    if indexing := report.get("indexing"):
+        lines[-1] += (
+            f" Indexing takes in {indexing['pictures a second']:.0f} pictures a second; the model is at work "
+            f"{indexing['share of the model']:.0%} of the time."
+        )
+    return lines
 
 
 def drawn(row: dict | None) -> str:
