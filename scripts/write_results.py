@@ -95,6 +95,14 @@ def dataset(reports: Path, name: str) -> list[str]:
         [title, *(interval(figures[row][DETECTOR][column]) for column in COLUMNS)]
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
+    recipe = reports / f"{name}_recipe_test.json"
+    if recipe.exists():
+        made = read_report(recipe)
+        found = made["figures"][MODEL][DETECTOR]
+        title = f"CDD-ICM, one run of configs/{name}.yaml from scratch"
+        if made["sampling"]:
+            title += f" ({', '.join(f'{key}={value}' for key, value in made['sampling'].items())})"
+        rows.insert(len(published) + 1, [title, *(interval(found[column]) for column in COLUMNS)])
     lines = table(["system", *COLUMNS.values()], rows)
     lines += ["", f"{data['dialogs']} dialogs, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
