@@ -37,7 +37,7 @@ def command(coloured_squares):
         coloured_squares / "detector"
     )
     (coloured_squares / "model").mkdir()
-    (coloured_squares / "model" / "config.yaml").write_text("seed: 7\n")
+    (coloured_squares / "model" / "model_index.json").write_text('{"history": 1}')
     options = {"model": "model", "data": "data", "report": "report.json", "detector": "detector"}
     words = [word for key, name in options.items() for word in (f"--{key}", str(coloured_squares / name))]
     return ["evaluate", *words, "--split", "val", "--limit", "5"]
@@ -50,7 +50,7 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
     assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] == 0
     assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
     assert report["no_op"]["change_by_turn"] == [0] * 8
-    assert report["model"]["config"] == {"config.yaml": {"seed": 7}}
+    assert report["model"]["config"] == {"model_index.json": {"history": 1}}
     assert "| model | detector |" in capsys.readouterr().out
     assert all(sampling == {"num_inference_steps": 3} for *_, sampling in drawn_ids)
     assert len(drawn_ids) == 10  # five dialogs, and five that ask for nothing
