@@ -41,7 +41,10 @@ def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
     if name not in SAMPLERS:
         near = difflib.get_close_matches(name, SAMPLERS, n=1, cutoff=0.0)[0]
         raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
-    named = getattr(schedulers, name).from_config(scheduler.config, prediction_type="v_prediction")
+    config = dict(scheduler.config)
+    if type(scheduler).__name__ != name:  # keys that several samplers have, each with values of its own
+        config = {key: value for key, value in config.items() if key not in ("algorithm_type", "solver_type")}
+    named = getattr(schedulers, name).from_config(config, prediction_type="v_prediction")
     check_scheduler(named)
     return named
 

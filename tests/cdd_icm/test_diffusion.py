@@ -157,6 +157,17 @@ def test_samplers_recover_a_gaussian(name):
     assert abs(latents.std() - SPREAD) < 0.03
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers_can_follow_each_other(name):
+    """Whichever came before, a sampler is as if made from the training's own schedule."""
+    trained = training_scheduler(DiffusionConfig())
+    first = scheduler_like(trained, name)
+    for before in SAMPLERS:
+        again = scheduler_like(scheduler_like(trained, before), name)
+        for key in {"algorithm_type", "solver_type"} & first.config.keys():
+            assert again.config[key] == first.config[key]
+
+
 def test_a_scheduler_with_other_noise_levels_is_refused():
     trained = training_scheduler(DiffusionConfig(beta_schedule="scaled_linear"))
     check_scheduler(trained)
