@@ -28,10 +28,12 @@ MODELS = (
     "drawn-fusion",
     "sum-places",
     "tirg-places",
+    "sum-vectors",
+    "fusion-vectors",
 )
 """Those that others begin with come first. `drawn` is the generator of retrieval_<data>_joint.yaml as it
 stands, `drawn-fusion` is fusion that begins with its towers and its fusion encoder; those over places are the
-baselines with the fusion's way of seeing a picture."""
+baselines with the fusion's way of seeing a picture; those over vectors keep several of each picture."""
 
 
 def main() -> None:
@@ -77,6 +79,8 @@ def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[
         return
     if model.endswith("-places"):
         settings += ["composer=over-places", f"over_places={model.removesuffix('-places')}"]
+    elif model.endswith("-vectors"):
+        settings += ["composer=multi-vector", f"multi_vector={model.removesuffix('-vectors')}"]
     else:
         settings.append(f"composer={'fusion' if model == 'drawn-fusion' else model}")
     if model == "combiner":
