@@ -309,7 +309,8 @@ class RunConfig:
     """Half-life of the weight average, as a share of the samples seen so far."""
     ema_samples: int = 128
     """The average moves on once in so many samples: in every step of a small batch it costs some per cent."""
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "no"
+    """auto: bf16 where the device computes in it. A CPU that only emulates it takes many times as long."""
     checkpoint_samples: int = 10_000
     keep_checkpoints: int = 2
     log_samples: int = 500

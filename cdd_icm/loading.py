@@ -68,12 +68,15 @@ def find_dtype(name: str, device: str) -> torch.dtype:
         if name not in DTYPES:
             raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
         return DTYPES[name]
-    kind = find_device(device).type
-    fast = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else _cpu_has_bf16()
-    return torch.bfloat16 if kind in ("cpu", "cuda") and fast else torch.float32
+    return torch.bfloat16 if computes_in_bf16(find_device(device)) else torch.float32
 
 
-def _cpu_has_bf16() -> bool:
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether `device` has units for bf16; where it is only emulated it is many times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
     if platform.machine().lower() in ("x86_64", "amd64"):  # oneDNN also says yes where it only emulates bf16
         return torch.cpu._is_avx512_bf16_supported()
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -29,7 +29,7 @@ from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.encoders import CLIPTowers, clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
-from cdd_icm.loading import process_state
+from cdd_icm.loading import computes_in_bf16, process_state
 from cdd_icm.process import keep_memory
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -55,12 +55,10 @@ def start(
     tracker = config.training.tracker
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise InputError(f"training.tracker: {tracker} is not installed")
-    on_cpu = process_state().device.type == "cpu"
-    if on_cpu and config.training.mixed_precision == "fp16":
-        raise InputError("training.mixed_precision is 'fp16', which needs a GPU; bf16 works everywhere")
+    device = process_state().device
     accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision=config.training.mixed_precision,
+        cpu=device.type == "cpu",
+        mixed_precision=precision(config.training.mixed_precision, device),
         gradient_accumulation_steps=gradient_accumulation,
         log_with=None if tracker == "none" else tracker,
         project_dir=root,
@@ -84,6 +82,17 @@ def start(
     if tracker != "none":
         accelerator.init_trackers(root.name)
     return accelerator
+
+
+def precision(name: str, device: torch.device) -> str:
+    """`training.mixed_precision` as accelerate calls it.
+
+    Raises:
+        InputError: fp16 on a CPU.
+    """
+    if name == "fp16" and device.type == "cpu":
+        raise InputError("training.mixed_precision is 'fp16', which needs a GPU; auto works everywhere")
+    return name if name != "auto" else "bf16" if computes_in_bf16(device) else "no"
 
 
 def run_tokenizer(

@@ -33,10 +33,10 @@ from cdd_icm.config import Config, load_config
 from cdd_icm.data import Dialog, SceneObject
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
-from cdd_icm.loading import find_device
+from cdd_icm.loading import DTYPES, find_device
 from cdd_icm.model import CDDICM
 from cdd_icm.process import keep_memory
-from cdd_icm.run import make_optimizer
+from cdd_icm.run import make_optimizer, precision
 from cdd_icm.training import planned, train, training_batches, training_dialogs
 
 REPORT = Path("reports/bench_train.json")
@@ -165,10 +165,8 @@ class Loader:
 
 def autocast(config: Config, device: torch.device):
     """The trainer's number format."""
-    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    if config.training.mixed_precision == "no":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, formats[config.training.mixed_precision])
+    name = precision(config.training.mixed_precision, device)
+    return contextlib.nullcontext() if name == "no" else torch.autocast(device.type, DTYPES[name])
 
 
 def tokenizer_of(config: Config, context_length: int):
@@ -286,7 +284,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
         "image_size": config.data.image_size,
         "batch_size": size,
         "cdd_every": objective.cdd_every,
-        "mixed_precision": config.training.mixed_precision,
+        "mixed_precision": precision(config.training.mixed_precision, device),
         "steps": steps,
         "repeats": repeats,
         "machine": machine(device),

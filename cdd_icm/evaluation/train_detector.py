@@ -31,6 +31,7 @@ from cdd_icm.evaluation.detector import (
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
+from cdd_icm.loading import computes_in_bf16
 from cdd_icm.process import StopSignal
 from cdd_icm.run import crossed
 
@@ -97,6 +98,7 @@ def train_detector(config: DetectorConfig) -> dict:
     )
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    fast = computes_in_bf16(device)
     torch.manual_seed(config.seed)
     detector = Detector(classes, config.coordinates, config.data.image_size, config.widths, config.blocks)
     detector.to(device, memory_format=torch.channels_last)
@@ -124,7 +126,7 @@ def train_detector(config: DetectorConfig) -> dict:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             detector.train()
-            with torch.autocast(device.type, torch.bfloat16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 output = detector(pictures.to(device))
             losses = detector_losses(output, present.to(device), coordinates.to(device))
             loss = (

@@ -40,7 +40,7 @@ FAULTS = {
     "number for a section": ("training=3", "training is 3, expected a section"),
     "nearest choice": (
         "training.mixed_precision=bf15",
-        "expected Literal['no', 'bf16', 'fp16']; the nearest is bf16",
+        "expected Literal['auto', 'no', 'bf16', 'fp16']; the nearest is bf16",
     ),
     "seed": ("seed=-1", "seed is -1, expected at least 0"),
     "no words": (

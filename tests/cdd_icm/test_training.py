@@ -536,6 +536,14 @@ def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
         train(make_config(training__tracker="wandb"))
 
 
+@pytest.mark.parametrize(("units", "found"), [(True, "bf16"), (False, "no")])
+def test_auto_is_bf16_where_the_device_has_units_for_it(monkeypatch, units, found):
+    """An emulated bf16 takes many times as long as float32."""
+    monkeypatch.setattr(run, "computes_in_bf16", lambda device: units)
+    assert run.precision("auto", torch.device("cpu")) == found
+    assert run.precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
+
+
 def test_mixed_precision_trains(make_config):
     AcceleratorState._reset_state(reset_partial_state=True)  # accelerate fixes the precision of a process
     try:
