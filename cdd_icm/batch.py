@@ -22,6 +22,16 @@ from cdd_icm.planning import drawn_objects, to_look, to_plan
 
 
 @dataclass
+class Scenes:
+    """Scenes without pictures: what stands, and a text that adds one object, see `imagined`."""
+
+    ids: Int[Tensor, "S Nw"]
+    mask: Bool[Tensor, "S Nw"]
+    standing: Int[Tensor, "S C"]
+    plan: Int[Tensor, "S C"]
+
+
+@dataclass
 class Batch:
     """One training batch; pictures in [-1, 1]."""
 
@@ -47,6 +57,7 @@ class Batch:
     """How those objects look: see `planning.to_look`."""
     standing: Int[Tensor, "B C"] | None = None
     """The cells of the reference's objects."""
+    scenes: Scenes | None = None
 
 
 def to_float(pictures: Tensor) -> Tensor:
@@ -76,6 +87,12 @@ def retold(raw: Mapping[str, Tensor | list], share: float) -> Mapping[str, Tenso
             text = retell(drawn, before, rng) if drawn else text
         texts.append(text)
     return {**raw, "instruction": texts}
+
+
+def imagined(objects: Sequence[SceneObject], rng: np.random.Generator) -> tuple[list[str], list[SceneObject]]:
+    """The objects in another order, and what a teller says as each is added."""
+    things = [objects[i] for i in rng.permutation(len(objects))]
+    return [retell([thing], things[:i], rng) for i, thing in enumerate(things)], things
 
 
 def mirrored(
@@ -153,10 +170,32 @@ def make_batch(
         plans = [_plans(raw, i, bool(idle[i]), classes, traits or {}, config.plan) for i in range(len(texts))]
         parts = (torch.stack(part) for part in zip(*plans, strict=True))
         tensors["plan"], tensors["place"], tensors["look"], tensors["standing"] = parts
+    scenes = None
+    if config.objective.scenes:
+        scenes = _scenes(raw, tokenizer, config, classes)
+        scenes = Scenes(**{name: part.to(device, non_blocking=True) for name, part in vars(scenes).items()})
     return Batch(
         **{name: to_float(part.to(device, non_blocking=True)) for name, part in pictures.items()},
         **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
+        scenes=scenes,
     )
+
+
+def _scenes(
+    raw: Mapping[str, Tensor | list],
+    tokenizer: PreTrainedTokenizerBase,
+    config: Config,
+    classes: tuple[str, ...],
+) -> Scenes:
+    """`objective.scenes` of each item, made of what its target shows."""
+    texts, standing, plan = [], [], []
+    for objects, draw in zip(raw["after"], raw["draw"], strict=True):
+        for number in range(config.objective.scenes):
+            said, things = imagined(objects, np.random.default_rng((draw, 2, number)))
+            texts.append(compose_text(said[-1], said[:-1], config.encoder.history))
+            standing.append(to_plan(things[:-1], classes, config.plan.grid))
+            plan.append(to_plan(things[-1:], classes, config.plan.grid))
+    return Scenes(*tokenize(tokenizer, texts), torch.stack(standing), torch.stack(plan))
 
 
 def _plans(

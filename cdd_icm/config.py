@@ -167,6 +167,11 @@ class PlanConfig:
     read: int = 0
     """How often the words that are asked look at their neighbours before: 2 for texts that say several things
     of several objects. Needs `ask`."""
+    kernels: int = 0
+    """Half-planes, and what becomes of them, that say where a new object goes beside each one that stands
+    (`placing.py`): for texts that place one object by its sides of others. The planner then looks for what
+    stands in the picture itself, and `see_weight` and `relation_weight` teach it and not the towers and the
+    fusion. 0 lets the fused tokens say where."""
     forms: tuple[str, ...] = ()
     """Traits of an object's look that change its whole picture, such as how large it is and which way it is
     turned: each class has a template of its own at the UNet's input for each combination of the values of
@@ -188,7 +193,7 @@ class PlanConfig:
 
     def __post_init__(self):
         _least(self, 1, "channels", "fine", "step")
-        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "reach")
+        _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "kernels", "reach")
         _least(self, 0, "template_turns")
         if self.template_turns and self.channels < 4:
             raise InputError(
@@ -196,6 +201,8 @@ class PlanConfig:
             )
         if self.read and not self.ask:
             raise InputError(f"read is {self.read!r}, expected 0 where ask is 0")
+        if self.kernels and (self.ask or not self.see_weight):
+            raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0 or see_weight is 0")
 
 
 @dataclass(frozen=True)
@@ -272,6 +279,9 @@ class ObjectiveConfig:
     that are laid out of flat pieces; the shards of a stream aren't joined."""
     retell: float = 0.0
     """Share of the samples whose instruction is told anew from the annotation, see `data.retelling`."""
+    scenes: int = 0
+    """Scenes without pictures beside each sample, which teach `plan.kernels` where words mean: some of the
+    sample's objects stand, another is added, and all of it is told anew."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05
@@ -281,7 +291,7 @@ class ObjectiveConfig:
         _least(
             self, 0, "icm_weight", "where_weight", "drop_text", "drop_reference", "drop_both", "idle_share"
         )
-        _least(self, 0, "mask_weight", "words_first", "join", "retell")
+        _least(self, 0, "mask_weight", "words_first", "join", "retell", "scenes")
         _least(self, 1, "cdd_every", "words_batch_size")
         _most(self, 1, "idle_share", "join", "retell")
         if self.idle_share and not self.idle_texts:
@@ -445,6 +455,7 @@ class Config:
                 f"a number that makes {self.plan.grid} times it a multiple of {side} (data.image_size / "
                 "unet.patch_size)",
             ),
+            "objective.scenes": (not o.scenes or self.plan.kernels, "0 where plan.kernels is 0"),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
         }

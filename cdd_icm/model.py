@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
+from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
-from cdd_icm.batch import Batch, Draws
+from cdd_icm.batch import Batch, Draws, Scenes
 from cdd_icm.config import Config
 from cdd_icm.diffusion import (
     add_noise,
@@ -26,7 +26,16 @@ from cdd_icm.diffusion import (
 from cdd_icm.encoders import CLIPTowers, Encoded
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher, info_nce
-from cdd_icm.planning import Cells, Planner, Relations, Templates, cell_loss, plan_loss, relation_loss
+from cdd_icm.planning import (
+    Cells,
+    Planner,
+    Relations,
+    Templates,
+    cell_loss,
+    each_class,
+    plan_loss,
+    relation_loss,
+)
 from cdd_icm.unet import ConditionalUNet
 
 
@@ -87,15 +96,19 @@ class CDDICM(nn.Module):
                 forms=forms,
                 ask=config.plan.ask,
                 read=config.plan.read,
+                kernels=config.plan.kernels,
+                image_size=size,
             )
             if grid
             else None
         )
+        # A planner with kernels does both of these for itself.
+        taught = grid and not config.plan.kernels
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
-        self.relations = Relations(len(self.classes), width, grid) if grid else None
+        self.relations = Relations(len(self.classes), width, grid) if taught else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
-        self.see = Cells(self.towers.image_width, len(self.classes), grid) if grid else None
-        if grid:
+        self.see = Cells(self.towers.image_width, len(self.classes), grid) if taught else None
+        if taught:
             nn.init.constant_(self.see.mix[-1].bias, -6.0)  # at first nothing stands anywhere
         # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
         self.where = nn.Linear(width, 1)
@@ -111,10 +124,10 @@ class CDDICM(nn.Module):
         the `words` are to be learnt, UNet and matcher see the first item only, see `objective.words_first`.
 
         Returns:
-            `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see` () those that have a
-            weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss, `changed_error`
-            (n,), the squared error inside the changed region, and `level` (n,), its noise level as a share of
-            the schedule.
+            `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see`, `scene` () those that
+            have a weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss,
+            `changed_error` (n,), the squared error inside the changed region, and `level` (n,), its noise
+            level as a share of the schedule.
         """
         diffusion, objective = self.config.diffusion, self.config.objective
         alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
@@ -189,16 +202,28 @@ class CDDICM(nn.Module):
 
         if self.planner is not None:
             settings = self.config.plan
+            planned = None
             if settings.weight > 0:
-                out["plan"] = plan_loss(self.planner(fused), batch.plan, whole, batch.look)
+                planned = self.planner(fused, standing=batch.standing)
+                out["plan"] = plan_loss(planned, batch.plan, whole, batch.look)
                 out["loss"] = out["loss"] + settings.weight * out["plan"]
             if settings.relation_weight > 0:
-                relations = self.relations(fused.image_tokens, batch.standing)
+                if settings.kernels:
+                    relations = each_class(planned.sides)
+                else:
+                    relations = self.relations(fused.image_tokens, batch.standing)
                 out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
                 out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
             if settings.see_weight > 0:
-                out["see"] = cell_loss(self.see(encoded.image_tokens), batch.standing, ~no_reference)
+                if settings.kernels:
+                    seen = self.planner.see(noisy_reference)
+                else:
+                    seen = self.see(encoded.image_tokens)
+                out["see"] = cell_loss(seen, batch.standing, ~no_reference)
                 out["loss"] = out["loss"] + settings.see_weight * out["see"]
+            if batch.scenes is not None:
+                out["scene"] = self._scene_loss(batch.scenes)
+                out["loss"] = out["loss"] + out["scene"]
 
         if objective.icm_weight > 0:
             matched = slice(1) if words and self.planner is not None else slice(None)
@@ -217,3 +242,13 @@ class CDDICM(nn.Module):
             )
             out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
         return out
+
+    def _scene_loss(self, scenes: Scenes) -> Float[Tensor, ""]:
+        """The plan's and the relations' terms of scenes without pictures, each with its weight."""
+        settings = self.config.plan
+        words = self.fusion.text_in(self.towers.encode_text(scenes.ids)[0])
+        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing)
+        place = cross_entropy(cells, scenes.plan.amax(dim=1))
+        valid = torch.ones_like(scenes.plan[:, 0], dtype=torch.bool)
+        relation = relation_loss(each_class(sides), scenes.standing, scenes.plan, settings.grid, valid)
+        return settings.weight * place + settings.relation_weight * relation

@@ -277,7 +277,7 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            logits = self.planner(conditions["full"])
+            logits = self.planner(conditions["full"], reference)
             cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_place)
             grid = self.planner.config.grid
             place = middle_place(cells, grid, self.unet.config.plan_grid // grid)

@@ -24,6 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Attention, Fused
+from cdd_icm.placing import Placing, Seeing, standing_cells
 
 MOVED = 0.02
 """An object that stands this much further on, as a share of the picture's side, has been moved."""
@@ -37,6 +38,8 @@ class PlanLogits:
     cell: Float[Tensor, "B C G2"]
     looks: tuple[Float[Tensor, "B C V"], ...] = ()
     """Of each trait its values, were the class drawn."""
+    sides: Float[Tensor, "B C 2"] | None = None
+    """Of each class that stands, whether the new object is right of it and below it, see `Placing`."""
 
 
 class Planner(ModelMixin, ConfigMixin):
@@ -52,7 +55,9 @@ class Planner(ModelMixin, ConfigMixin):
         features. traits: the values of each trait. forms: of each class the traits that change its whole
         picture, see `Templates`. ask: how many times each class asks the text and the picture about itself
         (`Asking`), as "the sun at the top left, a small tree on the right" needs; 0 for texts that name one
-        object. read: how often the words it asks look at their neighbours before (`Reading`).
+        object. read: how often the words it asks look at their neighbours before (`Reading`). kernels: K of
+        `placing.Placing`, which then says where the one new object goes, in pictures of the side
+        `image_size`; 0 lets the fused tokens say it.
     """
 
     @register_to_config
@@ -68,14 +73,20 @@ class Planner(ModelMixin, ConfigMixin):
         forms: Mapping[str, Sequence[str]] | None = None,
         ask: int = 0,
         read: int = 0,
+        kernels: int = 0,
+        image_size: int = 0,
     ):
         super().__init__()
         self.sizes = tuple(len(values) for values in (traits or {}).values())
         self.templates = Templates(classes, traits or {}, forms or {})
         told = 1 + sum(self.sizes)
-        self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
-        self.cells = Cells(width, place_width, grid)
-        self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
+        if kernels:
+            self.see = Seeing(image_size, len(classes), grid)
+            self.placing = Placing(len(classes), width, heads, grid, kernels)
+        else:
+            self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
+            self.cells = Cells(width, place_width, grid)
+            self.class_embedding = nn.Parameter(shared_embedding(len(classes), place_width))
         if ask:
             self.asker = nn.Parameter(torch.randn(len(classes), width))
             self.reading = nn.ModuleList(Reading(width, heads) for _ in range(read))
@@ -91,7 +102,21 @@ class Planner(ModelMixin, ConfigMixin):
         """The form in which the UNet sees a plan, see `Templates`."""
         return self.templates.marks(place, look)
 
-    def forward(self, fused: Fused) -> PlanLogits:
+    def forward(
+        self,
+        fused: Fused,
+        reference: Float[Tensor, "B 3 R R"] | None = None,
+        standing: Int[Tensor, "B C"] | None = None,
+    ) -> PlanLogits:
+        """A planner with kernels needs the reference, in [-1, 1], to look for what stands there, or the cells
+        of that, where they are known."""
+        if self.config.kernels:
+            if standing is None:
+                standing = standing_cells(self.see(reference))
+            presence, looks = self._named(fused)
+            cell, sides = self.placing(fused.words, fused.mask, standing)
+            cell = cell[:, None].expand(-1, presence.shape[1], -1)  # (B, C, G^2)
+            return PlanLogits(presence.float(), cell, self._split(looks), sides)
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
@@ -109,12 +134,19 @@ class Planner(ModelMixin, ConfigMixin):
             cell = cell + row[..., None] + column[..., None, :]  # (B, C, G, G)
             presence = presence[..., 0]  # (B, C)
         else:
-            # Most often the words name the class; through the query alone that is learnt many times slower.
-            named = self.named(fused.text_pooled).unflatten(1, (place.shape[1], -1))
-            presence, looks = named[..., 0] + self.presence(fused.query), named[..., 1:]
+            presence, looks = self._named(fused)
             cell = torch.einsum("bdyx,bcd->bcyx", cells, place)  # (B, C, G, G)
-        looks = looks.float().split(self.sizes, dim=-1) if self.sizes else ()
-        return PlanLogits(presence.float(), cell.flatten(2).float(), looks)
+        return PlanLogits(presence.float(), cell.flatten(2).float(), self._split(looks))
+
+    def _named(self, fused: Fused) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C V"]]:
+        """Presence and looks. Most often the words name the class; through the query alone that is learnt
+        many times slower."""
+        named = self.named(fused.text_pooled).unflatten(1, (len(self.config.classes), -1))
+        return named[..., 0] + self.presence(fused.query), named[..., 1:]
+
+    def _split(self, looks: Float[Tensor, "B C V"]) -> tuple[Float[Tensor, "B C v"], ...]:
+        """By trait."""
+        return looks.float().split(self.sizes, dim=-1) if self.sizes else ()
 
 
 class Reading(nn.Module):
@@ -227,6 +259,11 @@ def relation_loss(
     counted = pairs[..., None] & (old != new)
     truth = (new > old).float()
     return binary_cross_entropy_with_logits(logits[counted], truth[counted], reduction="sum") / len(plan)
+
+
+def each_class(sides: Float[Tensor, "B C 2"]) -> Float[Tensor, "B C C 2"]:
+    """The sides of a new object of any class as those of each."""
+    return sides[:, :, None].expand(-1, -1, sides.shape[1], -1)
 
 
 def drawn_objects(before: Sequence[SceneObject], after: Sequence[SceneObject]) -> tuple[SceneObject, ...]:

@@ -13,7 +13,7 @@ from cdd_icm.data.triplets import pictures_of
 from cdd_icm.encoders import learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.model import dropped
-from cdd_icm.planning import drawn_objects
+from cdd_icm.planning import drawn_objects, to_plan
 from cdd_icm.training import planned
 
 CPU = torch.device("cpu")
@@ -126,6 +126,24 @@ def real_items(config, n):
     dialogs = load_dialogs(config.data.path, "train")[:2]
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
+
+
+def test_imagined_scenes_are_the_sample_s_objects_in_another_order_rightly_told(make_config):
+    config = make_config(plan__kernels=4, objective__scenes=3)
+    items, classes = real_items(config, 5)
+    tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
+    scenes = make_batch(collate(items), tokenizer, config, CPU, classes).scenes
+    assert scenes.standing.shape == scenes.plan.shape == (15, len(classes))
+    grid = config.plan.grid
+    for item, several in zip(items, zip(*[iter(range(15))] * 3, strict=True), strict=True):
+        cells = to_plan(item["after"], classes, grid)
+        for i in several:
+            assert torch.equal(torch.maximum(scenes.standing[i], scenes.plan[i]), cells)
+            assert (scenes.plan[i] >= 0).sum() == 1
+            asked = tokenizer.decode(scenes.ids[i], skip_special_tokens=True).strip().split(" <= ")[0]
+            assert asked.startswith(f"add a {classes[scenes.plan[i].argmax()]}")
+    told = {tuple(ids.tolist()) for ids in scenes.ids[-3:]}
+    assert len(told) > 1
 
 
 def test_a_mirror_turns_pictures_objects_and_words_together(make_config):

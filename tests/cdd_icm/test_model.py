@@ -88,7 +88,9 @@ def test_every_row_of_the_ablation_trains(make_config, switched):
     assert without == expected.get(next(k for k, v in SWITCHES.items() if v is switched), set())
 
 
-@pytest.mark.parametrize("plan", [{}, {"plan__ask": 2, "plan__read": 2, "plan__channels": 8}])
+@pytest.mark.parametrize(
+    "plan", [{}, {"plan__ask": 2, "plan__read": 2, "plan__channels": 8}, {"plan__kernels": 4}]
+)
 def test_all_trained_weights_get_a_gradient(make_config, plan):
     """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
     config = make_config(**plan)

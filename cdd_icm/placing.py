@@ -1,0 +1,157 @@
+"""Where a new object goes beside those that stand: these are looked for in the picture, each of them asks the
+text about its own sides, and half-planes laid at its place make the distribution over the cells.
+
+"Behind the cube on the left and in front of the ball" is a product of half-planes, whose edges meet where the
+two stand. The fused tokens tell of patches many pixels wide, between which a plan can only be smooth; here an
+edge is as sharp as the place of its object is known.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from cdd_icm.fusion import Attention
+
+SHARPENING = 6.0
+"""Kernels and maps are kept so many times smaller than they are laid: Adam moves every number equally far,
+and these have far to go."""
+FREQUENCIES = 6
+"""Octaves of the sines and cosines by which an object knows its place."""
+
+
+class Seeing(nn.Module):
+    """Which classes of object stand in which cells of a picture, by a few convolutions over its pixels.
+
+    Args:
+        image_size: R. classes: C. grid: G, a divisor of R / 2. width: channels at half of the grid.
+    """
+
+    def __init__(self, image_size: int, classes: int, grid: int, width: int = 96, blocks: int = 4):
+        super().__init__()
+        self.patch = 2 * image_size // grid
+        self.first = nn.Conv2d(3 * self.patch**2, width, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
+            for _ in range(blocks)
+        )
+        self.last = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 4 * classes, 1))
+        nn.init.constant_(self.last[-1].bias, -8.0)  # at first nothing stands anywhere
+
+    def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
+        """Logits, each cell by itself; `pictures` in [-1, 1]."""
+        x = pixel_unshuffle(pictures.to(self.first.weight.dtype), self.patch)
+        x = self.first(x.contiguous(memory_format=torch.channels_last))  # (B, W, G/2, G/2)
+        for block in self.blocks:
+            x = x + block(x)
+        return pixel_shuffle(self.last(x), 2).float()
+
+
+def standing_cells(seen: Float[Tensor, "B C G G"]) -> Int[Tensor, "B C"]:
+    """The likeliest cell of each class of which more than half an object is expected, or -1."""
+    logits = seen.flatten(2)
+    return torch.where(logits.sigmoid().sum(dim=-1) > 0.5, logits.argmax(dim=-1), -1)
+
+
+class Placing(nn.Module):
+    """p(cell of a new object | text, what stands where), and on which side of each it goes.
+
+    Args:
+        classes: C. width: D of the words. heads: of its attention. grid: G. kernels: K, over the offsets from
+        an object's cell; at first half-planes, turned evenly through all directions. layers: how often the
+        objects look at each other and at the words.
+    """
+
+    def __init__(self, classes: int, width: int, heads: int, grid: int, kernels: int, layers: int = 3):
+        super().__init__()
+        self.grid = grid
+        self.class_embedding = nn.Parameter(torch.randn(classes, width))
+        self.new = nn.Parameter(torch.randn(1, width))  # asks for the object that does not stand yet
+        self.place_in = nn.Sequential(
+            nn.Linear(2 + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.words_in = nn.Linear(width, width)
+        self.layers = nn.ModuleList(Looking(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.sides, self.laid, self.anywhere = (nn.Linear(width, n) for n in (2, kernels, kernels))
+        for last in (self.laid, self.anywhere):  # at first all cells are alike
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        offset = torch.arange(1 - grid, grid) / grid
+        angle = torch.arange(kernels) * (2 * math.pi / kernels)
+        across = angle.cos()[:, None, None] * offset + angle.sin()[:, None, None] * offset[:, None]
+        self.kernels = nn.Parameter((32 * across).tanh() / SHARPENING)  # (K, 2 G - 1, 2 G - 1)
+        self.maps = nn.Parameter(0.1 * torch.randn(kernels, grid**2) / SHARPENING)
+
+    def forward(
+        self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"], standing: Int[Tensor, "B C"]
+    ) -> tuple[Float[Tensor, "B G2"], Float[Tensor, "B C 2"]]:
+        """The logits of a new object's cells, whatever its class; and of x_new > x_old and y_new > y_old for
+        each class, 0 where it does not stand. `standing`: cells, or -1."""
+        there, classes = self._first(standing)  # (B, n) each
+        place = standing.gather(1, classes)
+        at = torch.stack([place % self.grid, place // self.grid], dim=-1)  # (B, n, 2), x and y
+        objects = self.class_embedding[classes] + self.place_in(waves((at + 0.5) / self.grid).to(words.dtype))
+        x = torch.cat([objects, self.new.expand(len(words), 1, -1)], dim=1)  # (B, n + 1, D)
+        real = torch.cat([there, there.new_ones(len(there), 1)], dim=1)
+        words = self.words_in(words)
+        for layer in self.layers:
+            x = layer(x, real, words, mask)
+        x = self.norm(x)
+        cells = SHARPENING * self.anywhere(x[:, -1]).float() @ self.maps.float()  # (B, G^2)
+        laid = self._lay(self.laid(x[:, :-1])[there].float(), at[there])
+        cells = cells.index_add(0, there.nonzero()[:, 0], laid)
+        sides = self.sides(x[:, :-1]).float() * there[..., None]
+        empty = sides.new_zeros(*standing.shape, 2)
+        return cells, empty.scatter(1, classes[..., None].expand(-1, -1, 2), sides)
+
+    def _first(self, standing: Int[Tensor, "B C"]) -> tuple[Bool[Tensor, "B n"], Int[Tensor, "B n"]]:
+        """The classes that stand, filled up with others to the number of the fullest picture."""
+        stands = standing >= 0
+        most = int(stands.sum(dim=1).max())
+        classes = stands.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+        return stands.gather(1, classes), classes
+
+    def _lay(self, said: Float[Tensor, "N K"], at: Int[Tensor, "N 2"]) -> Float[Tensor, "N G2"]:
+        """The kernels, mixed by what was said of each object, with their middle in its cell."""
+        grid, cells = self.grid, torch.arange(self.grid, device=at.device)
+        columns, rows = (cells + (grid - 1 - at[:, axis, None]) for axis in (0, 1))  # (N, G) each
+        window = rows[:, :, None] * (2 * grid - 1) + columns[:, None]  # (N, G, G)
+        laid = self.kernels.float().flatten(1)[:, window.flatten(1)]  # (K, N, G^2)
+        return SHARPENING * torch.einsum("nk,knc->nc", said, laid)
+
+
+class Looking(nn.Module):
+    """The objects look at each other, then each at the words, then each thinks."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.objects, self.words = (Attention(width, heads) for _ in range(2))
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+
+    def forward(
+        self,
+        x: Float[Tensor, "B n D"],
+        real: Bool[Tensor, "B n"],
+        words: Float[Tensor, "B Nw D"],
+        mask: Bool[Tensor, "B Nw"],
+    ) -> Float[Tensor, "B n D"]:
+        seen = self.norms[0](x)
+        x = x + self.objects(seen, seen, real)
+        x = x + self.words(self.norms[1](x), words, mask)
+        return x + self.mlp(x)
+
+
+def waves(place: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n F"]:
+    """A place in [0, 1] by itself and by sines and cosines of doubling frequency."""
+    octaves = math.pi * 2.0 ** torch.arange(FREQUENCIES, device=place.device)
+    angles = rearrange(place[..., None] * octaves, "b n two f -> b n (two f)")
+    return torch.cat([place, angles.sin(), angles.cos()], dim=-1)
