@@ -227,7 +227,8 @@ class Store:
                 search_params={"metric_type": "IP"},
                 timeout=ANSWER_SECONDS,
             )
-        return [(hit["distance"], _entry({"content": hit["content"], **hit["entity"]})) for hit in hits]
+        # by which name a hit has its key depends on the server's version; every one calls it its id
+        return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]})) for hit in hits]
 
     def flush(self) -> None:
         """Brings what was put into the form in which it is searched fast."""

@@ -8,6 +8,7 @@ import json
 import pytest
 import torch
 from milvus_lite.adapter.grpc.server import start_server_in_thread
+from pymilvus.client.search_result import Hit
 from torch.nn.functional import normalize
 
 from cdd_icm.errors import InputError
@@ -63,6 +64,16 @@ def test_changing_replaces_all_but_the_vector_and_removing_removes(uri, flushed)
         assert store.count() == 2
         store.remove([entry(0).content])
         assert store.count() == 1 and store.get([entry(0).content]) == {}
+
+
+def test_servers_that_don_t_name_the_key_of_a_hit_are_understood(tmp_path, monkeypatch):
+    """Milvus 2.3 leaves the name out, and pymilvus then calls it "id"."""
+    found = {"folder": "/a", "path": "0.png", "width": 10, "height": 5, "colour": "red"}
+    with Store(str(tmp_path / "mine.db"), "m0de1", WIDTH, create=True) as store:
+        hit = Hit({"id": "0" * 64, "distance": 0.5, "entity": found}, pk_name="id")
+        monkeypatch.setattr(store._client, "search", lambda *_, **__: [[hit]])
+        expected = Entry("0" * 64, "/a", "0.png", 10, 5, {"colour": "red"})
+        assert store.search(vectors(1)[0], 1) == [(0.5, expected)]
 
 
 @pytest.mark.parametrize("flushed", [False, True])
