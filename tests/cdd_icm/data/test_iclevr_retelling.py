@@ -41,6 +41,11 @@ def test_of_two_that_stand_one_above_the_other_no_side_is_told(x, y, told):
     assert set(texts(SceneObject("cyan cylinder", x, y), (FIRST,))) == {f"Add a cyan cylinder {told}"}
 
 
+def test_of_two_that_stand_apart_both_sides_are_told():
+    """So that a side that is left out says that there is none."""
+    assert set(texts(NEW, (FIRST,))) == {"Add a cyan cylinder in front of it on the right"}
+
+
 def test_the_first_object_stands_at_the_center():
     assert set(texts(FIRST, ())) == {"Add a red cube at the center"}
 
