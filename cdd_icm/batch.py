@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, DiffusionConfig, ObjectiveConfig, PlanConfig
 from cdd_icm.data.dialog import SceneObject
-from cdd_icm.data.retelling import retell
+from cdd_icm.data.retelling import crowded, retell
+from cdd_icm.data.triplets import Triplet, collate
 from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.planning import drawn_objects, to_look, to_plan
@@ -23,7 +24,7 @@ from cdd_icm.planning import drawn_objects, to_look, to_plan
 
 @dataclass
 class Scenes:
-    """Scenes without pictures: what stands, and a text that adds one object, see `imagined`."""
+    """Turns without pictures: what stands, and a text that adds one object, see `imagined`."""
 
     ids: Int[Tensor, "S Nw"]
     mask: Bool[Tensor, "S Nw"]
@@ -33,11 +34,14 @@ class Scenes:
 
 @dataclass
 class Batch:
-    """One training batch; pictures in [-1, 1]."""
+    """One training batch. Its pictures are uint8, 0..255, as loader processes make it, and in [-1, 1] once it
+    is `on` the device that trains."""
 
-    reference: Float[Tensor, "B 3 R R"]
-    target: Float[Tensor, "B 3 R R"]
-    other: Float[Tensor, "B 3 R R"]
+    turns: list[tuple[str, int]]
+    """The id of each item's dialog and the number of its turn, from 0."""
+    reference: Tensor  # (B, 3, R, R)
+    target: Tensor
+    other: Tensor
     """Another turn of the same dialog: a hard negative."""
     ids: Int[Tensor, "B Nw"]
     mask: Bool[Tensor, "B Nw"]
@@ -57,7 +61,35 @@ class Batch:
     """How those objects look: see `planning.to_look`."""
     standing: Int[Tensor, "B C"] | None = None
     """The cells of the reference's objects."""
+    shown: Tensor | None = None  # (B, 3, R, R)
+    """A picture of the data, see `elsewhere`, where the planner learns to look for what stands."""
+    shown_standing: Int[Tensor, "B C"] | None = None
     scenes: Scenes | None = None
+
+    def on(self, device: torch.device) -> Batch:
+        """The same batch on `device`, pictures in [-1, 1]."""
+        batch = self._each(lambda part: part.to(device, non_blocking=True))
+        pictures = {name: to_float(getattr(batch, name)) for name in PICTURES}
+        if batch.shown is not None:
+            pictures["shown"] = to_float(batch.shown)
+        return replace(batch, **pictures)
+
+    def pin_memory(self) -> Batch:
+        """The same batch where a GPU fetches it fastest; torch's `DataLoader` asks for that."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with all its tensors changed."""
+
+        def changed(part: Batch | Scenes) -> Batch | Scenes:
+            tensors = {name: change(value) for name, value in vars(part).items() if isinstance(value, Tensor)}
+            return replace(part, **tensors)
+
+        scenes = None if self.scenes is None else changed(self.scenes)
+        return replace(changed(self), scenes=scenes)
+
+
+PICTURES = ("reference", "target", "other")
 
 
 def to_float(pictures: Tensor) -> Tensor:
@@ -89,10 +121,43 @@ def retold(raw: Mapping[str, Tensor | list], share: float) -> Mapping[str, Tenso
     return {**raw, "instruction": texts}
 
 
-def imagined(objects: Sequence[SceneObject], rng: np.random.Generator) -> tuple[list[str], list[SceneObject]]:
-    """The objects in another order, and what a teller says as each is added."""
-    things = [objects[i] for i in rng.permutation(len(objects))]
+def imagined(
+    scenes: Sequence[Sequence[SceneObject]], rng: np.random.Generator
+) -> tuple[list[str], list[SceneObject]]:
+    """A dialog that nobody drew: the objects of one of the `scenes` in another order, the first where the
+    first of a scene stands and the others where others stand, and what a teller says as each is added. What
+    finds no free place in eight tries is left out."""
+
+    def scene() -> Sequence[SceneObject]:
+        return scenes[rng.integers(len(scenes))]
+
+    things: list[SceneObject] = []
+    for thing in rng.permutation(np.array(scene(), dtype=object)):
+        for _ in range(8):
+            there = scene()
+            there = there[rng.integers(len(there)) if things else 0]
+            moved = replace(thing, x=there.x, y=there.y)
+            if not crowded(moved, things):
+                things.append(moved)
+                break
     return [retell([thing], things[:i], rng) for i, thing in enumerate(things)], things
+
+
+def elsewhere(
+    picture: UInt8[Tensor, "3 R R"], things: Sequence[SceneObject], grid: int, rng: np.random.Generator
+) -> tuple[UInt8[Tensor, "3 R R"], list[SceneObject]]:
+    """A picture and its objects in a mirror or not, and moved by up to an eighth of its side, by whole cells
+    of the grid; its edge is drawn out, and what leaves it is left out."""
+    if rng.random() < 0.5:
+        picture, things = picture.flip(-1), [thing.mirrored() for thing in things]
+    most, side = grid // 8, picture.shape[-1]
+    cell = side // grid
+    right, down = (int(shift) for shift in rng.integers(-most, most + 1, size=2))
+    padded = np.pad(picture.numpy(), ((0, 0), (most * cell,) * 2, (most * cell,) * 2), mode="edge")
+    top, left = ((most - shift) * cell for shift in (down, right))
+    moved = [replace(thing, x=thing.x + right / grid, y=thing.y + down / grid) for thing in things]
+    kept = [thing for thing in moved if 0 <= thing.x < 1 and 0 <= thing.y < 1]
+    return torch.from_numpy(padded[:, top : top + side, left : left + side].copy()), kept
 
 
 def mirrored(
@@ -104,7 +169,7 @@ def mirrored(
     turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]
     at = torch.tensor(turned)[:, None, None, None]
     out = dict(raw)
-    for name in ("reference", "target", "other"):
+    for name in PICTURES:
         out[name] = torch.where(at, raw[name].flip(-1), raw[name])
     for name, mirror in (
         ("before", _mirrored_objects),
@@ -129,77 +194,105 @@ def idle_text(draw: int, objective: ObjectiveConfig) -> str | None:
     return texts[int(share / objective.idle_share * len(texts))]
 
 
-def make_batch(
-    raw: dict[str, Tensor | list],
-    tokenizer: PreTrainedTokenizerBase,
-    config: Config,
-    device: torch.device,
-    classes: tuple[str, ...] = (),
-    traits: Mapping[str, tuple[str, ...]] | None = None,
-) -> Batch:
-    """Tensors on `device` from what `data.collate` gives. `classes` and `traits` are those that are planned
-    with.
+class Batches:
+    """What a data loader collates with: triplets -> `Batch`, on the CPU.
 
-    Raises:
-        InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
+    Args:
+        classes, traits: those that are planned with. scenes: the objects of pictures, for `imagined`.
     """
-    if config.objective.retell:
-        raw = retold(raw, config.objective.retell)
-    if config.objective.mirror:
-        raw = mirrored(raw, config.objective.mirror)
-    pairs, pictures = config.objective.opposites, {n: raw[n] for n in ("reference", "target", "other")}
-    idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
-    idle = torch.tensor([text is not None for text in idle_texts])
-    pictures["reference"] = torch.where(idle[:, None, None, None], raw["target"], raw["reference"])
-    asked = [
-        (instruction, history) if text is None else (text, (*history, instruction))
-        for instruction, history, text in zip(raw["instruction"], raw["history"], idle_texts, strict=True)
-    ]
-    texts = [compose_text(instruction, history, config.encoder.history) for instruction, history in asked]
-    ids, mask = tokenize(tokenizer, texts)
-    null_ids, null_mask = tokenize(tokenizer, [""])
-    tensors = {"ids": ids, "mask": mask, "null_ids": null_ids, "null_mask": null_mask, "idle": idle}
-    if pairs:
-        # Only what is asked now becomes false: the history has happened.
-        false = [
-            compose_text(exchange(instruction, pairs), history, config.encoder.history)
-            for instruction, history in asked
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        config: Config,
+        classes: tuple[str, ...] = (),
+        traits: Mapping[str, tuple[str, ...]] | None = None,
+        scenes: Sequence[Sequence[SceneObject]] = (),
+    ):
+        self.tokenizer, self.config = tokenizer, config
+        self.classes, self.traits, self.scenes = classes, dict(traits or {}), scenes
+
+    def __call__(self, items: Sequence[Triplet]) -> Batch:
+        """
+        Raises:
+            InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
+        """
+        config, raw = self.config, collate(items)
+        if config.objective.retell:
+            raw = retold(raw, config.objective.retell)
+        if config.objective.mirror:
+            raw = mirrored(raw, config.objective.mirror)
+        idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
+        idle = torch.tensor([text is not None for text in idle_texts])
+        reference = torch.where(idle[:, None, None, None], raw["target"], raw["reference"])
+        asked = [
+            (instruction, history) if text is None else (text, (*history, instruction))
+            for instruction, history, text in zip(raw["instruction"], raw["history"], idle_texts, strict=True)
         ]
-        tensors["false_ids"], tensors["false_mask"] = tokenize(tokenizer, false)
-    if config.plan.grid:
-        plans = [_plans(raw, i, bool(idle[i]), classes, traits or {}, config.plan) for i in range(len(texts))]
-        parts = (torch.stack(part) for part in zip(*plans, strict=True))
-        tensors["plan"], tensors["place"], tensors["look"], tensors["standing"] = parts
-    scenes = None
-    if config.objective.scenes:
-        scenes = _scenes(raw, tokenizer, config, classes)
-        scenes = Scenes(**{name: part.to(device, non_blocking=True) for name, part in vars(scenes).items()})
-    return Batch(
-        **{name: to_float(part.to(device, non_blocking=True)) for name, part in pictures.items()},
-        **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()},
-        scenes=scenes,
-    )
+        ids, mask = self._tokens(asked)
+        null_ids, null_mask = tokenize(self.tokenizer, [""])
+        batch = Batch(
+            turns=list(zip(raw["dialog"], raw["turn"], strict=True)),
+            reference=reference,
+            target=raw["target"],
+            other=raw["other"],
+            ids=ids,
+            mask=mask,
+            null_ids=null_ids,
+            null_mask=null_mask,
+            idle=idle,
+        )
+        if pairs := config.objective.opposites:
+            # Only what is asked now becomes false: the history has happened.
+            false = [(exchange(instruction, pairs), history) for instruction, history in asked]
+            batch.false_ids, batch.false_mask = self._tokens(false)
+        if config.plan.grid:
+            plans = [
+                _plans(raw, i, bool(idle[i]), self.classes, self.traits, config.plan)
+                for i in range(len(asked))
+            ]
+            parts = (torch.stack(part) for part in zip(*plans, strict=True))
+            batch.plan, batch.place, batch.look, batch.standing = parts
+        if config.plan.kernels:
+            batch.shown, batch.shown_standing = self._shown(raw)
+        if config.objective.scenes:
+            batch.scenes = self._scenes(raw["draw"])
+        return batch
 
+    def _tokens(
+        self, asked: Sequence[tuple[str, Sequence[str]]]
+    ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+        """Of instructions, each with its history."""
+        history = self.config.encoder.history
+        return tokenize(self.tokenizer, [compose_text(text, earlier, history) for text, earlier in asked])
 
-def _scenes(
-    raw: Mapping[str, Tensor | list],
-    tokenizer: PreTrainedTokenizerBase,
-    config: Config,
-    classes: tuple[str, ...],
-) -> Scenes:
-    """`objective.scenes` of each item, made of what its target shows."""
-    texts, standing, plan = [], [], []
-    for objects, draw in zip(raw["after"], raw["draw"], strict=True):
-        for number in range(config.objective.scenes):
-            said, things = imagined(objects, np.random.default_rng((draw, 2, number)))
-            texts.append(compose_text(said[-1], said[:-1], config.encoder.history))
-            standing.append(to_plan(things[:-1], classes, config.plan.grid))
-            plan.append(to_plan(things[-1:], classes, config.plan.grid))
-    return Scenes(*tokenize(tokenizer, texts), torch.stack(standing), torch.stack(plan))
+    def _shown(self, raw: Mapping[str, Tensor | list]) -> tuple[Tensor, Int[Tensor, "B C"]]:
+        """The targets `elsewhere`."""
+        pictures, standing, grid = [], [], self.config.plan.grid
+        for target, things, draw in zip(raw["target"], raw["after"], raw["draw"], strict=True):
+            picture, things = elsewhere(target, things, grid, np.random.default_rng((draw, 3)))
+            pictures.append(picture)
+            standing.append(to_plan(things, self.classes, grid))
+        return torch.stack(pictures), torch.stack(standing)
+
+    def _scenes(self, draws: Sequence[int]) -> Scenes:
+        """The turns of `objective.scenes` imagined dialogs for each item. Of their first ones, beside which
+        nothing stands, the pictures teach enough."""
+        asked, standing, plan = [], [], []
+        classes, grid = self.classes, self.config.plan.grid
+        for draw in draws:
+            for number in range(self.config.objective.scenes):
+                texts, things = imagined(self.scenes, np.random.default_rng((draw, 2, number)))
+                cells = [to_plan([thing], classes, grid) for thing in things]
+                for i in range(1, len(things)):
+                    asked.append((texts[i], texts[:i]))
+                    standing.append(torch.stack(cells[:i]).amax(dim=0))
+                    plan.append(cells[i])
+        return Scenes(*self._tokens(asked), torch.stack(standing), torch.stack(plan))
 
 
 def _plans(
-    raw: dict[str, Tensor | list],
+    raw: Mapping[str, Tensor | list],
     i: int,
     idle: bool,
     classes: tuple[str, ...],
@@ -242,21 +335,21 @@ class Draws:
     def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
         """The draws of samples `first`, ..., `first + n - 1` of the run, counted over all processes."""
         generator = torch.Generator(device)
-        items = [_draw(config, generator.manual_seed(_seed(config.seed, i))) for i in range(first, first + n)]
-        return cls(*(torch.stack(parts) for parts in zip(*items, strict=True)))
-
-
-def _draw(config: Config, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """The fields of `Draws` for one sample."""
-    at = {"generator": generator, "device": generator.device}
-    picture = (3, config.data.image_size, config.data.image_size)
-    return (
-        draw_timestep(torch.rand((), **at), config.diffusion),
-        torch.randn(picture, **at),
-        torch.randn(picture, **at),
-        torch.rand((), **at) * config.diffusion.reference_noise,
-        torch.rand((), **at),
-    )
+        uniform = torch.empty(n, 3, device=device)
+        normal = torch.empty(n, 2, 3, config.data.image_size, config.data.image_size, device=device)
+        for i in range(n):
+            generator.manual_seed(_seed(config.seed, first + i))
+            uniform[i].uniform_(generator=generator)
+            normal[i].normal_(generator=generator)
+        time, level, drop = uniform.unbind(dim=1)
+        noise, reference_noise = normal.unbind(dim=1)
+        return cls(
+            timestep=draw_timestep(time, config.diffusion),
+            noise=noise,
+            reference_noise=reference_noise,
+            reference_level=level * config.diffusion.reference_noise,
+            drop=drop,
+        )
 
 
 def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:

@@ -166,12 +166,15 @@ class PlanConfig:
     objects, 0 where the words name one."""
     read: int = 0
     """How often the words that are asked look at their neighbours before: 2 for texts that say several things
-    of several objects. Needs `ask`."""
+    of several objects. Needs `ask` or `kernels`."""
     kernels: int = 0
     """Half-planes, and what becomes of them, that say where a new object goes beside each one that stands
     (`placing.py`): for texts that place one object by its sides of others. The planner then looks for what
     stands in the picture itself, and `see_weight` and `relation_weight` teach it and not the towers and the
     fusion. 0 lets the fused tokens say where."""
+    horizon: float | None = None
+    """Height in the picture, as a share of its side from the top, at which the ground would end, for pictures
+    of things on the ground (`placing.ground`); it may lie outside. None where the picture itself is flat."""
     forms: tuple[str, ...] = ()
     """Traits of an object's look that change its whole picture, such as how large it is and which way it is
     turned: each class has a template of its own at the UNet's input for each combination of the values of
@@ -199,8 +202,8 @@ class PlanConfig:
             raise InputError(
                 f"template_turns is {self.template_turns!r}, expected 0 with fewer than 4 channels"
             )
-        if self.read and not self.ask:
-            raise InputError(f"read is {self.read!r}, expected 0 where ask is 0")
+        if self.read and not (self.ask or self.kernels):
+            raise InputError(f"read is {self.read!r}, expected 0 where ask and kernels are 0")
         if self.kernels and (self.ask or not self.see_weight):
             raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0 or see_weight is 0")
 
@@ -280,8 +283,8 @@ class ObjectiveConfig:
     retell: float = 0.0
     """Share of the samples whose instruction is told anew from the annotation, see `data.retelling`."""
     scenes: int = 0
-    """Scenes without pictures beside each sample, which teach `plan.kernels` where words mean: some of the
-    sample's objects stand, another is added, and all of it is told anew."""
+    """Dialogs without pictures beside each sample, which teach `plan.kernels` where words mean: the objects
+    of one of the training data's pictures, placed and told anew, see `batch.imagined`."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05

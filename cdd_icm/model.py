@@ -97,6 +97,7 @@ class CDDICM(nn.Module):
                 ask=config.plan.ask,
                 read=config.plan.read,
                 kernels=config.plan.kernels,
+                horizon=config.plan.horizon,
                 image_size=size,
             )
             if grid
@@ -216,13 +217,15 @@ class CDDICM(nn.Module):
                 out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
             if settings.see_weight > 0:
                 if settings.kernels:
-                    seen = self.planner.see(noisy_reference)
+                    noise = draws.reference_level[:, None, None, None] * draws.reference_noise
+                    seen = self.planner.see(batch.shown + noise)
+                    out["see"] = cell_loss(seen, batch.shown_standing, torch.ones_like(no_reference))
                 else:
                     seen = self.see(encoded.image_tokens)
-                out["see"] = cell_loss(seen, batch.standing, ~no_reference)
+                    out["see"] = cell_loss(seen, batch.standing, ~no_reference)
                 out["loss"] = out["loss"] + settings.see_weight * out["see"]
             if batch.scenes is not None:
-                out["scene"] = self._scene_loss(batch.scenes)
+                out["scene"] = self._scene_loss(batch.scenes, objective.scenes * len(batch.ids))
                 out["loss"] = out["loss"] + out["scene"]
 
         if objective.icm_weight > 0:
@@ -243,12 +246,14 @@ class CDDICM(nn.Module):
             out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
         return out
 
-    def _scene_loss(self, scenes: Scenes) -> Float[Tensor, ""]:
-        """The plan's and the relations' terms of scenes without pictures, each with its weight."""
+    def _scene_loss(self, scenes: Scenes, dialogs: int) -> Float[Tensor, ""]:
+        """The plan's and the relations' terms of the turns of so many imagined dialogs, each with its weight;
+        summed over the turns of a dialog."""
         settings = self.config.plan
         words = self.fusion.text_in(self.towers.encode_text(scenes.ids)[0])
         cells, sides = self.planner.placing(words, scenes.mask, scenes.standing)
         place = cross_entropy(cells, scenes.plan.amax(dim=1))
         valid = torch.ones_like(scenes.plan[:, 0], dtype=torch.bool)
         relation = relation_loss(each_class(sides), scenes.standing, scenes.plan, settings.grid, valid)
-        return settings.weight * place + settings.relation_weight * relation
+        turn = settings.weight * place + settings.relation_weight * relation
+        return turn * (len(scenes.ids) / dialogs)

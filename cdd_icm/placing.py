@@ -3,7 +3,8 @@ text about its own sides, and half-planes laid at its place make the distributio
 
 "Behind the cube on the left and in front of the ball" is a product of half-planes, whose edges meet where the
 two stand. The fused tokens tell of patches many pixels wide, between which a plan can only be smooth; here an
-edge is as sharp as the place of its object is known.
+edge is as sharp as the place of its object is known. The half-planes lie on the ground that the picture
+shows, where what is "behind" something lies on a line to the vanishing point.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import grid_sample, linear, pixel_shuffle, pixel_unshuffle
 
 from cdd_icm.fusion import Attention
 
@@ -41,7 +42,7 @@ class Seeing(nn.Module):
             for _ in range(blocks)
         )
         self.last = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 4 * classes, 1))
-        nn.init.constant_(self.last[-1].bias, -8.0)  # at first nothing stands anywhere
+        nn.init.constant_(self.last[-1].bias, -10.0)  # at first nothing stands anywhere
 
     def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
         """Logits, each cell by itself; `pictures` in [-1, 1]."""
@@ -63,29 +64,41 @@ class Placing(nn.Module):
 
     Args:
         classes: C. width: D of the words. heads: of its attention. grid: G. kernels: K, over the offsets from
-        an object's cell; at first half-planes, turned evenly through all directions. layers: how often the
+        an object's cell; at first half-planes, turned evenly through all directions. read: how often the
+        words look at their neighbours before (`Reading`). horizon: see `ground`. layers: how often the
         objects look at each other and at the words.
     """
 
-    def __init__(self, classes: int, width: int, heads: int, grid: int, kernels: int, layers: int = 3):
+    def __init__(
+        self,
+        classes: int,
+        width: int,
+        heads: int,
+        grid: int,
+        kernels: int,
+        read: int = 0,
+        horizon: float | None = None,
+        layers: int = 3,
+    ):
         super().__init__()
-        self.grid = grid
+        self.grid, self.horizon = grid, horizon
         self.class_embedding = nn.Parameter(torch.randn(classes, width))
         self.new = nn.Parameter(torch.randn(1, width))  # asks for the object that does not stand yet
         self.place_in = nn.Sequential(
             nn.Linear(2 + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width)
         )
         self.words_in = nn.Linear(width, width)
+        self.reading = nn.ModuleList(Reading(width, heads) for _ in range(read))
         self.layers = nn.ModuleList(Looking(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.sides, self.laid, self.anywhere = (nn.Linear(width, n) for n in (2, kernels, kernels))
         for last in (self.laid, self.anywhere):  # at first all cells are alike
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        offset = torch.arange(1 - grid, grid) / grid
+        offset = torch.arange(1 - 2 * grid, 2 * grid) / (2 * grid)  # twice as fine as the cells
         angle = torch.arange(kernels) * (2 * math.pi / kernels)
         across = angle.cos()[:, None, None] * offset + angle.sin()[:, None, None] * offset[:, None]
-        self.kernels = nn.Parameter((32 * across).tanh() / SHARPENING)  # (K, 2 G - 1, 2 G - 1)
+        self.kernels = nn.Parameter((32 * across).tanh() / SHARPENING)  # (K, 4 G - 1, 4 G - 1)
         self.maps = nn.Parameter(0.1 * torch.randn(kernels, grid**2) / SHARPENING)
 
     def forward(
@@ -100,13 +113,16 @@ class Placing(nn.Module):
         x = torch.cat([objects, self.new.expand(len(words), 1, -1)], dim=1)  # (B, n + 1, D)
         real = torch.cat([there, there.new_ones(len(there), 1)], dim=1)
         words = self.words_in(words)
+        for reading in self.reading:
+            words = reading(words, mask)
         for layer in self.layers:
             x = layer(x, real, words, mask)
-        x = self.norm(x)
-        cells = SHARPENING * self.anywhere(x[:, -1]).float() @ self.maps.float()  # (B, G^2)
-        laid = self._lay(self.laid(x[:, :-1])[there].float(), at[there])
-        cells = cells.index_add(0, there.nonzero()[:, 0], laid)
-        sides = self.sides(x[:, :-1]).float() * there[..., None]
+        x = self.norm(x).float()
+        with torch.autocast(x.device.type, enabled=False):  # bf16 would round the edges away
+            cells = SHARPENING * as_float(self.anywhere, x[:, -1]) @ self.maps.float()  # (B, G^2)
+            laid = self._lay(as_float(self.laid, x[:, :-1])[there], at[there])
+            cells = cells.index_add(0, there.nonzero()[:, 0], laid)
+            sides = as_float(self.sides, x[:, :-1]) * there[..., None]
         empty = sides.new_zeros(*standing.shape, 2)
         return cells, empty.scatter(1, classes[..., None].expand(-1, -1, 2), sides)
 
@@ -119,11 +135,46 @@ class Placing(nn.Module):
 
     def _lay(self, said: Float[Tensor, "N K"], at: Int[Tensor, "N 2"]) -> Float[Tensor, "N G2"]:
         """The kernels, mixed by what was said of each object, with their middle in its cell."""
-        grid, cells = self.grid, torch.arange(self.grid, device=at.device)
-        columns, rows = (cells + (grid - 1 - at[:, axis, None]) for axis in (0, 1))  # (N, G) each
-        window = rows[:, :, None] * (2 * grid - 1) + columns[:, None]  # (N, G, G)
-        laid = self.kernels.float().flatten(1)[:, window.flatten(1)]  # (K, N, G^2)
-        return SHARPENING * torch.einsum("nk,knc->nc", said, laid)
+        index = torch.arange(self.grid, device=at.device)
+        cells = torch.stack(torch.meshgrid(index, index, indexing="xy"), dim=-1)  # (G, G, 2), x and y
+        cells, at = (ground((cell + 0.5) / self.grid, self.horizon) for cell in (cells, at))
+        offsets = cells - at[:, None, None]  # (N, G, G, 2)
+        side = self.kernels.shape[-1]
+        mixed = SHARPENING * said @ self.kernels.float().flatten(1)  # (N, (4 G - 1)^2)
+        laid = grid_sample(
+            mixed.view(-1, 1, side, side),
+            offsets * ((side + 1) / (side - 1)),  # from the first to the last number of a kernel is -1 to 1
+            padding_mode="border",
+            align_corners=True,
+        )
+        return laid.flatten(1)
+
+
+class Reading(nn.Module):
+    """Each word looks at its neighbours, by scores that know how far apart two words stand, up to `reach`
+    (Raffel et al. 2020, arXiv 1910.10683), then thinks. The text tower knows absolute places only: by these,
+    small data hardly teach which of two objects "on the left" belongs to. At first it changes nothing; its
+    heads begin with looking more or less far."""
+
+    def __init__(self, width: int, heads: int, reach: int = 32):
+        super().__init__()
+        self.reach = reach
+        self.norm, self.near = nn.LayerNorm(width), Attention(width, heads)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        for last in (self.near.out, self.mlp[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        distance = torch.arange(-reach, reach + 1).abs()
+        self.bias = nn.Parameter(-torch.logspace(0, -1, heads)[:, None] * distance)
+
+    def forward(self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
+        at = torch.arange(words.shape[1], device=words.device)
+        apart = (at - at[:, None]).clamp(-self.reach, self.reach) + self.reach  # (Nw, Nw)
+        seen = self.norm(words)
+        words = words + self.near(seen, seen, mask, self.bias[:, apart])
+        return words + self.mlp(words)
 
 
 class Looking(nn.Module):
@@ -148,6 +199,24 @@ class Looking(nn.Module):
         x = x + self.objects(seen, seen, real)
         x = x + self.words(self.norms[1](x), words, mask)
         return x + self.mlp(x)
+
+
+def as_float(layer: nn.Linear, x: Float[Tensor, "*n D"]) -> Float[Tensor, "*n m"]:
+    """In single precision, whatever that of its weights."""
+    return linear(x, layer.weight.float(), layer.bias.float())
+
+
+def ground(place: Float[Tensor, "*n 2"], horizon: float | None) -> Float[Tensor, "*n 2"]:
+    """Places of a picture, x and y in [0, 1], as places on the ground that a level camera shows: to the right
+    and towards it, in the unit that measures both in the middle of the picture. With d = y - `horizon`, that
+    of the middle over that of the place, x' - 1/2 = (x - 1/2) d and y' - 1/2 = (1/2 - horizon) (1 - d). No
+    horizon: the picture is flat, and nothing changes."""
+    if horizon is None:
+        return place
+    x, y = place.unbind(dim=-1)
+    middle = 0.5 - horizon
+    d = middle / (y - horizon).clamp(min=0.1 * middle)  # what is in the sky is far away, but not infinitely
+    return torch.stack([0.5 + (x - 0.5) * d, 0.5 + middle * (1 - d)], dim=-1)
 
 
 def waves(place: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n F"]:

@@ -24,7 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Attention, Fused
-from cdd_icm.placing import Placing, Seeing, standing_cells
+from cdd_icm.placing import Placing, Reading, Seeing, standing_cells
 
 MOVED = 0.02
 """An object that stands this much further on, as a share of the picture's side, has been moved."""
@@ -55,9 +55,9 @@ class Planner(ModelMixin, ConfigMixin):
         features. traits: the values of each trait. forms: of each class the traits that change its whole
         picture, see `Templates`. ask: how many times each class asks the text and the picture about itself
         (`Asking`), as "the sun at the top left, a small tree on the right" needs; 0 for texts that name one
-        object. read: how often the words it asks look at their neighbours before (`Reading`). kernels: K of
-        `placing.Placing`, which then says where the one new object goes, in pictures of the side
-        `image_size`; 0 lets the fused tokens say it.
+        object. read: how often the words that are asked look at their neighbours before (`Reading`).
+        kernels, horizon: of `placing.Placing`, which then says where the one new object goes, in pictures of
+        the side `image_size`; no kernels let the fused tokens say it.
     """
 
     @register_to_config
@@ -74,6 +74,7 @@ class Planner(ModelMixin, ConfigMixin):
         ask: int = 0,
         read: int = 0,
         kernels: int = 0,
+        horizon: float | None = None,
         image_size: int = 0,
     ):
         super().__init__()
@@ -82,7 +83,7 @@ class Planner(ModelMixin, ConfigMixin):
         told = 1 + sum(self.sizes)
         if kernels:
             self.see = Seeing(image_size, len(classes), grid)
-            self.placing = Placing(len(classes), width, heads, grid, kernels)
+            self.placing = Placing(len(classes), width, heads, grid, kernels, read, horizon)
         else:
             self.norm, self.look = nn.LayerNorm(width), Attention(width, heads)
             self.cells = Cells(width, place_width, grid)
@@ -147,33 +148,6 @@ class Planner(ModelMixin, ConfigMixin):
     def _split(self, looks: Float[Tensor, "B C V"]) -> tuple[Float[Tensor, "B C v"], ...]:
         """By trait."""
         return looks.float().split(self.sizes, dim=-1) if self.sizes else ()
-
-
-class Reading(nn.Module):
-    """Each word looks at its neighbours, by scores that know how far apart two words stand, up to `reach`
-    (Raffel et al. 2020, arXiv 1910.10683), then thinks. The text tower knows absolute places only: by these,
-    small data hardly teach which of two objects "on the left" belongs to. At first it changes nothing; its
-    heads begin with looking more or less far."""
-
-    def __init__(self, width: int, heads: int, reach: int = 32):
-        super().__init__()
-        self.reach = reach
-        self.norm, self.near = nn.LayerNorm(width), Attention(width, heads)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
-        )
-        for last in (self.near.out, self.mlp[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
-        distance = torch.arange(-reach, reach + 1).abs()
-        self.bias = nn.Parameter(-torch.logspace(0, -1, heads)[:, None] * distance)
-
-    def forward(self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
-        at = torch.arange(words.shape[1], device=words.device)
-        apart = (at - at[:, None]).clamp(-self.reach, self.reach) + self.reach  # (Nw, Nw)
-        seen = self.norm(words)
-        words = words + self.near(seen, seen, mask, self.bias[:, apart])
-        return words + self.mlp(words)
 
 
 class Asking(nn.Module):
@@ -284,13 +258,13 @@ def to_plan(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) -
     Raises:
         InputError: an object of another class.
     """
-    plan = torch.full((len(classes),), -1)
+    plan = [-1] * len(classes)
     for thing in objects:
         if thing.name not in classes:
             raise InputError(f"objects: {thing.name!r} is none of the {len(classes)} classes planned with")
         x, y = (min(max(int(value * grid), 0), grid - 1) for value in (thing.x, thing.y))
         plan[classes.index(thing.name)] = y * grid + x
-    return plan
+    return torch.tensor(plan)
 
 
 def to_look(

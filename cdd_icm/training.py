@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.batch import Draws, make_batch
+from cdd_icm.batch import Batch, Batches, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, DataConfig, SamplingConfig, to_dict, to_plain
 from cdd_icm.data import (
@@ -28,7 +29,6 @@ from cdd_icm.data import (
     ResumableSampler,
     ShardTriplets,
     TripletDataset,
-    collate,
     load_dialogs,
     pictures_of,
     to_square,
@@ -105,6 +105,11 @@ def train(config: Config) -> Path:
         begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, rank == 0)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
     tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
+    shown_last = [dialog.turns[-1].objects or () for dialog in dialogs]
+    scenes = [things for things in shown_last if len(things) > 1]
+    if config.objective.scenes and not scenes:
+        raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
+    make = Batches(tokenizer, config, classes, traits, scenes)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
     samples = restore(root, model, ema, optimizer)
@@ -120,14 +125,13 @@ def train(config: Config) -> Path:
                 group["lr"] = learning_rate
             size = config.objective.words_batch_size if words else None
             if micro != (micro := (size or t.batch_size) // t.gradient_accumulation):
-                batches = training_batches(config, dialogs, micro, samples, rank, world)
+                batches = training_batches(config, dialogs, make, micro, samples, rank, world)
             for _ in range(t.gradient_accumulation):
-                raw = next(batches)
-                batch = make_batch(raw, tokenizer, config, device, classes, traits)
+                batch = next(batches).on(device)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws, words)
-                    check_finite(out, raw, samples, root)
+                    check_finite(out, batch, samples, root)
                     accelerator.backward(out["loss"])
                 log.add(out)
                 samples += micro * world
@@ -279,8 +283,14 @@ def training_shards(data: DataConfig) -> str:
 
 
 def training_batches(
-    config: Config, dialogs: list[Dialog], micro: int, samples: int, rank: int, world: int
-) -> Iterator[dict[str, Tensor | list]]:
+    config: Config,
+    dialogs: list[Dialog],
+    make: Batches,
+    micro: int,
+    samples: int,
+    rank: int,
+    world: int,
+) -> Iterator[Batch]:
     """This process's micro-batches, endless, from sample `samples` on."""
     data = config.data
     order = {
@@ -301,19 +311,26 @@ def training_batches(
     return iter(
         DataLoader(
             dataset,
-            collate_fn=collate,
+            collate_fn=make,
             num_workers=data.num_workers,
+            worker_init_fn=alone,
             pin_memory=torch.cuda.is_available(),
             **batching,
         )
     )
 
 
-def check_finite(out: dict[str, Tensor], raw: dict[str, Tensor | list], samples: int, root: Path) -> None:
+def alone(_worker: int) -> None:
+    """A loader process is one of many: it takes one core."""
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def check_finite(out: dict[str, Tensor], batch: Batch, samples: int, root: Path) -> None:
     """Raises FloatingPointError where the loss is not finite, naming the turns that made it so."""
     if out["loss"].isfinite():
         return
-    turns = list(zip(raw["dialog"], raw["turn"], strict=True))
+    turns = batch.turns
     denoised = turns[:: len(turns) // len(out["changed_error"])]
     guilty = [
         turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()

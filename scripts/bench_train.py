@@ -28,9 +28,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from cdd_icm.batch import Draws, make_batch
+from cdd_icm.batch import Batch, Batches, Draws
 from cdd_icm.config import Config, load_config
-from cdd_icm.data import Dialog, SceneObject
+from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.loading import DTYPES, find_device
@@ -50,14 +50,15 @@ LOADER, BATCHES = "loader", "loader and tensors"
 class BareLoop:
     """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
 
-    def __init__(self, config: Config, plans: tuple, device: torch.device):
-        """`plans` are the classes, traits and forms that are planned with."""
-        self.config, self.device, self.plans = config, device, plans
+    def __init__(self, config: Config, plans: tuple, dialogs: list[Dialog], device: torch.device):
+        """`plans` are the classes, traits and forms that are planned with; `dialogs` those of the data."""
+        self.config, self.device = config, device
         torch.manual_seed(config.seed)
         self.model = CDDICM(config, *plans).to(device).train()
         self.optimizer = make_optimizer(self.model, config.training)
         self.micro = config.training.batch_size // config.training.gradient_accumulation
-        self.batch = synthetic_batch(config, plans, self.micro, self.model.towers.context_length, device)
+        self.make = batches_of(config, plans, self.model.towers.context_length, dialogs)
+        self.batch = synthetic_batch(config, self.make, self.micro, device)
         self.draws = Draws.make(config, 0, self.micro, device)
 
     def step(self) -> None:
@@ -146,21 +147,19 @@ class Trainer:
 
 
 class Loader:
-    """The trainer's own loader; with `tensors` its batches too, tokenised and on the device."""
+    """The trainer's own loader; with `tensors` its batches on the device, too."""
 
     def __init__(self, bare: BareLoop, dialogs: list[Dialog], tensors: bool):
         config = bare.config
-        self.batches = training_batches(config, dialogs, bare.micro, 0, 0, 1)
+        self.batches = training_batches(config, dialogs, bare.make, bare.micro, 0, 0, 1)
         self.accumulation = config.training.gradient_accumulation
-        tokenizer = tokenizer_of(config, bare.model.towers.context_length)
-        known = bare.plans[:2]
-        self.then = (lambda raw: make_batch(raw, tokenizer, config, bare.device, *known)) if tensors else None
+        self.device = bare.device if tensors else None
 
     def step(self) -> None:
         for _ in range(self.accumulation):
-            raw = next(self.batches)
-            if self.then:
-                self.then(raw)
+            batch = next(self.batches)
+            if self.device:
+                batch.on(self.device)
 
 
 def autocast(config: Config, device: torch.device):
@@ -176,28 +175,37 @@ def tokenizer_of(config: Config, context_length: int):
     return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
 
 
-def synthetic_batch(config: Config, plans: tuple, size: int, context_length: int, device: torch.device):
+def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Batches:
+    """What makes the trainer's batches; the scenes are those of the dialogs."""
+    tokenizer = tokenizer_of(config, context_length)
+    scenes = [things for dialog in dialogs if (things := dialog.turns[-1].objects)]
+    return Batches(tokenizer, config, *plans[:2], scenes)
+
+
+def synthetic_batch(config: Config, make: Batches, size: int, device: torch.device) -> Batch:
     """Noise for pictures, each turn with one object more than the one before."""
     rng = np.random.default_rng(config.seed)
     side = config.data.image_size
 
-    def pictures() -> Tensor:
-        return torch.from_numpy(rng.integers(0, 256, (size, 3, side, side), dtype=np.uint8))
+    def picture() -> Tensor:
+        return torch.from_numpy(rng.integers(0, 256, (3, side, side), dtype=np.uint8))
 
-    classes, traits, _ = plans
-    look = {trait: values[0] for trait, values in traits.items()}
-    things = tuple(SceneObject(name, 0.5, 0.5, look=look) for name in classes[:2])
-    raw = {
-        **{name: pictures() for name in ("reference", "target", "other")},
-        "instruction": ["add a red cube on the left of it"] * size,
-        "history": [("add a blue cube",)] * size,
-        "dialog": ["synthetic"] * size,
-        "turn": [1] * size,
-        "before": [things[:1]] * size,
-        "after": [things] * size,
-        "draw": [2**31 - 1] * size,
-    }
-    return make_batch(raw, tokenizer_of(config, context_length), config, device, classes, traits)
+    look = {trait: values[0] for trait, values in make.traits.items()}
+    things = tuple(SceneObject(name, 0.5, 0.5, look=look) for name in make.classes[:2])
+    items = [
+        Triplet(
+            **{name: picture() for name in ("reference", "target", "other")},
+            instruction="add a red cube on the left of it",
+            history=("add a blue cube",),
+            dialog="synthetic",
+            turn=1,
+            before=things[:1],
+            after=things,
+            draw=2**31 - 1,
+        )
+        for _ in range(size)
+    ]
+    return make(items).on(device)
 
 
 def several(step: Callable[[], None], steps: int) -> Callable[[], float]:
@@ -257,7 +265,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
     objective = dataclasses.replace(config.objective, words_first=0)
     config = dataclasses.replace(config, objective=objective)
-    bare = BareLoop(config, plans, device)
+    bare = BareLoop(config, plans, dialogs, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
     # torch's fused attention is what diffusers takes when it is left alone
     plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
@@ -267,12 +275,12 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
             BARE: several(bare.step, steps),
             PLAIN: several(plain.step, steps),
             PLAIN_MATMUL: several(matmul.step, steps),
-            UNET: several(BareLoop(unet_alone(config), plans, device).step, steps),
+            UNET: several(BareLoop(unet_alone(config), plans, dialogs, device).step, steps),
             LOADER: several(Loader(bare, dialogs, tensors=False).step, steps),
             BATCHES: several(Loader(bare, dialogs, tensors=True).step, steps),
         }
         if objective.cdd_every > 1:
-            works[WHOLE] = several(BareLoop(whole, plans, device).step, steps)
+            works[WHOLE] = several(BareLoop(whole, plans, dialogs, device).step, steps)
         times = interleaved(works, repeats)
     ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
     pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]

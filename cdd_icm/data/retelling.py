@@ -14,6 +14,17 @@ from cdd_icm.data.iclevr import ICLEVR_CLASSES
 def retell(drawn: Sequence[SceneObject], standing: Sequence[SceneObject], rng: np.random.Generator) -> str:
     """A text that asks for the objects `drawn` where `standing` stand already: in i-CLEVR's grammar if all of
     them are of its classes, else in the short sentences of CoDraw's tellers."""
-    rendered = all(thing.name in ICLEVR_CLASSES for thing in (*drawn, *standing))
-    teller = iclevr_retelling if rendered else codraw_retelling
+    teller = iclevr_retelling if _rendered((*drawn, *standing)) else codraw_retelling
     return teller.retell(drawn, standing, rng)
+
+
+def crowded(thing: SceneObject, standing: Sequence[SceneObject]) -> bool:
+    """Whether one of `standing` leaves no room for the thing: in i-CLEVR things have a size, in CoDraw they
+    may lie on each other."""
+    if not _rendered((thing, *standing)):
+        return False
+    return any(iclevr_retelling.crowded(thing, other) for other in standing)
+
+
+def _rendered(things: Sequence[SceneObject]) -> bool:
+    return all(thing.name in ICLEVR_CLASSES for thing in things)

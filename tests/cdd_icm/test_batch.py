@@ -1,19 +1,33 @@
 """From triplets to tensors, and the randomness of a sample."""
 
+import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from cdd_icm.batch import Draws, draw_timestep, exchange, idle_text, make_batch, mirrored, retold, to_float
+from cdd_icm.batch import (
+    Batches,
+    Draws,
+    draw_timestep,
+    elsewhere,
+    exchange,
+    idle_text,
+    imagined,
+    mirrored,
+    retold,
+    to_float,
+)
 from cdd_icm.data import SceneObject, TripletDataset, collate, load_dialogs
 from cdd_icm.data.cache import PictureCache
+from cdd_icm.data.iclevr_retelling import CROWDED, on_the_ground
 from cdd_icm.data.triplets import pictures_of
 from cdd_icm.encoders import learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.model import dropped
-from cdd_icm.planning import drawn_objects, to_plan
+from cdd_icm.planning import drawn_objects
 from cdd_icm.training import planned
 
 CPU = torch.device("cpu")
@@ -105,8 +119,10 @@ def test_a_batch_of_real_triplets(make_config):
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
     classes, traits, _ = planned(config, dialogs)
     assert traits == {}  # i-CLEVR tells of none
-    raw = collate([dataset[i] for i in range(3)])
-    batch = make_batch(raw, tokenizer, config, CPU, classes)
+    loaded = Batches(tokenizer, config, classes)([dataset[i] for i in range(3)])
+    assert loaded.target.dtype == torch.uint8 and loaded.turns == [(dialogs[0].id, i) for i in range(3)]
+    batch = loaded.on(CPU)
+    assert torch.equal(batch.target, to_float(loaded.target))
     assert batch.reference.shape == batch.target.shape == batch.other.shape == (3, 3, 32, 32)
     assert torch.equal(batch.reference[1], batch.target[0])  # turn 1 starts where turn 0 ended
     assert batch.target.min() >= -1 and batch.target.max() <= 1
@@ -128,22 +144,72 @@ def real_items(config, n):
     return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
 
 
-def test_imagined_scenes_are_the_sample_s_objects_in_another_order_rightly_told(make_config):
-    config = make_config(plan__kernels=4, objective__scenes=3)
-    items, classes = real_items(config, 5)
+def last_scenes(config):
+    return [dialog.turns[-1].objects for dialog in load_dialogs(config.data.path, "train")]
+
+
+def test_an_imagined_dialog_is_rightly_told_and_all_of_it_stands_where_something_stands_in_the_data(config):
+    scenes = last_scenes(config)
+    places = {(thing.x, thing.y) for things in scenes for thing in things}
+    first = {(things[0].x, things[0].y) for things in scenes}
+    names = {tuple(sorted(thing.name for thing in things)) for things in scenes}
+    orders = set()
+    for seed in range(40):
+        texts, things = imagined(scenes, np.random.default_rng(seed))
+        assert (things[0].x, things[0].y) in first and {(t.x, t.y) for t in things} <= places
+        apart = [math.dist(*map(on_the_ground, pair)) for pair in itertools.combinations(things, 2)]
+        assert min(apart, default=9) >= CROWDED
+        assert len(things) < 5 or tuple(sorted(thing.name for thing in things)) in names
+        assert texts[0] == f"Add a {things[0].name} at the center"
+        for i in range(1, len(things)):
+            assert texts[i].startswith(f"Add a {things[i].name}")
+            (right, away), (x, z) = (on_the_ground(thing) for thing in things[i - 1 : i + 1])
+            assert "behind it" not in texts[i] or z > away
+            assert "in front of it" not in texts[i] or z < away
+            assert "on the left of it" not in texts[i] or x < right
+        orders.add(tuple(thing.name for thing in things))
+    assert len(orders) > 30
+    assert imagined(scenes, np.random.default_rng(7)) == imagined(scenes, np.random.default_rng(7))
+
+
+def test_the_turns_of_imagined_dialogs_stand_beside_the_batch(make_config):
+    config = make_config(plan__kernels=4, objective__scenes=3, encoder__history=1)
+    items, _ = real_items(config, 5)
+    classes, _, _ = planned(config, load_dialogs(config.data.path, "train"))
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
-    scenes = make_batch(collate(items), tokenizer, config, CPU, classes).scenes
-    assert scenes.standing.shape == scenes.plan.shape == (15, len(classes))
-    grid = config.plan.grid
-    for item, several in zip(items, zip(*[iter(range(15))] * 3, strict=True), strict=True):
-        cells = to_plan(item["after"], classes, grid)
-        for i in several:
-            assert torch.equal(torch.maximum(scenes.standing[i], scenes.plan[i]), cells)
-            assert (scenes.plan[i] >= 0).sum() == 1
-            asked = tokenizer.decode(scenes.ids[i], skip_special_tokens=True).strip().split(" <= ")[0]
-            assert asked.startswith(f"add a {classes[scenes.plan[i].argmax()]}")
-    told = {tuple(ids.tolist()) for ids in scenes.ids[-3:]}
-    assert len(told) > 1
+    scenes = Batches(tokenizer, config, classes, scenes=last_scenes(config))(items).scenes
+    assert 15 * 3 <= len(scenes.ids) <= 15 * 4 and scenes.standing.shape == scenes.plan.shape
+    assert ((scenes.plan >= 0).sum(dim=1) == 1).all()
+    number = (scenes.standing >= 0).sum(dim=1)
+    for i in range(len(number)):
+        asked, _, before = tokenizer.decode(scenes.ids[i], skip_special_tokens=True).partition(" <= ")
+        assert asked.strip().startswith(f"add a {classes[scenes.plan[i].argmax()]}") and "add a" in before
+        if number[i] > 1:  # the turn before it put what is told there
+            new = (scenes.standing[i] >= 0) & (scenes.standing[i - 1] < 0)
+            assert classes[new.nonzero().item()] in before
+            assert torch.equal(scenes.standing[i], torch.maximum(scenes.standing[i - 1], scenes.plan[i - 1]))
+
+
+def test_a_picture_elsewhere_still_shows_each_thing_where_it_is_said_to_be():
+    """A picture whose red tells of its column, green of its row, with three things."""
+    ramp = torch.arange(32, dtype=torch.uint8).expand(32, 32)
+    picture = torch.stack([ramp, ramp.T, torch.zeros_like(ramp)])
+    things = [
+        SceneObject(name, x / 32, y / 32) for name, x, y in (("a", 10, 20), ("b", 31, 1), ("c", 16, 16))
+    ]
+    left_out, flipped = 0, 0
+    for seed in range(60):
+        moved, there = elsewhere(picture, things, 8, np.random.default_rng(seed))
+        assert moved.shape == picture.shape
+        turned = bool((moved[0].diff(dim=1).int() < 0).any() or moved[0, 0, 0] > moved[0, 0, -1])
+        flipped += turned
+        for thing in there:
+            x, y = (int(v * 32) for v in (thing.x, thing.y))
+            was = next(t for t in things if t.name == thing.name)
+            column, row = moved[:2, y, x].tolist()
+            assert row == round(was.y * 32) and abs(column - round(was.x * 32)) <= turned
+        left_out += 3 - len(there)
+    assert 15 < flipped < 45 and left_out > 10
 
 
 def test_a_mirror_turns_pictures_objects_and_words_together(make_config):
@@ -178,8 +244,8 @@ def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(make_
     config = make_config(objective__mirror=[["left", "right"]])
     items, classes = real_items(config, 2)
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
-    raw = collate(items) | {"draw": [1 << 30, 1 << 30 | 1 << 20]}
-    plain, half = (make_batch(raw, tokenizer, c, CPU, classes) for c in (make_config(), config))
+    items = [item | {"draw": draw} for item, draw in zip(items, (1 << 30, 1 << 30 | 1 << 20), strict=True)]
+    plain, half = (Batches(tokenizer, c, classes)(items) for c in (make_config(), config))
     assert torch.equal(half.target[0], plain.target[0])
     assert torch.equal(half.target[1], plain.target[1].flip(-1))
     cells, turned = (batch.plan[1][batch.plan[1] >= 0] for batch in (plain, half))
@@ -242,7 +308,7 @@ def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config
 def test_an_idle_sample_keeps_the_picture_and_draws_nothing(make_config, tiny_pipeline):
     config = make_config(objective__idle_share=1, objective__idle_texts=["keep it"])
     items, classes = real_items(config, 3)
-    batch = make_batch(collate(items), tiny_pipeline.tokenizer, config, CPU, classes)
+    batch = Batches(tiny_pipeline.tokenizer, config, classes)(items)
     assert batch.idle.all() and torch.equal(batch.reference, batch.target)
     assert (batch.plan == -1).all() and ((batch.standing >= 0).sum(dim=1) == torch.arange(1, 4)).all()
     written = tiny_pipeline.tokenizer.decode(batch.ids[2], skip_special_tokens=True)
@@ -253,7 +319,7 @@ def test_a_turn_that_can_not_be_planned_is_named(config, tiny_pipeline):
     (item, *_), classes = real_items(config, 1)
     for changed, says in (({"after": None}, "not annotated"), ({"after": items_of("moon")}, "'moon'")):
         with pytest.raises(InputError, match=f"dialog {item['dialog']}, turn 1: .*{says}"):
-            make_batch(collate([{**item, **changed}]), tiny_pipeline.tokenizer, config, CPU, classes)
+            Batches(tiny_pipeline.tokenizer, config, classes)([{**item, **changed}])
 
 
 def items_of(*names):

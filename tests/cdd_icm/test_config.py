@@ -128,7 +128,7 @@ FAULTS = {
         "encoder.vocab_size is 100, expected at least 259",
     ),
     "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
-    "reading without asking": ("plan.read=2", "plan.read is 2, expected 0 where ask is 0"),
+    "reading without asking": ("plan.read=2", "read is 2, expected 0 where ask and kernels are 0"),
     "places between the pixels": (
         "{plan: {grid: 8, fine: 3}}",
         "plan.fine is 3, expected a number that makes 8",

@@ -23,6 +23,7 @@ def make_batch(changed=(), n=3):
 
     mask = torch.ones(n, 24, dtype=torch.bool)
     return Batch(
+        turns=[("a", i) for i in range(n)],
         **{name: picture(name) for name in ("reference", "target", "other")},
         **{name: text(name) for name in ("ids", "false_ids")},
         **{"mask": mask, "false_mask": mask},
@@ -31,6 +32,8 @@ def make_batch(changed=(), n=3):
         plan=torch.tensor([[-1, 5, -1]]).expand(n, -1),
         place=torch.tensor([[-1, 5, -1]]).expand(n, -1),
         standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
+        shown=picture("shown"),
+        shown_standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
     )
 
 

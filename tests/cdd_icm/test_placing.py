@@ -5,7 +5,7 @@ import torch
 
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Fused
-from cdd_icm.placing import SHARPENING, Placing, Seeing, standing_cells, waves
+from cdd_icm.placing import SHARPENING, Placing, Seeing, ground, standing_cells, waves
 from cdd_icm.planning import Planner, each_class, relation_loss
 
 GRID, CLASSES = 8, 3
@@ -48,7 +48,7 @@ def test_the_kernels_are_half_planes_that_part_where_the_object_stands():
     to_the_right[0, 0] = 1.0  # the kernels begin with the direction of x
     laid = placing._lay(to_the_right, torch.tensor([[2, 5]])).view(GRID, GRID)
     assert (laid[:, 3:] > 0.9).all() and (laid[:, :2] < -0.9).all()
-    assert laid[:, 2].abs().max() < 1e-6
+    assert laid[:, 2].abs().max() < 1e-5
     down = torch.zeros(1, 4)
     down[0, 1] = 1.0
     laid = placing._lay(down, torch.tensor([[2, 5]])).view(GRID, GRID)
@@ -59,12 +59,35 @@ def test_a_kernel_lies_at_its_offset_from_every_object():
     placing = make_placing()
     torch.nn.init.zeros_(placing.kernels)
     with torch.no_grad():  # two to the right and one up
-        placing.kernels[3, GRID - 1 - 1, GRID - 1 + 2] = 1 / SHARPENING
+        middle = 2 * GRID - 1  # two numbers a cell
+        placing.kernels[3, middle - 2, middle + 4] = 1 / SHARPENING
     said = torch.zeros(2, 4)
     said[:, 3] = torch.tensor([1.0, 10.0])
     laid = placing._lay(said, torch.tensor([[0, 3], [5, 7]])).view(2, GRID, GRID).detach()
     assert laid[0].nonzero().tolist() == [[2, 2]] and laid[0, 2, 2] == pytest.approx(1)
     assert laid[1].nonzero().tolist() == [[6, 7]] and laid[1, 6, 7] == pytest.approx(10)
+
+
+def test_on_the_ground_parallels_meet_at_the_horizon():
+    """A level pinhole camera sees the point (X, Z) of the ground, a unit below it, at
+    (X / Z + 1/2, 1 / Z + horizon)."""
+    horizon, right, away = -0.25, torch.tensor([0.3, 0.3, -0.5]), torch.tensor([1.0, 2.0, 1.0])
+    seen = torch.stack([right / away + 0.5, 1 / away + horizon], dim=-1)
+    there = ground(seen, horizon)
+    unit = 0.75  # of the middle the distance below the horizon
+    assert torch.allclose(there, torch.stack([0.5 + unit * right, 0.5 + unit - unit**2 * away], dim=-1))
+    near_the_middle = torch.tensor([[0.501, 0.5], [0.5, 0.501]])
+    assert torch.allclose(ground(near_the_middle, horizon), near_the_middle, atol=2e-6)
+    assert ground(seen, None) is seen and ground(torch.zeros(1, 2), 0.1).isfinite().all()
+
+
+def test_what_is_behind_lies_on_a_line_to_the_vanishing_point():
+    placing = make_placing(horizon=-0.25)
+    to_the_right = torch.zeros(1, 4)
+    to_the_right[0, 0] = 1.0
+    laid = placing._lay(to_the_right, torch.tensor([[6, 6]])).view(GRID, GRID).detach()
+    sides = [(row > 0).nonzero().min().item() for row in laid]  # the first cell on the right, row by row
+    assert sides[0] < sides[3] < sides[6] <= 7
 
 
 def taught():

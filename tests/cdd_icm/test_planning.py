@@ -8,10 +8,10 @@ import torch
 from cdd_icm.data import SceneObject
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import Fused
+from cdd_icm.placing import Reading
 from cdd_icm.planning import (
     PlanLogits,
     Planner,
-    Reading,
     Relations,
     Templates,
     cell_loss,

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from cdd_icm import checkpoint, run, training
-from cdd_icm.batch import Draws
+from cdd_icm.batch import Batch, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, from_dict
 from cdd_icm.data import load_dialogs
@@ -352,16 +352,16 @@ def test_crossed():
 
 def spoil_targets(monkeypatch, sample):
     """The third item of the batch that begins at `sample` has no finite target."""
-    make_batch, calls = training.make_batch, []
+    on, calls = Batch.on, []
 
-    def spoiling(*arguments):
-        batch = make_batch(*arguments)
+    def spoiling(batch, device):
+        batch = on(batch, device)
         if len(calls) == sample // 4:
             batch.target[2] = torch.nan
-        calls.append(arguments[0])
+        calls.append(batch)
         return batch
 
-    monkeypatch.setattr(training, "make_batch", spoiling)
+    monkeypatch.setattr(Batch, "on", spoiling)
     return calls
 
 
@@ -370,8 +370,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
     calls = spoil_targets(monkeypatch, 12)
     with pytest.raises(FloatingPointError) as error:
         train(config)
-    raw, run = calls[-1], Path(config.output_dir)
-    named = f"{raw['dialog'][2]} turn {raw['turn'][2]}"
+    run = Path(config.output_dir)
+    named = "{} turn {}".format(*calls[-1].turns[2])
     assert (
         str(error.value)
         == f"the loss is nan at sample 12 ({named}); the checkpoints in {run}/checkpoints are kept"
