@@ -20,7 +20,7 @@ from cdd_icm import checkpoint, run, training
 from cdd_icm.batch import Batch, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, from_dict
-from cdd_icm.data import load_dialogs
+from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.shards import convert
 from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
@@ -582,7 +582,7 @@ def test_a_url_is_streamed(make_config, shards):
         dialog.id for dialog in training.training_dialogs(folder.data)
     ]
     assert training.validation_dialogs(by_url.data, dialogs) is dialogs
-    one, other = (next(training.training_batches(c, dialogs, 3, 6, 0, 1)) for c in (by_url, folder))
+    one, other = (next(training.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
     assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
 
 
