@@ -29,6 +29,8 @@ class Scenes:
     ids: Int[Tensor, "S Nw"]
     mask: Bool[Tensor, "S Nw"]
     standing: Int[Tensor, "S C"]
+    latest: Int[Tensor, " S"]
+    """The class of what came last, or -1."""
     plan: Int[Tensor, "S C"]
 
 
@@ -61,6 +63,8 @@ class Batch:
     """How those objects look: see `planning.to_look`."""
     standing: Int[Tensor, "B C"] | None = None
     """The cells of the reference's objects."""
+    latest: Int[Tensor, " B"] | None = None
+    """The class of the last of those, or -1."""
     shown: Tensor | None = None  # (B, 3, R, R)
     """A picture of the data, see `elsewhere`, where the planner learns to look for what stands."""
     shown_standing: Int[Tensor, "B C"] | None = None
@@ -255,6 +259,9 @@ class Batches:
             batch.plan, batch.place, batch.look, batch.standing = parts
         if config.plan.kernels:
             batch.shown, batch.shown_standing = self._shown(raw)
+            batch.latest = torch.tensor(
+                [self.classes.index(things[-1].name) if things else -1 for things in raw["before"]]
+            )
         if config.objective.scenes:
             batch.scenes = self._scenes(raw["draw"])
         return batch
@@ -278,7 +285,7 @@ class Batches:
     def _scenes(self, draws: Sequence[int]) -> Scenes:
         """The turns of `objective.scenes` imagined dialogs for each item. Of their first ones, beside which
         nothing stands, the pictures teach enough."""
-        asked, standing, plan = [], [], []
+        asked, standing, latest, plan = [], [], [], []
         classes, grid = self.classes, self.config.plan.grid
         for draw in draws:
             for number in range(self.config.objective.scenes):
@@ -287,8 +294,9 @@ class Batches:
                 for i in range(1, len(things)):
                     asked.append((texts[i], texts[:i]))
                     standing.append(torch.stack(cells[:i]).amax(dim=0))
+                    latest.append(classes.index(things[i - 1].name))
                     plan.append(cells[i])
-        return Scenes(*self._tokens(asked), torch.stack(standing), torch.stack(plan))
+        return Scenes(*self._tokens(asked), torch.stack(standing), torch.tensor(latest), torch.stack(plan))
 
 
 def _plans(

@@ -205,7 +205,7 @@ class CDDICM(nn.Module):
             settings = self.config.plan
             planned = None
             if settings.weight > 0:
-                planned = self.planner(fused, standing=batch.standing)
+                planned = self.planner(fused, standing=batch.standing, latest=batch.latest)
                 out["plan"] = plan_loss(planned, batch.plan, whole, batch.look)
                 out["loss"] = out["loss"] + settings.weight * out["plan"]
             if settings.relation_weight > 0:
@@ -251,7 +251,7 @@ class CDDICM(nn.Module):
         summed over the turns of a dialog."""
         settings = self.config.plan
         words = self.fusion.text_in(self.towers.encode_text(scenes.ids)[0])
-        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing)
+        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing, scenes.latest)
         place = cross_entropy(cells, scenes.plan.amax(dim=1))
         valid = torch.ones_like(scenes.plan[:, 0], dtype=torch.bool)
         relation = relation_loss(each_class(sides), scenes.standing, scenes.plan, settings.grid, valid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -277,7 +277,7 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            logits = self.planner(conditions["full"], reference)
+            logits = self.planner(conditions["full"], reference, latest=self._latest(reference, histories, n))
             cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_place)
             grid = self.planner.config.grid
             place = middle_place(cells, grid, self.unet.config.plan_grid // grid)
@@ -317,6 +317,17 @@ class CDDICMPipeline(DiffusionPipeline):
         """The fused condition of references in [-1, 1] and texts."""
         ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
+
+    def _latest(
+        self, reference: Float[Tensor, "Bn 3 R R"], histories: Sequence[Sequence[str]], n: int
+    ) -> Int[Tensor, " Bn"] | None:
+        """The class that the turn before each one drew, by its own words; -1 where there was none."""
+        if not self.planner.config.kernels:
+            return None
+        texts = [compose_text(h[-1], h[:-1], self.config.history) if h else "" for h in histories]
+        drawn = self.planner.drawn(self.encode(reference[::n], texts))
+        had = torch.tensor([bool(h) for h in histories], device=drawn.device)
+        return drawn.where(had, -1).repeat_interleave(n)
 
     def _denoise(
         self,

@@ -84,6 +84,7 @@ class Placing(nn.Module):
         self.grid, self.horizon = grid, horizon
         self.class_embedding = nn.Parameter(torch.randn(classes, width))
         self.new = nn.Parameter(torch.randn(1, width))  # asks for the object that does not stand yet
+        self.latest = nn.Parameter(torch.zeros(width))  # what "it" is
         self.place_in = nn.Sequential(
             nn.Linear(2 + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width)
         )
@@ -102,14 +103,20 @@ class Placing(nn.Module):
         self.maps = nn.Parameter(0.1 * torch.randn(kernels, grid**2) / SHARPENING)
 
     def forward(
-        self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"], standing: Int[Tensor, "B C"]
+        self,
+        words: Float[Tensor, "B Nw D"],
+        mask: Bool[Tensor, "B Nw"],
+        standing: Int[Tensor, "B C"],
+        latest: Int[Tensor, " B"],
     ) -> tuple[Float[Tensor, "B G2"], Float[Tensor, "B C 2"]]:
         """The logits of a new object's cells, whatever its class; and of x_new > x_old and y_new > y_old for
-        each class, 0 where it does not stand. `standing`: cells, or -1."""
+        each class, 0 where it does not stand. `standing`: cells, or -1. `latest`: the class that the turn
+        before drew, which the words call "it", or -1."""
         there, classes = self._first(standing)  # (B, n) each
         place = standing.gather(1, classes)
         at = torch.stack([place % self.grid, place // self.grid], dim=-1)  # (B, n, 2), x and y
         objects = self.class_embedding[classes] + self.place_in(waves((at + 0.5) / self.grid).to(words.dtype))
+        objects = objects + self.latest * (classes == latest[:, None])[..., None]
         x = torch.cat([objects, self.new.expand(len(words), 1, -1)], dim=1)  # (B, n + 1, D)
         real = torch.cat([there, there.new_ones(len(there), 1)], dim=1)
         words = self.words_in(words)

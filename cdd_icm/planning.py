@@ -108,14 +108,17 @@ class Planner(ModelMixin, ConfigMixin):
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"] | None = None,
         standing: Int[Tensor, "B C"] | None = None,
+        latest: Int[Tensor, " B"] | None = None,
     ) -> PlanLogits:
         """A planner with kernels needs the reference, in [-1, 1], to look for what stands there, or the cells
-        of that, where they are known."""
+        of that, where they are known; and which class of it is the `latest`, or -1."""
         if self.config.kernels:
             if standing is None:
                 standing = standing_cells(self.see(reference))
             presence, looks = self._named(fused)
-            cell, sides = self.placing(fused.words, fused.mask, standing)
+            if latest is None:
+                latest = standing.new_full((len(standing),), -1)
+            cell, sides = self.placing(fused.words, fused.mask, standing, latest)
             cell = cell[:, None].expand(-1, presence.shape[1], -1)  # (B, C, G^2)
             return PlanLogits(presence.float(), cell, self._split(looks), sides)
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
@@ -138,6 +141,12 @@ class Planner(ModelMixin, ConfigMixin):
             presence, looks = self._named(fused)
             cell = torch.einsum("bdyx,bcd->bcyx", cells, place)  # (B, C, G, G)
         return PlanLogits(presence.float(), cell.flatten(2).float(), self._split(looks))
+
+    def drawn(self, fused: Fused) -> Int[Tensor, " B"]:
+        """The class that a text draws, the likeliest where it draws several, or -1 where it draws none."""
+        presence, _ = self._named(fused)
+        likeliest = presence.max(dim=1)
+        return torch.where(likeliest.values > 0, likeliest.indices, -1)
 
     def _named(self, fused: Fused) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C V"]]:
         """Presence and looks. Most often the words name the class; through the query alone that is learnt

@@ -188,6 +188,7 @@ def test_the_turns_of_imagined_dialogs_stand_beside_the_batch(make_config):
             new = (scenes.standing[i] >= 0) & (scenes.standing[i - 1] < 0)
             assert classes[new.nonzero().item()] in before
             assert torch.equal(scenes.standing[i], torch.maximum(scenes.standing[i - 1], scenes.plan[i - 1]))
+            assert scenes.latest[i] == scenes.plan[i - 1].argmax()
 
 
 def test_a_picture_elsewhere_still_shows_each_thing_where_it_is_said_to_be():

@@ -32,6 +32,7 @@ def make_batch(changed=(), n=3):
         plan=torch.tensor([[-1, 5, -1]]).expand(n, -1),
         place=torch.tensor([[-1, 5, -1]]).expand(n, -1),
         standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
+        latest=torch.zeros(n, dtype=torch.long),
         shown=picture("shown"),
         shown_standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
     )

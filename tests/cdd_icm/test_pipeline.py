@@ -12,7 +12,7 @@ from cdd_icm.diffusion import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
-from cdd_icm.planning import sample_plan
+from cdd_icm.planning import Planner, sample_plan
 from cdd_icm.training import build_pipeline
 from cdd_icm.unet import Painting
 
@@ -294,6 +294,40 @@ def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
         assert torch.equal(sample_plan(pipe.planner(fused), gumbel, 0.0)[0], likeliest)
     cold, warm = (draw(picture(1), SAID[0], 0, plan_temperature=value) for value in (0.0, 30.0))
     assert not torch.equal(cold, warm)
+
+
+def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
+    """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
+    pipe = copy.deepcopy(pipe)
+    width, old = pipe.fusion.config.width, pipe.planner.config
+    pipe.planner = Planner(
+        old.classes, width, pipe.towers.embed_dim, 4, old.grid, kernels=4, image_size=32
+    ).eval()
+    asked = []
+    monkeypatch.setattr(pipe.planner, "drawn", lambda fused: torch.arange(1, 1 + len(fused.query)))
+    encode = pipe.encode
+    monkeypatch.setattr(pipe, "encode", lambda *args: asked.append(args[1]) or encode(*args))
+    forward, told = pipe.planner.forward, []
+    monkeypatch.setattr(
+        pipe.planner, "forward", lambda *args, latest: told.append(latest) or forward(*args, latest=latest)
+    )
+    pipe([pipe.canvas] * 3, SAID, [[], SAID[:1], SAID[:2]], generator=seeded(0, 1, 2), num_candidates=2)
+    assert told[0].tolist() == [-1, -1, 2, 2, 3, 3]
+    assert asked[-1][0] == "" and [text.split(" <= ")[0] for text in asked[-1][1:]] == SAID[:2]
+
+
+def test_what_a_text_draws_is_its_likeliest_class_or_none(pipe):
+    fused = pipe.encode(torch.stack([pipe._to_tensor(picture(1))]), [SAID[0]])
+    planner = copy.deepcopy(pipe.planner)
+    for bias, expected in ((9.0, 1), (-9.0, -1)):
+        last = planner.presence[-1]
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.zeros_(planner.named[-1].weight)
+        torch.nn.init.zeros_(planner.named[-1].bias)
+        with torch.no_grad():
+            last.bias[:] = -9.0
+            last.bias[1] = bias
+        assert planner.drawn(fused).tolist() == [expected]
 
 
 def test_where_nothing_is_planned_the_reference_comes_back(pipe, draw):

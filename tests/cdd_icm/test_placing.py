@@ -37,7 +37,8 @@ def test_a_picture_is_seen_cell_by_cell_and_at_first_nothing_stands():
 
 def test_at_first_all_cells_are_alike():
     said, mask = words(2)
-    cells, sides = make_placing()(said, mask, torch.tensor([[5, -1, 9], [-1, -1, -1]]))
+    standing = torch.tensor([[5, -1, 9], [-1, -1, -1]])
+    cells, sides = make_placing()(said, mask, standing, torch.tensor([2, -1]))
     assert cells.tolist() == [[0.0] * GRID**2] * 2
     assert sides.shape == (2, CLASSES, 2) and not sides[0, 1].any() and not sides[1].any()
 
@@ -101,9 +102,10 @@ def test_an_item_of_a_batch_equals_that_item_alone():
     """Though the fullest picture decides how many objects are looked at."""
     placing, (said, mask) = taught(), words(3)
     standing = torch.tensor([[5, -1, -1], [63, 0, 17], [-1, -1, -1]])
-    together = placing(said, mask, standing)
+    latest = torch.tensor([0, 1, -1])
+    together = placing(said, mask, standing, latest)
     for i in range(3):
-        alone = placing(said[i : i + 1], mask[i : i + 1], standing[i : i + 1])
+        alone = placing(*(part[i : i + 1] for part in (said, mask, standing, latest)))
         for one, all_ in zip(alone, together, strict=True):
             assert torch.allclose(one[0], all_[i], atol=1e-5)
 
@@ -111,12 +113,22 @@ def test_an_item_of_a_batch_equals_that_item_alone():
 def test_words_that_are_masked_say_nothing():
     placing, (said, mask) = taught(), words(1)
     mask[:, 3:] = False
-    standing = torch.tensor([[5, -1, 60]])
-    before = placing(said, mask, standing)[0]
+    there = torch.tensor([[5, -1, 60]]), torch.tensor([2])
+    before = placing(said, mask, *there)[0]
     said[:, 3:] = 7.0
-    assert torch.equal(placing(said, mask, standing)[0], before)
+    assert torch.equal(placing(said, mask, *there)[0], before)
     said[:, 0] = 7.0
-    assert not torch.allclose(placing(said, mask, standing)[0], before)
+    assert not torch.allclose(placing(said, mask, *there)[0], before)
+
+
+def test_it_is_what_came_last():
+    """The same words and objects with another latest one mean another place; what does not stand is not it."""
+    placing, (said, mask) = taught(), words(1)
+    torch.nn.init.normal_(placing.latest)
+    standing = torch.tensor([[5, -1, 60]])
+    first, third, none, away = (placing(said, mask, standing, torch.tensor([i]))[0] for i in (0, 2, -1, 1))
+    assert not torch.allclose(first, third) and not torch.allclose(first, none)
+    assert torch.equal(none, away)
 
 
 def test_a_place_is_told_apart_to_the_cell():
