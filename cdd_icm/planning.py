@@ -114,7 +114,7 @@ class Planner(ModelMixin, ConfigMixin):
         of that, where they are known; and which class of it is the `latest`, or -1."""
         if self.config.kernels:
             if standing is None:
-                standing = standing_cells(self.see(reference))
+                standing = standing_cells(self.see(reference), latest)
             presence, looks = self._named(fused)
             if latest is None:
                 latest = standing.new_full((len(standing),), -1)

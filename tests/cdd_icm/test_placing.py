@@ -25,6 +25,9 @@ def test_what_stands_is_the_likeliest_cell_of_each_class_that_is_expected():
     seen[0, 0, 1, 2] = 3.0  # surely there
     seen[0, 2, 3, 0], seen[0, 2, 3, 1] = -0.5, -0.4  # nobody knows in which of the two
     assert standing_cells(seen).tolist() == [[6, -1, 13]]
+    seen[0, 1, 2, 2] = -8.0  # hardly to be seen, but drawn a turn ago
+    assert standing_cells(seen, torch.tensor([1])).tolist() == [[6, 10, 13]]
+    assert standing_cells(seen, torch.tensor([-1])).tolist() == [[6, -1, 13]]
 
 
 def test_a_picture_is_seen_cell_by_cell_and_at_first_nothing_stands():
@@ -122,7 +125,7 @@ def test_words_that_are_masked_say_nothing():
 
 
 def test_it_is_what_came_last():
-    """The same words and objects with another latest one mean another place; what does not stand is not it."""
+    """The same words with another latest object mean another place; what does not stand is not it."""
     placing, (said, mask) = taught(), words(1)
     torch.nn.init.normal_(placing.latest)
     standing = torch.tensor([[5, -1, 60]])
