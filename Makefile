@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATASET ?= iclevr
-SAY_iclevr := Add a blue cube at the center|Add a red sphere behind it on the left|Add a green cylinder in front of it on the right and in front of the blue cube on the right|Add a yellow sphere on the right of it and on the right of the blue cube|Add a purple cube behind it on the left and behind the blue cube on the right
+SAY_iclevr := Add a blue cube at the center|Add a red sphere behind it on the left|Add a green cylinder in front of it on the right and in front of the blue cube on the right|Add a yellow sphere behind it on the right and on the right of the blue cube|Add a purple cube behind it on the left and behind the blue cube on the right
 SAY_codraw := big sun at the top left corner|small apple tree on the right side|in the middle a happy boy with his arms up facing right|on the left a girl sitting with legs crossed facing right|a dog in front of the boy on the right
 # By the environment and unexpanded: a text may hold quotes, dollars and backticks.
 ifdef SAY
