@@ -21,6 +21,8 @@ from cdd_icm.encoders import compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.planning import drawn_objects, to_look, to_plan
 
+PICTURES = ("reference", "target", "other")
+
 
 @dataclass
 class Scenes:
@@ -30,7 +32,7 @@ class Scenes:
     mask: Bool[Tensor, "S Nw"]
     standing: Int[Tensor, "S C"]
     latest: Int[Tensor, " S"]
-    """The class of what came last, or -1."""
+    """The class of what came last."""
     plan: Int[Tensor, "S C"]
 
 
@@ -91,9 +93,6 @@ class Batch:
 
         scenes = None if self.scenes is None else changed(self.scenes)
         return replace(changed(self), scenes=scenes)
-
-
-PICTURES = ("reference", "target", "other")
 
 
 def to_float(pictures: Tensor) -> Tensor:
@@ -198,7 +197,7 @@ def idle_text(draw: int, objective: ObjectiveConfig) -> str | None:
     return texts[int(share / objective.idle_share * len(texts))]
 
 
-class Batches:
+class Collator:
     """What a data loader collates with: triplets -> `Batch`, on the CPU.
 
     Args:

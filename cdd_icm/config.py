@@ -204,6 +204,8 @@ class PlanConfig:
             )
         if self.read and not (self.ask or self.kernels):
             raise InputError(f"read is {self.read!r}, expected 0 where ask and kernels are 0")
+        if self.horizon is not None and not self.kernels:
+            raise InputError(f"horizon is {self.horizon!r}, expected none where kernels is 0")
         if self.kernels and (self.ask or not self.see_weight):
             raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0 or see_weight is 0")
 

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.batch import Batch, Batches, Draws
+from cdd_icm.batch import Batch, Collator, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
 from cdd_icm.config import Config, DataConfig, SamplingConfig, to_dict, to_plain
 from cdd_icm.data import (
@@ -109,7 +109,7 @@ def train(config: Config) -> Path:
     scenes = [things for things in shown_last if len(things) > 1]
     if config.objective.scenes and not scenes:
         raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
-    make = Batches(tokenizer, config, classes, traits, scenes)
+    make = Collator(tokenizer, config, classes, traits, scenes)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
     samples = restore(root, model, ema, optimizer)
@@ -285,7 +285,7 @@ def training_shards(data: DataConfig) -> str:
 def training_batches(
     config: Config,
     dialogs: list[Dialog],
-    make: Batches,
+    make: Collator,
     micro: int,
     samples: int,
     rank: int,
@@ -313,14 +313,14 @@ def training_batches(
             dataset,
             collate_fn=make,
             num_workers=data.num_workers,
-            worker_init_fn=alone,
+            worker_init_fn=one_core,
             pin_memory=torch.cuda.is_available(),
             **batching,
         )
     )
 
 
-def alone(_worker: int) -> None:
+def one_core(_worker: int) -> None:
     """A loader process is one of many: it takes one core."""
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from cdd_icm.batch import Batch, Batches, Draws
+from cdd_icm.batch import Batch, Collator, Draws
 from cdd_icm.config import Config, load_config
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
@@ -175,14 +175,14 @@ def tokenizer_of(config: Config, context_length: int):
     return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
 
 
-def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Batches:
+def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Collator:
     """What makes the trainer's batches; the scenes are those of the dialogs."""
     tokenizer = tokenizer_of(config, context_length)
     scenes = [things for dialog in dialogs if (things := dialog.turns[-1].objects)]
-    return Batches(tokenizer, config, *plans[:2], scenes)
+    return Collator(tokenizer, config, *plans[:2], scenes)
 
 
-def synthetic_batch(config: Config, make: Batches, size: int, device: torch.device) -> Batch:
+def synthetic_batch(config: Config, make: Collator, size: int, device: torch.device) -> Batch:
     """Noise for pictures, each turn with one object more than the one before."""
     rng = np.random.default_rng(config.seed)
     side = config.data.image_size

@@ -15,16 +15,17 @@ from cdd_icm.data.dialog import SceneObject
 
 APART = 0.342
 """Of two objects whose places on the ground are closer in a direction, in Blender's units, no side is told.
-Of all others it is, as in i-CLEVR, so that silence says something, too: with the camera below, 99.6 % of what
-the train split's own texts say or leave out."""
+Of all others it is, as in i-CLEVR, so that silence says something, too; with the camera below this agrees
+with nearly all that the data's own texts say or leave out."""
 CROWDED = 1.45
 """No two objects stand closer."""
 HORIZON = -0.298
 """Where the camera would see the ground end, as a share of the picture's height: over its upper edge."""
 LENS = 0.914  # width of what is seen at a distance of 1
 DISTANCE = {"cube": 8.090, "sphere": 7.779, "cylinder": 7.779}
-"""From the camera to an object in the middle of whose picture is 1 below the horizon; cubes are lower."""
+"""From the camera to an object that is seen a picture's height below the horizon."""
 LOWER = {"cube": 0.090, "sphere": 0.0, "cylinder": 0.0}
+"""How much further from the camera the middle of an object is for being lower."""
 TILT = 0.83  # of the way from the camera the part that lies along the ground
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cdd_icm.batch import (
-    Batches,
+    Collator,
     Draws,
     draw_timestep,
     elsewhere,
@@ -119,7 +119,7 @@ def test_a_batch_of_real_triplets(make_config):
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
     classes, traits, _ = planned(config, dialogs)
     assert traits == {}  # i-CLEVR tells of none
-    loaded = Batches(tokenizer, config, classes)([dataset[i] for i in range(3)])
+    loaded = Collator(tokenizer, config, classes)([dataset[i] for i in range(3)])
     assert loaded.target.dtype == torch.uint8 and loaded.turns == [(dialogs[0].id, i) for i in range(3)]
     batch = loaded.on(CPU)
     assert torch.equal(batch.target, to_float(loaded.target))
@@ -177,7 +177,7 @@ def test_the_turns_of_imagined_dialogs_stand_beside_the_batch(make_config):
     items, _ = real_items(config, 5)
     classes, _, _ = planned(config, load_dialogs(config.data.path, "train"))
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
-    scenes = Batches(tokenizer, config, classes, scenes=last_scenes(config))(items).scenes
+    scenes = Collator(tokenizer, config, classes, scenes=last_scenes(config))(items).scenes
     assert 15 * 3 <= len(scenes.ids) <= 15 * 4 and scenes.standing.shape == scenes.plan.shape
     assert ((scenes.plan >= 0).sum(dim=1) == 1).all()
     number = (scenes.standing >= 0).sum(dim=1)
@@ -246,7 +246,7 @@ def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(make_
     items, classes = real_items(config, 2)
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
     items = [item | {"draw": draw} for item, draw in zip(items, (1 << 30, 1 << 30 | 1 << 20), strict=True)]
-    plain, half = (Batches(tokenizer, c, classes)(items) for c in (make_config(), config))
+    plain, half = (Collator(tokenizer, c, classes)(items) for c in (make_config(), config))
     assert torch.equal(half.target[0], plain.target[0])
     assert torch.equal(half.target[1], plain.target[1].flip(-1))
     cells, turned = (batch.plan[1][batch.plan[1] >= 0] for batch in (plain, half))
@@ -309,7 +309,7 @@ def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config
 def test_an_idle_sample_keeps_the_picture_and_draws_nothing(make_config, tiny_pipeline):
     config = make_config(objective__idle_share=1, objective__idle_texts=["keep it"])
     items, classes = real_items(config, 3)
-    batch = Batches(tiny_pipeline.tokenizer, config, classes)(items)
+    batch = Collator(tiny_pipeline.tokenizer, config, classes)(items)
     assert batch.idle.all() and torch.equal(batch.reference, batch.target)
     assert (batch.plan == -1).all() and ((batch.standing >= 0).sum(dim=1) == torch.arange(1, 4)).all()
     written = tiny_pipeline.tokenizer.decode(batch.ids[2], skip_special_tokens=True)
@@ -320,7 +320,7 @@ def test_a_turn_that_can_not_be_planned_is_named(config, tiny_pipeline):
     (item, *_), classes = real_items(config, 1)
     for changed, says in (({"after": None}, "not annotated"), ({"after": items_of("moon")}, "'moon'")):
         with pytest.raises(InputError, match=f"dialog {item['dialog']}, turn 1: .*{says}"):
-            Batches(tiny_pipeline.tokenizer, config, classes)([{**item, **changed}])
+            Collator(tiny_pipeline.tokenizer, config, classes)([{**item, **changed}])
 
 
 def items_of(*names):
