@@ -95,14 +95,24 @@ def dataset(reports: Path, name: str) -> list[str]:
         [title, *(interval(figures[row][DETECTOR][column]) for column in COLUMNS)]
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
-    recipe = reports / f"{name}_recipe_test.json"
-    if recipe.exists():
-        made = read_report(recipe)
+    others = (
+        ("fast", "CDD-ICM, ours, few steps"),
+        ("100_steps", "CDD-ICM, ours, many steps"),
+        ("recipe", f"CDD-ICM, one run of configs/{name}.yaml from scratch"),
+    )
+    place = len(published) + 1
+    for kind, title in others:
+        other = reports / f"{name}_{kind}_test.json"
+        if not other.exists():
+            continue
+        made = read_report(other)
         found = made["figures"][MODEL][DETECTOR]
-        title = f"CDD-ICM, one run of configs/{name}.yaml from scratch"
-        if made["sampling"]:
-            title += f" ({', '.join(f'{key}={value}' for key, value in made['sampling'].items())})"
-        rows.insert(len(published) + 1, [title, *(interval(found[column]) for column in COLUMNS)])
+        said = [f"{key}={value}" for key, value in made["sampling"].items()]
+        if made["data"]["dialogs"] != data["dialogs"]:
+            said.append(f"{made['data']['dialogs']} dialogs")
+        title += f" ({', '.join(said)})" if said else ""
+        rows.insert(place, [title, *(interval(found[column]) for column in COLUMNS)])
+        place += 1
     lines = table(["system", *COLUMNS.values()], rows)
     lines += ["", f"{data['dialogs']} dialogs, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"

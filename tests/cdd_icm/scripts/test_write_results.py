@@ -57,6 +57,17 @@ def test_ours_stands_beside_the_published_rows(tmp_path, report):
     assert "our own detector" in codraw and COMMANDS["codraw"] not in page and COMMANDS["iclevr"] in page
 
 
+def test_other_settings_of_ours_stand_below_with_what_differs(tmp_path, report):
+    (tmp_path / "iclevr_test.json").write_text(json.dumps({**report, "sampling": {}}))
+    few = copy.deepcopy({**report, "sampling": {"num_inference_steps": 4}})
+    few["data"]["dialogs"] -= 1
+    (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(few))
+    rows = [line for line in results(tmp_path).splitlines() if "CDD-ICM, ours" in line]
+    assert rows[0].startswith("| **CDD-ICM, ours** |")
+    said = f"num_inference_steps=4, {few['data']['dialogs']} dialogs"
+    assert rows[1].startswith(f"| CDD-ICM, ours, few steps ({said}) |")
+
+
 def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
     order = ["full-1", "full-2", "without-plan", "without-history"]
     (tmp_path / "ablation").mkdir()
