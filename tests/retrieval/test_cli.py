@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 
 from retrieval.cli import _parser, main
 from tests.retrieval.colours import Colours, paint
+
+SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
 
 def test_benchmark_info_prints_the_protocol(cir, capsys):
@@ -120,6 +123,19 @@ def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
     monkeypatch.setattr("retrieval.cli.SHIPPED", tmp_path / "none")
     with pytest.raises(SystemExit):
         _parser().parse_args(index)
+
+
+def test_the_shipped_model_finds_the_next_picture_of_a_sample_dialog(tmp_path, capsys):
+    """The README's two commands."""
+    store = ["--store", str(tmp_path / "sample.db")]
+    pictures = SAMPLE / "images"
+    assert main(["index", str(pictures), *store]) == 0
+    text = "Add a gray cylinder behind it on the right and behind the cyan sphere on the right"
+    query = ["--image", str(pictures / "CLEVR_test_000000_1.webp"), "--text", text, "-k", "1"]
+    capsys.readouterr()
+    assert main(["search", *store, *query, "--out", str(tmp_path / "sheet.png")]) == 0
+    assert str(pictures / "CLEVR_test_000000_2.webp") in capsys.readouterr().out.splitlines()[0]
+    assert Image.open(tmp_path / "sheet.png").format == "PNG"
 
 
 def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, monkeypatch, capsys):
