@@ -96,8 +96,9 @@ def dataset(reports: Path, name: str) -> list[str]:
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
     others = (
-        ("fast", "CDD-ICM, ours, few steps"),
-        ("100_steps", "CDD-ICM, ours, many steps"),
+        ("fast", "CDD-ICM, ours, preset fast"),
+        ("4_steps", "CDD-ICM, ours"),
+        ("100_steps", "CDD-ICM, ours"),
         ("recipe", f"CDD-ICM, one run of configs/{name}.yaml from scratch"),
     )
     place = len(published) + 1
