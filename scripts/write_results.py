@@ -101,7 +101,7 @@ def dataset(reports: Path, name: str) -> list[str]:
         ("100_steps", "CDD-ICM, ours"),
         ("recipe", f"CDD-ICM, one run of configs/{name}.yaml from scratch"),
     )
-    place = len(published) + 1
+    more = []
     for kind, title in others:
         other = reports / f"{name}_{kind}_test.json"
         if not other.exists():
@@ -112,8 +112,9 @@ def dataset(reports: Path, name: str) -> list[str]:
         if made["data"]["dialogs"] != data["dialogs"]:
             said.append(f"{made['data']['dialogs']} dialogs")
         title += f" ({', '.join(said)})" if said else ""
-        rows.insert(place, [title, *(interval(found[column]) for column in COLUMNS)])
-        place += 1
+        more.append([title, *(interval(found[column]) for column in COLUMNS)])
+    below = len(published) + 1
+    rows[below:below] = more
     lines = table(["system", *COLUMNS.values()], rows)
     lines += ["", f"{data['dialogs']} dialogs, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
