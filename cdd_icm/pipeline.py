@@ -250,7 +250,8 @@ class CDDICMPipeline(DiffusionPipeline):
             given = callback_on_step_end_tensor_inputs
             raise InputError(f"callback_on_step_end_tensor_inputs: {given!r}, expected ('latents',) or none")
         check_scheduler(self.scheduler)
-        set_steps(self.scheduler, s.num_inference_steps, self._execution_device)
+        device = self._execution_device  # asks every module of every part
+        set_steps(self.scheduler, s.num_inference_steps, device)
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         images = image if isinstance(image, list | tuple) else [image]
@@ -258,26 +259,32 @@ class CDDICMPipeline(DiffusionPipeline):
         _check_batch(instruction, images, histories, generator)
 
         n, batch = s.num_candidates, len(instruction)
-        device = self._execution_device
         reference = torch.stack([self._to_tensor(i) for i in images]).to(device)  # (B, 3, R, R)
         texts = [compose_text(i, h, self.config.history) for i, h in zip(instruction, histories, strict=True)]
         names = branches(s.guidance_scale, s.image_guidance_scale)
         if s.icm_guidance_scale and "image_only" not in names:
             names = (*names, "image_only")  # the alternative query f'
-        conditions = {
-            name: self.encode(
-                torch.zeros_like(reference) if name == "nothing" else reference,
-                texts if name == "full" else [""] * batch,
-            )
-            for name in names
-        }
+        shown = {name: torch.zeros_like(reference) if name == "nothing" else reference for name in names}
+        said = {name: texts if name == "full" else [""] * batch for name in names}
+        if self.planner is not None and self.planner.config.kernels and any(histories):
+            shown["turn before"] = reference
+            said["turn before"] = [
+                compose_text(h[-1], h[:-1], self.config.history) if h else "" for h in histories
+            ]
+        encoded = self.encode(torch.cat(list(shown.values())), sum(said.values(), []))
+        conditions = dict(zip(shown, _split(encoded, batch), strict=True))
+        latest = None
+        if "turn before" in conditions:  # what it drew is what "it" means
+            drawn = self.planner.drawn(conditions.pop("turn before"))
+            had = torch.tensor([bool(h) for h in histories], device=device)
+            latest = drawn.where(had, -1).repeat_interleave(n)
         conditions = {name: _repeat(condition, n) for name, condition in conditions.items()}
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
 
         latents, gumbel = self._randomness(batch * n, n, generator, device)
         plan = None
         if self.planner is not None:
-            logits = self.planner(conditions["full"], reference, latest=self._latest(reference, histories, n))
+            logits = self.planner(conditions["full"], reference, latest=latest)
             cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_place)
             grid = self.planner.config.grid
             place = middle_place(cells, grid, self.unet.config.plan_grid // grid)
@@ -317,17 +324,6 @@ class CDDICMPipeline(DiffusionPipeline):
         """The fused condition of references in [-1, 1] and texts."""
         ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
-
-    def _latest(
-        self, reference: Float[Tensor, "Bn 3 R R"], histories: Sequence[Sequence[str]], n: int
-    ) -> Int[Tensor, " Bn"] | None:
-        """The class that the turn before each one drew, by its own words; -1 where there was none."""
-        if not self.planner.config.kernels:
-            return None
-        texts = [compose_text(h[-1], h[:-1], self.config.history) if h else "" for h in histories]
-        drawn = self.planner.drawn(self.encode(reference[::n], texts))
-        had = torch.tensor([bool(h) for h in histories], device=drawn.device)
-        return drawn.where(had, -1).repeat_interleave(n)
 
     def _denoise(
         self,
@@ -416,6 +412,12 @@ class CDDICMPipeline(DiffusionPipeline):
 
 def _repeat(condition: Fused, n: int) -> Fused:
     return Fused(*(part.repeat_interleave(n, dim=0) for part in vars(condition).values()))
+
+
+def _split(condition: Fused, size: int) -> list[Fused]:
+    return [
+        Fused(*parts) for parts in zip(*(part.split(size) for part in vars(condition).values()), strict=True)
+    ]
 
 
 def _cat(conditions: list[Fused]) -> Fused:
