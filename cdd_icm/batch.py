@@ -257,7 +257,8 @@ class Collator:
             parts = (torch.stack(part) for part in zip(*plans, strict=True))
             batch.plan, batch.place, batch.look, batch.standing = parts
         if config.plan.kernels:
-            batch.shown, batch.shown_standing = self._shown(raw)
+            if config.plan.see_weight:
+                batch.shown, batch.shown_standing = self._shown(raw)
             batch.latest = torch.tensor(
                 [self.classes.index(things[-1].name) if things else -1 for things in raw["before"]]
             )

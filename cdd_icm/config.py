@@ -206,8 +206,12 @@ class PlanConfig:
             raise InputError(f"read is {self.read!r}, expected 0 where ask and kernels are 0")
         if self.horizon is not None and not self.kernels:
             raise InputError(f"horizon is {self.horizon!r}, expected none where kernels is 0")
-        if self.kernels and (self.ask or not self.see_weight):
-            raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0 or see_weight is 0")
+        if self.kernels and self.ask:
+            raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0")
+        if self.kernels and self.weight and not self.see_weight:
+            raise InputError(f"see_weight is {self.see_weight!r}, expected more where kernels plan")
+        if self.kernels and self.relation_weight and not self.weight:
+            raise InputError(f"relation_weight is {self.relation_weight!r}, expected 0 where weight is 0")
 
 
 @dataclass(frozen=True)

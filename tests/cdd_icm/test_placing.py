@@ -172,6 +172,11 @@ def test_the_sides_of_a_new_object_are_learnt_of_each_that_stands():
     ("changed", "says"),
     [
         ({"plan__ask": 2, "plan__kernels": 4}, "kernels is 4, expected 0 where ask is not 0"),
+        (
+            {"plan__see_weight": 0.0, "plan__kernels": 4},
+            "see_weight is 0.0, expected more where kernels plan",
+        ),
+        ({"plan__weight": 0.0, "plan__kernels": 4}, "relation_weight is .*, expected 0 where weight is 0"),
         ({"plan__horizon": -0.3}, "horizon is -0.3, expected none where kernels is 0"),
         ({"objective__scenes": 2}, "objective.scenes is 2, expected 0 where plan.kernels is 0"),
     ],
