@@ -384,7 +384,8 @@ def publish(
     model.save_pretrained(root / "model")
     with replacing(root / "model" / "training.json") as path:
         path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
-    rows = measure(model, validation, cache_dir=config.data.cache_dir)["rows"]
+    frozen = config.encoder.trainable_blocks == 0
+    rows = measure(model, validation, cache_dir=config.data.cache_dir, frozen=frozen)["rows"]
     with replacing(validation_file(root, samples)) as path:
         path.write_text(json.dumps(rows, indent=1) + "\n")
     figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
