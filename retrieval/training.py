@@ -21,6 +21,7 @@ from cdd_icm.data import PictureCache, ResumableSampler
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text
 from cdd_icm.errors import InputError
+from cdd_icm.loading import process_state
 from cdd_icm.log import Log, seconds_logged
 from cdd_icm.matching import info_nce
 from cdd_icm.process import StopSignal
@@ -66,10 +67,18 @@ def train(config: RetrievalConfig) -> Path:
         FloatingPointError: the loss or its gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
-    t, root = config.training, Path(config.output_dir)
     if config.composer == "combiner" and config.init is None:
-        towers = train(replace(config, composer="sum", output_dir=str(root / "stage1")))
+        first = replace(config, composer="sum", output_dir=str(Path(config.output_dir) / "stage1"))
+        towers = train_stage(first)
         config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
+    folder = train_stage(config)
+    process_state().destroy_process_group()
+    return folder
+
+
+def train_stage(config: RetrievalConfig) -> Path:
+    """A run of `train`, whose processes stay together for the next."""
+    t, root = config.training, Path(config.output_dir)
     benchmark = read_split(config.data, config.data.train_split)
     captions = [query.caption for query in benchmark.queries[: config.data.limit] if query.caption]
     if config.objective.caption_negatives and not captions:
@@ -132,7 +141,8 @@ def train(config: RetrievalConfig) -> Path:
     if accelerator.is_main_process and not validation_file(root, samples).exists():
         publish(root, ema.model, validation, samples, config)
     accelerator.wait_for_everyone()
-    accelerator.end_training()
+    for tracker in accelerator.trackers:
+        tracker.finish()
     return root / "model"
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +9,8 @@ import yaml
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from cdd_icm.checkpoint import checkpoints, load_tensors
-from cdd_icm.config import from_dict, load_config
+from cdd_icm.checkpoint import checkpoints
+from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
@@ -21,22 +20,7 @@ from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
 from retrieval.training import Objective, Samples, read_split, train
 from tests.retrieval.conftest import SAMPLE
-
-
-def newest(run):
-    """All tensors of the last checkpoint of a run."""
-    folder = checkpoints(Path(run) / "checkpoints")[-1]
-    parts = {part: load_tensors(folder / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
-    return {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
-
-
-def log_of(run):
-    lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in lines]
-
-
-def identical(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 
 class Killed(BaseException):
@@ -106,6 +90,29 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
         "towers.clip.logit_scale"
     ]
+
+
+@pytest.mark.parametrize(
+    ("composer", "changed", "stages"),
+    [
+        ("combiner", {"combiner__dropout": 0.0}, ("stage1", ".")),
+        ("multi-vector", {"multi_vector": "fusion", "objective__caption_negatives": True}, (".",)),
+    ],
+)
+def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_path, composer, changed, stages):
+    """Adam would hide a gradient of another length; the norm in the log doesn't."""
+    changed |= {"training__total_samples": 12}
+    train(make_config(composer, **changed, output_dir=str(tmp_path / "one")))
+    two = make_config(composer, **changed, output_dir=str(tmp_path / "two"), training__batch_size=2)
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(to_dict(two)))
+    run_two_processes("retrieval.cli", "train", tmp_path / "two.yaml")
+    for stage in stages:
+        one, two = (tmp_path / name / stage for name in ("one", "two"))
+        # a tenth of what one step of the optimiser changes
+        assert distance(newest(one), newest(two), "model") < 1e-3 * 0.1
+        line, other = log_of(one)[-1], log_of(two)[-1]
+        assert line.pop("found") <= other.pop("found")  # among the targets of its own process
+        assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
 def samples_of(config, model):
