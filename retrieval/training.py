@@ -225,15 +225,12 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
         "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
         "tirg": {"dim": towers.embed_dim},
     }
-    if config.composer == "over-places":
-        inner = options.get(config.over_places, {})
-        shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
-        return {"composer": config.over_places, "options": inner, **shape}
-    if config.composer == "multi-vector":
-        inner = options.get(config.multi_vector, {})
-        dim = config.fusion.width if config.multi_vector == "fusion" else towers.embed_dim
-        shape = {"token_width": towers.image_width, "dim": dim}
-        return {"composer": config.multi_vector, "options": inner, **shape}
+    inner, dim = config.over_places, towers.embed_dim
+    shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": dim}
+    options["over-places"] = {"composer": inner, "options": options.get(inner, {}), **shape}
+    inner, dim = config.multi_vector, config.fusion.width if config.multi_vector == "fusion" else dim
+    shape = {"token_width": towers.image_width, "dim": dim}
+    options["multi-vector"] = {"composer": inner, "options": options.get(inner, {}), **shape}
     return options.get(config.composer, {})
 
 

@@ -67,7 +67,14 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("composer", "changed"),
-    [("fusion", {}), ("multi-vector", {"multi_vector": "fusion"}), ("multi-vector", {"multi_vector": "sum"})],
+    [
+        ("fusion", {}),
+        ("multi-vector", {"multi_vector": "fusion"}),
+        ("multi-vector", {"multi_vector": "sum"}),
+        ("multi-vector", {"multi_vector": "text"}),
+        ("multi-vector", {"multi_vector": "image", "objective__reference_negatives": False}),
+        ("multi-vector", {"multi_vector": "over-places", "over_places": "tirg"}),
+    ],
 )
 def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     config = make_config(composer, **changed)
@@ -278,6 +285,15 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         ),
         ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
         ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
+        (
+            {"composer": "multi-vector", "multi_vector": "image"},
+            "objective.reference_negatives is True, expected false with multi_vector=image",
+        ),
+        (
+            {"multi_vector": "matching"},
+            "multi_vector is 'matching', expected Literal["
+            "'combiner', 'fusion', 'image', 'over-places', 'sum', 'text', 'tirg']",
+        ),
         (
             {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
             "objective.caption_negatives is True, expected false with composer=image",
