@@ -14,6 +14,7 @@ from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
+from retrieval.cli import main
 from retrieval.composers import COMPOSERS, ImageFeatures
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
@@ -120,6 +121,29 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_pat
         line, other = log_of(one)[-1], log_of(two)[-1]
         assert line.pop("found") <= other.pop("found")  # among the targets of its own process
         assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
+
+
+def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_path):
+    """The smallest one, from training to a report."""
+    triplet = {"reference": "a.png", "text": "redder", "target": "b.png"}
+    path = write("mine.jsonl", [triplet | {"split": split} for split in ("train", "train", "val")])
+    for name, shade in (("a", 60), ("b", 90)):
+        Image.new("L", (8, 8), shade).save(tmp_path / f"{name}.png")
+    data = {"benchmark": "triplets", "path": str(path), "images": str(tmp_path)}
+    config = make_config(
+        data=data | {"cache_dir": str(tmp_path)},
+        encoder={"model": "ViT-S-32-alt", "vocab_size": None, "trainable_blocks": 1},
+        training={"batch_size": 2, "total_samples": 4},
+    )
+    folder, report = train(config), tmp_path / "report.json"
+    model = RetrievalModel.from_pretrained(folder)
+    assert model.settings["towers"]["model"] == "ViT-S-32-alt"
+    assert (model.towers.image_tokens, model.tokenizer.model_max_length) == (7 * 7, 77)
+    arguments = ["evaluate", "--model", folder, "--benchmark", "triplets", "--data", path, "--split", "val"]
+    arguments += ["--images", tmp_path, "--cache-dir", tmp_path, "--report", report, "--device", "cpu"]
+    assert main([str(argument) for argument in arguments]) == 0
+    rows = json.loads((tmp_path / "run" / "validation" / "000000004.json").read_text())
+    assert json.loads(report.read_text())["rows"] == rows
 
 
 def samples_of(config, model):
