@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
 """The model that comes with the sources; a package installed without them has none."""
 
+CACHE = "of decoded pictures and frozen towers' features (default: the user's cache folder)"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
     evaluate.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    evaluate.add_argument("--cache-dir", help="of decoded pictures (default: the user's cache folder)")
+    evaluate.add_argument("--cache-dir", help=CACHE)
     evaluate.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
     evaluate.set_defaults(run=_evaluate)
 
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
     write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
     write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    write.add_argument("--cache-dir", help="of decoded pictures (default: the user's cache folder)")
+    write.add_argument("--cache-dir", help=CACHE)
     write.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
     write.set_defaults(run=_submission_write)
     check = commands.add_parser("check", help="what a server would refuse")
@@ -168,6 +170,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from cdd_icm.loading import find_device
+    from retrieval.features import trained_frozen
     from retrieval.measure import measure
     from retrieval.model import RetrievalModel
     from retrieval.report import make_report, write_report
@@ -191,7 +194,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         benchmark = images.resolve(benchmark, arguments.images, arguments.allow_missing)
     _print_protocol(benchmark)
     model = RetrievalModel.from_pretrained(arguments.model).to(device)
-    measured = measure(model, benchmark, arguments.batch_size, arguments.cache_dir)
+    frozen = trained_frozen(arguments.model)
+    measured = measure(model, benchmark, arguments.batch_size, arguments.cache_dir, frozen)
     name = arguments.name or model.composer_name
     report = make_report(name, arguments.model, model, arguments.data.name, benchmark, measured)
     write_report(arguments.report, report)
@@ -214,6 +218,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _submission_write(arguments: argparse.Namespace) -> None:
     from cdd_icm.loading import find_device
     from retrieval.evaluate import ranked_ids, ranked_subsets
+    from retrieval.features import trained_frozen
     from retrieval.measure import encode
     from retrieval.model import RetrievalModel
 
@@ -228,7 +233,8 @@ def _submission_write(arguments: argparse.Namespace) -> None:
     benchmark = images.resolve(benchmark, arguments.images)
     _print_protocol(benchmark)
     model = RetrievalModel.from_pretrained(arguments.model).to(device)
-    encoded = encode(model, benchmark, batch_size=arguments.batch_size, cache_dir=arguments.cache_dir)
+    asked = {"batch_size": arguments.batch_size, "cache_dir": arguments.cache_dir}
+    encoded = encode(model, benchmark, **asked, frozen=trained_frozen(arguments.model))
     vectors, score = (encoded.queries["composed"], encoded.pictures), model.composer.score
     # of fewer, the check of what is written says that they are too few
     most = min(50, len(benchmark.galleries["all"]) - benchmark.exclude_reference)

@@ -74,8 +74,8 @@ class RetrievalConfig:
     ] = "fusion"
     over_places: Literal["combiner", "sum", "tirg"] = "sum"
     """What `over-places` composes with."""
-    multi_vector: Literal["combiner", "fusion", "sum", "tirg"] = "fusion"
-    """What `multi-vector` composes with."""
+    multi_vector: Literal["combiner", "fusion", "image", "over-places", "sum", "text", "tirg"] = "fusion"
+    """What `multi-vector` composes with; not `matching`, whose gallery is pixels and no tokens."""
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
     taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
@@ -91,6 +91,8 @@ class RetrievalConfig:
     def __post_init__(self):
         e, size = self.encoder, self.data.image_size
         frozen = e.trainable_blocks == 0
+        by = "multi_vector" if self.composer == "multi-vector" else "composer"
+        image = getattr(self, by) == "image"
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
@@ -103,12 +105,12 @@ class RetrievalConfig:
                 "some, or init or encoder.pretrained: frozen towers must have learnt something",
             ),
             "objective.reference_negatives": (
-                self.composer != "image" or not self.objective.reference_negatives,
-                "false with composer=image, whose query is the reference",
+                not (image and self.objective.reference_negatives),
+                f"false with {by}=image, whose query is the reference",
             ),
             "objective.caption_negatives": (
-                self.composer != "image" or not self.objective.caption_negatives,
-                "false with composer=image, which reads no captions",
+                not (image and self.objective.caption_negatives),
+                f"false with {by}=image, which reads no captions",
             ),
         }
         for key, (holds, wanted) in rules.items():

@@ -1,4 +1,4 @@
-"""Features of frozen towers, computed once and kept on the disk by content and model fingerprint."""
+"""What a model's towers see; of frozen towers kept on the disk by content and model fingerprint."""
 
 from __future__ import annotations
 
@@ -81,8 +81,27 @@ class FeatureCache:
         self.values = np.memmap(self.file, np.float32, "r", shape=shape) if keys else np.empty(shape, "f4")
 
 
-class FrozenFeatures:
-    """What a model's frozen towers see of some pictures and texts.
+class Features:
+    """What a model's towers see of cached pictures and of texts, whenever it is asked for."""
+
+    def __init__(self, model: RetrievalModel, pictures: PictureCache):
+        self.model, self.pictures = model, pictures
+
+    def images(self, keys: Sequence[str]) -> ImageFeatures:
+        """Of pictures by their keys, or `BLANK`."""
+        return self.model.see(self.pixels(keys))
+
+    def texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Of texts that `encoders.compose_text` made."""
+        return self.model.read(texts)
+
+    def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
+        """The pictures themselves, in [-1, 1]."""
+        return picture_pixels(self.pictures, keys).to(self.model.device)
+
+
+class FrozenFeatures(Features):
+    """The same of frozen towers and of pictures and texts that are known beforehand: computed once.
 
     The files lie in a folder that is named by the towers' fingerprint: other weights, another size or another
     vocabulary never meet. Data sets share it.
@@ -100,33 +119,31 @@ class FrozenFeatures:
         keys: Iterable[str],
         texts: Iterable[str],
     ):
-        self.model, self.pictures, self.tokens = model, pictures, model.composer.uses_tokens
+        super().__init__(model, pictures)
+        towers, self.tokens = model.towers, model.composer.uses_tokens
         settings = {"towers": model.settings["towers"], "image_size": model.image_size}
-        fingerprint = content_hash(model.towers, settings, model.tokenizer)
+        fingerprint = content_hash(towers, settings, model.tokenizer)
         root = (Path(folder) if folder is not None else default_folder()) / "features" / fingerprint
-        kind = "tokens" if self.tokens else "pooled"
-        image, text = self._pack_images([BLANK]), self._pack_texts([""])
-        self.image_cache = FeatureCache(root, f"images-{kind}", image.shape[1])
-        self.text_cache = FeatureCache(root, f"texts-{kind}", text.shape[1])
+        kind, image, text = "pooled", towers.embed_dim, towers.embed_dim
+        if self.tokens:
+            kind = "tokens"
+            image += towers.image_tokens * towers.image_width
+            text += model.tokenizer.model_max_length * towers.text_width
+        self.image_cache = FeatureCache(root, f"images-{kind}", image)
+        self.text_cache = FeatureCache(root, f"texts-{kind}", text)
         self.image_cache.add([BLANK, *keys], self._pack_images)
         wanted = {_key(text): text for text in ("", *texts)}
         self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
 
     def images(self, keys: Sequence[str]) -> ImageFeatures:
-        """Of pictures by their keys, or `BLANK`."""
         pooled, tokens = self._unpack(self.image_cache[keys], self.model.towers.image_width)
         return ImageFeatures(pooled, tokens)
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Of texts that `encoders.compose_text` made."""
         mask = tokenize(self.model.tokenizer, list(texts))[1]
         rows = self.text_cache[[_key(text) for text in texts]]
         pooled, tokens = self._unpack(rows, self.model.towers.text_width)
         return TextFeatures(pooled, tokens, mask.to(self.model.device))
-
-    def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
-        """The pictures themselves, in [-1, 1]."""
-        return picture_pixels(self.pictures, keys).to(self.model.device)
 
     @torch.no_grad()
     def _pack_images(self, keys: list[str]) -> Float[Tensor, "n width"]:
@@ -144,6 +161,14 @@ class FrozenFeatures:
     def _unpack(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
         rows, dim = rows.to(self.model.device), self.model.towers.embed_dim
         return rows[:, :dim], rows[:, dim:].unflatten(1, (-1, width)) if self.tokens else None
+
+
+def trained_frozen(folder: Path) -> bool:
+    """Whether the towers of the model in `folder` were frozen in training, as its `training.json` says."""
+    file = folder / "training.json"
+    if not file.is_file():
+        return False
+    return read_json(file).get("config", {}).get("encoder", {}).get("trainable_blocks") == 0
 
 
 def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:

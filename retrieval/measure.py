@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,8 +14,11 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from cdd_icm.data import PictureCache
+from cdd_icm.encoders import compose_text
 from retrieval.benchmarks import Benchmark
+from retrieval.composers import ImageFeatures
 from retrieval.evaluate import evaluate, rank, summarise
+from retrieval.features import BLANK, Features, FrozenFeatures
 from retrieval.model import RetrievalModel
 
 ROWS = ("composed", "image only", "text only")
@@ -34,15 +36,24 @@ class Encoded:
 
 
 def measure(
-    model: RetrievalModel, benchmark: Benchmark, batch_size: int = 64, cache_dir: str | Path | None = None
+    model: RetrievalModel,
+    benchmark: Benchmark,
+    batch_size: int = 64,
+    cache_dir: str | Path | None = None,
+    frozen: bool = False,
 ) -> dict[str, Any]:
     """The report of `evaluate`: the composed queries, and beside them those that lack the text or the
     picture. `benchmark` must have its pictures (see `images.resolve`).
 
+    Args:
+        cache_dir: of decoded pictures and of features; None is the user's.
+        frozen: training left the towers as they were, so that other models have the same: what they see is
+            kept. Of towers that were trained it is not: every checkpoint would fill the disk anew.
+
     Raises:
         InputError: a picture can't be decoded.
     """
-    encoded = encode(model, benchmark, ROWS, batch_size, cache_dir)
+    encoded = encode(model, benchmark, ROWS, batch_size, cache_dir, frozen)
     pictures, score = encoded.pictures, model.composer.score
     report = evaluate(benchmark, encoded.queries["composed"], pictures, score)
     for row in ROWS[1:]:
@@ -50,53 +61,59 @@ def measure(
     return report
 
 
+@torch.no_grad()
 def encode(
     model: RetrievalModel,
     benchmark: Benchmark,
     rows: Sequence[str] = ROWS[:1],
     batch_size: int = 64,
     cache_dir: str | Path | None = None,
+    frozen: bool = False,
 ) -> Encoded:
     """The vectors of the benchmark's pictures and, for some of `ROWS`, of its queries, whose targets may be
-    hidden; raises as `measure`."""
-    found = [benchmark.pictures[id] for id in benchmark.picture_ids]
+    hidden. The rest, and what it raises, is as in `measure`."""
+    ids, queries, composer = benchmark.picture_ids, benchmark.queries, model.composer
+    found = [benchmark.pictures[id] for id in ids]
     folder = Path(cache_dir) if cache_dir else None
     cache = PictureCache.open_or_build(folder, found, model.image_size)
-    keys = {id: picture.key for id, picture in zip(benchmark.picture_ids, found, strict=True)}
+    keys = [picture.key for picture in found]
+    shown = [keys[benchmark.row[query.reference]] for query in queries]
+    said = [[compose_text(text, query.history, model.history) for text in query.texts] for query in queries]
+    features = Features(model, cache)
+    if frozen:
+        seen = shown if composer.embeds_pixels else keys
+        features = FrozenFeatures(folder, model, cache, seen, [text for texts in said for text in texts])
 
-    def stored(ids: Sequence[str]) -> Tensor:
-        return torch.from_numpy(np.stack([cache[keys[id]] for id in ids]))
+    def embed(keys: list[str]) -> Float[Tensor, "b ..."]:
+        if composer.embeds_pixels:
+            pictures = ImageFeatures(pixels=features.pixels(keys))
+        else:
+            pictures = features.images(keys)
+        return composer.embed(pictures).float().cpu()
 
-    ids, queries = benchmark.picture_ids, benchmark.queries
+    def compose(shown: list[str], said: list[list[str]]) -> Float[Tensor, "b E"]:
+        """Each query's mean direction over its wordings."""
+        owner = [row for row, texts in enumerate(said) for _ in texts]
+        read = features.texts([text for texts in said for text in texts])
+        vectors = composer.compose(features.images(shown)[owner], read).float().cpu()
+        if len(owner) == len(said):
+            return vectors
+        total = torch.zeros(len(said), model.width).index_add_(0, torch.tensor(owner), vectors)
+        return normalize(total, dim=-1)
+
     pictures = []
     vectors = {row: torch.empty(len(queries), model.width) for row in rows}
     with tqdm(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
         for start in range(0, len(ids), batch_size):
-            pictures.append(model.encode_gallery(stored(ids[start : start + batch_size])).cpu())
+            pictures.append(embed(keys[start : start + batch_size]))
             bar.update(len(pictures[-1]))
         for start in range(0, len(queries), batch_size):
             part = slice(start, start + batch_size)
-            some = queries[part]
-            seen = stored([query.reference for query in some])
-            texts = [list(query.texts) for query in some]
-            past = [query.history for query in some]
+            n = len(shown[part])
             for row in rows:
-                if row == "image only":
-                    vectors[row][part] = model.encode_query(seen, None).cpu()
-                else:
-                    vectors[row][part] = _of_wordings(model, seen if row == "composed" else None, texts, past)
-            bar.update(len(some))
+                vectors[row][part] = compose(
+                    [BLANK] * n if row == "text only" else shown[part],
+                    [[""]] * n if row == "image only" else said[part],
+                )
+            bar.update(n)
     return Encoded(torch.cat(pictures), vectors)
-
-
-def _of_wordings(
-    model: RetrievalModel, seen: Tensor | None, texts: list[list[str]], past: list[tuple[str, ...]]
-) -> Float[Tensor, "b E"]:
-    """Each query's mean direction over its wordings."""
-    owner = torch.tensor([row for row, wordings in enumerate(texts) for _ in wordings])
-    flat = [text for wordings in texts for text in wordings]
-    pictures = None if seen is None else seen[owner]
-    vectors = model.encode_query(pictures, flat, [past[row] for row in owner.tolist()]).cpu()
-    if len(flat) == len(texts):
-        return vectors
-    return normalize(torch.zeros(len(texts), model.width).index_add_(0, owner, vectors), dim=-1)

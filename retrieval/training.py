@@ -21,6 +21,7 @@ from cdd_icm.data import PictureCache, ResumableSampler
 from cdd_icm.disk import replacing
 from cdd_icm.encoders import CLIPTowers, compose_text
 from cdd_icm.errors import InputError
+from cdd_icm.loading import process_state
 from cdd_icm.log import Log, seconds_logged
 from cdd_icm.matching import info_nce
 from cdd_icm.process import StopSignal
@@ -66,10 +67,18 @@ def train(config: RetrievalConfig) -> Path:
         FloatingPointError: the loss or its gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
-    t, root = config.training, Path(config.output_dir)
     if config.composer == "combiner" and config.init is None:
-        towers = train(replace(config, composer="sum", output_dir=str(root / "stage1")))
+        first = replace(config, composer="sum", output_dir=str(Path(config.output_dir) / "stage1"))
+        towers = train_stage(first)
         config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
+    folder = train_stage(config)
+    process_state().destroy_process_group()
+    return folder
+
+
+def train_stage(config: RetrievalConfig) -> Path:
+    """A run of `train`, whose processes stay together for the next."""
+    t, root = config.training, Path(config.output_dir)
     benchmark = read_split(config.data, config.data.train_split)
     captions = [query.caption for query in benchmark.queries[: config.data.limit] if query.caption]
     if config.objective.caption_negatives and not captions:
@@ -132,7 +141,8 @@ def train(config: RetrievalConfig) -> Path:
     if accelerator.is_main_process and not validation_file(root, samples).exists():
         publish(root, ema.model, validation, samples, config)
     accelerator.wait_for_everyone()
-    accelerator.end_training()
+    for tracker in accelerator.trackers:
+        tracker.finish()
     return root / "model"
 
 
@@ -215,15 +225,12 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
         "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
         "tirg": {"dim": towers.embed_dim},
     }
-    if config.composer == "over-places":
-        inner = options.get(config.over_places, {})
-        shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": towers.embed_dim}
-        return {"composer": config.over_places, "options": inner, **shape}
-    if config.composer == "multi-vector":
-        inner = options.get(config.multi_vector, {})
-        dim = config.fusion.width if config.multi_vector == "fusion" else towers.embed_dim
-        shape = {"token_width": towers.image_width, "dim": dim}
-        return {"composer": config.multi_vector, "options": inner, **shape}
+    inner, dim = config.over_places, towers.embed_dim
+    shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": dim}
+    options["over-places"] = {"composer": inner, "options": options.get(inner, {}), **shape}
+    inner, dim = config.multi_vector, config.fusion.width if config.multi_vector == "fusion" else dim
+    shape = {"token_width": towers.image_width, "dim": dim}
+    options["multi-vector"] = {"composer": inner, "options": options.get(inner, {}), **shape}
     return options.get(config.composer, {})
 
 
@@ -384,7 +391,8 @@ def publish(
     model.save_pretrained(root / "model")
     with replacing(root / "model" / "training.json") as path:
         path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
-    rows = measure(model, validation, cache_dir=config.data.cache_dir)["rows"]
+    frozen = config.encoder.trainable_blocks == 0
+    rows = measure(model, validation, cache_dir=config.data.cache_dir, frozen=frozen)["rows"]
     with replacing(validation_file(root, samples)) as path:
         path.write_text(json.dumps(rows, indent=1) + "\n")
     figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}

@@ -3,6 +3,7 @@
 python scripts/bench_retrieval.py --model PATH/TO/MODEL --report reports/bench_retrieval.json
 
 - evaluation: `evaluate` of random queries against a random gallery; bare: a matmul and a top-k.
+- memory: what the same takes beside the vectors, on a CPU; bare: the scores of all queries at once.
 - features: `FrozenFeatures` of decoded pictures, to the disk; bare: the image tower's forward pass.
 - search: one query in the embedded store, in milliseconds.
 - indexing: `index` of a folder of pictures; the share of the time in which the model is at work.
@@ -16,11 +17,14 @@ import argparse
 import json
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from time import perf_counter
 
@@ -71,6 +75,7 @@ def main() -> None:
             "torch": torch.__version__,
         },
         "settings": {k: v for k, v in vars(a).items() if k not in ("model", "report", "device")},
+        "memory": bench_memory(a.queries, a.vectors, a.width),
         "evaluation": bench_evaluation(a.queries, a.vectors, a.width, a.repeats, device),
         "search": bench_search(a.vectors, a.width, a.searches),
     }
@@ -87,13 +92,10 @@ def main() -> None:
     print(json.dumps(report, indent=1))
 
 
-def bench_evaluation(queries: int, vectors: int, width: int, repeats: int, device: torch.device) -> dict:
-    """Bare, with as many queries at a time as is fastest of ours, 1,000, and all of them."""
+def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torch.Tensor, torch.Tensor]:
+    """A benchmark, the vectors of its queries and those of its pictures."""
     generator = torch.Generator().manual_seed(0)
-    gallery, asked = (
-        normalize(torch.randn(number, width, generator=generator), dim=1).to(device)
-        for number in (vectors, queries)
-    )
+    gallery, asked = (torch.randn(number, width, generator=generator) for number in (vectors, queries))
     ids = tuple(map(str, range(vectors)))
     benchmark = Benchmark(
         name="random",
@@ -103,6 +105,30 @@ def bench_evaluation(queries: int, vectors: int, width: int, repeats: int, devic
         recall_at=(1, 5, 10, K),
         headline=("R@1",),
     )
+    return benchmark, *(normalize(some, dim=1, out=some) for some in (asked, gallery))
+
+
+def bench_memory(queries: int, vectors: int, width: int) -> dict:
+    """In bytes."""
+    # a process that was started anew inherits the peak of the one that started it, a forked one doesn't
+    with get_context("forkserver").Pool(1) as pool:
+        ours = pool.apply(evaluation_memory, (queries, vectors, width))
+    return {"ours": ours, "bare": 4 * queries * vectors}
+
+
+def evaluation_memory(queries: int, vectors: int, width: int) -> int:
+    """By how many bytes an evaluation raises this process's peak."""
+    task = random_task(queries, vectors, width)
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    evaluate(*task)
+    return unit * (getrusage(RUSAGE_SELF).ru_maxrss - before)
+
+
+def bench_evaluation(queries: int, vectors: int, width: int, repeats: int, device: torch.device) -> dict:
+    """Bare, with as many queries at a time as is fastest of ours, 1,000, and all of them."""
+    benchmark, asked, gallery = random_task(queries, vectors, width)
+    asked, gallery = asked.to(device), gallery.to(device)
     ours = max(1, SCORE_BYTES // (4 * vectors))
     times = best_of(
         repeats,

@@ -325,6 +325,11 @@ def finding(file: Path) -> list[str]:
         f"{search['ms a search, filtered by width']['median']:.0f}, by a tag "
         f"{search['ms a search, filtered by a tag']['median']:.0f}).",
     ]
+    if memory := report.get("memory"):
+        lines[-1] += (
+            f" Exact evaluation takes {memory['ours'] / 1e6:,.0f} MB beside the vectors, on a CPU; all "
+            f"scores at once would take {memory['bare'] / 1e6:,.0f} MB."
+        )
     if indexing := report.get("indexing"):
         lines[-1] += (
             f" Indexing takes in {indexing['pictures a second']:.0f} pictures a second; the model is at work "

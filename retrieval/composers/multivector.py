@@ -12,7 +12,8 @@ from torch.nn.functional import normalize
 from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import ImageFeatures, TextFeatures
 from retrieval.composers.fusion import Fusion
-from retrieval.composers.pooled import Sum
+from retrieval.composers.places import OverPlaces
+from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
 
 
@@ -28,7 +29,7 @@ class MultiVector(nn.Module):
     """A composer, its gallery side replaced: each token of a picture becomes a vector of its own.
 
     Args:
-        composer: makes the queries: "combiner", "fusion", "sum" or "tirg". options: its keywords.
+        composer: makes the queries: any but "matching". options: its keywords.
         token_width: D_v. dim: of the composer's queries.
     """
 
@@ -37,7 +38,15 @@ class MultiVector(nn.Module):
 
     def __init__(self, composer: str, options: dict[str, Any], token_width: int, dim: int):
         super().__init__()
-        composers = {"combiner": Combiner, "fusion": Fusion, "sum": Sum, "tirg": TIRG}
+        composers = {
+            "combiner": Combiner,
+            "fusion": Fusion,
+            "image": ImageOnly,
+            "over-places": OverPlaces,
+            "sum": Sum,
+            "text": TextOnly,
+            "tirg": TIRG,
+        }
         self.composer = composers[composer](**options)
         self.token_out = nn.Linear(token_width, dim)
         self.width = dim

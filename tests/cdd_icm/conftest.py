@@ -1,10 +1,6 @@
 """A pipeline small enough to be built and run in a moment; its weights are random."""
 
 import copy
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,7 @@ from cdd_icm.config import Config, from_dict
 from cdd_icm.encoders import learn_tokenizer
 from cdd_icm.model import CDDICM
 from cdd_icm.training import build_pipeline
+from tests.runs import run_two_processes
 
 TINY = {
     "data": {"image_size": 32},
@@ -117,21 +114,5 @@ def two_processes(tmp_path_factory, settings_in):
     settings = settings_in(folder / "run")
     settings["training"] |= {"batch_size": 2, "total_samples": 12}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    here = Path(__file__)
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    shared |= {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(here.parents[2])}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, here.with_name("two_processes.py"), folder],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+    run_two_processes("tests.cdd_icm.two_processes", folder)
     return folder

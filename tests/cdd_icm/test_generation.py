@@ -1,8 +1,5 @@
 """Whole splits: a dialog's pictures depend on nothing but itself, and a killed run goes on."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from cdd_icm import generation
 from cdd_icm.data import load_dialogs, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.generation import draw_dialogs, draw_sheet, generate_split, turn_generator, without_bar
+from tests.runs import run_two_processes
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
@@ -133,13 +131,9 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
 def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path):
     dialogs = load_dialogs(SAMPLE, "test")
     generate_split(tiny_pipeline, dialogs, tmp_path / "one", batch_size=1, progress=False)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "cdd_icm"]
-    command += ["generate", "--model", tiny_folder, "--data", SAMPLE, "--out", tmp_path / "two"]
-    command += ["--batch-size", "1", "--device", "cpu", "--dtype", "fp32"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(command, env=environment, cwd=SAMPLE.parents[1], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    arguments = ["generate", "--model", tiny_folder, "--data", SAMPLE, "--out", tmp_path / "two"]
+    arguments += ["--batch-size", "1", "--device", "cpu", "--dtype", "fp32"]
+    done = run_two_processes("cdd_icm", *arguments)
     assert done.stdout == f"{tmp_path / 'two'}\n"  # one of them speaks
     share = (len(dialogs) + 1) // 2 * 5
     assert f"/{share} [" in done.stderr and f"/{5 * len(dialogs)} [" not in done.stderr

@@ -27,42 +27,13 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.run import crossed, learning_rate_at, update_ema
 from cdd_icm.training import adopt_tokenizer, begin_with, train
+from tests.runs import distance, identical, log_of, newest
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
 }  # a loss that is a mean over items, without negatives from the batch
-
-
-def newest(run):
-    """All tensors of the last checkpoint of a run."""
-    folder = checkpoints(Path(run) / "checkpoints")[-1]
-    parts = {part: load_tensors(folder / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
-    return {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
-
-
-def log_of(run):
-    lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in lines]
-
-
-def identical(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
-
-
-def distance(one, other, part):
-    """The largest difference in a parameter. An attention's key bias has no gradient, since softmax
-    doesn't see it, but for rounding, which Adam makes large: it is left out."""
-    keys = [key for key in one if key.startswith(part)]
-    assert keys and one.keys() == other.keys()
-    difference = {key: (one[key] - other[key]).abs() for key in keys}
-    for key in keys:
-        if key.endswith("in_proj_bias"):  # queries, keys, values
-            difference[key].chunk(3)[1].zero_()
-        elif key.endswith(".kv.bias"):
-            difference[key].chunk(2)[0].zero_()
-    return max(each.max().item() for each in difference.values())
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def ranking(
     scores: Sequence[float], ids: Sequence[str], right: Sequence[str], excluded: str | None = None
 ) -> list[str]:
     """The ids by falling score; among equal scores, wrong answers first."""
-    order = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i] in right))
-    return [ids[i] for i in order if ids[i] != excluded]
+    ids = np.asarray(ids)
+    ranked = ids[np.lexsort((np.isin(ids, right), -np.asarray(scores)))]
+    return ranked[ranked != excluded].tolist() if excluded is not None else ranked.tolist()
 
 
 def recall(rankings: Sequence[Sequence[str]], targets: Sequence[str], k: int) -> float:

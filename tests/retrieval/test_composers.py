@@ -30,11 +30,22 @@ def features(batch: int, seed: int = 0) -> tuple[ImageFeatures, TextFeatures]:
 def every_composer() -> list:
     torch.manual_seed(0)
     single = [ImageOnly(), TextOnly(), Sum(), TIRG(DIM), Combiner(DIM)]
-    return [composer.eval() for composer in [*single, MultiVector("combiner", {"dim": DIM}, WIDTH, DIM)]]
+    over_places = {"composer": "tirg", "options": {"dim": DIM}}
+    over_places |= {"token_width": WIDTH, "tokens": TOKENS, "dim": DIM}
+    several = [
+        MultiVector(name, options, WIDTH, DIM)
+        for name, options in (
+            ("combiner", {"dim": DIM}),
+            ("image", {}),
+            ("over-places", over_places),
+            ("text", {}),
+        )
+    ]
+    return [composer.eval() for composer in single + several]
 
 
 def composer_id(composer) -> str:
-    return type(composer).__name__
+    return "-".join(type(part).__name__ for part in (composer, getattr(composer, "composer", None)) if part)
 
 
 @pytest.mark.parametrize("composer", every_composer(), ids=composer_id)
@@ -50,7 +61,7 @@ def test_queries_and_vectors_have_unit_length(composer):
 @pytest.mark.parametrize("composer", every_composer(), ids=composer_id)
 def test_an_item_of_a_batch_equals_that_item_alone(composer):
     reference, text = features(6)
-    alone = composer.compose(ImageFeatures(reference.pooled[2:3]), TextFeatures(text.pooled[2:3]))
+    alone = composer.compose(reference[2:3], TextFeatures(text.pooled[2:3]))
     torch.testing.assert_close(composer.compose(reference, text)[2:3], alone)
 
 

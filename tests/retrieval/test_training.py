@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,33 +9,19 @@ import yaml
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from cdd_icm.checkpoint import checkpoints, load_tensors
-from cdd_icm.config import from_dict, load_config
+from cdd_icm.checkpoint import checkpoints
+from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
 from retrieval import training
+from retrieval.cli import main
 from retrieval.composers import COMPOSERS, ImageFeatures
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
 from retrieval.training import Objective, Samples, read_split, train
 from tests.retrieval.conftest import SAMPLE
-
-
-def newest(run):
-    """All tensors of the last checkpoint of a run."""
-    folder = checkpoints(Path(run) / "checkpoints")[-1]
-    parts = {part: load_tensors(folder / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
-    return {f"{part}.{key}": value for part, values in parts.items() for key, value in values.items()}
-
-
-def log_of(run):
-    lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in lines]
-
-
-def identical(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 
 class Killed(BaseException):
@@ -83,7 +68,14 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("composer", "changed"),
-    [("fusion", {}), ("multi-vector", {"multi_vector": "fusion"}), ("multi-vector", {"multi_vector": "sum"})],
+    [
+        ("fusion", {}),
+        ("multi-vector", {"multi_vector": "fusion"}),
+        ("multi-vector", {"multi_vector": "sum"}),
+        ("multi-vector", {"multi_vector": "text"}),
+        ("multi-vector", {"multi_vector": "image", "objective__reference_negatives": False}),
+        ("multi-vector", {"multi_vector": "over-places", "over_places": "tirg"}),
+    ],
 )
 def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     config = make_config(composer, **changed)
@@ -106,6 +98,52 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
         "towers.clip.logit_scale"
     ]
+
+
+@pytest.mark.parametrize(
+    ("composer", "changed", "stages"),
+    [
+        ("combiner", {"combiner__dropout": 0.0}, ("stage1", ".")),
+        ("multi-vector", {"multi_vector": "fusion", "objective__caption_negatives": True}, (".",)),
+    ],
+)
+def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_path, composer, changed, stages):
+    """Adam would hide a gradient of another length; the norm in the log doesn't."""
+    changed |= {"training__total_samples": 12}
+    train(make_config(composer, **changed, output_dir=str(tmp_path / "one")))
+    two = make_config(composer, **changed, output_dir=str(tmp_path / "two"), training__batch_size=2)
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(to_dict(two)))
+    run_two_processes("retrieval.cli", "train", tmp_path / "two.yaml")
+    for stage in stages:
+        one, two = (tmp_path / name / stage for name in ("one", "two"))
+        # a tenth of what one step of the optimiser changes
+        assert distance(newest(one), newest(two), "model") < 1e-3 * 0.1
+        line, other = log_of(one)[-1], log_of(two)[-1]
+        assert line.pop("found") <= other.pop("found")  # among the targets of its own process
+        assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
+
+
+def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_path):
+    """The smallest one, from training to a report."""
+    triplet = {"reference": "a.png", "text": "redder", "target": "b.png"}
+    path = write("mine.jsonl", [triplet | {"split": split} for split in ("train", "train", "val")])
+    for name, shade in (("a", 60), ("b", 90)):
+        Image.new("L", (8, 8), shade).save(tmp_path / f"{name}.png")
+    data = {"benchmark": "triplets", "path": str(path), "images": str(tmp_path)}
+    config = make_config(
+        data=data | {"cache_dir": str(tmp_path)},
+        encoder={"model": "ViT-S-32-alt", "vocab_size": None, "trainable_blocks": 1},
+        training={"batch_size": 2, "total_samples": 4},
+    )
+    folder, report = train(config), tmp_path / "report.json"
+    model = RetrievalModel.from_pretrained(folder)
+    assert model.settings["towers"]["model"] == "ViT-S-32-alt"
+    assert (model.towers.image_tokens, model.tokenizer.model_max_length) == (7 * 7, 77)
+    arguments = ["evaluate", "--model", folder, "--benchmark", "triplets", "--data", path, "--split", "val"]
+    arguments += ["--images", tmp_path, "--cache-dir", tmp_path, "--report", report, "--device", "cpu"]
+    assert main([str(argument) for argument in arguments]) == 0
+    rows = json.loads((tmp_path / "run" / "validation" / "000000004.json").read_text())
+    assert json.loads(report.read_text())["rows"] == rows
 
 
 def samples_of(config, model):
@@ -271,6 +309,15 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         ),
         ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
         ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
+        (
+            {"composer": "multi-vector", "multi_vector": "image"},
+            "objective.reference_negatives is True, expected false with multi_vector=image",
+        ),
+        (
+            {"multi_vector": "matching"},
+            "multi_vector is 'matching', expected Literal["
+            "'combiner', 'fusion', 'image', 'over-places', 'sum', 'text', 'tirg']",
+        ),
         (
             {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
             "objective.caption_negatives is True, expected false with composer=image",

@@ -1,7 +1,9 @@
 """The benchmarks run at toy size, and their reports become pages. What they measure counts not here."""
 
 import json
+import sys
 
+import bench_retrieval
 import bench_sampling
 import bench_train
 import pytest
@@ -114,3 +116,24 @@ def test_bad_input_is_one_line(script, tiny_folder, tmp_path, capsys):
     assert script.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"{script.__name__}: {nowhere}: ") and error.count("\n") == 1
+
+
+def test_retrieval(tmp_path, monkeypatch):
+    report = tmp_path / "bench_retrieval.json"
+    command = ["bench_retrieval.py", "--report", str(report), "--device", "cpu", "--queries", "20"]
+    command += ["--vectors", "50", "--width", "8", "--searches", "2", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(bench_retrieval, "bench_memory", lambda *sizes: {"ours": 285e6, "bare": 4e9})
+    bench_retrieval.main()
+    said = "takes 285 MB beside the vectors, on a CPU; all scores at once would take 4,000 MB."
+    assert said in performance(tmp_path)
+    without = {key: value for key, value in json.loads(report.read_text()).items() if key != "memory"}
+    report.write_text(json.dumps(without))
+    page = performance(tmp_path)
+    assert "20 queries against 50 vectors" in page and "MB" not in page
+
+
+def test_exact_evaluation_holds_a_part_of_the_scores_alone():
+    memory = bench_retrieval.bench_memory(4000, 50_000, 8)
+    assert bench_retrieval.SCORE_BYTES < memory["ours"] < 3 * bench_retrieval.SCORE_BYTES
+    assert memory["bare"] == 4 * 4000 * 50_000
