@@ -398,6 +398,25 @@ def test_a_fault_names_its_line(write):
         triplets.read(path)
 
 
+def test_a_fault_of_a_list_of_images_names_its_line(write):
+    write("captions/cap.dress.val.json", [FIQ])
+    for content, fault in (
+        ('["B1",\n "B2",\n "B1"]', "line 3, entry 3: image 'B1' is there twice"),
+        ('["B1", "B2",\n 3]', "line 2, entry 3: 3 is not an image id"),
+        ('["B1", "B2", ""]', "line 1, entry 3: '' is not an image id"),
+        ('{"B1": "B1.png"}', "{'B1': 'B1.png'} is not a list of image ids"),
+    ):
+        root = write("image_splits/split.dress.val.json", content).parents[1]
+        with pytest.raises(InputError, match=rf"split\.dress\.val\.json: {fault}$"):
+            fashioniq.read(root, categories=("dress",))
+    write("train_im_names.txt", "1.jpg\n")
+    root = write("eval_im_names.txt", "2.jpg\n\n3.jpg\n2.jpg\n").parent
+    with pytest.raises(
+        InputError, match=r"eval_im_names\.txt: line 4, entry 3: image '2\.jpg' is there twice$"
+    ):
+        shoes.read(root)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "fault"),
     [
