@@ -103,12 +103,12 @@ class Entry:
             raise self.fault(field, f"{values!r} is not a list of {count} numbers")
         return tuple(map(float, values))
 
-    def pair(self, field: str) -> tuple[str, str]:
-        """An [id, path] list."""
+    def id_of_pair(self, field: str, known: Collection[str], kept_in: str) -> str:
+        """The id of an [id, path] list, as `id`."""
         values = self._value(field, list, "an [id, path] list")
         if len(values) != 2 or not isinstance(values[1], str):
-            raise self.fault(field, f"{values!r} is not an [id, path] list")
-        return self._id(field, values[0], None, ""), values[1]
+            raise self.fault(field, f"{_short(values)} is not an [id, path] list")
+        return self._id(field, values[0], known, kept_in)
 
     def entry(self, field: str) -> Entry:
         """A nested object."""

@@ -3,6 +3,8 @@ them."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -201,26 +203,36 @@ def test_shoes_counts(cir, split, queries, images):
     assert benchmark.protocol["queries whose target is the reference, and so never found"] == lost
 
 
+LASCO = {
+    "qid": 28714000,
+    "query-image": [28714, "val2014/COCO_val2014_000000028714.jpg"],
+    "query-text": "The person is riding the bike",
+    "target-image": [42, "val2014/COCO_val2014_000000000042.jpg"],
+}
+
+
 def test_lasco(write):
-    query = {
-        "qid": 28714000,
-        "query-image": [28714, "val2014/COCO_val2014_000000028714.jpg"],
-        "query-text": "The person is riding the bike",
-        "target-image": [42, "val2014/COCO_val2014_000000000042.jpg"],
-    }
-    write("lasco_val.json", [query])
-    write("lasco_val_corpus.json", [{"id": 42, "path": "val/val2014/COCO_val2014_000000000042.jpg"}])
-    root = write("x", "").parent
+    write("lasco_val.json", [LASCO])
+    corpus = [{"id": id, "path": f"val/val2014/COCO_val2014_{id:012d}.jpg"} for id in (42, 28714)]
+    root = write("lasco_val_corpus.json", corpus).parent
     benchmark = lasco.read(root)
-    assert benchmark.galleries["all"] == ("42",)
-    assert benchmark.picture_ids == ("42", "28714")
+    assert benchmark.galleries["all"] == benchmark.picture_ids == ("42", "28714")
     assert benchmark.recall_at == (1, 5, 10, 50, 500, 1000)
-    write("lasco_val.json", [query | {"target-image": [7, "x.jpg"]}])
-    with pytest.raises(InputError, match="entry 1: target-image: unknown image '7'"):
-        lasco.read(root)
+    for field in ("query-image", "target-image"):
+        write("lasco_val.json", [LASCO | {field: [7, "x.jpg"]}])
+        fault = f"line 1, entry 1: {field}: unknown image '7', not in lasco_val_corpus.json$"
+        with pytest.raises(InputError, match=fault):
+            lasco.read(root)
     write("lasco_val_corpus.json", [{"id": 42, "path": "a.jpg"}, {"id": 42, "path": "b.jpg"}])
     with pytest.raises(InputError, match="lasco_val_corpus.json: line 1, entry 2: id: '42' is there twice"):
         lasco.read(root)
+
+
+def test_the_train_corpus_of_lasco_is_one_object(write):
+    write("lasco_train_corpus.json", {"42": "train2014/42.jpg", "28714": "train2014/28714.jpg"})
+    benchmark = lasco.read(write("lasco_train.json", [LASCO]).parent, "train")
+    assert benchmark.galleries["all"] == ("42", "28714")
+    assert benchmark.places["42"].path == "train2014/42.jpg"
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ""])
@@ -230,10 +242,16 @@ def test_fine_fashioniq(write, suffix):
         '{"target":"B03","candidate":"B02","finemt":"1. Longer."}',
     ]
     path = write(f"captions/fiq.fine.dress.val{suffix}", "\n".join(lines) + "\n")
-    benchmark = fine_fashioniq.read(path.parent.parent, categories=("dress",))
+    root = write("image_splits/split.dress.val.json", ["B04", "B03", "B02", "B01"]).parents[1]
+    benchmark = fine_fashioniq.read(root, categories=("dress",))
     assert benchmark.galleries == {"dress": ("B01", "B02", "B03")}
     assert benchmark.exclude_reference
     assert benchmark.queries[0].texts == ("1. Make it red. 2. Add a belt.",)
+    for field in ("candidate", "target"):
+        path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {field: "B9"})]))
+        fault = f"line 2, entry 2: {field}: unknown image 'B9', not in split.dress.val.json$"
+        with pytest.raises(InputError, match=fault):
+            fine_fashioniq.read(root, categories=("dress",))
 
 
 def test_fine_cirr(write):
