@@ -150,7 +150,7 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
         missing = images.find(benchmark, arguments.images).missing
         print(f"pictures: {len(benchmark.picture_ids) - len(missing)} of {len(benchmark.picture_ids)} found")
         for id in missing:
-            print(f"missing: {id}")
+            print(f"missing: {id} ({benchmark.named_in[id]})")
         if missing:
             raise InputError(f"{arguments.images}: {len(missing)} pictures are missing")
 

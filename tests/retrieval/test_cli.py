@@ -39,7 +39,7 @@ def test_benchmark_info_lists_all_missing_pictures(write, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     assert main(["benchmark", "info", "triplets", str(path), "--images", str(tmp_path / "images")]) == 2
     captured = capsys.readouterr()
-    assert "missing: 1\nmissing: 2\n" in captured.out
+    assert "missing: 1 (reference of query 1)\nmissing: 2 (target of query 1)\n" in captured.out
     assert captured.err == f"cdd-retrieval: {tmp_path / 'images'}: 2 pictures are missing\n"
     for name in ("1", "2"):
         Image.new("RGB", (2, 2)).save(tmp_path / "images" / f"{name}.png")
