@@ -3,7 +3,9 @@ them."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import lzma
 
 import numpy as np
 import pytest
@@ -318,6 +320,32 @@ def test_dialogs_of_iclevr(cir):
     assert second.history == first.texts and second.tags == ("turn 2",)
     assert first.reference not in benchmark.galleries["all"]  # the canvas
     assert benchmark.pictures[first.targets[0]].decode().shape[2] == 3
+
+
+def test_dialogs_of_codraw(cir, tmp_path):
+    """Thirty of them, and the last once more."""
+    whole = json.loads(lzma.decompress((cir.parent / "codraw" / "CoDraw_1_0.json.xz").read_bytes()))["data"]
+    scenes = {id: whole[id] for id in sorted(id for id in whole if id.startswith("val_"))[:30]}
+    last = max(scenes)
+    scenes["val_99999"] = scenes[last]
+    (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
+    (tmp_path / "Pngs").symlink_to(cir.parent / "codraw" / "Pngs")
+    benchmark = dialogs.read(tmp_path, split="val")
+    queries, (gallery,) = benchmark.queries, benchmark.galleries.values()
+    once, again = (
+        [query for query in queries if query.id.startswith(f"{id}-")] for id in (last, "val_99999")
+    )
+    assert (len(queries), len(gallery), len(again)) == (123, 120, 3)
+    assert benchmark.protocol["identical pictures, counted as one"] == len(again)
+    assert [query.targets for query in again] == [query.targets for query in once]
+    assert {id for query in queries for id in query.targets} == set(gallery)
+    for before, query in itertools.pairwise(queries):
+        if query.tags == ("turn 1",):  # from the canvas
+            assert query.reference == queries[0].reference not in gallery and query.history == ()
+        else:
+            assert query.reference == before.targets[0]
+            assert query.history == before.history + before.texts
+    assert benchmark.pictures[once[0].targets[0]].decode().shape == (400, 500, 3)
 
 
 CIRCO = {
