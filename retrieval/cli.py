@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = groups.add_parser("compare", help="put reports of evaluate into one table")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.add_argument(
-        "--alone", action="store_true", help="also what the image alone and the text alone find"
+        "--alone", action="store_true", help="all metrics of the image alone and of the text alone too"
     )
     compare.add_argument(
         "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
