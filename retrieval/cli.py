@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = groups.add_parser("compare", help="put reports of evaluate into one table")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.add_argument(
-        "--alone", action="store_true", help="also what the image alone and the text alone find"
+        "--alone", action="store_true", help="all metrics of the image alone and of the text alone too"
     )
     compare.add_argument(
         "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
@@ -152,7 +152,7 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
         missing = images.find(benchmark, arguments.images).missing
         print(f"pictures: {len(benchmark.picture_ids) - len(missing)} of {len(benchmark.picture_ids)} found")
         for id in missing:
-            print(f"missing: {id}")
+            print(f"missing: {id} ({benchmark.named_in[id]})")
         if missing:
             raise InputError(f"{arguments.images}: {len(missing)} pictures are missing")
 

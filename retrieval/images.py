@@ -84,7 +84,8 @@ def resolve(benchmark: Benchmark, images: str | Path, allow_missing: bool = Fals
     """
     found = find(benchmark, images)
     if found.missing and not allow_missing:
-        first = ", ".join(found.missing[:3]) + (", ..." if len(found.missing) > 3 else "")
+        first = ", ".join(f"{id} ({benchmark.named_in[id]})" for id in found.missing[:3])
+        first += ", ..." if len(found.missing) > 3 else ""
         raise InputError(
             f"{images}: {len(found.missing)} of the {len(benchmark.picture_ids)} pictures "
             f"of {benchmark.name} {benchmark.split} are missing: {first}"

@@ -14,6 +14,7 @@ from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
 from retrieval.benchmarks import Benchmark
+from retrieval.measure import ROWS
 from retrieval.model import RetrievalModel
 
 FORMAT = 1
@@ -61,9 +62,9 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def compare(paths: Sequence[Path], alone: bool = False) -> str:
     """A Markdown table: a line a model, best headline first, its figures the mean over its reports (the
-    seeds) and their standard deviation; then the headline and the median rank by tag, such as the turn. With
-    `alone`, the lines of the image alone and of the text alone stand below their model's. Partial reports are
-    marked in the table's head.
+    seeds) and their standard deviation, the headline also of the image alone and of the text alone; then the
+    headline and the median rank by tag, such as the turn. With `alone`, all figures of either alone stand in
+    lines below their model's. Partial reports are marked in the table's head.
 
     Raises:
         InputError: no report, or reports of different data or protocols, which no table can hold.
@@ -83,23 +84,28 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     metrics = [name for name in composed if "@" in name]
     rows = [report["rows"]["composed"] for report in reports]
     # often it is one of the metrics; else, as in CIRR, the mean of some, and a column of its own
-    headline = next((name for name in metrics if all(row[name] == row["headline"] for row in rows)), None)
-    columns = metrics if headline else [*metrics, "headline"]
+    headline = next(
+        (name for name in metrics if all(row[name] == row["headline"] for row in rows)), "headline"
+    )
+    columns = list(dict.fromkeys([*metrics, headline]))
+    alone_rows = [row for row in ROWS[1:] if all(row in report["rows"] for report in reports)]
     partial = reports[0]["protocol"].get("PARTIAL, left out")
     mark = f", PARTIAL: {', '.join(f'{n} {of}' for of, n in partial.items())} left out" if partial else ""
-    head = [f"model{mark}", *columns, "median rank", "weights (M)", "minutes", "runs"]
+    head = [f"model{mark}", *columns, "median rank", *(f"{headline}, {row}" for row in alone_rows)]
+    head += ["weights (M)", "minutes", "runs"]
     lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
     for name, some in best_first:
         minutes = [report["training"]["minutes"] for report in some if report["training"]]
         facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
         facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
-        lines.append([name, *_cells(some, columns), *facts])
-        for row in ("image only", "text only") if alone else ():
-            if all(row in report["rows"] for report in some):
-                lines.append([f"{name}, {row}", *_cells(some, columns, row), "", "", str(len(some))])
+        beside = [_cell(some, headline, row=row) for row in alone_rows]
+        lines.append([name, *_cells(some, columns), *beside, *facts])
+        for row in alone_rows if alone else ():
+            blank = [""] * (len(beside) + 2)
+            lines.append([f"{name}, {row}", *_cells(some, columns, row), *blank, str(len(some))])
     table = _markdown(lines)
     if tags := sorted(composed.get("tags", {}), key=_by_number):
-        shown = headline or metrics[0]
+        shown = headline if headline in metrics else metrics[0]
         head = [f"{shown} / median rank", *tags]
         lines = [head, ["---"] + ["--:"] * len(tags)]
         for name, some in best_first:

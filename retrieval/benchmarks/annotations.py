@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class _Source:
     path: Path
     text: str
     lines: tuple[int, ...] | None
-    """The line of each entry of a JSON Lines file; None: a JSON array, searched for it when asked; empty: the
-    file is one object, whose fields say enough."""
+    """The line of each entry of a file that has one a line; None: a JSON array, searched for it when asked;
+    empty: the file is one object, whose fields say enough."""
 
     def where(self, index: int) -> str:
         if self.lines == ():
@@ -103,12 +103,12 @@ class Entry:
             raise self.fault(field, f"{values!r} is not a list of {count} numbers")
         return tuple(map(float, values))
 
-    def pair(self, field: str) -> tuple[str, str]:
-        """An [id, path] list."""
+    def id_of_pair(self, field: str, known: Collection[str], kept_in: str) -> str:
+        """The id of an [id, path] list, as `id`."""
         values = self._value(field, list, "an [id, path] list")
         if len(values) != 2 or not isinstance(values[1], str):
-            raise self.fault(field, f"{values!r} is not an [id, path] list")
-        return self._id(field, values[0], None, ""), values[1]
+            raise self.fault(field, f"{_short(values)} is not an [id, path] list")
+        return self._id(field, values[0], known, kept_in)
 
     def entry(self, field: str) -> Entry:
         """A nested object."""
@@ -189,27 +189,29 @@ def by_id(entries: Iterable[Entry], field: str) -> dict[str, Entry]:
 
 def read_ids(path: Path) -> tuple[str, ...]:
     """A JSON list of different image ids, in its order."""
-    values = _parse(path, _read(path))
+    text = _read(path)
+    values = _parse(path, text)
     if not isinstance(values, list):
         raise InputError(f"{path}: {_short(values)} is not a list of image ids")
-    return tuple(_different(path, enumerate(values, 1)))
+    return _different(_Source(path, text, None), values)
 
 
 def read_lines(path: Path) -> tuple[str, ...]:
     """A text file with one image id a line, all different."""
-    lines = ((number, line.strip()) for number, line in enumerate(_read(path).split("\n"), 1))
-    return tuple(_different(path, ((number, line) for number, line in lines if line)))
+    text = _read(path)
+    lines = {number: line.strip() for number, line in enumerate(text.split("\n"), 1) if line.strip()}
+    return _different(_Source(path, text, tuple(lines)), lines.values())
 
 
-def _different(path: Path, values: Iterator[tuple[int, object]]) -> Iterator[str]:
-    seen = set()
-    for number, value in values:
+def _different(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
+    seen: dict[str, None] = {}
+    for index, value in enumerate(values):
         if not isinstance(value, str) or not value:
-            raise InputError(f"{path}: entry {number}: {_short(value)} is not an image id")
+            raise InputError(f"{source.where(index)}: {_short(value)} is not an image id")
         if value in seen:
-            raise InputError(f"{path}: entry {number}: image {value!r} is there twice")
-        seen.add(value)
-        yield value
+            raise InputError(f"{source.where(index)}: image {value!r} is there twice")
+        seen[value] = None
+    return tuple(seen)
 
 
 def _read(path: Path) -> str:

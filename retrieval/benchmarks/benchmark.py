@@ -110,6 +110,20 @@ class Benchmark:
         """The row of each picture in `picture_ids`."""
         return {id: row for row, id in enumerate(self.picture_ids)}
 
+    @cached_property
+    def named_in(self) -> Mapping[str, str]:
+        """Where the annotations name each picture first, in words."""
+        found: dict[str, str] = {}
+        for query in self.queries:
+            for role, ids in (
+                ("reference", (query.reference,)),
+                ("target", query.targets),
+                ("candidate", query.candidates + query.subset),
+            ):
+                for id in ids:
+                    found.setdefault(id, f"{role} of query {query.id}")
+        return {id: found.get(id, "in the gallery") for id in self.picture_ids}
+
     @property
     def labelled(self) -> bool:
         """Whether the right answers are known, so that it can be scored here."""

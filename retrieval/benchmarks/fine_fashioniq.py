@@ -1,6 +1,7 @@
 """Fine-FashionIQ (Li et al. 2025): FashionIQ's pairs under long texts.
 
 captions/fiq.fine.<category>.<split>.jsonl (or .json, or no suffix)
+image_splits/split.<category>.<split>.json (FashionIQ's own)
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrieval.benchmarks.annotations import find, read_entries
+from retrieval.benchmarks.annotations import find, read_entries, read_ids
 from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice, gallery_of
 from retrieval.benchmarks.fashioniq import CATEGORIES
 
@@ -27,6 +28,8 @@ def read(root: str | Path, split: str = "val", categories: Sequence[str] = CATEG
     queries: list[Query] = []
     for category in categories:
         check_choice("categories", category, CATEGORIES)
+        images = find(root, f"image_splits/split.{category}.{split}.json")
+        known = frozenset(read_ids(images))
         name = f"fiq.fine.{category}.{split}"
         entries = read_entries(
             find(
@@ -37,9 +40,9 @@ def read(root: str | Path, split: str = "val", categories: Sequence[str] = CATEG
         part = [
             Query(
                 id=f"{category}-{number}",
-                reference=entry.id("candidate"),
+                reference=entry.id("candidate", known, images.name),
                 texts=(entry.text("finemt"),),
-                targets=(entry.id("target"),),
+                targets=(entry.id("target", known, images.name),),
                 part=category,
             )
             for number, entry in enumerate(entries)

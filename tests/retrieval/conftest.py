@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from milvus_lite.adapter.grpc.server import start_server_in_thread
 
 from cdd_icm.config import from_dict
 from cdd_icm.encoders import CLIPTowers, learn_tokenizer
@@ -78,6 +79,18 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(params=["embedded", "server"])
+def uri(request, tmp_path):
+    """Of a store: a path, and a server on a port of this machine."""
+    if request.param == "embedded":
+        yield str(tmp_path / "stores" / "mine.db")
+        return
+    server, database, port = start_server_in_thread(str(tmp_path / "server"))
+    yield f"http://127.0.0.1:{port}"
+    server.stop(grace=0).wait()
+    database.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,10 @@ them."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import lzma
+
 import numpy as np
 import pytest
 
@@ -201,26 +205,36 @@ def test_shoes_counts(cir, split, queries, images):
     assert benchmark.protocol["queries whose target is the reference, and so never found"] == lost
 
 
+LASCO = {
+    "qid": 28714000,
+    "query-image": [28714, "val2014/COCO_val2014_000000028714.jpg"],
+    "query-text": "The person is riding the bike",
+    "target-image": [42, "val2014/COCO_val2014_000000000042.jpg"],
+}
+
+
 def test_lasco(write):
-    query = {
-        "qid": 28714000,
-        "query-image": [28714, "val2014/COCO_val2014_000000028714.jpg"],
-        "query-text": "The person is riding the bike",
-        "target-image": [42, "val2014/COCO_val2014_000000000042.jpg"],
-    }
-    write("lasco_val.json", [query])
-    write("lasco_val_corpus.json", [{"id": 42, "path": "val/val2014/COCO_val2014_000000000042.jpg"}])
-    root = write("x", "").parent
+    write("lasco_val.json", [LASCO])
+    corpus = [{"id": id, "path": f"val/val2014/COCO_val2014_{id:012d}.jpg"} for id in (42, 28714)]
+    root = write("lasco_val_corpus.json", corpus).parent
     benchmark = lasco.read(root)
-    assert benchmark.galleries["all"] == ("42",)
-    assert benchmark.picture_ids == ("42", "28714")
+    assert benchmark.galleries["all"] == benchmark.picture_ids == ("42", "28714")
     assert benchmark.recall_at == (1, 5, 10, 50, 500, 1000)
-    write("lasco_val.json", [query | {"target-image": [7, "x.jpg"]}])
-    with pytest.raises(InputError, match="entry 1: target-image: unknown image '7'"):
-        lasco.read(root)
+    for field in ("query-image", "target-image"):
+        write("lasco_val.json", [LASCO | {field: [7, "x.jpg"]}])
+        fault = f"line 1, entry 1: {field}: unknown image '7', not in lasco_val_corpus.json$"
+        with pytest.raises(InputError, match=fault):
+            lasco.read(root)
     write("lasco_val_corpus.json", [{"id": 42, "path": "a.jpg"}, {"id": 42, "path": "b.jpg"}])
     with pytest.raises(InputError, match="lasco_val_corpus.json: line 1, entry 2: id: '42' is there twice"):
         lasco.read(root)
+
+
+def test_the_train_corpus_of_lasco_is_one_object(write):
+    write("lasco_train_corpus.json", {"42": "train2014/42.jpg", "28714": "train2014/28714.jpg"})
+    benchmark = lasco.read(write("lasco_train.json", [LASCO]).parent, "train")
+    assert benchmark.galleries["all"] == ("42", "28714")
+    assert benchmark.places["42"].path == "train2014/42.jpg"
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ""])
@@ -230,10 +244,16 @@ def test_fine_fashioniq(write, suffix):
         '{"target":"B03","candidate":"B02","finemt":"1. Longer."}',
     ]
     path = write(f"captions/fiq.fine.dress.val{suffix}", "\n".join(lines) + "\n")
-    benchmark = fine_fashioniq.read(path.parent.parent, categories=("dress",))
+    root = write("image_splits/split.dress.val.json", ["B04", "B03", "B02", "B01"]).parents[1]
+    benchmark = fine_fashioniq.read(root, categories=("dress",))
     assert benchmark.galleries == {"dress": ("B01", "B02", "B03")}
     assert benchmark.exclude_reference
     assert benchmark.queries[0].texts == ("1. Make it red. 2. Add a belt.",)
+    for field in ("candidate", "target"):
+        path.write_text("\n".join([lines[0], json.dumps(json.loads(lines[1]) | {field: "B9"})]))
+        fault = f"line 2, entry 2: {field}: unknown image 'B9', not in split.dress.val.json$"
+        with pytest.raises(InputError, match=fault):
+            fine_fashioniq.read(root, categories=("dress",))
 
 
 def test_fine_cirr(write):
@@ -300,6 +320,32 @@ def test_dialogs_of_iclevr(cir):
     assert second.history == first.texts and second.tags == ("turn 2",)
     assert first.reference not in benchmark.galleries["all"]  # the canvas
     assert benchmark.pictures[first.targets[0]].decode().shape[2] == 3
+
+
+def test_dialogs_of_codraw(cir, tmp_path):
+    """Thirty of them, and the last once more."""
+    whole = json.loads(lzma.decompress((cir.parent / "codraw" / "CoDraw_1_0.json.xz").read_bytes()))["data"]
+    scenes = {id: whole[id] for id in sorted(id for id in whole if id.startswith("val_"))[:30]}
+    last = max(scenes)
+    scenes["val_99999"] = scenes[last]
+    (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
+    (tmp_path / "Pngs").symlink_to(cir.parent / "codraw" / "Pngs")
+    benchmark = dialogs.read(tmp_path, split="val")
+    queries, (gallery,) = benchmark.queries, benchmark.galleries.values()
+    once, again = (
+        [query for query in queries if query.id.startswith(f"{id}-")] for id in (last, "val_99999")
+    )
+    assert (len(queries), len(gallery), len(again)) == (123, 120, 3)
+    assert benchmark.protocol["identical pictures, counted as one"] == len(again)
+    assert [query.targets for query in again] == [query.targets for query in once]
+    assert {id for query in queries for id in query.targets} == set(gallery)
+    for before, query in itertools.pairwise(queries):
+        if query.tags == ("turn 1",):  # from the canvas
+            assert query.reference == queries[0].reference not in gallery and query.history == ()
+        else:
+            assert query.reference == before.targets[0]
+            assert query.history == before.history + before.texts
+    assert benchmark.pictures[once[0].targets[0]].decode().shape == (400, 500, 3)
 
 
 CIRCO = {
@@ -396,6 +442,25 @@ def test_a_fault_names_its_line(write):
     path.write_text('{"reference": "1", "text": "a", "target": "2"}\n{"reference\n')
     with pytest.raises(InputError, match=r"t\.jsonl: line 2, column \d+: not JSON"):
         triplets.read(path)
+
+
+def test_a_fault_of_a_list_of_images_names_its_line(write):
+    write("captions/cap.dress.val.json", [FIQ])
+    for content, fault in (
+        ('["B1",\n "B2",\n "B1"]', "line 3, entry 3: image 'B1' is there twice"),
+        ('["B1", "B2",\n 3]', "line 2, entry 3: 3 is not an image id"),
+        ('["B1", "B2", ""]', "line 1, entry 3: '' is not an image id"),
+        ('{"B1": "B1.png"}', "{'B1': 'B1.png'} is not a list of image ids"),
+    ):
+        root = write("image_splits/split.dress.val.json", content).parents[1]
+        with pytest.raises(InputError, match=rf"split\.dress\.val\.json: {fault}$"):
+            fashioniq.read(root, categories=("dress",))
+    write("train_im_names.txt", "1.jpg\n")
+    root = write("eval_im_names.txt", "2.jpg\n\n3.jpg\n2.jpg\n").parent
+    with pytest.raises(
+        InputError, match=r"eval_im_names\.txt: line 4, entry 3: image '2\.jpg' is there twice$"
+    ):
+        shoes.read(root)
 
 
 @pytest.mark.parametrize(

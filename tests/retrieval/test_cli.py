@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +15,8 @@ from PIL import Image
 from retrieval.cli import _parser, main
 from tests.retrieval.colours import Colours, paint
 
-SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "iclevr_sample"
 
 
 def test_benchmark_info_prints_the_protocol(cir, capsys):
@@ -34,7 +39,7 @@ def test_benchmark_info_lists_all_missing_pictures(write, tmp_path, capsys):
     (tmp_path / "images").mkdir()
     assert main(["benchmark", "info", "triplets", str(path), "--images", str(tmp_path / "images")]) == 2
     captured = capsys.readouterr()
-    assert "missing: 1\nmissing: 2\n" in captured.out
+    assert "missing: 1 (reference of query 1)\nmissing: 2 (target of query 1)\n" in captured.out
     assert captured.err == f"cdd-retrieval: {tmp_path / 'images'}: 2 pictures are missing\n"
     for name in ("1", "2"):
         Image.new("RGB", (2, 2)).save(tmp_path / "images" / f"{name}.png")
@@ -73,7 +78,7 @@ def test_submission_check(write, capsys):
 
 
 @pytest.fixture
-def indexed(tmp_path, monkeypatch):
+def indexed(tmp_path, uri, monkeypatch):
     """cdd-retrieval's arguments for a store and a model, over a folder of three pictures."""
 
     class RetrievalModel(Colours):
@@ -90,14 +95,14 @@ def indexed(tmp_path, monkeypatch):
     for name in ("red", "green", "blue"):
         paint(tmp_path / "pictures" / f"{name}.png", name)
     (tmp_path / "pictures" / "metadata.jsonl").write_text('{"file_name": "red.png", "price": 3}')
-    return ["--store", str(tmp_path / "mine.db"), "--model", "m0de1"]
+    return ["--store", uri, "--model", "m0de1"]
 
 
 def test_index_then_search(indexed, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     assert main(["index", str(pictures), *indexed]) == 0
     out = capsys.readouterr().out
-    assert "mine.db: 3 added, 0 updated, 0 unchanged, 0 duplicates, 0 removed; 3 pictures\n" in out
+    assert f"{indexed[1]}: 3 added, 0 updated, 0 unchanged, 0 duplicates, 0 removed; 3 pictures\n" in out
     assert main(["index", str(pictures), *indexed]) == 0
     assert "0 added, 0 updated, 3 unchanged" in capsys.readouterr().out
 
@@ -112,7 +117,7 @@ def test_index_then_search(indexed, tmp_path, capsys):
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["search", *indexed, "--text", "blue", "--filter", "price > 3"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == "" and "mine.db: nothing found among 3 pictures\n" in captured.err
+    assert captured.out == "" and f"{indexed[1]}: nothing found among 3 pictures\n" in captured.err
 
 
 def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
@@ -136,6 +141,27 @@ def test_the_shipped_model_finds_the_next_picture_of_a_sample_dialog(tmp_path, c
     assert main(["search", *store, *query, "--out", str(tmp_path / "sheet.png")]) == 0
     assert str(pictures / "CLEVR_test_000000_2.webp") in capsys.readouterr().out.splitlines()[0]
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
+
+
+def test_a_killed_index_goes_on_without_duplicates(tmp_path, capsys):
+    pictures, store = tmp_path / "pictures", ["--store", str(tmp_path / "mine.db")]
+    files = {str(paint(pictures / f"{n}.png", "red", "blue", size=(n + 2, 4))) for n in range(80)}
+    index = ["index", str(pictures), *store, "--batch-size", "2"]
+    command = [sys.executable, "-m", "retrieval.cli", *index]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        said = b""
+        while not re.search(rb" [1-7]\d/80 ", said):  # all of them but the newest are in the store
+            said += (piece := os.read(process.stderr.fileno(), 4096))
+            assert piece, said.decode()
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert main(index) == 0
+    counts = r"(\d+) added, 0 updated, (\d+) unchanged, 0 duplicates, 0 removed; 80 pictures\n"
+    added, unchanged = map(int, re.search(counts, capsys.readouterr().out).groups())
+    assert added + unchanged == 80 and 8 <= unchanged < 80
+    assert main(["search", *store, "--text", "Add a red cube", "-k", "100"]) == 0
+    found = [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 80 and set(found) == files
 
 
 def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, monkeypatch, capsys):
@@ -173,7 +199,8 @@ def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tm
     pictures = str(tmp_path / "pictures")
     search = ["search", *indexed]
     assert main([*search, "--text", "red"]) == 2
-    assert capsys.readouterr().err == f"cdd-retrieval: {indexed[1]}: no store here\n"
+    none = rf"cdd-retrieval: {re.escape(indexed[1])}: no (store|pictures were indexed) here\n"
+    assert re.fullmatch(none, capsys.readouterr().err)
     assert main(["index", pictures, *indexed]) == 0
     capsys.readouterr()
     (tmp_path / "folder.png").mkdir()

@@ -80,10 +80,25 @@ def test_all_missing_pictures_are_reported_at_once(tmp_path):
     draw(tmp_path / "B01.png")
     wanted = benchmark("B01", "B02", "B03", "B04", "B05")
     assert find(wanted, tmp_path).missing == ("B02", "B03", "B04", "B05")
-    with pytest.raises(
-        InputError, match=r"4 of the 5 pictures of mine val are missing: B02, B03, B04, \.\.\.$"
-    ):
+    first = ", ".join(rf"{id} \(target of query {id}\)" for id in ("B02", "B03", "B04"))
+    with pytest.raises(InputError, match=rf"4 of the 5 pictures of mine val are missing: {first}, \.\.\.$"):
         resolve(wanted, tmp_path)
+
+
+def test_a_missing_picture_is_named_with_what_asks_for_it():
+    queries = (
+        Query("7", "1", ("redder",), ("2",), candidates=("2", "3")),
+        Query("8", "2", ("a",), ("3",), candidates=("3", "4")),
+    )
+    gallery = ("1", "2", "3", "4", "5")
+    wanted = Benchmark("mine", "val", queries, {"all": gallery}, (1,), headline=("R@1",))
+    assert wanted.named_in == {
+        "1": "reference of query 7",
+        "2": "target of query 7",
+        "3": "candidate of query 7",
+        "4": "candidate of query 8",
+        "5": "in the gallery",
+    }
 
 
 def test_a_partial_run_only_when_asked(tmp_path):

@@ -89,15 +89,27 @@ def test_a_table_shows_every_metric_and_sorts_by_the_headline(write):
     assert table(*cirr)[2].startswith("| model 1 | 60.00 | 40.00 | 50.00 | 3.0 |")
 
 
-def test_a_table_may_show_either_modality_alone(write):
+def test_a_table_shows_what_either_modality_finds_alone(write):
     figures = [row(R_at_1=some, headline=some) for some in (3.0, 2.0, 1.0)]
     rows = dict(zip(("composed", "image only", "text only"), figures, strict=True))
     path = write("one.json", report("sum", 0.0, rows=rows))
-    assert len(compare([path]).splitlines()) == 3
-    assert compare([path], alone=True).splitlines()[3:] == [
-        "| sum, image only | 2.00 | 3.0 |  |  | 1 |",
-        "| sum, text only | 1.00 | 3.0 |  |  | 1 |",
+    lines = [
+        "| model | R@1 | median rank | R@1, image only | R@1, text only | weights (M) | minutes | runs |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: |",
+        "| sum | 3.00 | 3.0 | 2.00 | 1.00 | 1.23 | 4.0 | 1 |",
     ]
+    assert compare([path]).splitlines() == lines
+    assert compare([path], alone=True).splitlines() == [
+        *lines,
+        "| sum, image only | 2.00 | 3.0 |  |  |  |  | 1 |",
+        "| sum, text only | 1.00 | 3.0 |  |  |  |  | 1 |",
+    ]
+    mean = {name: some | {"headline": 10 * some["R@1"], "R@5": 9.0} for name, some in rows.items()}
+    head, _, line = compare([write("two.json", report("sum", 0.0, rows=mean))]).splitlines()
+    assert head.startswith(
+        "| model | R@1 | R@5 | headline | median rank | headline, image only | headline, text"
+    )
+    assert line.startswith("| sum | 3.00 | 9.00 | 30.00 | 3.0 | 20.00 | 10.00 | 1.23 |")
 
 
 def test_a_table_of_partial_reports_says_so(write):

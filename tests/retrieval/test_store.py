@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import socket
+from time import perf_counter
 
 import pytest
 import torch
@@ -25,17 +27,6 @@ def entry(number: int, **changed) -> Entry:
 
 def vectors(number: int) -> torch.Tensor:
     return normalize(torch.randn(number, WIDTH, generator=torch.Generator().manual_seed(0)), dim=1)
-
-
-@pytest.fixture(params=["embedded", "server"])
-def uri(request, tmp_path):
-    if request.param == "embedded":
-        yield str(tmp_path / "mine.db")
-        return
-    server, database, port = start_server_in_thread(str(tmp_path / "server"))
-    yield f"http://127.0.0.1:{port}"
-    server.stop(grace=0).wait()
-    database.close()
 
 
 def test_what_is_put_comes_back(uri):
@@ -148,6 +139,16 @@ def test_a_server_without_a_store_and_one_that_is_gone(tmp_path):
     database.close()
     with pytest.raises(InputError, match=f"^{uri}: .*server unavailable$"):
         Store(uri, "m0de1", WIDTH, create=True)
+
+
+def test_a_host_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr("retrieval.store.CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection, and says nothing
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        begun = perf_counter()
+        with pytest.raises(InputError, match=f"^{uri}: .*server unavailable$"):
+            Store(uri, "m0de1", WIDTH)
+        assert perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize(
