@@ -159,7 +159,11 @@ class CDDICMPipeline(DiffusionPipeline):
                 "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
             )
         given = {name: value for name, value in given.items() if value is not None}
-        sampling = from_dict(SamplingConfig, {**self.config.sampling, **given}, "sampling")
+        own = from_dict(SamplingConfig, self.config.sampling, "sampling")
+        for name in ("plan_temperature", "plan_place"):
+            if self.planner is None and given.get(name, getattr(own, name)) != getattr(own, name):
+                raise InputError(f"{name}: {given[name]!r} given to a model that plans nothing")
+        sampling = from_dict(SamplingConfig, {**vars(own), **given}, "sampling")
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
         settings = dict(vars(sampling))
         del settings["scheduler"]
