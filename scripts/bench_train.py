@@ -74,8 +74,8 @@ class BareLoop:
 
 class PlainStep:
     """A training step as in diffusers' InstructPix2Pix example (Brooks et al. 2023, arXiv 2211.09800), with a
-    UNet of the same parameters on the same unshuffled pixels: the reference beside the noisy picture, frozen
-    text tokens (made before the clock runs), the squared error of the noise."""
+    UNet of the same parameters on the same unshuffled pixels: the reference beside the noisy picture, the
+    text through a frozen tower, the squared error of the noise."""
 
     def __init__(self, bare: BareLoop, attention: type):
         self.config, self.device = bare.config, bare.device
@@ -86,6 +86,8 @@ class PlainStep:
         self.scheduler = DDPMScheduler(self.config.diffusion.num_train_timesteps)
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
+        self.towers, self.ids = bare.model.towers, b.ids
+        # what the tower says, in the width that this UNet takes
         self.tokens = torch.randn(*b.ids.shape, c.cross_attention_dim, device=self.device)
         width = c.projection_class_embeddings_input_dim
         self.classes = torch.zeros(bare.micro, width, device=self.device)
@@ -101,6 +103,8 @@ class PlainStep:
             # as many channels as ours has
             x = pad(x, (0, 0, 0, 0, 0, self.unet.config.in_channels - x.shape[1]))
             with autocast(self.config, self.device):
+                with torch.no_grad():
+                    self.towers.encode_text(self.ids)
                 out = self.unet(x, timestep, self.tokens, class_labels=self.classes).sample
             aim = pixel_unshuffle(noise, patch)  # (B, 3 p^2, R/p, R/p)
             mse_loss(out[:, : aim.shape[1]].float(), aim).backward()
