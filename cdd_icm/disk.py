@@ -72,14 +72,25 @@ def read_json(file: Path) -> dict[str, Any]:
         InputError: the file is missing, doesn't parse, or holds something else.
     """
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        encoded = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not JSON ({error})") from error
+    values = parse_json(encoded, str(file))
     if not isinstance(values, dict):
         raise InputError(f"{file}: expected an object, found {type(values).__name__}")
     return values
+
+
+def parse_json(encoded: str | bytes, where: str) -> Any:
+    """What a JSON text holds; `where` begins the error.
+
+    Raises:
+        InputError: it doesn't parse.
+    """
+    try:
+        return json.loads(encoded)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
 
 
 def _remove(path: Path) -> None:

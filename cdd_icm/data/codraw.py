@@ -7,7 +7,6 @@ folder of such files, or of one JSON file a dialog (`train_00012.json`). A round
 
 from __future__ import annotations
 
-import json
 import lzma
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 from cdd_icm.data.codraw_painter import HEIGHT, WIDTH, ClipArt, PaintedPicture, Piece, parse_canvas
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 KIND = "codraw"
@@ -173,11 +173,10 @@ def _looks_like_codraw(file: Path) -> bool:
 def _load(file: Path) -> object:
     try:
         with _open(file) as opened:
-            return json.load(opened)
+            encoded = opened.read()
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{file}: can't be read ({error})") from error
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error})") from error
+    return parse_json(encoded, str(file))
 
 
 def _clip_art_folder(path: Path) -> Path:

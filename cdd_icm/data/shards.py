@@ -36,7 +36,7 @@ from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
 from cdd_icm.data.triplets import Triplet, triplet
-from cdd_icm.disk import replacing
+from cdd_icm.disk import parse_json, replacing
 from cdd_icm.errors import InputError
 
 KIND = "shards"
@@ -218,10 +218,7 @@ def _dialog(files: Files, key: str) -> Dialog:
     """The inverse of `_sample`, pictures left where they are."""
     name = f"{key}.json"
     where = files.where(name)
-    try:
-        facts = json.loads(files.read(name))
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
+    facts = parse_json(files.read(name), where)
     turns = field(facts, "turns", list, where)
     dialog = Dialog(
         id=field(facts, "id", str, where),

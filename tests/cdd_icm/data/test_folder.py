@@ -71,7 +71,12 @@ def test_pictures_of_any_mode(write, tmp_path):
         ({"turn": "one"}, "metadata.jsonl:1: turn: 'one' is not of type int"),
         ({"instruction": "  "}, "metadata.jsonl:1: instruction: turn 1 of dialog 'a' has no text"),
         ({"file_name": "../a_1.png"}, "metadata.jsonl:1: file_name: '../a_1.png' leaves the folder"),
+        ({"file_name": 5000 * "a"}, f"{5000 * 'a'}: no such file"),
         ({"objects": [{"name": "cat", "x": 160, "y": 3}]}, "metadata.jsonl:1: objects: x 160"),
+        (
+            {"objects": [{"name": "cat", "x": 10**400, "y": 3}]},
+            f"metadata.jsonl:1: objects: x: {10**400} is not a finite number",
+        ),
         (
             {"objects": [{"name": "cat", "x": 0, "y": 0, "look": {"pose": 3}}]},
             "1: objects: look: pose: 3 is not",
@@ -92,10 +97,15 @@ def test_all_faults_at_once_and_the_good_dialogs_stay(write, tmp_path):
     path = write([row("a", 1, "a sun"), row("b", 1, "a cat"), row("c", 1, "a dog"), row("c", 3, "a hat")])
     (tmp_path / "b_1.png").unlink()
     with open(tmp_path / "metadata.jsonl", "a") as file:
-        file.write("{not json\n")
+        file.write("{not json\n" + "[" * 100_000)
     faults = []
     dialogs = load_dialogs(path, on_fault=faults.append)
     assert [dialog.id for dialog in dialogs] == ["a"]
-    assert len(faults) == 3
+    assert len(faults) == 4
     text = "\n".join(map(str, faults))
-    assert "b_1.png: no such file" in text and "metadata.jsonl:5: not JSON" in text and "turns [1, 3]" in text
+    assert (
+        "b_1.png: no such file" in text
+        and "metadata.jsonl:5: not JSON" in text
+        and "metadata.jsonl:6: not JSON" in text
+    )
+    assert "turns [1, 3]" in text

@@ -66,6 +66,9 @@ def test_codraw_takes_its_names_from_objects_txt(codraw_h5):
     codraw_h5.with_name("objects.txt").write_text("\n".join(f"thing_{i}" for i in range(58)))
     (dialog,) = load_dialogs(codraw_h5)
     assert dialog.turns[0].objects[0].name == "thing_3"
+    codraw_h5.with_name("objects.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"objects\.txt: can't be read"):
+        load_dialogs(codraw_h5)
 
 
 @pytest.mark.parametrize("key", ["background", "entities", "000001/text", "000001/images", "000001/coords"])
@@ -89,6 +92,10 @@ BROKEN = {  # what stands in place of a key, and what is said of it
         np.full((2, 24, 3), np.nan),
         "holds numbers that are not fin",
     ),
+    "text that is a number": ("000001/text", 3, "is int64, not text"),
+    "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
+    "a dialog that is no group": ("000001", np.zeros(3), "is not a dialog's group"),
+    "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), "is not a dialog's group"),
     "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
 }
 
@@ -101,7 +108,23 @@ def test_fault_table(clevr_h5, key, value, says):
     found = info(clevr_h5, progress=False)
     (fault,) = found.faults
     assert fault.startswith(f"{clevr_h5}: {key}{'' if says[0] == ':' else ' '}{says}")
-    assert sum(split.dialogs for split in found.splits.values()) == ("/" in key)  # the other dialog is read
+    read = sum(split.dialogs for split in found.splits.values())
+    assert read == key.startswith("000001")  # the other dialog
+
+
+@pytest.mark.parametrize("key", ["objects", "coords"])
+def test_a_damaged_chunk(clevr_h5, key):
+    with h5py.File(clevr_h5, "a") as file:
+        values = file["000001"].pop(key)[()]
+        stored = file["000001"].create_dataset(key, data=values, compression="gzip")
+        chunk = stored.id.get_chunk_info(0)
+    content = bytearray(clevr_h5.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    clevr_h5.write_bytes(content)
+    found = info(clevr_h5, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{clevr_h5}: 000001/{key} can't be read (")
+    assert found.splits["train"].dialogs == 1
 
 
 def test_wrong_shapes_and_classes(clevr_h5):
