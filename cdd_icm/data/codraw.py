@@ -69,7 +69,10 @@ def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...
     """(description, canvas) of each turn: what was said since the turn before, and what it came to.
 
     A round whose canvas did not change, or has no more object classes than the last changed one had, or
-    before which nothing was said, makes no turn: its words go to the next.
+    before which nothing was said, makes no turn: its words go to the next. Of a message that is all small
+    talk nothing stays. GeNeVA's own script leaves its bare <teller> or <drawer> unless it is one such word
+    exactly ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else and are no
+    instructions.
 
     Raises:
         InputError: a field is missing or malformed, or nobody says anything; the message starts with `where`.

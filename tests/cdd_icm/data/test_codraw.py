@@ -53,6 +53,12 @@ def test_chitchat_goes_and_an_unchanged_canvas_hands_its_words_on():
     ) == [("<teller> now a sun <teller> it is on the left", ["sun"])]
 
 
+def test_small_talk_leaves_no_mark():
+    assert turns(
+        ("Hello!", "ok.", canvas(SUN)), ("a tree", "Ok, thanks. Bye!", ""), ("", "", canvas(SUN, TREE))
+    ) == [("<teller> a tree", ["oak tree", "sun"])]
+
+
 def test_a_round_without_a_new_class_hands_its_words_on():
     assert turns(
         ("a boy", "", canvas(BOY)),
