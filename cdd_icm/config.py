@@ -402,10 +402,11 @@ Sampler = Literal[
     "KDPM2DiscreteScheduler",
     "LMSDiscreteScheduler",
     "PNDMScheduler",
+    "SASolverScheduler",
     "UniPCMultistepScheduler",
 ]
 """diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
-and DPMSolverSDE fail on this one."""
+and DPMSolverSDE fail on this one; DDIMParallel and DDPMParallel take DDIM's and DDPM's steps to the bit."""
 
 
 @dataclass(frozen=True)
