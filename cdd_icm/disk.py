@@ -56,13 +56,30 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: the disk refuses; the message names `path`.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         TemporaryFile(dir=path.parent).close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises InputError, which names `path`, where the disk refuses what the block does."""
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"{path}: can't be written ({error.strerror})") from error
+        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def append_json(path: Path, values: dict[str, Any]) -> None:
+    """Adds a line to a JSONL file.
+
+    Raises:
+        InputError: the disk refuses; the message names `path`.
+    """
+    with writing(path), open(path, "a") as file:
+        file.write(json.dumps(values) + "\n")
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
 from cdd_icm.data.triplets import Triplet, triplet
-from cdd_icm.disk import parse_json, replacing
+from cdd_icm.disk import parse_json, replacing, writing
 from cdd_icm.errors import InputError
 
 KIND = "shards"
@@ -57,7 +57,7 @@ def convert(
     # the same name for the same conversion only
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
-    try:
+    with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
         with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
@@ -69,8 +69,6 @@ def convert(
                         _write(shard, chunk, start)
                     bar.update(len(chunk))
         partial.rename(out)
-    except OSError as error:
-        raise InputError(f"{out}: can't be written ({error.strerror or error})") from error
     return sorted(out.iterdir())
 
 
