@@ -126,9 +126,17 @@ class ShardTriplets(IterableDataset):
         size: side of the pictures in pixels.
         batch_size: the global batch, over all processes.
         shuffle_buffer: triplets, undecoded, from which the next is drawn.
+
+        Raises:
+            InputError: no shards are there, or `start_sample` is inside a batch.
         """
-        if batch_size % world or start_sample % batch_size:
-            raise ValueError(f"batch of {batch_size}, {world} processes, start {start_sample} don't divide")
+        if batch_size % world:
+            raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
+        if start_sample % batch_size:
+            raise InputError(
+                f"data.streaming: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
+                "a stream goes on with as many processes as it began with"
+            )
         self.shards = _shards(shards)
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
         self.share, self.start_batch = batch_size // world, start_sample // batch_size

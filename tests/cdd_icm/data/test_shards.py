@@ -138,6 +138,11 @@ def test_a_resumed_stream_goes_on_exactly(folder, workers):
     assert stream(folder, 5, workers, start_sample=19 * 3) == whole[19:]
 
 
+def test_a_stream_that_goes_on_with_another_number_of_processes(folder):
+    with pytest.raises(InputError, match="data.streaming: sample 6 ends no batch of 4 on 2 processes"):
+        stream(folder, 1, batch_size=4, world=2, start_sample=6)
+
+
 def test_too_few_shards(folder):
     with pytest.raises(InputError, match="5 shards are too few for 6 workers"):
         stream(folder, 1, batch_size=6, world=6)
