@@ -48,7 +48,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
     """All dialogs; only those of `split`, the last part of the file's name, where it is given.
 
     CoDraw's files don't name their classes: the names are taken from GeNeVA's `objects.txt` beside the file,
-    and are `class 00` to `class 57` where it is not there.
+    and are `class 00` to `class 57` where it is not there, which no model of named classes takes.
 
     Raises:
         InputError: not an HDF5 file; a key is missing or has another shape. The message names file and key.

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import DataConfig, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
+from cdd_icm.data.dialog import class_names
 from cdd_icm.disk import append_json, check_writable, read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
@@ -93,7 +94,7 @@ def train_detector(config: DetectorConfig) -> dict:
     log = folder / "log.jsonl"
     check_writable(log)
     dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
-    classes = sorted({thing.name for d in dialogs for turn in d.turns for thing in turn.objects or ()})
+    classes = sorted(class_names(dialogs))
     data = annotated_pictures(dialogs, classes, config)
     held_out = annotated_pictures(
         load_dialogs(config.data.path, config.data.validation_split), classes, config
