@@ -202,9 +202,7 @@ def test_wrong_places(tmp_path, capsys, command):
         assert error.startswith(f"cdd-icm: {tmp_path / name}: ") and says in error and "\n" not in error
 
 
-def test_data_of_another_kind_or_split(iclevr):
-    with pytest.raises(InputError, match="this is data of kind 'iclevr', not 'codraw'"):
-        load_dialogs(iclevr, kind="codraw")
+def test_data_without_the_split(iclevr):
     with pytest.raises(InputError, match="no dialogs of split 'tset'"):
         load_dialogs(iclevr, split="tset")
 

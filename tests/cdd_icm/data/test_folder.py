@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdd_icm.data import SceneObject, load_dialogs
+from cdd_icm.data import SceneObject, kind_of, load_dialogs
 from cdd_icm.errors import InputError
 
 
@@ -32,7 +32,8 @@ def test_rows_become_dialogs_in_order(write):
     path = write(
         [row("b", 2, "a dog"), row("b", 1, "a cat", objects=objects), row("a", 0, "a sun", split="val")]
     )
-    b, a = load_dialogs(path, kind="folder")
+    b, a = load_dialogs(path)
+    assert kind_of(path) == "folder"
     assert [(turn.instruction, turn.objects) for turn in b.turns] == [
         ("a cat", (SceneObject("cat", 0.25, 0.5, 0.0, {"pose": "asleep"}),)),
         ("a dog", None),

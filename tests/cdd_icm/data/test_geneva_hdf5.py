@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cdd_icm.data import load_dialogs
+from cdd_icm.data import kind_of, load_dialogs
 from cdd_icm.data.check import info
 from cdd_icm.data.iclevr import ICLEVR_CLASSES
 from cdd_icm.errors import InputError
@@ -43,7 +43,8 @@ def codraw_h5(tmp_path):
 
 
 def test_iclevr(clevr_h5):
-    first, second = load_dialogs(clevr_h5, kind="iclevr", split="train")
+    first, second = load_dialogs(clevr_h5, split="train")
+    assert kind_of(clevr_h5) == "iclevr"
     assert (first.split, first.id, second.id) == ("train", "clevr_train_000000", "clevr_train_000001")
     assert [turn.instruction for turn in first.turns][1] == "Add a gray cube behind it"
     # in the order drawn, whatever that of the columns
@@ -57,7 +58,8 @@ def test_iclevr(clevr_h5):
 
 
 def test_codraw_in_a_folder(codraw_h5):
-    (dialog,) = load_dialogs(codraw_h5.parent, kind="codraw")
+    (dialog,) = load_dialogs(codraw_h5.parent)
+    assert kind_of(codraw_h5.parent) == "codraw"
     assert (dialog.split, dialog.turns[0].instruction) == ("val", "<teller> a sun")
     assert [(t.name, t.x, t.depth) for t in dialog.turns[0].objects] == [("class 03", 2 / 128, 2.0)]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from cdd_icm.data import ShardTriplets, collate, load_dialogs, shards, to_square
+from cdd_icm.data import ShardTriplets, collate, kind_of, load_dialogs, shards, to_square
 from cdd_icm.data.check import info
 from cdd_icm.errors import InputError
 
@@ -44,7 +44,8 @@ def test_what_is_written_is_read(source, folder):
         *(f"train-{number:06d}.tar" for number in range(4)),
         "val-000000.tar",
     ]
-    read = load_dialogs(folder, kind="shards")
+    read = load_dialogs(folder)
+    assert kind_of(folder) == "shards"
     assert facts(read) == facts(source)
     assert np.array_equal(read[3].turns[1].picture.decode(), source[3].turns[1].picture.decode())
     assert facts(load_dialogs(folder, split="val")) == facts(source[16:])
