@@ -86,11 +86,13 @@ def _generate_split(arguments: argparse.Namespace) -> None:
     from cdd_icm.data import load_dialogs
     from cdd_icm.generation import generate_split
     from cdd_icm.loading import process_state
+    from cdd_icm.pipeline_folder import check_classes
 
-    dialogs = load_dialogs(arguments.data, arguments.split or "test")[: arguments.limit]
+    dialogs = load_dialogs(arguments.data, arguments.split or "test")
+    check_classes(arguments.model, dialogs, arguments.data)
     generate_split(
         _pipeline(arguments),
-        dialogs,
+        dialogs[: arguments.limit],
         arguments.out,
         batch_size=arguments.batch_size or 16,
         seed=arguments.seed or 0,

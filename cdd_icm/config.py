@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import math
 import types
 import typing
@@ -90,14 +91,10 @@ class EncoderConfig:
 
     def __post_init__(self):
         _least(self, 0, "trainable_blocks", "history")
-        text = self.model.get("text_cfg", {}) if isinstance(self.model, dict) else {}
-        if not isinstance(text, dict):
-            raise InputError(f"model.text_cfg is {text!r}, expected a section")
-        length = text.get("context_length", SHORTEST_TEXT)
-        if type(length) is not int or length < SHORTEST_TEXT:
-            raise InputError(
-                f"model.text_cfg.context_length is {length!r}, expected at least {SHORTEST_TEXT}"
-            )
+        text: dict[str, Any] = {}
+        if isinstance(self.model, dict):
+            _check_open_clip(self.model)
+            text = self.model["text_cfg"]
         if self.vocab_size is None:
             return
         _least(self, SMALLEST_VOCABULARY, "vocab_size")
@@ -108,6 +105,31 @@ class EncoderConfig:
                 f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at "
                 f"least that vocab_size, pool_type eos and eos_id {END_ID}"
             )
+
+
+def _check_open_clip(model: dict[str, Any]) -> None:
+    """Raises InputError where open_clip has no such key or takes no such value, or the towers can't."""
+    from open_clip import CLIP  # here, as it takes seconds that few configs need
+
+    keys = [
+        (name, of.annotation) + (() if of.default is of.empty else (of.default,))
+        for name, of in inspect.signature(CLIP).parameters.items()
+    ]
+    keys.append(("custom_text", bool, False))  # of its model configs, which chooses the class
+    known = from_dict(dataclasses.make_dataclass("Model", keys), model, "model")
+    vision, text = known.vision_cfg, known.text_cfg
+    rules = {
+        "vision_cfg.image_size": (isinstance(vision.image_size, int), "one number, as pictures are square"),
+        "vision_cfg.patch_dropout": (not vision.patch_dropout, "0, as the fusion needs all tokens"),
+        "vision_cfg.pool_type": (vision.pool_type != "none", "one that pools"),
+        "text_cfg.context_length": (text.context_length >= SHORTEST_TEXT, f"at least {SHORTEST_TEXT}"),
+        "text_cfg.embed_cls": (not text.embed_cls, "false, as tokens stand for words"),
+        "text_cfg.pool_type": (text.pool_type != "none", "one that pools"),
+    }
+    for key, (holds, wanted) in rules.items():
+        if not holds:
+            section, name = key.split(".")
+            raise InputError(f"model.{key} is {getattr(getattr(known, section), name)!r}, expected {wanted}")
 
 
 @dataclass(frozen=True)
@@ -206,6 +228,8 @@ class PlanConfig:
             raise InputError(f"read is {self.read!r}, expected 0 where ask and kernels are 0")
         if self.horizon is not None and not self.kernels:
             raise InputError(f"horizon is {self.horizon!r}, expected none where kernels is 0")
+        if self.horizon is not None and not -math.inf < self.horizon < 0.5:
+            raise InputError(f"horizon is {self.horizon!r}, expected less than 0.5, the middle")
         if self.kernels and self.ask:
             raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0")
         if self.kernels and self.weight and not self.see_weight:
@@ -378,10 +402,11 @@ Sampler = Literal[
     "KDPM2DiscreteScheduler",
     "LMSDiscreteScheduler",
     "PNDMScheduler",
+    "SASolverScheduler",
     "UniPCMultistepScheduler",
 ]
 """diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
-and DPMSolverSDE fail on this one."""
+and DPMSolverSDE fail on this one; DDIMParallel and DDPMParallel take DDIM's and DDPM's steps to the bit."""
 
 
 @dataclass(frozen=True)
@@ -459,10 +484,16 @@ class Config:
                 and not (o.words_batch_size and self.data.streams),
                 "a multiple of training.gradient_accumulation, and none where the data is streamed",
             ),
+            "plan.grid": (self.plan.grid <= size, "at most data.image_size"),
+            "plan.kernels": (
+                not self.plan.kernels
+                or (self.plan.grid % 2 == 0 and size % max(1, self.plan.grid // 2) == 0),
+                f"0 unless plan.grid, {self.plan.grid}, is twice a divisor of data.image_size",
+            ),
             "plan.fine": (
-                places <= side or places % side == 0,
+                places <= side or (places <= size and places % side == 0),
                 f"a number that makes {self.plan.grid} times it a multiple of {side} (data.image_size / "
-                "unet.patch_size)",
+                "unet.patch_size), and at most data.image_size",
             ),
             "objective.scenes": (not o.scenes or self.plan.kernels, "0 where plan.kernels is 0"),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),

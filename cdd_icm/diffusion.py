@@ -6,7 +6,13 @@ import difflib
 from typing import get_args
 
 import torch
-from diffusers import DDIMScheduler, SchedulerMixin, schedulers
+from diffusers import (
+    DDIMInverseScheduler,
+    DDIMScheduler,
+    DPMSolverMultistepInverseScheduler,
+    SchedulerMixin,
+    schedulers,
+)
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, max_pool2d
@@ -50,12 +56,16 @@ def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
 
 
 def check_scheduler(scheduler: SchedulerMixin) -> None:
-    """Raises InputError where a scheduler's noise levels are not those of `training_scheduler`, in whose
-    config it should have been made: the network would be told wrong ones."""
+    """Raises InputError where a scheduler goes from the picture to the noise, or its noise levels are not
+    those of `training_scheduler`, in whose config it should have been made: the network would be told wrong
+    ones."""
+    name = type(scheduler).__name__
+    if isinstance(scheduler, DDIMInverseScheduler | DPMSolverMultistepInverseScheduler):
+        raise InputError(f"scheduler: {name} makes noise of pictures; take one of {', '.join(SAMPLERS)}")
     trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
     own = getattr(scheduler, "alphas_cumprod", None)
     if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
-        raise InputError(f"scheduler: {type(scheduler).__name__} does not take the model's noise levels")
+        raise InputError(f"scheduler: {name} does not take the model's noise levels")
 
 
 def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None = None) -> None:

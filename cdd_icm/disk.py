@@ -56,13 +56,30 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: the disk refuses; the message names `path`.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         TemporaryFile(dir=path.parent).close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises InputError, which names `path`, where the disk refuses what the block does."""
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"{path}: can't be written ({error.strerror})") from error
+        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def append_json(path: Path, values: dict[str, Any]) -> None:
+    """Adds a line to a JSONL file.
+
+    Raises:
+        InputError: the disk refuses; the message names `path`.
+    """
+    with writing(path), open(path, "a") as file:
+        file.write(json.dumps(values) + "\n")
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -72,14 +89,25 @@ def read_json(file: Path) -> dict[str, Any]:
         InputError: the file is missing, doesn't parse, or holds something else.
     """
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        encoded = file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not JSON ({error})") from error
+    values = parse_json(encoded, str(file))
     if not isinstance(values, dict):
         raise InputError(f"{file}: expected an object, found {type(values).__name__}")
     return values
+
+
+def parse_json(encoded: str | bytes, where: str) -> Any:
+    """What a JSON text holds; `where` begins the error.
+
+    Raises:
+        InputError: it doesn't parse.
+    """
+    try:
+        return json.loads(encoded)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
 
 
 def _remove(path: Path) -> None:

@@ -67,6 +67,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         try:
             custom = settings.pop("custom_text", False)
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
+            self.image_size: int = settings["vision_cfg"].get("image_size", 224)
+            self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
         except Exception as error:  # whatever a wrong number leads to, assertions included
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"encoder.model: not an open_clip model config ({reason})") from None
@@ -76,8 +78,6 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         # The contrastive temperature belongs to CLIP's own loss, which is not ours.
         clip.logit_scale.requires_grad_(False)
         self.clip = clip
-        self.image_size: int = settings["vision_cfg"].get("image_size", 224)
-        self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
         self.text_width: int = settings["text_cfg"].get("width", 512)
         self.context_length: int = settings["text_cfg"].get("context_length", 77)
         self.vocab_size: int = settings["text_cfg"].get("vocab_size", 49408)

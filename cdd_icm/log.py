@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cdd_icm.disk import replacing
+from cdd_icm.disk import append_json, replacing
 
 
 class Log:
@@ -41,8 +41,7 @@ class Log:
         line["images_per_second"] = (samples - self.samples) / (time.perf_counter() - self.start)
         self._begin(samples)
         if self.accelerator.is_main_process:
-            with open(self.path, "a") as file:
-                file.write(json.dumps(line) + "\n")
+            append_json(self.path, line)
         self.accelerator.log({k: v for k, v in line.items() if v is not None}, step=samples)
         return line
 

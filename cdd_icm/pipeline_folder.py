@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from accelerate import init_empty_weights
@@ -16,6 +17,7 @@ from cdd_icm.config import (
     from_dict,
     with_preset,
 )
+from cdd_icm.data.dialog import Dialog, class_names
 from cdd_icm.data.picture import decode
 from cdd_icm.disk import read_json
 from cdd_icm.encoders import CLIPTowers
@@ -75,6 +77,22 @@ def check_folder(folder: Path) -> None:
         if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
             raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
         read_json(folder / name / f"{name}_config.json")
+
+
+def check_classes(folder: Path, dialogs: Iterable[Dialog], data: Path) -> None:
+    """Raises InputError where `dialogs`, read from `data`, name classes of objects of which the model in
+    `folder` plans none: they are of another data set. Single classes that it does not know may be of turns
+    that it never saw, and pass; so does whatever names no classes, on either side."""
+    config = folder / "planner" / "config.json"
+    planned = read_json(config).get("classes") if config.is_file() else None
+    if not isinstance(planned, list):  # a damaged one is told of where the model is loaded
+        return
+    named = class_names(dialogs)
+    if planned and named and not any(name in planned for name in named):
+        raise InputError(
+            f"{data}: another data set than the model's: its objects, such as {min(named)!r}, are of none of "
+            f"the classes that {folder} plans, such as {planned[0]!r}"
+        )
 
 
 def read_canvas(folder: Path) -> Image.Image | None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from cdd_icm.batch import to_float
 from cdd_icm.data import PictureCache
 from cdd_icm.data.cache import default_folder
-from cdd_icm.disk import read_json, replacing
+from cdd_icm.disk import check_writable, read_json, replacing, writing
 from cdd_icm.encoders import tokenize
 from cdd_icm.errors import InputError
 from retrieval.composers import ImageFeatures, TextFeatures
@@ -43,8 +43,8 @@ class FeatureCache:
         Raises:
             InputError: the index is damaged, or the disk refuses.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.index.with_suffix(".lock")):
+        check_writable(self.file)
+        with writing(self.file), FileLock(self.index.with_suffix(".lock")):
             self._map()
             missing = [key for key in dict.fromkeys(keys) if key not in self.rows]
             if not missing:

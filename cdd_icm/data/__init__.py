@@ -36,27 +36,20 @@ READERS = (folder, iclevr, codraw, geneva_hdf5, shards)
 
 
 def load_dialogs(
-    path: str | Path,
-    split: str | None = None,
-    kind: str | None = None,
-    on_fault: OnFault = stop,
-    **options,
+    path: str | Path, split: str | None = None, on_fault: OnFault = stop, **options
 ) -> list[Dialog]:
     """The dialogs at `path`, whatever kind of data it is; only those of `split` where it is given.
 
     Args:
         path: a file or folder, or a glob or brace pattern of shards.
-        kind: demanded kind of data: "iclevr" and "codraw" (both also from GeNeVA's HDF5), "folder", "shards".
         on_fault: called with every fault; the default raises it.
         options: for the reader of that kind, such as `clip_art` for CoDraw.
 
     Raises:
-        InputError: no such path; data of no known kind, or of another than `kind`; no dialogs, or none of
-            `split`; or what the reader finds wrong in the files.
+        InputError: no such path, or no data of a known kind; no dialogs, or none of `split`; or what the
+            reader finds wrong in the files.
     """
-    reader, found = _reader(path)
-    if kind not in (None, found):
-        raise InputError(f"{path}: this is data of kind {found!r}, not {kind!r}")
+    reader, _ = _reader(path)
     dialogs = reader.read(Path(path), split=split, on_fault=on_fault, **options)
     if not dialogs and on_fault is stop:
         raise InputError(f"{path}: no dialogs" + (f" of split {split!r}" if split else ""))
@@ -64,7 +57,8 @@ def load_dialogs(
 
 
 def kind_of(path: str | Path) -> str:
-    """The kind of the data at `path`. Raises InputError where there is none of a known kind."""
+    """The kind of the data at `path`: "iclevr" or "codraw" (both also of GeNeVA's HDF5), "folder" or
+    "shards". Raises InputError where there is none of a known kind."""
     return _reader(path)[1]
 
 

@@ -7,7 +7,6 @@ folder of such files, or of one JSON file a dialog (`train_00012.json`). A round
 
 from __future__ import annotations
 
-import json
 import lzma
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 from cdd_icm.data.codraw_painter import HEIGHT, WIDTH, ClipArt, PaintedPicture, Piece, parse_canvas
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 KIND = "codraw"
@@ -69,7 +69,10 @@ def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...
     """(description, canvas) of each turn: what was said since the turn before, and what it came to.
 
     A round whose canvas did not change, or has no more object classes than the last changed one had, or
-    before which nothing was said, makes no turn: its words go to the next.
+    before which nothing was said, makes no turn: its words go to the next. Of a message that is all small
+    talk nothing stays. GeNeVA's own script leaves its bare <teller> or <drawer> unless it is one such word
+    exactly ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else and are no
+    instructions.
 
     Raises:
         InputError: a field is missing or malformed, or nobody says anything; the message starts with `where`.
@@ -173,11 +176,10 @@ def _looks_like_codraw(file: Path) -> bool:
 def _load(file: Path) -> object:
     try:
         with _open(file) as opened:
-            return json.load(opened)
+            encoded = opened.read()
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{file}: can't be read ({error})") from error
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error})") from error
+    return parse_json(encoded, str(file))
 
 
 def _clip_art_folder(path: Path) -> Path:

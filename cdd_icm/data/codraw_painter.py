@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -101,8 +102,10 @@ def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
             raise InputError(f"{where}: unknown class of clip art {png!r}")
         try:
             piece = Piece(png, float(x), float(y), int(depth), bool(int(flip)))
-            SCALE[piece.depth]
-        except (ValueError, IndexError) as error:
+            known = piece.depth in range(len(SCALE)) and int(flip) in (0, 1)
+            if not (known and math.isfinite(piece.x) and math.isfinite(piece.y)):
+                raise ValueError("out of range")
+        except ValueError as error:
             raise InputError(f"{where}: {png}: x {x!r}, y {y!r}, depth {depth!r}, flip {flip!r}") from error
         if abs(piece.x) <= 1000 and abs(piece.y) <= 1000:  # -10000 stands for "not on the canvas"
             pieces.append(piece)

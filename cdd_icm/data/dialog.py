@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -66,3 +66,8 @@ class Dialog:
     def reference(self, turn: int) -> Picture:
         """The picture that turn `turn` (from 0) starts from."""
         return self.turns[turn - 1].picture if turn else self.canvas
+
+
+def class_names(dialogs: Iterable[Dialog]) -> set[str]:
+    """The classes of all annotated objects."""
+    return {thing.name for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()}

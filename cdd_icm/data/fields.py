@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 from cdd_icm.data.dialog import SceneObject
@@ -18,9 +18,14 @@ def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQU
     value = fields.get(name, default)
     if value is _REQUIRED:
         raise InputError(f"{where}: {name} is missing")
+    return checked(value, name, kind, where)
+
+
+def checked(value: Any, name: str, kind: Any, where: str) -> Any:
+    """The value, of type `kind`, of what the error calls `name`. Numbers are finite, also as floats."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
         raise InputError(f"{where}: {name}: {value!r} is not a finite number")
     return value
 

@@ -13,7 +13,7 @@ The canvas that a dialog starts from is its row of turn 0 without instruction; e
 
 from __future__ import annotations
 
-import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +27,7 @@ from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.fields import field, scene_object
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
+from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 KIND = "folder"
@@ -95,10 +96,7 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
             continue
         where, dialog = f"{metadata}:{number}", None
         try:
-            try:
-                fields = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{where}: not JSON ({error})") from error
+            fields = parse_json(line, where)
             dialog = (
                 str(field(fields, "split", str, where, default_split)),
                 str(field(fields, "dialog_id", str | int, where)),
@@ -114,7 +112,7 @@ def _row(fields: dict, metadata: Path, where: str) -> _Row:
     name = field(fields, "file_name", str, where)
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise InputError(f"{where}: file_name: {name!r} leaves the folder")
-    if not (metadata.parent / name).is_file():
+    if not os.path.isfile(metadata.parent / name):  # Path's own raises where a name is too long
         raise InputError(f"{where}: file_name: {metadata.parent / name}: no such file")
     objects = field(fields, "objects", list | None, where, None)
     return _Row(

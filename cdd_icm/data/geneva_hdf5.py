@@ -9,11 +9,11 @@ A group a dialog: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a J
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,9 +22,12 @@ from jaxtyping import UInt8
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.iclevr import COLORS, ICLEVR_CLASSES
+from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 COORDS_UNIT = 128
+OF_THE_FILE = {"background", "entities"}
+"""What stands beside the dialogs' groups."""
 
 
 def kind_of(path: Path) -> str | None:
@@ -36,8 +39,8 @@ def kind_of(path: Path) -> str | None:
             file = _open(each)
         except InputError:
             continue
-        groups = _dialogs(file)
-        return "codraw" if groups and "utterences" in file[groups[0]] else "iclevr"
+        groups = (each for each in file.values() if isinstance(each, h5py.Group))
+        return "codraw" if "utterences" in next(groups, ()) else "iclevr"
     return "iclevr" if files else None
 
 
@@ -45,7 +48,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
     """All dialogs; only those of `split`, the last part of the file's name, where it is given.
 
     CoDraw's files don't name their classes: the names are taken from GeNeVA's `objects.txt` beside the file,
-    and are `class 00` to `class 57` where it is not there.
+    and are `class 00` to `class 57` where it is not there, which no model of named classes takes.
 
     Raises:
         InputError: not an HDF5 file; a key is missing or has another shape. The message names file and key.
@@ -92,7 +95,9 @@ class H5Picture:
 
 
 def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None) -> Dialog:
-    fields = _open(file)[group]
+    fields = _open(file).get(group)
+    if not isinstance(fields, h5py.Group):
+        raise InputError(f"{file}: {group} is not a dialog's group")
     images = _field(fields, file, "images")
     _check_pictures(images, file, ("T", "H", "W", "3"))
     instructions = _instructions(fields, file)
@@ -134,12 +139,14 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
 
 def _instructions(fields: h5py.Group, file: Path) -> list[str]:
     key = "utterences" if "utterences" in fields else "text"
-    stored = _field(fields, file, key)[()]
-    try:
-        texts = json.loads(stored) if key == "text" else [text.decode() for text in stored]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t.strip() for t in texts):
+    if key == "text":
+        texts = _json_list(fields, file, key)
+    else:
+        try:
+            texts = [text.decode() for text in _stored(fields, file, key)]
+        except (UnicodeDecodeError, TypeError, AttributeError) as error:
+            raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
+    if not texts or not all(isinstance(t, str) and t.strip() for t in texts):
         raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
     return texts
 
@@ -147,13 +154,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
 def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
     """The names of the columns, or None where nothing names them."""
     if kind_of(path) == "iclevr":
-        encoded = _field(file, path, "entities")[()]
-        try:
-            entities = json.loads(encoded)
-            if not isinstance(entities, list):
-                raise TypeError(f"it holds {entities!r}")
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{path}: entities is not a JSON list ({error})") from error
+        entities = _json_list(file, path, "entities")
         # GeNeVA writes "cube gray"
         names = tuple(
             " ".join(sorted(str(entity).split(), key=lambda word: word not in COLORS)) for entity in entities
@@ -164,7 +165,11 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
         return names
     listed = path.with_name("objects.txt")
     if listed.exists():
-        return tuple(line.strip() for line in listed.read_text().splitlines() if line.strip())
+        try:
+            lines = listed.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{listed}: can't be read ({error})") from error
+        return tuple(line.strip() for line in lines if line.strip())
     return None
 
 
@@ -180,7 +185,25 @@ def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
     stored = _field(group, file, key)
     if stored.shape is None or stored.dtype.kind not in "biuf":
         raise InputError(f"{file}: {stored.name[1:]} is {stored.dtype}, not numbers")
-    return stored[()]
+    return _stored(group, file, key)
+
+
+def _stored(group: h5py.Group, file: Path, key: str) -> Any:
+    dataset = _field(group, file, key)
+    try:
+        return dataset[()]
+    except OSError as error:
+        raise InputError(f"{file}: {dataset.name[1:]} can't be read ({error})") from error
+
+
+def _json_list(group: h5py.Group, file: Path, key: str) -> list:
+    encoded, where = _stored(group, file, key), f"{file}: {group[key].name[1:]}"
+    if not isinstance(encoded, str | bytes):
+        raise InputError(f"{where} is {encoded.dtype}, not text")
+    found = parse_json(encoded, where)
+    if not isinstance(found, list):
+        raise InputError(f"{where} is not a JSON list (it holds {found!r})")
+    return found
 
 
 def _check_pictures(stored: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> None:
@@ -190,9 +213,7 @@ def _check_pictures(stored: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> 
 
 
 def _dialogs(file: h5py.File) -> list[str]:
-    return sorted(
-        (name for name in file if isinstance(file[name], h5py.Group)), key=lambda name: (len(name), name)
-    )
+    return sorted(set(file) - OF_THE_FILE, key=lambda name: (len(name), name))
 
 
 def _h5_files(path: Path) -> list[Path]:

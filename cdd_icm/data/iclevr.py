@@ -6,16 +6,16 @@ text/CLEVR_<split>_<id>.txt               background.png
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections import defaultdict
 from pathlib import Path
 
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked, field
 from cdd_icm.data.files import Files, FolderFiles, ZipFiles
 from cdd_icm.data.picture import EncodedPicture
+from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 KIND = "iclevr"
@@ -130,20 +130,21 @@ def _text(files: Files, name: str) -> str:
 
 
 def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
-    encoded = files.read(name)
-    try:
-        things = json.loads(encoded)["objects"]
-        colored = [
-            (f"{thing['color']} {thing['shape']}", *map(float, thing["pixel_coords"])) for thing in things
-        ]
-        objects = tuple(SceneObject(kind, x / SCENE_WIDTH, y / SCENE_HEIGHT, z) for kind, x, y, z in colored)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{files.where(name)}: not JSON ({error})") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{files.where(name)}: objects: {error!r}") from error
-    for thing in objects:
-        if thing.name not in ICLEVR_CLASSES:
-            raise InputError(f"{files.where(name)}: objects: unknown class {thing.name!r}")
-        if not all(map(math.isfinite, (thing.x, thing.y, thing.depth))):
-            raise InputError(f"{files.where(name)}: objects: pixel_coords of {thing.name} are not finite")
+    where = files.where(name)
+    things = field(parse_json(files.read(name), where), "objects", list, where)
+    objects = tuple(_object(thing, f"{where}: objects") for thing in things)
+    for number, thing in enumerate(objects):
+        if thing.name in (other.name for other in objects[:number]):
+            raise InputError(f"{where}: objects: {thing.name} comes twice")
     return objects
+
+
+def _object(thing: object, where: str) -> SceneObject:
+    name = f"{field(thing, 'color', str, where)} {field(thing, 'shape', str, where)}"
+    if name not in ICLEVR_CLASSES:
+        raise InputError(f"{where}: unknown class {name!r}")
+    place = field(thing, "pixel_coords", list, where)
+    if len(place) != 3:
+        raise InputError(f"{where}: pixel_coords: {place!r} are not three numbers")
+    x, y, depth = (float(checked(value, "pixel_coords", float | int, where)) for value in place)
+    return SceneObject(name, x / SCENE_WIDTH, y / SCENE_HEIGHT, depth)

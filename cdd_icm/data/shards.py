@@ -36,7 +36,7 @@ from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
 from cdd_icm.data.triplets import Triplet, triplet
-from cdd_icm.disk import replacing
+from cdd_icm.disk import parse_json, replacing, writing
 from cdd_icm.errors import InputError
 
 KIND = "shards"
@@ -57,7 +57,7 @@ def convert(
     # the same name for the same conversion only
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
-    try:
+    with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
         with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
@@ -69,8 +69,6 @@ def convert(
                         _write(shard, chunk, start)
                     bar.update(len(chunk))
         partial.rename(out)
-    except OSError as error:
-        raise InputError(f"{out}: can't be written ({error.strerror or error})") from error
     return sorted(out.iterdir())
 
 
@@ -128,9 +126,17 @@ class ShardTriplets(IterableDataset):
         size: side of the pictures in pixels.
         batch_size: the global batch, over all processes.
         shuffle_buffer: triplets, undecoded, from which the next is drawn.
+
+        Raises:
+            InputError: no shards are there, or `start_sample` is inside a batch.
         """
-        if batch_size % world or start_sample % batch_size:
-            raise ValueError(f"batch of {batch_size}, {world} processes, start {start_sample} don't divide")
+        if batch_size % world:
+            raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
+        if start_sample % batch_size:
+            raise InputError(
+                f"data.streaming: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
+                "a stream goes on with as many processes as it began with"
+            )
         self.shards = _shards(shards)
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
         self.share, self.start_batch = batch_size // world, start_sample // batch_size
@@ -218,10 +224,7 @@ def _dialog(files: Files, key: str) -> Dialog:
     """The inverse of `_sample`, pictures left where they are."""
     name = f"{key}.json"
     where = files.where(name)
-    try:
-        facts = json.loads(files.read(name))
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
+    facts = parse_json(files.read(name), where)
     turns = field(facts, "turns", list, where)
     dialog = Dialog(
         id=field(facts, "id", str, where),

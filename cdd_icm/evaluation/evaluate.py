@@ -14,6 +14,7 @@ import numpy as np
 import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
+from cdd_icm.data.dialog import class_names
 from cdd_icm.diffusion import scheduler_like
 from cdd_icm.disk import check_writable, read_json
 from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
@@ -31,6 +32,7 @@ from cdd_icm.evaluation.protocol import (
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
 from cdd_icm.generation import draw_dialogs
 from cdd_icm.loading import load_pipeline, process_state
+from cdd_icm.pipeline_folder import check_classes
 
 NO_OP_DIALOGS = 20
 
@@ -59,13 +61,15 @@ def evaluate_model(
     the first so many dialogs.
 
     Raises:
-        InputError: the model, data, detector or weights can't be used, or pictures are there from other
-        settings.
+        InputError: the model, data, detector or weights can't be used, the data are of another data set than
+            the model's, or pictures are there from other settings.
     """
     state = process_state()
     check_writable(report)
     sampling = checked_sampling(sampling or {})
-    dialogs = load_dialogs(data, split)[:limit]
+    dialogs = load_dialogs(data, split)
+    check_classes(model, dialogs, data)
+    dialogs = dialogs[:limit]
     detector = detector or shipped_detector(dialogs)
     reader = load_detector(detector).to(state.device)
     settings = {
@@ -158,7 +162,7 @@ def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
     Raises:
         InputError: there is none, or the dialogs have no annotation to tell by.
     """
-    named = {thing.name for d in dialogs for turn in d.turns for thing in turn.objects or ()}
+    named = class_names(dialogs)
     if not named:
         raise InputError(
             "the data names no classes, so no shipped detector can be chosen: give --detector DIR"

@@ -19,7 +19,8 @@ from tqdm import tqdm
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import DataConfig, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
-from cdd_icm.disk import read_json, replacing
+from cdd_icm.data.dialog import class_names
+from cdd_icm.disk import append_json, check_writable, read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -85,13 +86,15 @@ def train_detector(config: DetectorConfig) -> dict:
     on from its last checkpoint, with the same samples and the same noise as if it had not been.
 
     Raises:
-        InputError: the data has no annotation, or a checkpoint in `output_dir` is of another config.
+        InputError: the data has no annotation, a checkpoint in `output_dir` is of another config, or the disk
+            refuses.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     folder = Path(config.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "log.jsonl"
+    check_writable(log)
     dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
-    classes = sorted({thing.name for d in dialogs for turn in d.turns for thing in turn.objects or ()})
+    classes = sorted(class_names(dialogs))
     data = annotated_pictures(dialogs, classes, config)
     held_out = annotated_pictures(
         load_dialogs(config.data.path, config.data.validation_split), classes, config
@@ -110,7 +113,6 @@ def train_detector(config: DetectorConfig) -> dict:
     sampler = iter(ResumableSampler(len(data), config.batch_size, config.seed, start_sample=seen))
     with (
         StopSignal() as stop,
-        open(folder / "log.jsonl", "a") as log,
         tqdm(total=config.total_samples, initial=seen, unit="pictures", desc="detector") as bar,
     ):
         while seen < config.total_samples:
@@ -144,7 +146,7 @@ def train_detector(config: DetectorConfig) -> dict:
             bar.update(len(rows))
             if crossed(config.log_samples, before, seen):
                 values = {name: round(value.item(), 5) for name, value in losses.items()}
-                print(json.dumps({"samples": seen, "lr": rate} | values), file=log, flush=True)
+                append_json(log, {"samples": seen, "lr": rate} | values)
                 bar.set_postfix(values)
             if stop.seen or crossed(config.checkpoint_samples, before, seen):
                 _save(root, detector, optimizer, seen, settings)
@@ -152,7 +154,7 @@ def train_detector(config: DetectorConfig) -> dict:
                 raise KeyboardInterrupt
             if crossed(config.validation_samples, before, seen):
                 validation = scores(detector, held_out)
-                print(json.dumps({"samples": seen, "validation": validation}), file=log, flush=True)
+                append_json(log, {"samples": seen, "validation": validation})
                 tqdm.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
     _save(root, detector, optimizer, seen, settings)
 

@@ -1,6 +1,7 @@
 """The commands that train and draw: what they write and print, and how they end."""
 
 import io
+import json
 import re
 import signal
 from pathlib import Path
@@ -107,6 +108,28 @@ def test_generate_a_split(tiny_folder, tmp_path, capsys):
     assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
     assert generate(*arguments, "--seed", 1) == 2
     assert "settings.json: seed: " in capsys.readouterr().err
+
+
+def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
+    """Its objects have other names than all that the model plans; one name in common is enough."""
+    data = tmp_path / "data"
+    data.mkdir()
+    Image.new("RGB", (32, 32)).save(data / "a.png")
+
+    def run(*names):
+        objects = [{"name": name, "x": 0.5, "y": 0.5} for name in names]
+        row = {"file_name": "a.png", "dialog_id": "a", "turn": 1, "instruction": "a sun", "split": "test"}
+        (data / "metadata.jsonl").write_text(json.dumps(row | {"objects": objects or None}))
+        return generate("--model", tiny_folder, "--data", data, "--out", tmp_path / f"out{len(names)}")
+
+    assert run("sun", "boy") == 2
+    assert capsys.readouterr().err == (
+        f"cdd-icm: {data}: another data set than the model's: its objects, such as 'boy', are of none of the "
+        f"classes that {tiny_folder} plans, such as 'blue sphere'\n"
+    )
+    assert not (tmp_path / "out2").exists()
+    assert run("sun", "boy", "red cube") == 0
+    assert run() == 0  # without annotation nobody can tell
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,19 @@ import yaml
 
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
 from cdd_icm.errors import InputError
+from cdd_icm.evaluation.train_detector import DetectorConfig
+from retrieval.config import RetrievalConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-@pytest.mark.parametrize("name", ["tiny", "iclevr", "iclevr_64", "codraw", "paper"])
-def test_presets_load_and_survive_yaml(name):
-    config = load_config(CONFIGS / f"{name}.yaml")
-    assert from_dict(Config, yaml.safe_load(yaml.safe_dump(to_dict(config)))) == config
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_presets_load_and_survive_yaml(path):
+    of = {"detector_codraw": DetectorConfig, "detector_iclevr": DetectorConfig}
+    of |= {"retrieval_codraw": RetrievalConfig, "retrieval_iclevr": RetrievalConfig}
+    cls = of.get(path.stem, Config)
+    config = load_config(path, cls=cls)
+    assert from_dict(cls, yaml.safe_load(yaml.safe_dump(to_dict(config)))) == config
 
 
 def test_overrides():
@@ -47,7 +52,36 @@ FAULTS = {
         "encoder.model.text_cfg.context_length=1",
         "encoder.model.text_cfg.context_length is 1, expected at least 3",
     ),
-    "number for a tower": ("encoder.model.text_cfg=3", "encoder.model.text_cfg is 3, expected a section"),
+    "number for a tower": ("encoder.model.text_cfg=3", "encoder.model: text_cfg is 3, expected a section"),
+    "key of a tower": (
+        "encoder.model.vision_cfg.image_sise=64",
+        "encoder.model: unknown key vision_cfg.image_sise; the nearest is vision_cfg.image_size",
+    ),
+    "unknown tower": (
+        "encoder.model.visoin_cfg={}",
+        "encoder.model: unknown key visoin_cfg; the nearest is vision_cfg",
+    ),
+    "text for a tower's number": (
+        "encoder.model.text_cfg.width=wide",
+        "encoder.model: text_cfg.width is 'wide', expected int",
+    ),
+    "no width": ("encoder.model={vision_cfg: {}, text_cfg: {}}", "encoder.model: embed_dim is missing"),
+    "tokens that are left out": (
+        "encoder.model.vision_cfg.patch_dropout=0.5",
+        "encoder.model.vision_cfg.patch_dropout is 0.5, expected 0",
+    ),
+    "a token more": (
+        "encoder.model.text_cfg.embed_cls=true",
+        "encoder.model.text_cfg.embed_cls is True, expected false",
+    ),
+    "pictures that are not square": (
+        "encoder.model.vision_cfg.image_size=[64, 32]",
+        "encoder.model.vision_cfg.image_size is (64, 32), expected one number",
+    ),
+    "no pooled vector": (
+        "encoder.model.vision_cfg.pool_type=none",
+        "encoder.model.vision_cfg.pool_type is 'none', expected one that pools",
+    ),
     "wrong choice": ("training.tracker=mlflow", "training.tracker is 'mlflow', expected"),
     "no such sampler": ("sampling.scheduler=DPMSolver", "sampling.scheduler is 'DPMSolver', expected"),
     "epsilon": ("diffusion.prediction_type=epsilon", "diffusion.prediction_type is 'epsilon', expected"),
@@ -129,6 +163,16 @@ FAULTS = {
     ),
     "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
     "reading without asking": ("plan.read=2", "read is 2, expected 0 where ask and kernels are 0"),
+    "horizon in the middle": (
+        "{plan: {grid: 8, kernels: 4, horizon: 0.5}}",
+        "plan.horizon is 0.5, expected less than 0.5",
+    ),
+    "cells smaller than pixels": ("plan.grid=100000", "plan.grid is 100000, expected at most data.image"),
+    "cells that no kernels fit": (
+        "{plan: {grid: 12, kernels: 4}}",
+        "plan.kernels is 4, expected 0 unless plan.grid, 12, is twice a divisor of data.image_size",
+    ),
+    "places smaller than pixels": ("{plan: {grid: 16, fine: 8}}", "plan.fine is 8, expected a number that"),
     "places between the pixels": (
         "{plan: {grid: 8, fine: 3}}",
         "plan.fine is 3, expected a number that makes 8",

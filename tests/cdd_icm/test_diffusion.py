@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import schedulers
 
 from cdd_icm.config import DiffusionConfig
 from cdd_icm.diffusion import (
@@ -144,7 +145,7 @@ def test_samplers_recover_a_gaussian(name):
     scheduler.set_timesteps(60)
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(1, 1, 150, 150, generator=generator) * scheduler.init_noise_sigma
-    stochastic = name in ("DDPMScheduler", "EulerAncestralDiscreteScheduler")
+    stochastic = name in ("DDPMScheduler", "EulerAncestralDiscreteScheduler", "SASolverScheduler")
     for t in scheduler.timesteps:
         noisy = scheduler.scale_model_input(latents, t)
         alpha, sigma = noise_levels(scheduler.alphas_cumprod, torch.tensor([int(t)]))
@@ -166,6 +167,13 @@ def test_samplers_can_follow_each_other(name):
         again = scheduler_like(scheduler_like(trained, before), name)
         for key in {"algorithm_type", "solver_type"} & first.config.keys():
             assert again.config[key] == first.config[key]
+
+
+@pytest.mark.parametrize("name", ["DDIMInverseScheduler", "DPMSolverMultistepInverseScheduler"])
+def test_a_scheduler_that_goes_the_other_way_is_refused(name):
+    other = getattr(schedulers, name).from_config(training_scheduler(DiffusionConfig()).config)
+    with pytest.raises(InputError, match=f"scheduler: {name} makes noise of pictures"):
+        check_scheduler(other)
 
 
 def test_a_scheduler_with_other_noise_levels_is_refused():

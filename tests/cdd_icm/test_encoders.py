@@ -176,7 +176,17 @@ FAULTS = {
         dict(model="RN50", vocab_size=None),
         "'RN50' has batch normalisation, whose statistics",
     ),
-    "no config": (dict(model={"embed_dim": 3}, vocab_size=None), "not an open_clip model config"),
+    "no pictures of this size": (
+        dict(
+            model={
+                "embed_dim": 32,
+                "vision_cfg": {"timm_model_name": "vit_tiny_patch16_224", "image_size": 32},
+                "text_cfg": {"width": 32, "heads": 2, "layers": 1},
+            },
+            vocab_size=None,
+        ),
+        "not an open_clip model config (Input height (32) doesn't match model (224)",
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """Frozen towers' features: computed once, known by content and by who computed them."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,6 +42,11 @@ def test_cached_features_are_those_of_the_towers(make_model, pictures, tmp_path,
     torch.testing.assert_close(
         model.composer.compose(found[:3], texts), model.composer.compose(seen[:3], read)
     )
+
+
+def test_a_place_that_can_not_be_written():
+    with pytest.raises(InputError, match=r"/dev/null/x/a\.f32: can't be written \(Not a directory\)"):
+        FeatureCache(Path("/dev/null/x"), "a", 2).add(["b"], lambda keys: torch.zeros(1, 2))
 
 
 def test_nothing_is_computed_twice_and_other_towers_have_their_own(

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cdd_icm.data import load_dialogs
+from cdd_icm.data import kind_of, load_dialogs
 from cdd_icm.data.codraw import count_raw_dialogs, turns_by_geneva
 from cdd_icm.data.codraw_painter import CODRAW_CLASSES
 
@@ -53,6 +53,12 @@ def test_chitchat_goes_and_an_unchanged_canvas_hands_its_words_on():
     ) == [("<teller> now a sun <teller> it is on the left", ["sun"])]
 
 
+def test_small_talk_leaves_no_mark():
+    assert turns(
+        ("Hello!", "ok.", canvas(SUN)), ("a tree", "Ok, thanks. Bye!", ""), ("", "", canvas(SUN, TREE))
+    ) == [("<teller> a tree", ["oak tree", "sun"])]
+
+
 def test_a_round_without_a_new_class_hands_its_words_on():
     assert turns(
         ("a boy", "", canvas(BOY)),
@@ -91,7 +97,8 @@ def test_the_three_layouts_are_the_same_data(tmp_path, with_clip_art):
     many.mkdir()
     for id, one in scenes.items():
         (many / f"{id}.json").write_text(json.dumps(one))
-    read = [load_dialogs(path, kind="codraw", **with_clip_art) for path in (plain, packed, many)]
+    read = [load_dialogs(path, **with_clip_art) for path in (plain, packed, many)]
+    assert {kind_of(path) for path in (plain, packed, many)} == {"codraw"}
     assert read[0] == read[1] == read[2]
     assert [(d.id, d.split, len(d.turns)) for d in read[0]] == [
         ("train_00001", "train", 1),

@@ -31,9 +31,17 @@ def no_coordinates(folder):
     scene.write_text(scene.read_text().replace("pixel_coords", "coords"))
 
 
-def endless(folder):
+def place(written):
+    def spoil(folder):
+        scene = folder / "scenes/CLEVR_train_000001.json"
+        scene.write_text(scene.read_text().replace("[160, 60, 9.5]", written, 1))
+
+    return spoil
+
+
+def twice(folder):
     scene = folder / "scenes/CLEVR_train_000001.json"
-    scene.write_text(scene.read_text().replace("[160, 60, 9.5]", "[160, NaN, 9.5]"))
+    scene.write_text(scene.read_text().replace("sphere", "cube"))
 
 
 def huge(folder):
@@ -66,10 +74,34 @@ FAULTS = {
     "16-bit picture": (deep, "images/CLEVR_train_000001_2.png: mode I;16 has more than 8 bits"),
     "scene that is not JSON": (not_json, "scenes/CLEVR_train_000001.json: not JSON"),
     "unknown class": (unknown_class, "scenes/CLEVR_train_000001.json: objects: unknown class 'red cone'"),
-    "missing field": (no_coordinates, "scenes/CLEVR_train_000001.json: objects: KeyError('pixel_coords')"),
+    "scene that is too deep": (
+        lambda folder: (folder / "scenes/CLEVR_train_000001.json").write_text("[" * 100_000),
+        "scenes/CLEVR_train_000001.json: not JSON (maximum recursion depth exceeded",
+    ),
+    "scene that is a list": (
+        lambda folder: (folder / "scenes/CLEVR_train_000001.json").write_text("[1]"),
+        "scenes/CLEVR_train_000001.json: [1] is not a JSON object",
+    ),
+    "missing field": (no_coordinates, "scenes/CLEVR_train_000001.json: objects: pixel_coords is missing"),
     "place that is no number": (
-        endless,
-        "scenes/CLEVR_train_000001.json: objects: pixel_coords of red cube are not finite",
+        place("[160, NaN, 9.5]"),
+        "scenes/CLEVR_train_000001.json: objects: pixel_coords: nan is not a finite number",
+    ),
+    "place that no float holds": (
+        place(f"[160, 1{400 * '0'}, 9.5]"),
+        f"scenes/CLEVR_train_000001.json: objects: pixel_coords: 1{400 * '0'} is not a finite number",
+    ),
+    "place that is text": (
+        place('"123"'),
+        "scenes/CLEVR_train_000001.json: objects: pixel_coords: '123' is not of type list",
+    ),
+    "place of two numbers": (
+        place("[160, 60]"),
+        "scenes/CLEVR_train_000001.json: objects: pixel_coords: [160, 60] are not three numbers",
+    ),
+    "class that comes twice": (
+        twice,
+        "scenes/CLEVR_train_000001.json: objects: red cube comes twice",
     ),
     "missing scene": (
         lambda folder: (folder / "scenes/CLEVR_train_000001.json").unlink(),
@@ -170,9 +202,7 @@ def test_wrong_places(tmp_path, capsys, command):
         assert error.startswith(f"cdd-icm: {tmp_path / name}: ") and says in error and "\n" not in error
 
 
-def test_data_of_another_kind_or_split(iclevr):
-    with pytest.raises(InputError, match="this is data of kind 'iclevr', not 'codraw'"):
-        load_dialogs(iclevr, kind="codraw")
+def test_data_without_the_split(iclevr):
     with pytest.raises(InputError, match="no dialogs of split 'tset'"):
         load_dialogs(iclevr, split="tset")
 
@@ -187,6 +217,9 @@ def test_codraw_faults_all_at_once(tmp_path):
         "train_4": {"dialog": [good | {"msg_t": "", "msg_d": ""}]},
         "train_5": {"dialog": [good | {"msg_d": None}]},
         "train_6": {"dialog": [good | {"msg_t": " ", "msg_d": "\t"}]},
+        "train_7": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,-1,1,"}]},
+        "train_8": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,0,7,"}]},
+        "train_9": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,nan,64,0,1,"}]},
     }
     (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
     found = info(tmp_path, progress=False)
@@ -199,6 +232,9 @@ def test_codraw_faults_all_at_once(tmp_path):
         f"{file}: train_4: the dialog has no text",
         f"{file}: train_5: dialog[0].msg_d: None is not text",
         f"{file}: train_6: the dialog has no text",
+        f"{file}: train_7: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '-1', flip '1'",
+        f"{file}: train_8: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '0', flip '7'",
+        f"{file}: train_9: dialog[0].abs_d: s_3s.png: x 'nan', y '64', depth '0', flip '1'",
         f"{file}: badid: 'badid' is not a dialog's name (<split>_<number>)",
     ):
         assert says in found.faults
@@ -207,6 +243,9 @@ def test_codraw_faults_all_at_once(tmp_path):
 def test_codraw_that_is_not_json(tmp_path):
     (tmp_path / "CoDraw_1_0.json").write_text('{"data": {"train_1"')
     with pytest.raises(InputError, match=r"CoDraw_1_0\.json: not JSON"):
+        load_dialogs(tmp_path, clip_art=tmp_path, on_fault=lambda fault: raise_unless_clip_art(fault))
+    (tmp_path / "CoDraw_1_0.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"CoDraw_1_0\.json: not JSON \(maximum recursion depth"):
         load_dialogs(tmp_path, clip_art=tmp_path, on_fault=lambda fault: raise_unless_clip_art(fault))
     (tmp_path / "CoDraw_1_0.json").rename(tmp_path / "CoDraw_1_0.json.xz")
     with pytest.raises(InputError, match=r"CoDraw_1_0\.json\.xz: can't be read"):

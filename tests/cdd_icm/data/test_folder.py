@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdd_icm.data import SceneObject, load_dialogs
+from cdd_icm.data import SceneObject, kind_of, load_dialogs
 from cdd_icm.errors import InputError
 
 
@@ -32,7 +32,8 @@ def test_rows_become_dialogs_in_order(write):
     path = write(
         [row("b", 2, "a dog"), row("b", 1, "a cat", objects=objects), row("a", 0, "a sun", split="val")]
     )
-    b, a = load_dialogs(path, kind="folder")
+    b, a = load_dialogs(path)
+    assert kind_of(path) == "folder"
     assert [(turn.instruction, turn.objects) for turn in b.turns] == [
         ("a cat", (SceneObject("cat", 0.25, 0.5, 0.0, {"pose": "asleep"}),)),
         ("a dog", None),
@@ -71,7 +72,12 @@ def test_pictures_of_any_mode(write, tmp_path):
         ({"turn": "one"}, "metadata.jsonl:1: turn: 'one' is not of type int"),
         ({"instruction": "  "}, "metadata.jsonl:1: instruction: turn 1 of dialog 'a' has no text"),
         ({"file_name": "../a_1.png"}, "metadata.jsonl:1: file_name: '../a_1.png' leaves the folder"),
+        ({"file_name": 5000 * "a"}, f"{5000 * 'a'}: no such file"),
         ({"objects": [{"name": "cat", "x": 160, "y": 3}]}, "metadata.jsonl:1: objects: x 160"),
+        (
+            {"objects": [{"name": "cat", "x": 10**400, "y": 3}]},
+            f"metadata.jsonl:1: objects: x: {10**400} is not a finite number",
+        ),
         (
             {"objects": [{"name": "cat", "x": 0, "y": 0, "look": {"pose": 3}}]},
             "1: objects: look: pose: 3 is not",
@@ -92,10 +98,15 @@ def test_all_faults_at_once_and_the_good_dialogs_stay(write, tmp_path):
     path = write([row("a", 1, "a sun"), row("b", 1, "a cat"), row("c", 1, "a dog"), row("c", 3, "a hat")])
     (tmp_path / "b_1.png").unlink()
     with open(tmp_path / "metadata.jsonl", "a") as file:
-        file.write("{not json\n")
+        file.write("{not json\n" + "[" * 100_000)
     faults = []
     dialogs = load_dialogs(path, on_fault=faults.append)
     assert [dialog.id for dialog in dialogs] == ["a"]
-    assert len(faults) == 3
+    assert len(faults) == 4
     text = "\n".join(map(str, faults))
-    assert "b_1.png: no such file" in text and "metadata.jsonl:5: not JSON" in text and "turns [1, 3]" in text
+    assert (
+        "b_1.png: no such file" in text
+        and "metadata.jsonl:5: not JSON" in text
+        and "metadata.jsonl:6: not JSON" in text
+    )
+    assert "turns [1, 3]" in text

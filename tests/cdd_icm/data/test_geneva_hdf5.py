@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from cdd_icm.data import load_dialogs
+from cdd_icm.data import kind_of, load_dialogs
 from cdd_icm.data.check import info
 from cdd_icm.data.iclevr import ICLEVR_CLASSES
 from cdd_icm.errors import InputError
@@ -43,7 +43,8 @@ def codraw_h5(tmp_path):
 
 
 def test_iclevr(clevr_h5):
-    first, second = load_dialogs(clevr_h5, kind="iclevr", split="train")
+    first, second = load_dialogs(clevr_h5, split="train")
+    assert kind_of(clevr_h5) == "iclevr"
     assert (first.split, first.id, second.id) == ("train", "clevr_train_000000", "clevr_train_000001")
     assert [turn.instruction for turn in first.turns][1] == "Add a gray cube behind it"
     # in the order drawn, whatever that of the columns
@@ -57,7 +58,8 @@ def test_iclevr(clevr_h5):
 
 
 def test_codraw_in_a_folder(codraw_h5):
-    (dialog,) = load_dialogs(codraw_h5.parent, kind="codraw")
+    (dialog,) = load_dialogs(codraw_h5.parent)
+    assert kind_of(codraw_h5.parent) == "codraw"
     assert (dialog.split, dialog.turns[0].instruction) == ("val", "<teller> a sun")
     assert [(t.name, t.x, t.depth) for t in dialog.turns[0].objects] == [("class 03", 2 / 128, 2.0)]
 
@@ -66,6 +68,9 @@ def test_codraw_takes_its_names_from_objects_txt(codraw_h5):
     codraw_h5.with_name("objects.txt").write_text("\n".join(f"thing_{i}" for i in range(58)))
     (dialog,) = load_dialogs(codraw_h5)
     assert dialog.turns[0].objects[0].name == "thing_3"
+    codraw_h5.with_name("objects.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"objects\.txt: can't be read"):
+        load_dialogs(codraw_h5)
 
 
 @pytest.mark.parametrize("key", ["background", "entities", "000001/text", "000001/images", "000001/coords"])
@@ -89,6 +94,10 @@ BROKEN = {  # what stands in place of a key, and what is said of it
         np.full((2, 24, 3), np.nan),
         "holds numbers that are not fin",
     ),
+    "text that is a number": ("000001/text", 3, "is int64, not text"),
+    "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
+    "a dialog that is no group": ("000001", np.zeros(3), "is not a dialog's group"),
+    "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), "is not a dialog's group"),
     "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
 }
 
@@ -101,7 +110,23 @@ def test_fault_table(clevr_h5, key, value, says):
     found = info(clevr_h5, progress=False)
     (fault,) = found.faults
     assert fault.startswith(f"{clevr_h5}: {key}{'' if says[0] == ':' else ' '}{says}")
-    assert sum(split.dialogs for split in found.splits.values()) == ("/" in key)  # the other dialog is read
+    read = sum(split.dialogs for split in found.splits.values())
+    assert read == key.startswith("000001")  # the other dialog
+
+
+@pytest.mark.parametrize("key", ["objects", "coords"])
+def test_a_damaged_chunk(clevr_h5, key):
+    with h5py.File(clevr_h5, "a") as file:
+        values = file["000001"].pop(key)[()]
+        stored = file["000001"].create_dataset(key, data=values, compression="gzip")
+        chunk = stored.id.get_chunk_info(0)
+    content = bytearray(clevr_h5.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    clevr_h5.write_bytes(content)
+    found = info(clevr_h5, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{clevr_h5}: 000001/{key} can't be read (")
+    assert found.splits["train"].dialogs == 1
 
 
 def test_wrong_shapes_and_classes(clevr_h5):

@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cdd_icm.data import SceneObject, load_dialogs
+from cdd_icm.data import SceneObject, kind_of, load_dialogs
 from cdd_icm.data.iclevr import ICLEVR_CLASSES
 
 
@@ -24,7 +24,8 @@ def shape_of(dialogs):
 
 
 def test_turns_objects_and_pictures(iclevr):
-    dialogs = load_dialogs(iclevr, kind="iclevr")
+    dialogs = load_dialogs(iclevr)
+    assert kind_of(iclevr) == "iclevr"
     assert [(d.split, d.id) for d in dialogs] == [
         ("train", "CLEVR_train_000000"),
         ("train", "CLEVR_train_000001"),

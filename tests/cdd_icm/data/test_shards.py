@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from cdd_icm.data import ShardTriplets, collate, load_dialogs, shards, to_square
+from cdd_icm.data import ShardTriplets, collate, kind_of, load_dialogs, shards, to_square
 from cdd_icm.data.check import info
 from cdd_icm.errors import InputError
 
@@ -44,7 +44,8 @@ def test_what_is_written_is_read(source, folder):
         *(f"train-{number:06d}.tar" for number in range(4)),
         "val-000000.tar",
     ]
-    read = load_dialogs(folder, kind="shards")
+    read = load_dialogs(folder)
+    assert kind_of(folder) == "shards"
     assert facts(read) == facts(source)
     assert np.array_equal(read[3].turns[1].picture.decode(), source[3].turns[1].picture.decode())
     assert facts(load_dialogs(folder, split="val")) == facts(source[16:])
@@ -136,6 +137,11 @@ def test_processes_and_workers_share_without_duplicates(source, folder):
 def test_a_resumed_stream_goes_on_exactly(folder, workers):
     whole = stream(folder, 24, workers)
     assert stream(folder, 5, workers, start_sample=19 * 3) == whole[19:]
+
+
+def test_a_stream_that_goes_on_with_another_number_of_processes(folder):
+    with pytest.raises(InputError, match="data.streaming: sample 6 ends no batch of 4 on 2 processes"):
+        stream(folder, 1, batch_size=4, world=2, start_sample=6)
 
 
 def test_too_few_shards(folder):

@@ -95,6 +95,19 @@ def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_
     assert np.array_equal(true_pictures(dialog, SIDE).shape, (1, SIDE, SIDE, 3))
 
 
+def test_another_data_set_is_one_line(command, coloured_squares, drawn_ids, capsys):
+    (coloured_squares / "model" / "planner").mkdir()
+    planner = coloured_squares / "model" / "planner" / "config.json"
+    planner.write_text(json.dumps({"classes": ["boy", "sun"]}))
+    assert main(command) == 2
+    assert capsys.readouterr().err == (
+        f"cdd-icm: {coloured_squares / 'data'}: another data set than the model's: its objects, such as "
+        f"'blue cube', are of none of the classes that {coloured_squares / 'model'} plans, such as 'boy'\n"
+    )
+    planner.write_text(json.dumps({"classes": ["red cube"]}))
+    assert main(command) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
