@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from diffusers import SchedulerMixin
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from PIL import Image
@@ -131,7 +132,7 @@ def train(config: Config) -> Path:
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws, words)
-                    check_finite(out, batch, samples, root)
+                    check_finite(accelerator, out, batch, samples, root)
                     accelerator.backward(out["loss"])
                 log.add(out)
                 samples += micro * world
@@ -326,17 +327,22 @@ def one_core(_worker: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-def check_finite(out: dict[str, Tensor], batch: Batch, samples: int, root: Path) -> None:
-    """Raises FloatingPointError where the loss is not finite, naming the turns that made it so."""
-    if out["loss"].isfinite():
+def check_finite(
+    accelerator: Accelerator, out: dict[str, Tensor], batch: Batch, samples: int, root: Path
+) -> None:
+    """Raises FloatingPointError, in all processes or some would wait for ever, where the loss of any is not
+    finite, naming the turns that made it so."""
+    loss = accelerator.reduce(out["loss"].detach())
+    if loss.isfinite():
         return
     turns = batch.turns
     denoised = turns[:: len(turns) // len(out["changed_error"])]
     guilty = [
         turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
     ]
-    named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in guilty or turns)
-    raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {samples} ({named}); {kept(root)}")
+    turns = gather_object(guilty) or gather_object(turns)
+    named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in turns)
+    raise FloatingPointError(f"the loss is {loss.item()} at sample {samples} ({named}); {kept(root)}")
 
 
 def sampler(config: Config) -> SchedulerMixin:

@@ -113,8 +113,9 @@ def train_stage(config: RetrievalConfig) -> Path:
                 group["lr"] = learning_rate
             torch.manual_seed(step_seed(config.seed, samples, rank))  # dropout, the same when gone on with
             out = objective(dataset.batch(items))
-            if not out["loss"].isfinite():
-                raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {before}; {kept(root)}")
+            loss = accelerator.reduce(out["loss"].detach())  # all processes stop, or some would wait for ever
+            if not loss.isfinite():
+                raise FloatingPointError(f"the loss is {loss.item()} at sample {before}; {kept(root)}")
             accelerator.backward(out["loss"])
             log.add(out)
             samples += t.batch_size * world

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -349,6 +350,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
     )
     (kept,) = checkpoints(run / "checkpoints")
     assert kept.name == "000000000008" and all(value.isfinite().all() for value in newest(run).values())
+
+
+def test_a_loss_that_is_not_finite_stops_all_processes_alike(two_processes):
+    run = two_processes / "spoilt"
+    says, also = ((two_processes / f"error_{rank}.txt").read_text() for rank in range(2))
+    assert says == also and re.fullmatch(
+        rf"the loss is nan at sample 8 \(\S+ turn \d\); the checkpoints in {run}/checkpoints are kept", says
+    )
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
+    assert all(value.isfinite().all() for value in newest(run).values())
 
 
 def test_words_come_first(make_config, monkeypatch):
