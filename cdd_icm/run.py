@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
@@ -168,29 +170,42 @@ def kept(root: Path) -> str:
     return f"the checkpoints in {root / 'checkpoints'} are kept"
 
 
-def save(root: Path, model, ema, optimizer, samples: int, keep: int, accelerator: Accelerator) -> None:
-    """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
+def digest(order: Sequence[Any]) -> str:
+    """Of what the order of the samples hangs on, for `save` and `restore`."""
+    return hashlib.sha256(json.dumps(order).encode()).hexdigest()[:16]
+
+
+def save(
+    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str, keep: int
+) -> None:
+    """A checkpoint from which the run goes on exactly, on data of that `digest`. All processes take part; the
+    first one writes."""
     tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in (("model", model), ("ema", ema))}
     learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
     if accelerator.is_main_process:  # the others were given nothing
         moments = learnt["state"].items()
         tensors["optimizer"] = {f"{name}.{kind}": value for name, of in moments for kind, value in of.items()}
-        state = {"samples": samples}
+        state = {"samples": samples, "data": data}
+        if accelerator.scaler is not None:  # of fp16
+            state["scaler"] = accelerator.scaler.state_dict()
         save_checkpoint(root / "checkpoints", samples, tensors, state, keep)
     accelerator.wait_for_everyone()
 
 
-def restore(root: Path, model, ema, optimizer) -> int:
+def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> int:
     """Loads the newest checkpoint under `root`, if any, and returns the samples that it has seen.
 
     Raises:
-        InputError: the checkpoint is damaged, or doesn't fit the model.
+        InputError: the checkpoint is damaged, doesn't fit the model, or is of a run on data of another
+            `digest`.
     """
     found = checkpoints(root / "checkpoints")
     if not found:
         return 0
     folder = found[-1]
     state = read_json(folder / "state.json")
+    if state.get("data", data) != data:
+        raise InputError(f"{folder}: the run began on other training data; give that, or a new output_dir")
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
         set_model_state_dict(model, tensors["model"], options=WHOLE)
@@ -212,6 +227,8 @@ def restore(root: Path, model, ema, optimizer) -> int:
                 if value.shape == parameter.shape:
                     # AdamW's fused kernel walks through memory: moments must lie there as their weights do
                     of[kind] = torch.empty_like(parameter).copy_(value)
+        if accelerator.scaler is not None and "scaler" in state:
+            accelerator.scaler.load_state_dict(state["scaler"])
         return state["samples"]
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]

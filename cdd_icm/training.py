@@ -9,6 +9,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -46,6 +47,7 @@ from cdd_icm.pipeline_folder import check_folder
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
     crossed,
+    digest,
     kept,
     learning_rate_at,
     make_optimizer,
@@ -113,7 +115,8 @@ def train(config: Config) -> Path:
     make = Collator(tokenizer, config, classes, traits, scenes)
     ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
     model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
-    samples = restore(root, model, ema, optimizer)
+    data = digest(data_order(config.data, dialogs))
+    samples = restore(root, model, ema, optimizer, accelerator, data)
     micro, batches = 0, iter(())
     log = DenoisingLog(root / "log.jsonl", samples, accelerator)
     bar = tqdm(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
@@ -151,7 +154,7 @@ def train(config: Config) -> Path:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, model, ema, optimizer, samples, t.keep_checkpoints, accelerator)
+                save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
             if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
@@ -175,6 +178,13 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
             raise InputError(f"{training_shards(data)}: no dialogs")
         return found
     return load_dialogs(data.path, data.train_split)[: data.limit]
+
+
+def data_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
+    """What the order of the samples hangs on: ids and numbers of turns; of a stream those of its first
+    dialogs, and how many shards it has."""
+    shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
+    return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
 
 
 def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> Tensor:

@@ -27,6 +27,7 @@ from cdd_icm.matching import info_nce
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
     crossed,
+    digest,
     kept,
     learning_rate_at,
     make_optimizer,
@@ -97,7 +98,9 @@ def train_stage(config: RetrievalConfig) -> Path:
     objective = Objective(model, config.objective)
     ema = copy.deepcopy(objective).requires_grad_(False).eval()
     objective, optimizer = accelerator.prepare(objective, make_optimizer(objective, t))
-    samples = restore(root, objective, ema, optimizer)
+    queries = dataset.benchmark.queries
+    data = digest([(query.id, query.reference, query.targets[0], len(query.texts)) for query in queries])
+    samples = restore(root, objective, ema, optimizer, accelerator, data)
     order = ResumableSampler(
         len(dataset), t.batch_size * world, config.seed, start_sample=samples, rank=rank, world=world
     )
@@ -134,7 +137,7 @@ def train_stage(config: RetrievalConfig) -> Path:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, objective, ema, optimizer, samples, t.keep_checkpoints, accelerator)
+                save(root, objective, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
             if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):

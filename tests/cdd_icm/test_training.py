@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
@@ -454,6 +455,41 @@ def test_what_may_change_may_change(begun, tmp_path):
     assert pipeline.settings()["num_inference_steps"] == 1
     pipeline.use_preset("slow")
     assert pipeline.settings()["num_inference_steps"] == 9
+
+
+def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(begun, tmp_path):
+    dialogs = load_dialogs(begun().data.path, "train")
+    for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
+        convert(some, tmp_path / name, progress=False)
+    with pytest.raises(InputError, match=r"checkpoints/000000000008: the run began on other training data;"):
+        train(begun(data__path=str(tmp_path / "fewer")))
+    train(begun(data__path=str(tmp_path / "same"), training__total_samples=12))
+    state = checkpoints(tmp_path / "run" / "checkpoints")[-1] / "state.json"
+    state.write_text('{"samples": 12}')  # of a run that began before the data was noted
+    train(begun(data__path=str(tmp_path / "fewer"), training__total_samples=16))
+
+
+def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
+    shutil.copytree(shards, tmp_path / "shards")
+    data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
+    dialogs = training.training_dialogs(data)
+    order = training.data_order(data, dialogs)
+    assert order == training.data_order(
+        make_config(data__path=str(shards), data__streaming=True).data, dialogs
+    )
+    assert order != training.data_order(data, dialogs[1:])
+    max((tmp_path / "shards").glob("train-*")).unlink()
+    assert order != training.data_order(data, dialogs)
+
+
+def test_the_scale_of_the_gradients_in_fp16_goes_on(tmp_path):
+    accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
+    parts = accelerator.prepare(model, torch.optim.AdamW(model.parameters()))
+    parts = (tmp_path, parts[0], copy.deepcopy(model), parts[1], accelerator)
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    run.save(*parts, samples=4, data="", keep=1)
+    accelerator.scaler = torch.amp.GradScaler("cpu")
+    assert run.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
 
 
 def truncated(folder):
