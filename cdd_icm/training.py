@@ -39,7 +39,7 @@ from cdd_icm.data.shards import first_dialogs
 from cdd_icm.diffusion import scheduler_like, set_steps, training_scheduler
 from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
-from cdd_icm.generation import draw_sheet
+from cdd_icm.generation import draw_dialogs, draw_sheet
 from cdd_icm.log import DenoisingLog
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
@@ -150,6 +150,9 @@ def train(config: Config) -> Path:
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
                 update_ema(ema, accelerator.unwrap_model(model), samples, step, t)
+            if before == 0 and accelerator.is_main_process:  # that there is no room to draw in shows now
+                firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
+                draw_dialogs(build_pipeline(ema, tokenizer, config), firsts, progress=False)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})

@@ -150,6 +150,17 @@ def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uni
     assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
 
 
+def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
+    def full(pipeline, references, instructions, *_, **__):
+        raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
+
+    monkeypatch.setattr(CDDICMPipeline, "__call__", full)
+    config = make_config(training__validation_dialogs=3)
+    with pytest.raises(torch.OutOfMemoryError, match="3 pictures"):
+        train(config)
+    assert not checkpoints(Path(config.output_dir) / "checkpoints")
+
+
 def test_what_a_run_leaves(uninterrupted):
     assert [folder.name for folder in checkpoints(uninterrupted / "checkpoints")] == [
         "000000000016",
