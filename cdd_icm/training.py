@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 import shutil
@@ -18,6 +17,7 @@ from diffusers import SchedulerMixin
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from PIL import Image
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
@@ -50,7 +50,7 @@ from cdd_icm.run import (
     digest,
     kept,
     learning_rate_at,
-    make_optimizer,
+    prepare,
     restore,
     run_tokenizer,
     save,
@@ -113,8 +113,7 @@ def train(config: Config) -> Path:
     if config.objective.scenes and not scenes:
         raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
     make = Collator(tokenizer, config, classes, traits, scenes)
-    ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
+    model, ema, optimizer = prepare(accelerator, model, t)
     data = digest(data_order(config.data, dialogs))
     samples = restore(root, model, ema, optimizer, accelerator, data)
     micro, batches = 0, iter(())
@@ -149,10 +148,10 @@ def train(config: Config) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema, accelerator.unwrap_model(model), samples, step, t)
-            if before == 0 and accelerator.is_main_process:  # that there is no room to draw in shows now
+                update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
+            if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
                 firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
-                draw_dialogs(build_pipeline(ema, tokenizer, config), firsts, progress=False)
+                draw_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
@@ -160,10 +159,11 @@ def train(config: Config) -> Path:
                 save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
-            if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
-                publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
-    if accelerator.is_main_process:  # also where the run was killed between its last step and this line
-        publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
+            showing = not last and crossed(t.validation_samples, before, samples)
+            if showing and (average := ema.gather()):
+                publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
+    if average := ema.gather():  # also where the run was killed between its last step and this line
+        publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return root / "pipeline"
@@ -196,6 +196,7 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     accelerator.unscale_gradients()
     parts = [part.parameters() for part in accelerator.unwrap_model(model).children()]
     norms = [nn.utils.clip_grad_norm_(part, bound) for part in parts]
+    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
     return torch.stack([norm.cpu() for norm in norms]).norm()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from cdd_icm.run import (
     digest,
     kept,
     learning_rate_at,
-    make_optimizer,
+    prepare,
     restore,
     run_tokenizer,
     save,
@@ -96,8 +95,7 @@ def train_stage(config: RetrievalConfig) -> Path:
     model = begin(config, known, texts, accelerator).to(device)
     dataset = Samples.make(benchmark, config, model)
     objective = Objective(model, config.objective)
-    ema = copy.deepcopy(objective).requires_grad_(False).eval()
-    objective, optimizer = accelerator.prepare(objective, make_optimizer(objective, t))
+    objective, ema, optimizer = prepare(accelerator, objective, t)
     queries = dataset.benchmark.queries
     data = digest([(query.id, query.reference, query.targets[0], len(query.texts)) for query in queries])
     samples = restore(root, objective, ema, optimizer, accelerator, data)
@@ -132,7 +130,7 @@ def train_stage(config: RetrievalConfig) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema, accelerator.unwrap_model(objective), samples, step, t)
+                update_ema(ema.shards, accelerator.unwrap_model(objective), samples, step, t)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})
@@ -140,10 +138,12 @@ def train_stage(config: RetrievalConfig) -> Path:
                 save(root, objective, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
-            if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
-                publish(root, ema.model, validation, samples, config)
-    if accelerator.is_main_process and not validation_file(root, samples).exists():
-        publish(root, ema.model, validation, samples, config)
+            showing = not last and crossed(t.validation_samples, before, samples)
+            if showing and (average := ema.gather()):
+                publish(root, average.model, validation, samples, config)
+    average = ema.gather()
+    if average and not validation_file(root, samples).exists():
+        publish(root, average.model, validation, samples, config)
     accelerator.wait_for_everyone()
     for tracker in accelerator.trackers:
         tracker.finish()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image
@@ -21,7 +22,7 @@ from safetensors.torch import save_file
 from cdd_icm import checkpoint, run, training
 from cdd_icm.batch import Batch, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
-from cdd_icm.config import Config, from_dict
+from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.shards import convert
 from cdd_icm.errors import InputError
@@ -29,7 +30,7 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.run import crossed, learning_rate_at, update_ema
 from cdd_icm.training import adopt_tokenizer, begin_with, train
-from tests.runs import distance, identical, log_of, newest
+from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
@@ -493,10 +494,9 @@ def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shar
     assert order != training.data_order(data, dialogs)
 
 
-def test_the_scale_of_the_gradients_in_fp16_goes_on(tmp_path):
+def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
-    parts = accelerator.prepare(model, torch.optim.AdamW(model.parameters()))
-    parts = (tmp_path, parts[0], copy.deepcopy(model), parts[1], accelerator)
+    parts = (tmp_path, *run.prepare(accelerator, model, config.training), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     run.save(*parts, samples=4, data="", keep=1)
     accelerator.scaler = torch.amp.GradScaler("cpu")
@@ -544,10 +544,43 @@ def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says)
     assert not Path(config.output_dir).exists()
 
 
-def test_fsdp_is_refused_before_any_work(config, monkeypatch):
+def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp_path):
+    """It takes up the checkpoint of one process, does what that one does from there, and leaves the same."""
+
+    def begin_at(sample, folder, config):
+        run = Path(config.output_dir)
+        for part in ("tokenizer", f"checkpoints/{sample:012d}"):
+            shutil.copytree(folder / part, run / part)
+        return run
+
+    changed = {"training__total_samples": 12, "training__checkpoint_samples": 4}
+    one = train(make_config(**changed, training__keep_checkpoints=9)).parent
+    config = make_config(**changed, training__batch_size=2, output_dir=str(tmp_path / "two"))
+    two = begin_at(4, one, config)
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(to_dict(config)))
+    run_two_processes("tests.sharded", "cdd_icm", "train", tmp_path / "two.yaml")
+    for part in ("model", "ema"):
+        assert distance(newest(one), newest(two), part) < 1e-3 * 0.1  # of what one step changes
+    assert {key: value.shape for key, value in newest(one).items()} == {
+        key: value.shape for key, value in newest(two).items()
+    }
+    line, other = (log_of(run)[-1] for run in (one, two))
+    assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
+    drawer = CDDICMPipeline.from_pretrained(two / "pipeline")
+    average = load_tensors(checkpoints(two / "checkpoints")[-1] / "ema.safetensors")
+    assert torch.equal(drawer.matcher.log_scale, average["matcher.log_scale"])
+    assert torch.equal(drawer.unet.unet.conv_in.weight, average["unet.unet.conv_in.weight"])
+    changed["training__total_samples"] = 16
+    config = make_config(**changed, output_dir=str(tmp_path / "on"))
+    on = begin_at(12, two, config)
+    train(config)
+    assert checkpoints(on / "checkpoints")[-1].name == "000000000016"
+
+
+def test_fsdp_that_would_be_none_is_refused_before_any_work(config, monkeypatch):
     """accelerate itself would run DDP in its place on CPUs."""
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(InputError, match="accelerate's config asks for FSDP"):
+    with pytest.raises(InputError, match="accelerate's config asks for FSDP, which needs GPUs and"):
         train(config)
     assert not Path(config.output_dir).exists()
 
