@@ -50,6 +50,13 @@ def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B
 class CDDICM(nn.Module):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
 
+    @property
+    def _no_split_modules(self) -> list[str]:
+        """The classes of parts that FSDP gathers one at a time, under the name by which accelerate asks. Each
+        is called by its forward, as towers, fusion, planner and matcher are not always."""
+        blocks = {"ResidualAttentionBlock", "FusionLayer", "ResnetBlock2D", "Transformer2DModel"}
+        return sorted(blocks & {type(part).__name__ for part in self.modules()})
+
     def __init__(
         self,
         config: Config,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import importlib.util
+import json
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.utils import parse_flag_from_env
-from torch import nn
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import fsdp2_prepare_model, parse_flag_from_env
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -21,6 +26,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -43,15 +49,9 @@ def start(
     sample was no run.
 
     Raises:
-        InputError: it began with another, the folder can't be written, accelerate's config asks for FSDP, the
-            tracker is not installed, or the machine has no such precision.
+        InputError: it began with another, the folder can't be written, accelerate's config asks for an FSDP
+            that is none here, the tracker is not installed, or the machine has no such precision.
     """
-    # Else a GPU run would end in torch's error, which takes no single number such as a logit scale for a
-    # weight, and a CPU run would be DDP without a word of it.
-    if parse_flag_from_env("ACCELERATE_USE_FSDP"):
-        raise InputError(
-            "accelerate's config asks for FSDP, which is not supported; launch with --multi_gpu, for DDP"
-        )
     tracker = config.training.tracker
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise InputError(f"training.tracker: {tracker} is not installed")
@@ -65,6 +65,9 @@ def start(
         # what a switch of the config leaves out of the loss has no gradient
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if parse_flag_from_env("ACCELERATE_USE_FSDP") and not accelerator.is_fsdp2:
+        # on CPUs accelerate would run DDP in its place without a word of it
+        raise InputError("accelerate's config asks for FSDP, which needs GPUs and fsdp_version 2")
     keep_memory()
     path = root / "config.yaml"
     differing = differing_keys(config, load_config(path, cls=type(config))) if path.exists() else []
@@ -122,6 +125,47 @@ def run_tokenizer(
     return tokenizer
 
 
+@dataclass(frozen=True)
+class Average:
+    """The exponential moving average of a model, apart from it. `shards` lie as the model's weights do: under
+    FSDP they are this process's part of it, else they are the `whole`."""
+
+    shards: nn.Module
+    whole: nn.Module
+    accelerator: Accelerator
+
+    def gather(self) -> nn.Module | None:
+        """The whole average in the first process, None in the others; all processes take part."""
+        if self.shards is not self.whole:
+            tensors = get_model_state_dict(self.shards, options=WHOLE)
+            if self.accelerator.is_main_process:  # the others were given nothing
+                self.whole.to(self.accelerator.device).load_state_dict(tensors)
+        return self.whole if self.accelerator.is_main_process else None
+
+
+def prepare(
+    accelerator: Accelerator, model: nn.Module, t: RunConfig
+) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
+    """The model as it is trained, its average and its optimiser."""
+    whole = shards = copy.deepcopy(model).requires_grad_(False).eval()
+    whole.to("cpu" if accelerator.is_fsdp2 else accelerator.device)
+    if accelerator.is_fsdp2:
+        plugin = accelerator.state.fsdp_plugin
+        # FSDP gathers a part where its forward is called: not of every part it is, so the model names them
+        plugin.auto_wrap_policy, plugin.transformer_cls_names_to_wrap = transformer_auto_wrap_policy, None
+        plugin.cpu_ram_efficient_loading = False  # each process has made the whole model
+        plugin.mixed_precision_policy = None  # but autocast, as without FSDP
+        model.to(memory_format=torch.contiguous_format)
+        for part in model.modules():  # it shards no single numbers
+            for name, number in part.named_parameters(recurse=False):
+                if number.ndim == 0:
+                    setattr(part, name, nn.Parameter(number[None].detach(), number.requires_grad))
+        shards = fsdp2_prepare_model(accelerator, copy.deepcopy(model).requires_grad_(False))
+        model.forward = accelerator.autocast()(model.forward)
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
+    return model, Average(shards, whole, accelerator), optimizer
+
+
 def make_optimizer(model: nn.Module, t: RunConfig) -> torch.optim.Optimizer:
     """AdamW on what is trained."""
     return torch.optim.AdamW(
@@ -168,42 +212,73 @@ def kept(root: Path) -> str:
     return f"the checkpoints in {root / 'checkpoints'} are kept"
 
 
-def save(root: Path, model, ema, optimizer, samples: int, keep: int, accelerator: Accelerator) -> None:
-    """A checkpoint from which the run goes on exactly. All processes take part; the first one writes."""
-    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in (("model", model), ("ema", ema))}
+def digest(order: Sequence[Any]) -> str:
+    """Of what the order of the samples hangs on, for `save` and `restore`."""
+    return hashlib.sha256(json.dumps(order).encode()).hexdigest()[:16]
+
+
+def shaped_as(own: Tensor, value: Tensor) -> Tensor:
+    """`value`, where it is a single number in the shape of the model's `own`: FSDP has it as a vector."""
+    return value.reshape(own.shape) if value.numel() == 1 else value
+
+
+def save(
+    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str, keep: int
+) -> None:
+    """A checkpoint from which the run goes on exactly, on data of that `digest`. All processes take part; the
+    first one writes."""
+    parts = {"model": model, "ema": ema.shards}
+    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in parts.items()}
     learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
     if accelerator.is_main_process:  # the others were given nothing
-        moments = learnt["state"].items()
-        tensors["optimizer"] = {f"{name}.{kind}": value for name, of in moments for kind, value in of.items()}
-        state = {"samples": samples}
+        own, moments = ema.whole.state_dict(), learnt["state"].items()
+        tensors = {
+            part: {name: shaped_as(own[name], value) for name, value in values.items()}
+            for part, values in tensors.items()
+        }
+        tensors["optimizer"] = {
+            f"{name}.{kind}": shaped_as(own[name], value) if kind != "step" else value
+            for name, of in moments
+            for kind, value in of.items()
+        }
+        state = {"samples": samples, "data": data}
+        if accelerator.scaler is not None:  # of fp16
+            state["scaler"] = accelerator.scaler.state_dict()
         save_checkpoint(root / "checkpoints", samples, tensors, state, keep)
     accelerator.wait_for_everyone()
 
 
-def restore(root: Path, model, ema, optimizer) -> int:
+def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> int:
     """Loads the newest checkpoint under `root`, if any, and returns the samples that it has seen.
 
     Raises:
-        InputError: the checkpoint is damaged, or doesn't fit the model.
+        InputError: the checkpoint is damaged, doesn't fit the model, or is of a run on data of another
+            `digest`.
     """
     found = checkpoints(root / "checkpoints")
     if not found:
         return 0
     folder = found[-1]
     state = read_json(folder / "state.json")
+    if state.get("data", data) != data:
+        raise InputError(f"{folder}: the run began on other training data; give that, or a new output_dir")
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
-        set_model_state_dict(model, tensors["model"], options=WHOLE)
-        set_model_state_dict(ema, tensors["ema"], options=WHOLE)
+        for name, of in (("model", model), ("ema", ema.shards)):
+            own = get_model_state_dict(of)
+            values = {key: shaped_as(own[key], value) for key, value in tensors[name].items()}
+            set_model_state_dict(of, values, options=WHOLE)
         # The groups' settings are the config's: only what the optimiser has learnt is read back.
         learnt = get_optimizer_state_dict(model, optimizer.optimizer)
         saved = tensors["optimizer"]
         moved = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
         if foreign := moved - learnt["state"].keys():
             raise KeyError(min(foreign))
-        for name, of in learnt["state"].items():
-            for kind, value in of.items():
-                of[kind] = saved[f"{name}.{kind}"] if name in moved else torch.zeros_like(value)
+        for name, of in learnt["state"].items():  # not in place: these are the optimiser's own
+            learnt["state"][name] = {
+                kind: shaped_as(value, saved[f"{name}.{kind}"] if name in moved else torch.zeros(value.shape))
+                for kind, value in of.items()
+            }
         set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
         for parameter, of in list(optimizer.state.items()):
             if not of["step"]:
@@ -212,6 +287,8 @@ def restore(root: Path, model, ema, optimizer) -> int:
                 if value.shape == parameter.shape:
                     # AdamW's fused kernel walks through memory: moments must lie there as their weights do
                     of[kind] = torch.empty_like(parameter).copy_(value)
+        if accelerator.scaler is not None and "scaler" in state:
+            accelerator.scaler.load_state_dict(state["scaler"])
         return state["samples"]
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from diffusers import SchedulerMixin
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from PIL import Image
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
@@ -37,7 +39,7 @@ from cdd_icm.data.shards import first_dialogs
 from cdd_icm.diffusion import scheduler_like, set_steps, training_scheduler
 from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
-from cdd_icm.generation import draw_sheet
+from cdd_icm.generation import draw_dialogs, draw_sheet
 from cdd_icm.log import DenoisingLog
 from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
@@ -45,9 +47,10 @@ from cdd_icm.pipeline_folder import check_folder
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
     crossed,
+    digest,
     kept,
     learning_rate_at,
-    make_optimizer,
+    prepare,
     restore,
     run_tokenizer,
     save,
@@ -110,9 +113,9 @@ def train(config: Config) -> Path:
     if config.objective.scenes and not scenes:
         raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
     make = Collator(tokenizer, config, classes, traits, scenes)
-    ema = copy.deepcopy(model).requires_grad_(False).eval().to(device)
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
-    samples = restore(root, model, ema, optimizer)
+    model, ema, optimizer = prepare(accelerator, model, t)
+    data = digest(data_order(config.data, dialogs))
+    samples = restore(root, model, ema, optimizer, accelerator, data)
     micro, batches = 0, iter(())
     log = DenoisingLog(root / "log.jsonl", samples, accelerator)
     bar = tqdm(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
@@ -131,7 +134,7 @@ def train(config: Config) -> Path:
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws, words)
-                    check_finite(out, batch, samples, root)
+                    check_finite(accelerator, out, batch, samples, root)
                     accelerator.backward(out["loss"])
                 log.add(out)
                 samples += micro * world
@@ -145,18 +148,22 @@ def train(config: Config) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema, accelerator.unwrap_model(model), samples, step, t)
+                update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
+            if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
+                firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
+                draw_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, model, ema, optimizer, samples, t.keep_checkpoints, accelerator)
+                save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
-            if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
-                publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
-    if accelerator.is_main_process:  # also where the run was killed between its last step and this line
-        publish(root, build_pipeline(ema, tokenizer, config, canvas), shown, samples, config)
+            showing = not last and crossed(t.validation_samples, before, samples)
+            if showing and (average := ema.gather()):
+                publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
+    if average := ema.gather():  # also where the run was killed between its last step and this line
+        publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return root / "pipeline"
@@ -176,12 +183,20 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
     return load_dialogs(data.path, data.train_split)[: data.limit]
 
 
+def data_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
+    """What the order of the samples hangs on: ids and numbers of turns; of a stream those of its first
+    dialogs, and how many shards it has."""
+    shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
+    return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
+
+
 def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> Tensor:
     """Bounds the gradient norm of each part of the model by itself, and returns the norm of the whole before.
     A common bound would let the UNet's noise decide how far the words are learnt in a step."""
     accelerator.unscale_gradients()
     parts = [part.parameters() for part in accelerator.unwrap_model(model).children()]
     norms = [nn.utils.clip_grad_norm_(part, bound) for part in parts]
+    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
     return torch.stack([norm.cpu() for norm in norms]).norm()
 
 
@@ -326,17 +341,22 @@ def one_core(_worker: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-def check_finite(out: dict[str, Tensor], batch: Batch, samples: int, root: Path) -> None:
-    """Raises FloatingPointError where the loss is not finite, naming the turns that made it so."""
-    if out["loss"].isfinite():
+def check_finite(
+    accelerator: Accelerator, out: dict[str, Tensor], batch: Batch, samples: int, root: Path
+) -> None:
+    """Raises FloatingPointError, in all processes or some would wait for ever, where the loss of any is not
+    finite, naming the turns that made it so."""
+    loss = accelerator.reduce(out["loss"].detach())
+    if loss.isfinite():
         return
     turns = batch.turns
     denoised = turns[:: len(turns) // len(out["changed_error"])]
     guilty = [
         turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
     ]
-    named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in guilty or turns)
-    raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {samples} ({named}); {kept(root)}")
+    turns = gather_object(guilty) or gather_object(turns)
+    named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in turns)
+    raise FloatingPointError(f"the loss is {loss.item()} at sample {samples} ({named}); {kept(root)}")
 
 
 def sampler(config: Config) -> SchedulerMixin:

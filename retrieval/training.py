@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -27,9 +26,10 @@ from cdd_icm.matching import info_nce
 from cdd_icm.process import StopSignal
 from cdd_icm.run import (
     crossed,
+    digest,
     kept,
     learning_rate_at,
-    make_optimizer,
+    prepare,
     restore,
     run_tokenizer,
     save,
@@ -95,9 +95,10 @@ def train_stage(config: RetrievalConfig) -> Path:
     model = begin(config, known, texts, accelerator).to(device)
     dataset = Samples.make(benchmark, config, model)
     objective = Objective(model, config.objective)
-    ema = copy.deepcopy(objective).requires_grad_(False).eval()
-    objective, optimizer = accelerator.prepare(objective, make_optimizer(objective, t))
-    samples = restore(root, objective, ema, optimizer)
+    objective, ema, optimizer = prepare(accelerator, objective, t)
+    queries = dataset.benchmark.queries
+    data = digest([(query.id, query.reference, query.targets[0], len(query.texts)) for query in queries])
+    samples = restore(root, objective, ema, optimizer, accelerator, data)
     order = ResumableSampler(
         len(dataset), t.batch_size * world, config.seed, start_sample=samples, rank=rank, world=world
     )
@@ -113,8 +114,9 @@ def train_stage(config: RetrievalConfig) -> Path:
                 group["lr"] = learning_rate
             torch.manual_seed(step_seed(config.seed, samples, rank))  # dropout, the same when gone on with
             out = objective(dataset.batch(items))
-            if not out["loss"].isfinite():
-                raise FloatingPointError(f"the loss is {out['loss'].item()} at sample {before}; {kept(root)}")
+            loss = accelerator.reduce(out["loss"].detach())  # all processes stop, or some would wait for ever
+            if not loss.isfinite():
+                raise FloatingPointError(f"the loss is {loss.item()} at sample {before}; {kept(root)}")
             accelerator.backward(out["loss"])
             log.add(out)
             samples += t.batch_size * world
@@ -128,18 +130,20 @@ def train_stage(config: RetrievalConfig) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema, accelerator.unwrap_model(objective), samples, step, t)
+                update_ema(ema.shards, accelerator.unwrap_model(objective), samples, step, t)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, objective, ema, optimizer, samples, t.keep_checkpoints, accelerator)
+                save(root, objective, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
             if stopping:
                 raise KeyboardInterrupt
-            if accelerator.is_main_process and not last and crossed(t.validation_samples, before, samples):
-                publish(root, ema.model, validation, samples, config)
-    if accelerator.is_main_process and not validation_file(root, samples).exists():
-        publish(root, ema.model, validation, samples, config)
+            showing = not last and crossed(t.validation_samples, before, samples)
+            if showing and (average := ema.gather()):
+                publish(root, average.model, validation, samples, config)
+    average = ema.gather()
+    if average and not validation_file(root, samples).exists():
+        publish(root, average.model, validation, samples, config)
     accelerator.wait_for_everyone()
     for tracker in accelerator.trackers:
         tracker.finish()

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
@@ -19,7 +22,7 @@ from safetensors.torch import save_file
 from cdd_icm import checkpoint, run, training
 from cdd_icm.batch import Batch, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
-from cdd_icm.config import Config, from_dict
+from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.shards import convert
 from cdd_icm.errors import InputError
@@ -27,7 +30,7 @@ from cdd_icm.model import CDDICM
 from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.run import crossed, learning_rate_at, update_ema
 from cdd_icm.training import adopt_tokenizer, begin_with, train
-from tests.runs import distance, identical, log_of, newest
+from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
@@ -146,6 +149,17 @@ def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uni
     pipeline = CDDICMPipeline.from_pretrained(train(config))
     assert pipeline.canvas.size == (32, 32)
     assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
+
+
+def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
+    def full(pipeline, references, instructions, *_, **__):
+        raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
+
+    monkeypatch.setattr(CDDICMPipeline, "__call__", full)
+    config = make_config(training__validation_dialogs=3)
+    with pytest.raises(torch.OutOfMemoryError, match="3 pictures"):
+        train(config)
+    assert not checkpoints(Path(config.output_dir) / "checkpoints")
 
 
 def test_what_a_run_leaves(uninterrupted):
@@ -351,6 +365,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config,
     assert kept.name == "000000000008" and all(value.isfinite().all() for value in newest(run).values())
 
 
+def test_a_loss_that_is_not_finite_stops_all_processes_alike(two_processes):
+    run = two_processes / "spoilt"
+    says, also = ((two_processes / f"error_{rank}.txt").read_text() for rank in range(2))
+    assert says == also and re.fullmatch(
+        rf"the loss is nan at sample 8 \(\S+ turn \d\); the checkpoints in {run}/checkpoints are kept", says
+    )
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
+    assert all(value.isfinite().all() for value in newest(run).values())
+
+
 def test_words_come_first(make_config, monkeypatch):
     """Of each of the first micro-batches one sample is denoised, after that all of them."""
     forward, seen = CDDICM.forward, []
@@ -445,6 +469,40 @@ def test_what_may_change_may_change(begun, tmp_path):
     assert pipeline.settings()["num_inference_steps"] == 9
 
 
+def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(begun, tmp_path):
+    dialogs = load_dialogs(begun().data.path, "train")
+    for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
+        convert(some, tmp_path / name, progress=False)
+    with pytest.raises(InputError, match=r"checkpoints/000000000008: the run began on other training data;"):
+        train(begun(data__path=str(tmp_path / "fewer")))
+    train(begun(data__path=str(tmp_path / "same"), training__total_samples=12))
+    state = checkpoints(tmp_path / "run" / "checkpoints")[-1] / "state.json"
+    state.write_text('{"samples": 12}')  # of a run that began before the data was noted
+    train(begun(data__path=str(tmp_path / "fewer"), training__total_samples=16))
+
+
+def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
+    shutil.copytree(shards, tmp_path / "shards")
+    data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
+    dialogs = training.training_dialogs(data)
+    order = training.data_order(data, dialogs)
+    assert order == training.data_order(
+        make_config(data__path=str(shards), data__streaming=True).data, dialogs
+    )
+    assert order != training.data_order(data, dialogs[1:])
+    max((tmp_path / "shards").glob("train-*")).unlink()
+    assert order != training.data_order(data, dialogs)
+
+
+def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
+    accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
+    parts = (tmp_path, *run.prepare(accelerator, model, config.training), accelerator)
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    run.save(*parts, samples=4, data="", keep=1)
+    accelerator.scaler = torch.amp.GradScaler("cpu")
+    assert run.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
+
+
 def truncated(folder):
     file = folder / "ema.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
@@ -486,10 +544,43 @@ def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says)
     assert not Path(config.output_dir).exists()
 
 
-def test_fsdp_is_refused_before_any_work(config, monkeypatch):
+def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp_path):
+    """It takes up the checkpoint of one process, does what that one does from there, and leaves the same."""
+
+    def begin_at(sample, folder, config):
+        run = Path(config.output_dir)
+        for part in ("tokenizer", f"checkpoints/{sample:012d}"):
+            shutil.copytree(folder / part, run / part)
+        return run
+
+    changed = {"training__total_samples": 12, "training__checkpoint_samples": 4}
+    one = train(make_config(**changed, training__keep_checkpoints=9)).parent
+    config = make_config(**changed, training__batch_size=2, output_dir=str(tmp_path / "two"))
+    two = begin_at(4, one, config)
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(to_dict(config)))
+    run_two_processes("tests.sharded", "cdd_icm", "train", tmp_path / "two.yaml")
+    for part in ("model", "ema"):
+        assert distance(newest(one), newest(two), part) < 1e-3 * 0.1  # of what one step changes
+    assert {key: value.shape for key, value in newest(one).items()} == {
+        key: value.shape for key, value in newest(two).items()
+    }
+    line, other = (log_of(run)[-1] for run in (one, two))
+    assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
+    drawer = CDDICMPipeline.from_pretrained(two / "pipeline")
+    average = load_tensors(checkpoints(two / "checkpoints")[-1] / "ema.safetensors")
+    assert torch.equal(drawer.matcher.log_scale, average["matcher.log_scale"])
+    assert torch.equal(drawer.unet.unet.conv_in.weight, average["unet.unet.conv_in.weight"])
+    changed["training__total_samples"] = 16
+    config = make_config(**changed, output_dir=str(tmp_path / "on"))
+    on = begin_at(12, two, config)
+    train(config)
+    assert checkpoints(on / "checkpoints")[-1].name == "000000000016"
+
+
+def test_fsdp_that_would_be_none_is_refused_before_any_work(config, monkeypatch):
     """accelerate itself would run DDP in its place on CPUs."""
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(InputError, match="accelerate's config asks for FSDP"):
+    with pytest.raises(InputError, match="accelerate's config asks for FSDP, which needs GPUs and"):
         train(config)
     assert not Path(config.output_dir).exists()
 

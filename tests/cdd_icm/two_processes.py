@@ -1,16 +1,19 @@
-"""What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run that is
-stopped after its first step and goes on."""
+"""What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run whose second
+process meets a loss that is not finite, then one that is stopped after its first step and goes on."""
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from accelerate import PartialState
 from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
 from cdd_icm.matching import info_nce, inner_product
+from cdd_icm.model import CDDICM
 from cdd_icm.process import StopSignal
 from cdd_icm.training import train
 
@@ -48,6 +51,15 @@ def loss_of_share(share, *several):
     return loss.detach(), [leaf.grad for leaf in leaves]
 
 
+def spoilt_in_the_second_process(model, batch, draws, words, forward=CDDICM.forward, calls=[]):  # noqa: B006
+    out = forward(model, batch, draws, words)
+    calls.append(batch)
+    if torch.distributed.get_rank() == 1 and len(calls) == 3:
+        out["changed_error"] = out["changed_error"] * torch.tensor([1, torch.nan])
+        out["loss"] = out["loss"] * torch.nan
+    return out
+
+
 def main(folder: Path) -> None:
     state = PartialState(cpu=True)
     rank = state.process_index
@@ -55,12 +67,16 @@ def main(folder: Path) -> None:
         loss, gradients = loss_of_share(slice(4 * rank, 4 * rank + 4), *several)
         results = {"loss": loss, **{str(i): gradient for i, gradient in enumerate(gradients)}}
         save_file(results, folder / f"info_nce_{vectors}_{rank}.safetensors")
-    asked = StopSignal.requested
-    StopSignal.requested = lambda stop, accelerator: asked(stop, accelerator) or True
-    with suppress(KeyboardInterrupt):
-        train(load_config(folder / "config.yaml"))
-    StopSignal.requested = asked
-    train(load_config(folder / "config.yaml"))
+    config = load_config(folder / "config.yaml")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(FloatingPointError) as error:
+        patch.setattr(CDDICM, "forward", spoilt_in_the_second_process)
+        train(replace(config, output_dir=str(folder / "spoilt")))
+    (folder / f"error_{rank}.txt").write_text(str(error.value))
+    with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
+        asked = StopSignal.requested
+        patch.setattr(StopSignal, "requested", lambda *given: asked(*given) or True)
+        train(config)
+    train(config)
 
 
 if __name__ == "__main__":
