@@ -234,8 +234,8 @@ def training(reports: Path) -> list[str]:
         f"{size // report['cdd_every']}, precision {report['mixed_precision']}, {on(report['machine'])}. The "
         "bare loop is the same model and loss on synthetic tensors: forward, backward, optimiser. The "
         "InstructPix2Pix step trains a diffusers UNet of as many parameters "
-        f"({report['parameters']['unet']:,}) in the plain way, once with torch's fused attention and once "
-        "with attention by matmul and softmax.",
+        f"({report['parameters']['unet']:,}) in the plain way, the text through a frozen tower, once with "
+        "torch's fused attention and once with attention by matmul and softmax.",
         "",
     ]
     lines += table(
