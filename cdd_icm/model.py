@@ -50,13 +50,6 @@ def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B
 class CDDICM(nn.Module):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
 
-    @property
-    def _no_split_modules(self) -> list[str]:
-        """The classes of parts that FSDP gathers one at a time, under the name by which accelerate asks. Each
-        is called by its forward, as towers, fusion, planner and matcher are not always."""
-        blocks = {"ResidualAttentionBlock", "FusionLayer", "ResnetBlock2D", "Transformer2DModel"}
-        return sorted(blocks & {type(part).__name__ for part in self.modules()})
-
     def __init__(
         self,
         config: Config,
@@ -126,6 +119,13 @@ class CDDICM(nn.Module):
         for name in config.training.frozen:
             if getattr(self, name) is not None:
                 getattr(self, name).requires_grad_(False)
+
+    @property
+    def _no_split_modules(self) -> list[str]:
+        """The classes of parts that FSDP gathers one at a time, under the name by which accelerate asks. Each
+        is called by its forward, as towers, fusion, planner and matcher are not always."""
+        blocks = {"ResidualAttentionBlock", "FusionLayer", "ResnetBlock2D", "Transformer2DModel"}
+        return sorted(blocks & {type(part).__name__ for part in self.modules()})
 
     def forward(self, batch: Batch, draws: Draws, words: bool = False) -> dict[str, Tensor]:
         """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
