@@ -34,6 +34,8 @@ class Scenes:
     latest: Int[Tensor, " S"]
     """The class of what came last."""
     plan: Int[Tensor, "S C"]
+    most: int
+    """How many stand where most do."""
 
 
 @dataclass
@@ -63,8 +65,12 @@ class Batch:
     """Their places among `plan.fine` times as many along a side, which the UNet is told."""
     look: Int[Tensor, "B C K"] | None = None
     """How those objects look: see `planning.to_look`."""
+    planned: int | None = None
+    """How many they are in all."""
     standing: Int[Tensor, "B C"] | None = None
     """The cells of the reference's objects."""
+    most: int | None = None
+    """How many stand where most do."""
     latest: Int[Tensor, " B"] | None = None
     """The class of the last of those, or -1."""
     shown: Tensor | None = None  # (B, 3, R, R)
@@ -256,6 +262,8 @@ class Collator:
             ]
             parts = (torch.stack(part) for part in zip(*plans, strict=True))
             batch.plan, batch.place, batch.look, batch.standing = parts
+            batch.planned = int((batch.plan >= 0).sum())
+            batch.most = int((batch.standing >= 0).sum(dim=1).max())
         if config.plan.kernels:
             if config.plan.see_weight:
                 batch.shown, batch.shown_standing = self._shown(raw)
@@ -285,18 +293,20 @@ class Collator:
     def _scenes(self, draws: Sequence[int]) -> Scenes:
         """The turns of `objective.scenes` imagined dialogs for each item. Of their first ones, beside which
         nothing stands, the pictures teach enough."""
-        asked, standing, latest, plan = [], [], [], []
+        asked, standing, latest, plan, most = [], [], [], [], 0
         classes, grid = self.classes, self.config.plan.grid
         for draw in draws:
             for number in range(self.config.objective.scenes):
                 texts, things = imagined(self.scenes, np.random.default_rng((draw, 2, number)))
                 cells = [to_plan([thing], classes, grid) for thing in things]
+                most = max(most, len(things) - 1)
                 for i in range(1, len(things)):
                     asked.append((texts[i], texts[:i]))
                     standing.append(torch.stack(cells[:i]).amax(dim=0))
                     latest.append(classes.index(things[i - 1].name))
                     plan.append(cells[i])
-        return Scenes(*self._tokens(asked), torch.stack(standing), torch.tensor(latest), torch.stack(plan))
+        parts = (torch.stack(standing), torch.tensor(latest), torch.stack(plan))
+        return Scenes(*self._tokens(asked), *parts, most)
 
 
 def _plans(

@@ -181,6 +181,7 @@ class CDDICM(nn.Module):
         prediction, mask_logits = self.unet(
             *(part[painted] for part in (noisy, draws.timestep, shown, noisy_reference, level)),
             plan=None if plan is None else plan[painted],
+            planned=batch.planned,
         )
         at = (part[painted] for part in (noisy, alpha, sigma))
         sample = to_sample(prediction, *at, diffusion.prediction_type)
@@ -212,7 +213,7 @@ class CDDICM(nn.Module):
             settings = self.config.plan
             planned = None
             if settings.weight > 0:
-                planned = self.planner(fused, standing=batch.standing, latest=batch.latest)
+                planned = self.planner(fused, standing=batch.standing, latest=batch.latest, most=batch.most)
                 out["plan"] = plan_loss(planned, batch.plan, whole, batch.look)
                 out["loss"] = out["loss"] + settings.weight * out["plan"]
             if settings.relation_weight > 0:
@@ -258,7 +259,7 @@ class CDDICM(nn.Module):
         summed over the turns of a dialog."""
         settings = self.config.plan
         words = self.fusion.text_in(self.towers.encode_text(scenes.ids)[0])
-        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing, scenes.latest)
+        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing, scenes.latest, scenes.most)
         place = cross_entropy(cells, scenes.plan.amax(dim=1))
         valid = torch.ones_like(scenes.plan[:, 0], dtype=torch.bool)
         relation = relation_loss(each_class(sides), scenes.standing, scenes.plan, settings.grid, valid)

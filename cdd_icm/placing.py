@@ -117,11 +117,14 @@ class Placing(nn.Module):
         mask: Bool[Tensor, "B Nw"],
         standing: Int[Tensor, "B C"],
         latest: Int[Tensor, " B"],
+        most: int | None = None,
     ) -> tuple[Float[Tensor, "B G2"], Float[Tensor, "B C 2"]]:
         """The logits of a new object's cells, whatever its class; and of x_new > x_old and y_new > y_old for
         each class, 0 where it does not stand. `standing`: cells, or -1. `latest`: the class that the turn
-        before drew, which the words call "it", or -1."""
-        there, classes = self._first(standing)  # (B, n) each
+        before drew, which the words call "it", or -1. `most`: how many stand in the fullest picture, where
+        that is known: to count them costs a GPU its lead over the CPU."""
+        most = int((standing >= 0).sum(dim=1).max()) if most is None else most
+        there, classes = self._first(standing, most)  # (B, n) each
         place = standing.gather(1, classes)
         at = torch.stack([place % self.grid, place // self.grid], dim=-1)  # (B, n, 2), x and y
         objects = self.class_embedding[classes] + self.place_in(waves((at + 0.5) / self.grid).to(words.dtype))
@@ -136,16 +139,17 @@ class Placing(nn.Module):
         x = self.norm(x).float()
         with torch.autocast(x.device.type, enabled=False):  # bf16 would round the edges away
             cells = SHARPENING * as_float(self.anywhere, x[:, -1]) @ self.maps.float()  # (B, G^2)
-            laid = self._lay(as_float(self.laid, x[:, :-1])[there], at[there])
-            cells = cells.index_add(0, there.nonzero()[:, 0], laid)
+            laid = self._lay(as_float(self.laid, x[:, :-1]).flatten(0, 1), at.flatten(0, 1))
+            cells = cells + (laid.unflatten(0, there.shape) * there[..., None]).sum(dim=1)
             sides = as_float(self.sides, x[:, :-1]) * there[..., None]
         empty = sides.new_zeros(*standing.shape, 2)
         return cells, empty.scatter(1, classes[..., None].expand(-1, -1, 2), sides)
 
-    def _first(self, standing: Int[Tensor, "B C"]) -> tuple[Bool[Tensor, "B n"], Int[Tensor, "B n"]]:
-        """The classes that stand, filled up with others to the number of the fullest picture."""
+    def _first(
+        self, standing: Int[Tensor, "B C"], most: int
+    ) -> tuple[Bool[Tensor, "B n"], Int[Tensor, "B n"]]:
+        """The classes that stand, filled up with others to the number `most`."""
         stands = standing >= 0
-        most = int(stands.sum(dim=1).max())
         classes = stands.int().argsort(dim=1, descending=True, stable=True)[:, :most]
         return stands.gather(1, classes), classes
 

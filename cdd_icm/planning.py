@@ -109,16 +109,18 @@ class Planner(ModelMixin, ConfigMixin):
         reference: Float[Tensor, "B 3 R R"] | None = None,
         standing: Int[Tensor, "B C"] | None = None,
         latest: Int[Tensor, " B"] | None = None,
+        most: int | None = None,
     ) -> PlanLogits:
         """A planner with kernels needs the reference, in [-1, 1], to look for what stands there, or the cells
-        of that, where they are known; and which class of it is the `latest`, or -1."""
+        of that, where they are known, and how many at `most`; and which class of it is the `latest`, or
+        -1."""
         if self.config.kernels:
             if standing is None:
                 standing = standing_cells(self.see(reference), latest)
             presence, looks = self._named(fused)
             if latest is None:
                 latest = standing.new_full((len(standing),), -1)
-            cell, sides = self.placing(fused.words, fused.mask, standing, latest)
+            cell, sides = self.placing(fused.words, fused.mask, standing, latest, most)
             cell = cell[:, None].expand(-1, presence.shape[1], -1)  # (B, C, G^2)
             return PlanLogits(presence.float(), cell, self._split(looks), sides)
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
@@ -240,8 +242,9 @@ def relation_loss(
     old, new = old[:, :, None], new[:, None]  # (B, C, 1, 2), (B, 1, C, 2)
     pairs = (standing >= 0)[:, :, None] & (plan >= 0)[:, None] & valid[:, None, None]  # (B, C, C)
     counted = pairs[..., None] & (old != new)
-    truth = (new > old).float()
-    return binary_cross_entropy_with_logits(logits[counted], truth[counted], reduction="sum") / len(plan)
+    # Weights, as in the losses below: to choose by a mask, a GPU must first know how many it chooses.
+    truth, weight = (new > old).float(), counted.float()
+    return binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / len(plan)
 
 
 def each_class(sides: Float[Tensor, "B C 2"]) -> Float[Tensor, "B C C 2"]:
@@ -331,7 +334,7 @@ class Templates:
     def marks(self, place: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
         """The form in which the UNet sees a plan: of each class its place, or -1, and then which templates
         lie there, or -1 where nobody told how it looks."""
-        form, strides = (x.to(place.device) for x in (self.first, self.strides))
+        form, strides = (x.to(place.device, non_blocking=True) for x in (self.first, self.strides))
         form, told = form.expand_as(place), torch.ones_like(place, dtype=torch.bool)
         if look is not None:
             form = form + (look * strides).sum(dim=-1)
@@ -358,12 +361,13 @@ def plan_loss(
     whether = binary_cross_entropy_with_logits(
         logits.presence, (plan >= 0).float(), weight=valid[:, None].float(), reduction="sum"
     )
-    where = cross_entropy(logits.cell[drawn], plan[drawn], reduction="sum")
-    how = sum(
-        cross_entropy(values[drawn], look[..., k][drawn], ignore_index=-1, reduction="sum")
-        for k, values in enumerate(logits.looks)
-    )
-    return (whether + where + how) / len(plan)
+
+    def told(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
+        truth = truth.masked_fill(~drawn, -1)
+        return cross_entropy(values.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
+
+    how = sum(told(values, look[..., k]) for k, values in enumerate(logits.looks))
+    return (whether + told(logits.cell, plan) + how) / len(plan)
 
 
 def cell_loss(

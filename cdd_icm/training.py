@@ -129,19 +129,19 @@ def train(config: Config) -> Path:
             size = config.objective.words_batch_size if words else None
             if micro != (micro := (size or t.batch_size) // t.gradient_accumulation):
                 batches = training_batches(config, dialogs, make, micro, samples, rank, world)
+            seen = []
             for _ in range(t.gradient_accumulation):
                 batch = next(batches).on(device)
                 draws = Draws.make(config, samples + rank * micro, micro, device)
                 with accelerator.accumulate(model):
                     out = model(batch, draws, words)
-                    check_finite(accelerator, out, batch, samples, root)
                     accelerator.backward(out["loss"])
+                seen.append((samples, batch.turns, out))
                 log.add(out)
                 samples += micro * world
                 bar.update(micro * world)
             norm = clip_gradients(accelerator, model, t.max_grad_norm)
-            if not norm.isfinite() and t.mixed_precision != "fp16":  # whose scaler skips such a step
-                raise FloatingPointError(f"the gradient is {norm.item()} at sample {before}; {kept(root)}")
+            check_finite(accelerator, seen, norm, root)
             optimizer.step()
             optimizer.zero_grad()
 
@@ -194,10 +194,11 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     """Bounds the gradient norm of each part of the model by itself, and returns the norm of the whole before.
     A common bound would let the UNet's noise decide how far the words are learnt in a step."""
     accelerator.unscale_gradients()
-    parts = [part.parameters() for part in accelerator.unwrap_model(model).children()]
-    norms = [nn.utils.clip_grad_norm_(part, bound) for part in parts]
+    parts = [list(part.parameters()) for part in accelerator.unwrap_model(model).children()]
+    trained = [part for part in parts if any(p.grad is not None for p in part)]
+    norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
     norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
-    return torch.stack([norm.cpu() for norm in norms]).norm()
+    return torch.stack(norms).norm()
 
 
 def begin_with(model: CDDICM, init: Path) -> None:
@@ -342,21 +343,30 @@ def one_core(_worker: int) -> None:
 
 
 def check_finite(
-    accelerator: Accelerator, out: dict[str, Tensor], batch: Batch, samples: int, root: Path
+    accelerator: Accelerator,
+    seen: list[tuple[int, list[tuple[str, int]], dict[str, Tensor]]],
+    norm: Tensor,
+    root: Path,
 ) -> None:
-    """Raises FloatingPointError, in all processes or some would wait for ever, where the loss of any is not
-    finite, naming the turns that made it so."""
-    loss = accelerator.reduce(out["loss"].detach())
-    if loss.isfinite():
+    """Raises FloatingPointError, in all processes or some would wait for ever, where a loss of any is not
+    finite, naming the turns that made it so, or where the gradient's `norm` is not. `seen`: of each
+    micro-batch of a step the sample at which it begins, its turns and what the model returned. One look at
+    the whole step: at each look a GPU loses its lead over the CPU."""
+    losses = accelerator.reduce(torch.stack([out["loss"].detach() for *_, out in seen]))
+    scaled = accelerator.scaler is not None  # of fp16, and skips a step whose gradient is not finite
+    if (losses.sum() if scaled else losses.sum() + norm).isfinite():
         return
-    turns = batch.turns
-    denoised = turns[:: len(turns) // len(out["changed_error"])]
-    guilty = [
-        turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
-    ]
-    turns = gather_object(guilty) or gather_object(turns)
-    named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in turns)
-    raise FloatingPointError(f"the loss is {loss.item()} at sample {samples} ({named}); {kept(root)}")
+    for (samples, turns, out), loss in zip(seen, losses, strict=True):
+        if loss.isfinite():
+            continue
+        denoised = turns[:: len(turns) // len(out["changed_error"])]
+        guilty = [
+            turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
+        ]
+        turns = gather_object(guilty) or gather_object(turns)
+        named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in turns)
+        raise FloatingPointError(f"the loss is {loss.item()} at sample {samples} ({named}); {kept(root)}")
+    raise FloatingPointError(f"the gradient is {norm.item()} at sample {seen[0][0]}; {kept(root)}")
 
 
 def sampler(config: Config) -> SchedulerMixin:

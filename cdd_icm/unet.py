@@ -10,6 +10,7 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import Timesteps
+from diffusers.models.resnet import ResnetBlock2D
 from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -47,12 +48,17 @@ class Stamps(nn.Module):
         self.reach, self.grid, self.step = reach, grid, step
         self.weight = nn.Parameter(0.1 * torch.randn(channels, planes, 2 * reach + 1, 2 * reach + 1))
 
-    def forward(self, marks: Int[Tensor, "B C M"]) -> Float[Tensor, "B D G G"]:
-        """`marks` are those of `planning.Templates`."""
-        item, thing = (marks[..., 0] >= 0).nonzero(as_tuple=True)  # (N,) each
-        place, planes = marks[item, thing].split([1, marks.shape[-1] - 1], dim=1)
+    def forward(self, marks: Int[Tensor, "B C M"], most: int | None = None) -> Float[Tensor, "B D G G"]:
+        """`marks` are those of `planning.Templates`, of `most` objects in all or fewer, where that is known:
+        to count them costs a GPU its lead over the CPU."""
+        planned = (marks[..., 0] >= 0).flatten()
+        most = int(planned.sum()) if most is None else most
+        first = planned.int().argsort(descending=True, stable=True)[:most]  # (N,)
+        item = first // marks.shape[1]
+        place, planes = marks.flatten(0, 1)[first].split([1, marks.shape[-1] - 1], dim=1)
+        told, place = (planes >= 0) & (place >= 0), place.clamp(min=0)
         templates = rearrange(self.weight, "d p h w -> p (h w d)")[planes.clamp(min=0)]  # (N, M - 1, k^2 D)
-        template = (templates * (planes >= 0)[..., None]).sum(dim=1)  # (N, k^2 D)
+        template = (templates * told[..., None]).sum(dim=1)  # (N, k^2 D)
         pixels = 2 * self.reach + 1
         sides = {"h": pixels, "w": pixels, "sh": self.step, "sw": self.step}
         stamps = repeat(template, "n (h w d) -> n (h sh w sw) d", **sides)
@@ -136,6 +142,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
         plan: Int[Tensor, "B C M"] | None = None,
+        planned: int | None = None,
     ) -> Painting:
         """One forward pass.
 
@@ -143,13 +150,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
             plan: what is to be painted where, as `planning.Templates` marks it; needed where `plan_planes`
-                is not 0.
+                is not 0. planned: of how many objects in all, or fewer, see `Stamps`.
         """
         c = self.config
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
         if c.plan_planes:
-            stamps = pixel_unshuffle(self.plan_in(plan), self.plan_patch)
+            stamps = pixel_unshuffle(self.plan_in(plan, planned), self.plan_patch)
             stamps = interpolate(stamps, size=x.shape[-2:])  # (B, plan_channels plan_patch^2, R/p, R/p)
             x = torch.cat([x, stamps.to(x.dtype)], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -169,6 +176,14 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
         return Painting(out[:, :3], out[:, 3:] if c.composite else None)
+
+    def train(self, mode: bool = True) -> ConditionalUNet:
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, ResnetBlock2D):
+                # It drops nothing out, but to train it lays its input out anew, out of channels_last.
+                part.training = False
+        return self
 
     def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
         """The image tokens as a feature map for the last down block, and nothing for the blocks before it:

@@ -1,9 +1,13 @@
 """The joint objective: its parts, its switches, and what a dropped condition hides."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from cdd_icm.batch import Batch, Draws
+from cdd_icm.batch import Batch, Draws, Scenes
 from cdd_icm.model import CDDICM
 from cdd_icm.unet import Painting
 
@@ -104,6 +108,45 @@ def test_all_trained_weights_get_a_gradient(make_config, plan):
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
+class Copies(TorchDispatchMode):
+    """The copies from the CPU to another device that the CPU waits for."""
+
+    def __init__(self):
+        super().__init__()
+        self.waited = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default and args[0].device.type != out.device.type:
+            self.waited += [args[0]] if not kwargs.get("non_blocking") else []
+        return out
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"plan__ask": 2, "plan__read": 2, "plan__channels": 8},
+        {"plan__kernels": 4, "plan__read": 2, "objective__scenes": 1},
+    ],
+)
+def test_a_step_never_looks_at_what_the_device_computes(make_config, plan, monkeypatch):
+    """Each look would cost a GPU its lead over the CPU. Torch's meta device computes nothing to look at, and
+    raises."""
+    config, meta = make_config(**plan), torch.device("meta")
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no meta device
+    model, batch = make_model(config).to(meta), replace(make_batch(), planned=3, most=1)
+    if config.objective.scenes:
+        cells = torch.tensor([[7, -1, -1], [7, 3, -1]])
+        latest, ids = torch.tensor([0, 1]), batch.ids[:2]
+        batch.scenes = Scenes(ids, ids > 0, cells, latest, torch.tensor([[-1, 5, -1], [-1, -1, 9]]), 2)
+    batch = batch._each(lambda part: part.to(meta))
+    draws = Draws(**{name: part.to(meta) for name, part in vars(Draws.make(config, 0, 3, CPU)).items()})
+    with Copies() as copies:
+        model(batch, draws)["loss"].backward()
+    assert copies.waited == []
+
+
 def test_frozen_parts_get_no_gradient(make_config):
     config = make_config(training__frozen=["towers", "fusion", "planner"])
     model = make_model(config)
@@ -141,7 +184,7 @@ def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_co
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE}, objective__icm_weight=0)
     model, batch, draws, seen = make_model(config), make_batch(), Draws.make(config, 0, 3, CPU), []
 
-    def shut(noisy, timestep, fused, reference, level, plan):
+    def shut(noisy, timestep, fused, reference, level, plan, planned):
         seen.append(reference)
         return Painting(torch.randn_like(noisy), torch.full_like(noisy[:, :1], -1e4))
 

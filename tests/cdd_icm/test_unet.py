@@ -97,3 +97,18 @@ def test_places_finer_than_what_is_unshuffled_divide_it():
     here, there = (torch.tensor([[[at, 0]], [[at, 1]]]) for at in (34, 35))
     pictures = [unet(*inputs(), plan=plan).prediction for plan in (here, there)]
     assert not torch.allclose(*pictures, atol=1e-4)
+
+
+def test_training_keeps_the_blocks_in_channels_last():
+    """Every other layout is copied into that one before a convolution, and back after it."""
+    unet, strange = make().to(memory_format=torch.channels_last).train(), []
+
+    def look(conv, args):
+        if not args[0].is_contiguous(memory_format=torch.channels_last):
+            strange.append(conv)
+
+    for name, part in unet.named_modules():
+        if "resnets" in name and isinstance(part, torch.nn.Conv2d):
+            part.register_forward_pre_hook(look)
+    unet(*inputs()).prediction.sum().backward()
+    assert unet.training and strange == []
