@@ -230,6 +230,8 @@ class PlanConfig:
             raise InputError(f"horizon is {self.horizon!r}, expected none where kernels is 0")
         if self.horizon is not None and not -math.inf < self.horizon < 0.5:
             raise InputError(f"horizon is {self.horizon!r}, expected less than 0.5, the middle")
+        if self.kernels and not self.grid:
+            raise InputError(f"kernels is {self.kernels!r}, expected 0 where grid is 0")
         if self.kernels and self.ask:
             raise InputError(f"kernels is {self.kernels!r}, expected 0 where ask is not 0")
         if self.kernels and self.weight and not self.see_weight:

@@ -30,6 +30,9 @@ def export(run: Path, out: Path, report: Path) -> None:
     pipeline = CDDICMPipeline.from_pretrained(
         run / "pipeline", torch_dtype=torch.float16, use_safetensors=True, local_files_only=True
     )
+    for part in (pipeline, *pipeline.components.values()):
+        if hasattr(part, "register_to_config"):
+            part.register_to_config(_name_or_path="")  # the run's folder is nobody else's
     pipeline.save_pretrained(out, safe_serialization=True)
 
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])

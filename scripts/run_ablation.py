@@ -65,7 +65,8 @@ class Switch:
         key, value = next(iter(self.off.items()))  # the first key tells
         if _get(config, key) == value:
             return Row(f"with-{self.name}", f"with {self.what}", self.on)
-        return Row(f"without-{self.name}", f"without {self.what}", self.off)
+        changed = {k: value for k, value in self.off.items() if _get(config, k) != value}
+        return Row(f"without-{self.name}", f"without {self.what}", changed)
 
 
 SWITCHES = (
@@ -105,7 +106,10 @@ SWITCHES = (
     Switch(
         "plan",
         "a plan (the words are taught by L_CDD instead)",
-        {"plan.grid": 0, "objective.cdd_teaches_fusion": True},
+        {
+            **{"plan.grid": 0, "plan.kernels": 0, "plan.horizon": None, "plan.read": 0},
+            **{"objective.scenes": 0, "objective.cdd_teaches_fusion": True},
+        },
         {"plan.grid": 16},
     ),
 )

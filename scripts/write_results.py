@@ -99,7 +99,6 @@ def dataset(reports: Path, name: str) -> list[str]:
         ("fast", "CDD-ICM, ours, preset fast"),
         ("4_steps", "CDD-ICM, ours"),
         ("100_steps", "CDD-ICM, ours"),
-        ("recipe", f"CDD-ICM, one run of configs/{name}.yaml from scratch"),
     )
     more = []
     for kind, title in others:

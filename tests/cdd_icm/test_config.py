@@ -163,6 +163,7 @@ FAULTS = {
     ),
     "vocabulary of a known model": ("encoder.model=ViT-B-32", "encoder.vocab_size is 384, expected none, or"),
     "reading without asking": ("plan.read=2", "read is 2, expected 0 where ask and kernels are 0"),
+    "kernels on no grid": ("{plan: {grid: 0, kernels: 4}}", "kernels is 4, expected 0 where grid is 0"),
     "horizon in the middle": (
         "{plan: {grid: 8, kernels: 4, horizon: 0.5}}",
         "plan.horizon is 0.5, expected less than 0.5",

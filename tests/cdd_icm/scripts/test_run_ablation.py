@@ -44,7 +44,7 @@ def work(monkeypatch):
 
 @pytest.fixture
 def ablation(tmp_path):
-    def make(samples=1280, config=CONFIGS / "iclevr.yaml", overrides=("data.path=/somewhere/iclevr",)):
+    def make(samples=1280, config=CONFIGS / "iclevr_64.yaml", overrides=("data.path=/somewhere/iclevr",)):
         budget = Budget(config, samples, "val", 5, overrides)
         return Ablation(budget, tmp_path / "reports", tmp_path / "runs")
 
@@ -52,7 +52,7 @@ def ablation(tmp_path):
 
 
 def test_each_row_changes_one_thing():
-    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr.yaml"))}
+    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr_64.yaml"))}
     full = {f"full-{number}" for number in range(1, SEEDS + 1)}
     assert set(found) == full | PAPER_ROWS | {"with-icm-guidance", "candidates-4"}
     assert [found[f"full-{n}"].overrides for n in (1, 2, 3)] == [{}, {"seed": 1}, {"seed": 2}]
@@ -66,7 +66,7 @@ def test_each_row_changes_one_thing():
 
 def test_what_the_full_model_lacks_is_added_and_what_it_has_taken_away():
     settings = ["sampling.icm_guidance_scale=0.5", "sampling.num_candidates=4", "plan.grid=0"]
-    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr.yaml", settings))}
+    found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr_64.yaml", settings))}
     assert found["without-icm-guidance"].sampling == {"icm_guidance_scale": 0.0}
     assert found["with-plan"].overrides == {"plan.grid": 16}
     assert "candidates-1" in found and "candidates-4" not in found
@@ -92,7 +92,8 @@ def test_a_budget_is_spent_once(ablation, work, tmp_path):
     assert chosen in [(model, sampling) for model, *_, sampling in work["evaluated"]]
     texts = [file.read_text() for file in (tmp_path / "reports").iterdir()]
     stated = [json.loads(text)["ablation"] for text in texts]
-    assert {(each["samples"], each["dialogs"], each["base"]) for each in stated} == {(1280, 5, "iclevr.yaml")}
+    same = {(each["samples"], each["dialogs"], each["base"]) for each in stated}
+    assert same == {(1280, 5, "iclevr_64.yaml")}
     assert not any("/somewhere" in text or str(tmp_path) in text for text in texts)
 
     # a report that is missing is made again, and nothing else
@@ -144,7 +145,7 @@ def test_a_row_that_diverges_leaves_the_others(ablation, work, tmp_path, monkeyp
 
 
 def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
-    command = [str(CONFIGS / "iclevr.yaml"), "--samples", "64", "--dialogs", "2"]
+    command = [str(CONFIGS / "iclevr_64.yaml"), "--samples", "64", "--dialogs", "2"]
     command += ["--reports", str(tmp_path / "reports"), "--runs", str(tmp_path / "runs")]
     assert main([*command, "data.path=x", "--dry-run"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
