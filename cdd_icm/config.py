@@ -400,7 +400,6 @@ Sampler = Literal[
     "DPMSolverSinglestepScheduler",
     "EulerAncestralDiscreteScheduler",
     "EulerDiscreteScheduler",
-    "HeunDiscreteScheduler",
     "KDPM2DiscreteScheduler",
     "LMSDiscreteScheduler",
     "PNDMScheduler",
@@ -408,7 +407,8 @@ Sampler = Literal[
     "UniPCMultistepScheduler",
 ]
 """diffusers' samplers of variance-preserving diffusion. EDMEuler has another noise schedule; KDPM2Ancestral
-and DPMSolverSDE fail on this one; DDIMParallel and DDPMParallel take DDIM's and DDPM's steps to the bit."""
+and DPMSolverSDE fail on this one; Heun, whose first step from pure noise is corrected without bound, draws
+noise; DDIMParallel and DDPMParallel take DDIM's and DDPM's steps to the bit."""
 
 
 @dataclass(frozen=True)

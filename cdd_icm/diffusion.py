@@ -10,6 +10,7 @@ from diffusers import (
     DDIMInverseScheduler,
     DDIMScheduler,
     DPMSolverMultistepInverseScheduler,
+    HeunDiscreteScheduler,
     SchedulerMixin,
     schedulers,
 )
@@ -56,12 +57,14 @@ def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
 
 
 def check_scheduler(scheduler: SchedulerMixin) -> None:
-    """Raises InputError where a scheduler goes from the picture to the noise, or its noise levels are not
-    those of `training_scheduler`, in whose config it should have been made: the network would be told wrong
-    ones."""
+    """Raises InputError where a scheduler goes from the picture to the noise, can't begin where there is only
+    noise, or its noise levels are not those of `training_scheduler`, in whose config it should have been
+    made: the network would be told wrong ones."""
     name = type(scheduler).__name__
     if isinstance(scheduler, DDIMInverseScheduler | DPMSolverMultistepInverseScheduler):
         raise InputError(f"scheduler: {name} makes noise of pictures; take one of {', '.join(SAMPLERS)}")
+    if isinstance(scheduler, HeunDiscreteScheduler):
+        raise InputError(f"scheduler: {name} can't begin with pure noise; take one of {', '.join(SAMPLERS)}")
     trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
     own = getattr(scheduler, "alphas_cumprod", None)
     if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:

@@ -117,7 +117,7 @@ def unet_alone(config: Config) -> Config:
     replace = dataclasses.replace
     return replace(
         config,
-        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, where_weight=0.0),
+        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, where_weight=0.0, scenes=0),
         plan=replace(config.plan, weight=0.0, see_weight=0.0, relation_weight=0.0),
         training=replace(config.training, frozen=("towers", "fusion", "planner", "matcher")),
     )

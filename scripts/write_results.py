@@ -208,7 +208,7 @@ def steps(reports: Path) -> list[str]:
         rows.append([scheduler.removesuffix("Scheduler"), *cells])
     return [
         f"F1 / RSIM / seconds a turn; {sampled(report)}. Steps that a scheduler can't take are left out. "
-        "In n steps Heun and KDPM2 call the network 2 n - 1 times, PNDM n + 9 times, the others n times.",
+        "In n steps KDPM2 calls the network 2 n - 1 times, PNDM n + 9 times, the others n times.",
         "",
         *table(["scheduler", *(f"{number} steps" for number in numbers)], rows),
     ]

@@ -169,10 +169,17 @@ def test_samplers_can_follow_each_other(name):
             assert again.config[key] == first.config[key]
 
 
-@pytest.mark.parametrize("name", ["DDIMInverseScheduler", "DPMSolverMultistepInverseScheduler"])
-def test_a_scheduler_that_goes_the_other_way_is_refused(name):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("DDIMInverseScheduler", "makes noise of pictures"),
+        ("DPMSolverMultistepInverseScheduler", "makes noise of pictures"),
+        ("HeunDiscreteScheduler", "can't begin with pure noise"),
+    ],
+)
+def test_a_scheduler_that_can_not_draw_is_refused(name, reason):
     other = getattr(schedulers, name).from_config(training_scheduler(DiffusionConfig()).config)
-    with pytest.raises(InputError, match=f"scheduler: {name} makes noise of pictures"):
+    with pytest.raises(InputError, match=f"scheduler: {name} {reason}"):
         check_scheduler(other)
 
 
