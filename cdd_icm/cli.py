@@ -169,8 +169,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     """The arguments of every command that draws."""
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
     parser.add_argument("--seed", type=int, help="default: 0, or the session's own")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
-    parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
+    _add_device(parser)
     settings = parser.add_argument_group("sampling", "in place of the model's own settings")
     _add_preset(settings)
     settings.add_argument("--scheduler", metavar="NAME", help="a diffusers scheduler, such as DDIMScheduler")
@@ -183,6 +182,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--icm-guidance-scale", type=float, metavar="X", help="weight of the matcher's gradient"
     )
     settings.add_argument("--num-candidates", type=_positive, metavar="N", help="draw N, keep the best")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
 
 
 def _add_preset(parser: argparse._ActionsContainer) -> None:
@@ -314,10 +318,15 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
         help="table, plot and film strips beside it",
     )
     evaluate.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
-    evaluate.add_argument("--inception", type=Path, help="Inception weights (safetensors) for FID and KID")
+    evaluate.add_argument(
+        "--inception",
+        metavar="FILE",
+        help="Inception weights (safetensors) for FID and KID, or hf://OWNER/REPOSITORY/FILE of the hub",
+    )
     evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
     evaluate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     evaluate.add_argument("--batch-size", type=_positive, default=16, help="dialogs, default: %(default)s")
+    _add_device(evaluate)
     _add_preset(evaluate)
     evaluate.add_argument("sampling", nargs="*", metavar="key=value", help="in place of the model's settings")
     evaluate.set_defaults(run=_evaluate_run)

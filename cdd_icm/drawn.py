@@ -23,6 +23,8 @@ from tqdm import tqdm
 
 from cdd_icm.config import to_plain
 from cdd_icm.data.dialog import Dialog
+from cdd_icm.data.files import FolderFiles
+from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
@@ -81,9 +83,19 @@ class DrawnFolder:
         _save(drawn, pictures, _instructions(dialog))
 
     def load(self, dialog: Dialog) -> Pictures:
-        """What was drawn."""
+        """What was drawn.
+
+        Raises:
+            InputError: a picture is missing or damaged, or not of the size of the others.
+        """
         drawn, _ = self._places(dialog)
-        return np.stack([np.asarray(Image.open(drawn / f"{turn}.png")) for turn in range(len(dialog.turns))])
+        files = [drawn / f"{turn}.png" for turn in range(len(dialog.turns))]
+        pictures = [EncodedPicture(FolderFiles(drawn), file.name).decode() for file in files]
+        first = pictures[0].shape
+        for file, picture in zip(files, pictures, strict=True):
+            if picture.shape != first:
+                raise InputError(f"{file}: its shape is {picture.shape}, that of {files[0].name} {first}")
+        return np.stack(pictures)
 
     def _places(self, dialog: Dialog) -> tuple[Path, Path]:
         drawn, true = self.layout(dialog)

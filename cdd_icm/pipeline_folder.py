@@ -71,7 +71,7 @@ def check_folder(folder: Path) -> None:
             continue
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
-        _check_weights(folder / name, kind)
+        check_weights(folder / name, kind)
     for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
         found = index.get(name)
         if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
@@ -101,7 +101,13 @@ def read_canvas(folder: Path) -> Image.Image | None:
     return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
 
 
-def _check_weights(folder: Path, kind: type) -> None:
+def check_weights(folder: Path, kind: type) -> None:
+    """Checks one model's weights against its config.json, from the headers alone.
+
+    Raises:
+        InputError: a file is missing, truncated or not JSON, no `kind` can be made of the config, or the
+            weights don't fit it; the message names the file.
+    """
     config_file = folder / "config.json"
     config = read_json(config_file)
     try:

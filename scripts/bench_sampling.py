@@ -3,9 +3,9 @@ steps, the matcher's guidance and candidates, and of every scheduler at several 
 
     python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr --dialogs 100
 
-Seconds are medians for one turn at a time, all settings measured in turn. Nothing else should run on the
-machine. Stopped, the same command goes on with the settings that are not judged yet; seconds are measured
-anew. `--quick` only shows that it works.
+Seconds are medians for one turn at a time, all settings measured in turn; differences of figures are paired,
+dialog by dialog. Nothing else should run on the machine. Stopped, the same command goes on with the settings
+that are not judged yet; seconds are measured anew. `--quick` only shows that it works.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmark import interleaved, machine, write
+from benchmark import count, interleaved, machine, write
 from PIL import Image
 from tqdm import tqdm
 
@@ -33,6 +33,7 @@ from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
+from cdd_icm.evaluation.report import COLUMNS, paired_difference
 from cdd_icm.generation import draw_dialogs, turn_generator
 from cdd_icm.loading import load_pipeline
 from cdd_icm.pipeline import CDDICMPipeline
@@ -110,12 +111,15 @@ def measure(pipeline: CDDICMPipeline, dialog: Dialog, among: Sequence[Setting], 
 
 def judge(
     pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], reader: Detector, row: dict, seed: int
-) -> dict[str, dict[str, float]]:
-    """AP, AR, F1 and RSIM with their intervals, free-running."""
+) -> dict[str, Any]:
+    """AP, AR, F1 and RSIM with their intervals, free-running, and those of every dialog."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, row["scheduler"])
     drawn: list[np.ndarray] = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **row["sampling"])
-    found = evaluate_pictures(dialogs, drawn, reader, seed=seed, progress=False)["figures"][MODEL][DETECTOR]
-    return {name: found[name] for name in ("ap", "ar", "f1", "rsim")}
+    found = evaluate_pictures(dialogs, drawn, reader, seed=seed, progress=False)
+    return {
+        "figures": {name: found["figures"][MODEL][DETECTOR][name] for name in COLUMNS},
+        "dialogs": found["dialogs"],
+    }
 
 
 def judge_all(
@@ -124,10 +128,13 @@ def judge_all(
     reader: Detector,
     rows: list[dict],
     seed: int,
+    many: str,
     kept: Path,
 ) -> None:
-    """Adds "figures" to every row. What is done is kept in `kept`, by setting, and not done again."""
+    """Adds "figures" to every row, and the paired "difference" from the row of many steps. What is done is
+    kept in `kept`, by setting, and not done again."""
     done = read_json(kept) if kept.exists() else {}
+    found: dict[str, list[dict]] = {}
     for row in tqdm(rows, unit="settings"):
         if "fault" in row:
             continue
@@ -136,7 +143,11 @@ def judge_all(
             done[key] = judge(pipeline, dialogs, reader, row, seed)
             with replacing(kept) as path:
                 path.write_text(json.dumps(done))
-        row["figures"] = done[key]
+        row["figures"], found[row["name"]] = done[key]["figures"], done[key]["dialogs"]
+    for row in rows:
+        if row["name"] in found:
+            pairs = list(zip(found[many], found[row["name"]], strict=True))
+            row["difference"] = {name: paired_difference(pairs, name) for name in COLUMNS}
 
 
 def bench(a: argparse.Namespace) -> dict:
@@ -154,14 +165,15 @@ def bench(a: argparse.Namespace) -> dict:
             "name": a.data.name,
             "split": a.split,
             "dialogs": len(dialogs),
-            "fingerprint": fingerprint.of_parts(map(fingerprint.of_dialog, dialogs)),
+            "fingerprint": fingerprint.of_data(dialogs),
         },
         "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
         "seed": a.seed,
     }
     rows = measure(pipeline, dialogs[0], among, a.repeats)
     digest = fingerprint.of_parts([json.dumps(stamp)])
-    judge_all(pipeline, dialogs, reader, rows, a.seed, a.unfinished / f"bench_sampling-{digest}.json")
+    many, kept = f"{a.many} steps", a.unfinished / f"bench_sampling-{digest}.json"
+    judge_all(pipeline, dialogs, reader, rows, a.seed, many, kept)
     return {
         "quick": a.quick,
         **stamp,
@@ -169,7 +181,7 @@ def bench(a: argparse.Namespace) -> dict:
         "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
         "machine": machine(pipeline.device),
         "repeats": a.repeats,
-        "many": f"{a.many} steps",
+        "many": many,
         "rows": rows,
     }
 
@@ -181,13 +193,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="val", help="default: %(default)s")
-    parser.add_argument("--dialogs", type=int, default=100, help="the first so many, default: %(default)s")
+    parser.add_argument("--dialogs", type=count, default=100, help="the first so many, default: %(default)s")
     parser.add_argument(
-        "--steps", type=int, nargs="+", default=[2, 4, 8, 12, 20], help="default: %(default)s"
+        "--steps", type=count, nargs="+", default=[2, 4, 8, 12, 20], help="default: %(default)s"
     )
-    parser.add_argument("--schedulers", nargs="+", default=list(SAMPLERS), choices=SAMPLERS, metavar="NAME")
-    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument(
+        "--schedulers", nargs="*", default=list(SAMPLERS), metavar="NAME", help="default: all; may be none"
+    )
+    parser.add_argument("--repeats", type=count, default=5, help="default: %(default)s")
+    parser.add_argument("--threads", type=count, default=2, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
     parser.add_argument("--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick")
@@ -201,6 +215,8 @@ def main(argv: list[str] | None = None) -> int:
         a.dialogs, a.steps, a.schedulers, a.repeats, a.many = 1, [1, 2], a.schedulers[:2], 1, 4
     torch.set_num_threads(a.threads)
     try:
+        if unknown := set(a.schedulers) - set(SAMPLERS):
+            raise InputError(f"--schedulers: {min(unknown)!r}, expected some of {', '.join(SAMPLERS)}")
         report = bench(a)
     except InputError as error:
         print(f"bench_sampling: {error}", file=sys.stderr)

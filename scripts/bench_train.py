@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from benchmark import interleaved, machine, ratio, synchronize, write
+from benchmark import count, interleaved, machine, ratio, synchronize, write
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
@@ -260,8 +260,8 @@ def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
     }
 
 
-def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> dict:
-    """The report."""
+def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: int, quick: bool) -> dict:
+    """The report; `overrides` are what the config was changed by, which it tells but for the data's place."""
     keep_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
@@ -293,6 +293,7 @@ def bench(config: Config, name: str, steps: int, repeats: int, quick: bool) -> d
     return {
         "quick": quick,
         "config": name,
+        "overrides": [each for each in overrides if not each.startswith("data.")],
         "image_size": config.data.image_size,
         "batch_size": size,
         "cdd_every": objective.cdd_every,
@@ -321,9 +322,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--steps", type=int, default=5, help="in a row, default: %(default)s")
-    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--steps", type=count, default=5, help="in a row, default: %(default)s")
+    parser.add_argument("--repeats", type=count, default=5, help="default: %(default)s")
+    parser.add_argument("--threads", type=count, default=2, help="default: %(default)s")
     parser.add_argument(
         "--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick", metavar="FILE.json"
     )
@@ -331,9 +332,9 @@ def main(argv: list[str] | None = None) -> int:
     a = parser.parse_intermixed_args(argv)
     torch.set_num_threads(a.threads)
     try:
-        config = load_config(a.config, [*a.overrides, *(QUICK if a.quick else ())])
+        overrides = [*a.overrides, *(QUICK if a.quick else ())]
         steps, repeats = (1, 1) if a.quick else (a.steps, a.repeats)
-        report = bench(config, a.config.name, steps, repeats, a.quick)
+        report = bench(load_config(a.config, overrides), a.config.name, overrides, steps, repeats, a.quick)
     except InputError as error:
         print(f"bench_train: {error}", file=sys.stderr)
         return 2

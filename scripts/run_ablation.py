@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark import count
 from tqdm import tqdm
 
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
@@ -180,7 +181,9 @@ class Ablation:
             return False
         report = read_json(file)
         theirs, mine = report.get("ablation", {}), self.statement(row)
-        changed = [key for key in mine if key != "config" and theirs.get(key) != mine[key]]
+        # the config says all that a row changes, its overrides only which of it was told
+        budget = [key for key in mine if key not in ("config", "overrides")]
+        changed = [key for key in budget if theirs.get(key) != mine[key]]
         if not changed:
             configs = (from_dict(Config, each["config"], str(file)) for each in (theirs, mine))
             changed = differing_keys(*configs)
@@ -256,8 +259,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path, help="of the full model")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="for all rows")
-    parser.add_argument("--samples", type=int, required=True, help="of every training")
-    parser.add_argument("--dialogs", type=int, required=True, help="the first so many are drawn")
+    parser.add_argument("--samples", type=count, required=True, help="of every training")
+    parser.add_argument("--dialogs", type=count, required=True, help="the first so many are drawn")
     parser.add_argument("--split", default="test", help="default: %(default)s")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=RUNS, help="default: %(default)s")

@@ -48,8 +48,8 @@ DIFFERS = {
 }
 
 COMMANDS = {
-    "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples N --dialogs N "
-    "data.path=PATH/TO/iclevr",
+    "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples 28000 --dialogs 60 "
+    "training.mixed_precision=bf16 data.path=PATH/TO/iclevr",
     "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
     "--report reports/bench_retrieval.json",
     "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
@@ -133,6 +133,7 @@ def dataset(reports: Path, name: str) -> list[str]:
     lines += table(
         ["turn", *map(str, turns)],
         [
+            ["pictures", *map(str, report["pictures_by_turn"])],
             ["F1", *(f"{value:.2f}" for value in model["f1_by_turn"])],
             ["RSIM", *(f"{value:.2f}" for value in model["rsim_by_turn"])],
             ["kept", *kept],
@@ -216,7 +217,14 @@ def steps(reports: Path) -> list[str]:
 
 def performance(reports: Path) -> str:
     """docs/performance.md."""
-    lines = ["# Performance", "", HEAD, "", "Ratios are of medians, measured in turn in one run.", ""]
+    lines = [
+        "# Performance",
+        "",
+        HEAD,
+        "",
+        "A ratio is the median of the ratios of all rounds, in each of which every work had its turn.",
+        "",
+    ]
     lines += ["## Training", "", *training(reports), "", "## Drawing", "", *drawing(reports)]
     lines += ["", "## Steps and schedulers", "", *steps(reports)]
     lines += ["", "## Retrieval", "", *finding(reports / "bench_retrieval.json")]
@@ -227,9 +235,9 @@ def training(reports: Path) -> list[str]:
     report = benchmark(reports / "bench_train.json")
     if report is None:
         return [missing("The figures", COMMANDS["bench_train"])]
-    size = report["batch_size"]
+    size, changed = report["batch_size"], " ".join([report["config"], *report["overrides"]])
     lines = [
-        f"{report['config']}: {report['image_size']} pixels, batches of {size}, of which the UNet denoises "
+        f"{changed}: {report['image_size']} pixels, batches of {size}, of which the UNet denoises "
         f"{size // report['cdd_every']}, precision {report['mixed_precision']}, {on(report['machine'])}. The "
         "bare loop is the same model and loss on synthetic tensors: forward, backward, optimiser. The "
         "InstructPix2Pix step trains a diffusers UNet of as many parameters "
@@ -263,27 +271,42 @@ def drawing(reports: Path) -> list[str]:
     if report is None:
         return [missing("The figures", COMMANDS["bench_sampling"])]
     rows = {row["name"]: row for row in report["rows"]}
-    own, many = rows["default"], rows[report["many"]]
+    own = rows["default"]
     cells = []
     for name, row in rows.items():
         if "figures" not in row or name == f"{row['scheduler']}, {row['sampling']['num_inference_steps']}":
             continue
-        figures, base = row["figures"], many["figures"]
         cells.append(
             [
                 name,
                 f"{row['scheduler'].removesuffix('Scheduler')}, {row['sampling']['num_inference_steps']}",
                 str(row["calls"]),
                 f"{row['seconds']:.3f}",
-                f"{row['seconds'] / own['seconds']:.2f}",
+                f"{relative(row, own):.2f}",
+                *(f"{row['figures'][c]['value']:.2f}" for c in ("f1", "rsim")),
                 *(
-                    f"{figures[c]['value']:.2f} ({figures[c]['value'] - base[c]['value']:+.2f})"
+                    interval(row["difference"][c], "+") if name != report["many"] else ""
                     for c in ("f1", "rsim")
                 ),
             ]
         )
     heads = ["settings", "scheduler, steps", "calls", "seconds a turn", "of default", "F1", "RSIM"]
-    return [f"In brackets the difference from {report['many']}; {sampled(report)}.", "", *table(heads, cells)]
+    heads += [f"{name} less that of {report['many']}" for name in ("F1", "RSIM")]
+    lines = [f"{sampled(report)}; differences paired, with 95 % intervals.", "", *table(heads, cells)]
+    return lines + (["", worth(own, rows["with ICM guidance"])] if "with ICM guidance" in rows else [])
+
+
+def relative(row: dict, own: dict) -> float:
+    """The median of the rounds' ratios of seconds."""
+    return median(a / b for a, b in zip(row["seconds_all"], own["seconds_all"], strict=True))
+
+
+def worth(own: dict, guided: dict) -> str:
+    """What ICM guidance costs and gives, where it is off by default."""
+    gains = {c: guided["figures"][c]["value"] - own["figures"][c]["value"] for c in ("f1", "rsim")}
+    said = ", ".join(f"{COLUMNS[name]} {gain:+.2f}" for name, gain in gains.items())
+    judged = "" if max(gains.values()) >= 0.5 else ": it costs more than it gives, and is off by default"
+    return f"ICM guidance takes {relative(guided, own):.2f} times the seconds and changes {said}{judged}."
 
 
 def finding(file: Path) -> list[str]:
@@ -373,8 +396,8 @@ def benchmark(file: Path) -> dict | None:
     return report
 
 
-def interval(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]"
+def interval(figure: dict[str, float], sign: str = "") -> str:
+    return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
 
 
 def missing(what: str, command: str) -> str:

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate, relu
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
+from cdd_icm.pipeline_folder import check_weights
 
 THRESHOLD = 0.5
 """A class is seen where its sigmoid is above this (GeNeVA)."""
@@ -182,13 +183,10 @@ def load_detector(folder: Path) -> Detector:
     """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
     if not folder.is_dir():  # diffusers would take the name for one on the hub
         raise InputError(f"{folder}: no such folder")
-    try:
-        return Detector.from_pretrained(
-            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{folder}: no detector can be loaded from here ({reason})") from error
+    check_weights(folder, Detector)
+    return Detector.from_pretrained(
+        folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
 
 
 def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:

@@ -21,7 +21,7 @@ from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import load_detector
-from cdd_icm.evaluation.fidelity import fidelity
+from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
     evaluate_pictures,
@@ -31,7 +31,7 @@ from cdd_icm.evaluation.protocol import (
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
 from cdd_icm.generation import draw_dialogs
-from cdd_icm.loading import load_pipeline, process_state
+from cdd_icm.loading import find_device, find_dtype, load_pipeline, process_state
 from cdd_icm.pipeline_folder import check_classes
 
 NO_OP_DIALOGS = 20
@@ -45,47 +45,55 @@ def evaluate_model(
     *,
     limit: int | None = None,
     detector: Path | None = None,
-    inception: Path | None = None,
+    inception: str | None = None,
     teacher_forced: bool = False,
     seed: int = 0,
     batch_size: int = 16,
     preset: str | None = None,
     sampling: dict[str, Any] | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
 ) -> dict | None:
     """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
 
     Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
     stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
-    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `preset` names
-    settings stored with the model, to be used in place of its own; `sampling` overrides either; `limit` takes
-    the first so many dialogs.
+    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `inception` is what
+    `fidelity.inception_weights` takes; `preset` names settings stored with the model, to be used in place of
+    its own; `sampling` overrides either; `limit` takes the first so many dialogs; `device` and `dtype` are
+    those of `load_pipeline`.
 
     Raises:
         InputError: the model, data, detector or weights can't be used, the data are of another data set than
             the model's, or pictures are there from other settings.
     """
     state = process_state()
+    place, number = find_device(device), find_dtype(dtype, device)
     check_writable(report)
     sampling = checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)
     check_classes(model, dialogs, data)
     dialogs = dialogs[:limit]
     detector = detector or shipped_detector(dialogs)
-    reader = load_detector(detector).to(state.device)
+    reader = load_detector(detector).to(place)
+    if unknown := class_names(dialogs) - set(reader.config.classes):
+        raise InputError(f"{data}: objects: the detector {detector} does not know the class {min(unknown)!r}")
+    weights = inception_weights(inception) if inception else None
     settings = {
         "model": fingerprint.of_folder(model),
         "seed": seed,
         "teacher_forced": teacher_forced,
         "preset": preset,
         "sampling": sampling,
+        "dtype": str(number).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
     drawn, idle = (DrawnFolder(place, settings, two_trees) for place in (folder, folder / "no-op"))
     still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
-    started = time.monotonic()
+    started, missing = time.monotonic(), sum(len(dialog.turns) for dialog in drawn.missing(dialogs))
     if drawn.missing(dialogs) or idle.missing(still):
-        pipeline = load_pipeline(model)
+        pipeline = load_pipeline(model, device, dtype)
         if preset is not None:
             pipeline.use_preset(preset)
         options = dict(sampling)
@@ -110,7 +118,7 @@ def evaluate_model(
             "split": split,
             "dialogs": len(dialogs),
             "pictures": sum(result["pictures_by_turn"]),
-            "fingerprint": fingerprint.of_parts(row["fingerprint"] for row in result["dialogs"]),
+            "fingerprint": fingerprint.of_data(dialogs),
         },
         "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
         "seed": seed,
@@ -121,17 +129,19 @@ def evaluate_model(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
             np.concatenate([squares(pictures, side) for pictures in generated]),
             detector,
-            inception,
+            weights,
             seed,
         ),
         "no_op": evaluate_no_op(still, [idle.load(dialog) for dialog in still], reader),
         "versions": package_versions(),
-        "device": str(state.device),
+        "device": str(place),
+        "dtype": settings["dtype"],
         "processes": state.num_processes,
         **result,
     }
     result["seconds"] = {
         "drawing_in_this_run": round(drawing, 1),
+        "pictures_drawn_in_this_run": missing,
         "scoring": round(time.monotonic() - started - drawing, 1),
     }
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)

@@ -16,33 +16,38 @@ import numpy as np
 import torch
 import torch_fidelity
 from einops import rearrange
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError
 from jaxtyping import Float, UInt8
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+from cdd_icm.checkpoint import load_tensors
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import load_detector, to_input
 
 EXTRACTOR = "cdd-icm-detector"
+HUB = "hf://"
 
 
 def fidelity(
     true: UInt8[np.ndarray, "N S S 3"],
     generated: UInt8[np.ndarray, "M S S 3"],
     detector: Path,
-    inception: Path | None = None,
+    inception: bytes | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """{"fid", "kid", "kid_std"} where Inception weights are given, else {"detector-fd", "detector-kd",
+    """{"fid", "kid", "kid_std"} where `inception_weights` are given, else {"detector-fd", "detector-kd",
     "detector-kd_std"} from the detector in that folder. Lower is nearer.
 
     Raises:
-        InputError: the weights' file can't be read, or is not torch-fidelity's Inception-v3.
+        InputError: there are fewer than two pictures of a kind, which have no covariance.
     """
+    if min(len(true), len(generated)) < 2:
+        raise InputError("distances between sets of pictures need at least two pictures: take more dialogs")
     options = {
         "input1": PictureDataset(generated),
         "input2": PictureDataset(true),
@@ -56,17 +61,11 @@ def fidelity(
     }
     if inception is None:
         names = ("detector-fd", "detector-kd", "detector-kd_std")
-        found = torch_fidelity.calculate_metrics(
-            feature_extractor=EXTRACTOR, feature_extractor_weights_path=str(detector), **options
-        )
+        options |= {"feature_extractor": EXTRACTOR, "feature_extractor_weights_path": str(detector)}
     else:
         names = ("fid", "kid", "kid_std")
-        weights = _inception_weights(inception)
-        try:
-            found = torch_fidelity.calculate_metrics(feature_extractor_weights_path=weights, **options)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{inception}: not torch-fidelity's Inception-v3 ({reason})") from error
+        options["feature_extractor_weights_path"] = io.BytesIO(inception)
+    found = torch_fidelity.calculate_metrics(**options)
     keys = (
         torch_fidelity.KEY_METRIC_FID,
         torch_fidelity.KEY_METRIC_KID_MEAN,
@@ -75,16 +74,35 @@ def fidelity(
     return {name: float(found[key]) for name, key in zip(names, keys, strict=True)}
 
 
-def _inception_weights(path: Path) -> io.BytesIO:
-    """torch-fidelity unpickles what it gets, so it gets a pickle made here, of tensors that were none."""
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable .safetensors file ({error})") from error
+def inception_weights(source: str) -> bytes:
+    """The weights of torch-fidelity's Inception-v3, from a safetensors file or "hf://OWNER/REPOSITORY/FILE".
+
+    torch-fidelity unpickles what it gets, so it gets a pickle made here, of tensors that were none.
+
+    Raises:
+        InputError: the hub or the file can't be read, or the weights are of another network.
+    """
+    path = _from_hub(source) if source.startswith(HUB) else Path(source)
     buffer = io.BytesIO()
-    torch.save(weights, buffer)
-    buffer.seek(0)
-    return buffer
+    torch.save(load_tensors(path), buffer)
+    try:
+        FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=io.BytesIO(buffer.getvalue())
+        )
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{source}: not torch-fidelity's Inception-v3 ({reason})") from error
+    return buffer.getvalue()
+
+
+def _from_hub(source: str) -> Path:
+    owner, repository, file = (*source.removeprefix(HUB).split("/", 2), "", "")[:3]
+    if not file:
+        raise InputError(f"{source}: expected {HUB}OWNER/REPOSITORY/FILE")
+    try:
+        return Path(hf_hub_download(f"{owner}/{repository}", file))
+    except (OSError, ValueError, HfHubHTTPError) as error:  # no network, no such file, not allowed
+        raise InputError(f"{source}: can't be had from the hub ({str(error).splitlines()[0]})") from error
 
 
 class PictureDataset(Dataset):

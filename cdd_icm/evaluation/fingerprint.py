@@ -21,6 +21,13 @@ def of_dialog(dialog: Dialog) -> str:
     return of_parts([dialog.id, dialog.canvas.key, *turns])
 
 
+def of_data(dialogs: Iterable[Dialog]) -> str:
+    """Changes with every dialog, and with the annotation that models are judged by too."""
+    return of_parts(
+        part for dialog in dialogs for part in (of_dialog(dialog), repr([t.objects for t in dialog.turns]))
+    )
+
+
 def of_folder(folder: Path) -> str:
     """Of a model folder: names and contents of its weights and configs.
 

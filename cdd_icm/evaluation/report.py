@@ -62,10 +62,13 @@ def read_report(path: Path) -> dict:
     """Raises InputError where the file is missing or not such a report."""
     try:
         report = json.loads(path.read_text())
-        known = report["format"] == FORMAT and {"figures", "dialogs", "detector", "data"} <= report.keys()
+        known = report["format"] == FORMAT
+        report["data"]["split"], report["detector"]["fingerprint"], report["teacher_forced"]
+        report["figures"][MODEL][DETECTOR]["preservation"]["value"]
+        [(dialog["fingerprint"], dialog["rsim"][-1]) for dialog in report["dialogs"]]
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
     if not known:
         raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
@@ -147,19 +150,20 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
 
 
 def compare(paths: Sequence[Path]) -> str:
-    """Markdown: the models' figures side by side, and each one's difference from the first on the dialogs
-    that both drew, with its paired bootstrap interval.
+    """Markdown: the models' figures side by side, with what each drew and how, and each one's difference from
+    the first on the dialogs that both drew, with its paired bootstrap interval.
 
     Raises:
         InputError: reports of different detectors, or without a dialog in common.
     """
     reports = {path: read_report(path) for path in paths}
     (first, base), *others = reports.items()
-    table = ["| report | " + " | ".join(COLUMNS.values()) + " | kept |", "|---" * (len(COLUMNS) + 2) + "|"]
+    heads = ["report", "drawn", *COLUMNS.values(), "kept"]
+    table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for path, report in reports.items():
         figures = report["figures"][MODEL][DETECTOR]
         cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
-        table.append(f"| {path.stem} | {' | '.join(cells)} |")
+        table.append(f"| {path.stem} | {_drawn(report)} | {' | '.join(cells)} |")
     if not others:
         return "\n".join(table) + "\n"
     table += ["", f"| minus {first.stem} | dialogs | {' | '.join(COLUMNS.values())} |"]
@@ -187,6 +191,16 @@ def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str
     values = np.concatenate(differences)
     low, high = bootstrap_interval(values, dialogs)
     return {"value": float(values.mean()), "low": low, "high": high}
+
+
+def _drawn(report: dict) -> str:
+    """What the figures are of, so that unlike ones are not taken for like."""
+    data, settings = report["data"], dict(report.get("sampling") or {})
+    if report.get("preset"):
+        settings = {"preset": report["preset"], **settings}
+    parts = [f"{data['dialogs']} dialogs of {data['name']} {data['split']}", f"seed {report['seed']}"]
+    parts += [f"{name}={value}" for name, value in settings.items()]
+    return ", ".join([*parts, "on true references"] if report["teacher_forced"] else parts)
 
 
 def _pairs(first: dict, second: dict) -> list[tuple[dict, dict]]:

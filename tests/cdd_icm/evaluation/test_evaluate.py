@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +14,10 @@ from cdd_icm.data import load_dialogs
 from cdd_icm.evaluation import evaluate
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
+from tests.runs import run_two_processes
 
 SIDE = 32
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def drawn_ids(monkeypatch):
         return [true_pictures(dialog, SIDE) for dialog in dialogs]
 
     monkeypatch.setattr(evaluate, "draw_dialogs", draw_dialogs)
-    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder: "pipeline")
+    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder, device, dtype: "pipeline")
     return asked
 
 
@@ -51,6 +54,7 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
     assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
     assert report["no_op"]["change_by_turn"] == [0] * 8
     assert report["model"]["config"] == {"model_index.json": {"history": 1}}
+    assert report["dtype"] in ("float32", "bfloat16") and report["seconds"]["pictures_drawn_in_this_run"] == 5
     assert "| model | detector |" in capsys.readouterr().out
     assert all(sampling == {"num_inference_steps": 3} for *_, sampling in drawn_ids)
     assert len(drawn_ids) == 10  # five dialogs, and five that ask for nothing
@@ -60,11 +64,18 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
     assert len(drawn_ids) == 14
     longer = json.loads((coloured_squares / "report.json").read_text())
     assert longer["dialogs"][:5] == report["dialogs"]
+    assert longer["seconds"]["pictures_drawn_in_this_run"] == 2
 
     assert main([*command, "num_inference_steps=4"]) == 2
     assert (
         "sampling: the pictures there were drawn with {'num_inference_steps': 3}" in capsys.readouterr().err
     )
+    assert main([*command, "num_inference_steps=3", "--dtype", "fp16"]) == 2
+    assert "dtype: the pictures there were drawn with" in capsys.readouterr().err
+    first = next((coloured_squares / "report.pictures" / "drawn").rglob("0.png"))
+    first.write_bytes(b"")
+    assert main([*command, "num_inference_steps=3"]) == 2
+    assert f"{first}: picture can't be decoded" in capsys.readouterr().err
 
 
 def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, drawn_ids):
@@ -74,14 +85,42 @@ def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares
     assert json.loads((coloured_squares / "report.json").read_text())["teacher_forced"] is True
 
 
+def test_a_detector_that_lacks_a_class_is_refused_before_drawing(
+    command, coloured_squares, drawn_ids, capsys
+):
+    Detector(["red cube"], image_size=SIDE, widths=(8, 8, 8)).save_pretrained(coloured_squares / "detector")
+    assert main(command) == 2
+    assert "objects: the detector " in (error := capsys.readouterr().err)
+    assert error.endswith("does not know the class 'blue cube'\n") and not drawn_ids
+
+
+def test_one_picture_has_no_distance(command, drawn_ids, capsys):
+    assert main([*command[:-1], "1"]) == 2
+    assert "need at least two pictures" in capsys.readouterr().err
+
+
 def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids, monkeypatch, capsys):
     used = []
-    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder: SimpleNamespace(use_preset=used.append))
+    pipeline = SimpleNamespace(use_preset=used.append)
+    monkeypatch.setattr(evaluate, "load_pipeline", lambda folder, device, dtype: pipeline)
     assert main([*command, "--preset", "fast"]) == 0
     assert used == ["fast"]
     assert json.loads((coloured_squares / "report.json").read_text())["preset"] == "fast"
     assert main(command) == 2
     assert "preset: the pictures there were drawn with 'fast', not None" in capsys.readouterr().err
+
+
+def test_two_processes_find_what_one_finds(tmp_path):
+    """The model that ships on two dialogs that ship."""
+    model, sample = (ROOT / "data" / name for name in ("pretrained/iclevr", "iclevr_sample"))
+    command = ["evaluate", "--model", str(model), "--data", str(sample), "--limit", "2", "--batch-size", "1"]
+    command += ["--preset", "fast", "--dtype", "fp32"]
+    assert main([*command, "--report", str(tmp_path / "one.json")]) == 0
+    run_two_processes("cdd_icm", *command, "--report", str(tmp_path / "two.json"))
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "two"))
+    assert (one["processes"], two["processes"]) == (1, 2)
+    for key in ("model", "data", "detector", "figures", "pictures_by_turn", "dialogs"):
+        assert one[key] == two[key], key
 
 
 def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_squares, drawn_ids):
@@ -119,6 +158,10 @@ def test_another_data_set_is_one_line(command, coloured_squares, drawn_ids, caps
         (["guidance_scale=["], "'guidance_scale=[': the value is not YAML"),
         (["num_steps=3"], "unknown key num_steps; the nearest is num_inference_steps"),
         (["scheduler=Magic"], "scheduler is 'Magic'"),
+        (["--dtype", "fp64"], "dtype: 'fp64', expected auto or one of fp32, bf16, fp16"),
+        (["--device", "abacus"], "device: 'abacus', expected one of auto, cpu"),
+        (["--inception", "absent.safetensors"], "absent.safetensors: not a whole safetensors file"),
+        (["--inception", "hf://owner"], "hf://owner: expected hf://OWNER/REPOSITORY/FILE"),
     ],
 )
 def test_bad_input_is_one_line(command, drawn_ids, capsys, change, message):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from safetensors.torch import save_file
+from torch_fidelity import feature_extractor_inceptionv3
 
+from cdd_icm.checkpoint import load_tensors
 from cdd_icm.cli import main
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.fidelity import fidelity
+from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
 from cdd_icm.evaluation.report import FORMAT, compare, markdown, worst_dialogs, write_report, write_worst
 
@@ -72,6 +77,7 @@ def test_comparison_pairs_the_same_dialogs(tmp_path, good, bad, dialogs, detecto
     assert main(["compare", str(tmp_path / "good.json"), str(tmp_path / "bad.json")]) == 0
     table = capsys.readouterr().out
     assert "| minus good | dialogs |" in table
+    assert "| good | 2 dialogs of squares test, seed 0 | 100.00 [100.00, 100.00] |" in table
     row = next(line for line in table.splitlines() if line.startswith("| bad | 2 |"))
     assert "-6.67" in row  # F1
     assert "+0.00 [+0.00, +0.00]" in row  # AP
@@ -93,8 +99,21 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
     (tmp_path / "text.json").write_text("not JSON")
     with pytest.raises(InputError, match="text.json: not a report"):
         compare([tmp_path / "good.json", tmp_path / "text.json"])
+    for hollow in ({"figures": {}}, {"dialogs": [{"fingerprint": "x", "rsim": []}]}, {"detector": None}):
+        write_report(tmp_path / "hollow.json", good)
+        (tmp_path / "hollow.json").write_text(json.dumps(good | hollow))
+        with pytest.raises(InputError, match="hollow.json: not a report"):
+            compare([tmp_path / "good.json", tmp_path / "hollow.json"])
     with pytest.raises(InputError, match="absent.json: cannot be read"):
         compare([tmp_path / "absent.json"])
+
+
+def test_a_comparison_tells_how_each_was_drawn(tmp_path, good):
+    write_report(tmp_path / "a.json", good | {"preset": "fast", "sampling": {"num_inference_steps": 3}})
+    write_report(tmp_path / "b.json", good | {"teacher_forced": True})
+    table = compare([tmp_path / "a.json", tmp_path / "b.json"])
+    assert "| a | 2 dialogs of squares test, seed 0, preset=fast, num_inference_steps=3 |" in table
+    assert "| b | 2 dialogs of squares test, seed 0, on true references |" in table
 
 
 def test_markdown_tells_how_it_was_drawn(good):
@@ -110,6 +129,11 @@ def test_fingerprints_see_every_change(tmp_path, dialogs):
         replace(dialog, turns=(turn, *dialog.turns[1:]))
     )
     assert fingerprint.of_dialog(dialog) != fingerprint.of_dialog(dialogs[1])
+    bare = replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
+    assert fingerprint.of_dialog(bare) == fingerprint.of_dialog(dialog)
+    assert (
+        fingerprint.of_data([bare]) != fingerprint.of_data([dialog]) == fingerprint.of_data([replace(dialog)])
+    )
     with pytest.raises(InputError, match="no model here"):
         fingerprint.of_folder(tmp_path)
 
@@ -132,22 +156,56 @@ def test_distance_on_the_detectors_features_is_never_called_fid(detector_folder)
     )
 
 
-def test_inception_weights_are_never_unpickled(tmp_path, detector_folder):
-    pictures = np.zeros((2, 32, 32, 3), np.uint8)
+def test_inception_weights_are_never_unpickled(tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(InputError, match="weights.pth: not a readable .safetensors file"):
-        fidelity(pictures, pictures, detector_folder, tmp_path / "weights.pth")
-    save_file({"x": Detector.from_pretrained(detector_folder).heat.weight.data}, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="weights.pth: not a whole safetensors file"):
+        inception_weights(str(tmp_path / "weights.pth"))
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(InputError, match="x.safetensors: not torch-fidelity's Inception-v3"):
-        fidelity(pictures, pictures, detector_folder, tmp_path / "x.safetensors")
+        inception_weights(str(tmp_path / "x.safetensors"))
+
+
+def test_with_inception_weights_it_is_fid(tmp_path, monkeypatch, detector_folder):
+    """torch-fidelity's own network with random weights, from a file and as if the hub had it."""
+    file = tmp_path / "inception.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *_, **__: {})
+        network = feature_extractor_inceptionv3.FeatureExtractorInceptionV3
+        patch.setattr(network, "load_state_dict", lambda self, tensors: None)
+        save_file(network("random", ["2048"]).state_dict(), file)
+    true = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    found = fidelity(true, true // 4, detector_folder, inception_weights(str(file)))
+    assert set(found) == {"fid", "kid", "kid_std"} and found["fid"] > 0
+
+    asked, module = [], sys.modules[fidelity.__module__]  # the package has the function by that name
+    monkeypatch.setattr(module, "hf_hub_download", lambda *where: asked.append(where) or str(file))
+    assert inception_weights("hf://a/b/c/d.safetensors") == inception_weights(str(file))
+    assert asked == [("a/b", "c/d.safetensors")]
+
+    def no_network(*where):
+        raise LocalEntryNotFoundError("no network\nand more of it")
+
+    monkeypatch.setattr(module, "hf_hub_download", no_network)
+    with pytest.raises(InputError, match=r"hf://a/b/c: can't be had from the hub \(no network\)$"):
+        inception_weights("hf://a/b/c")
 
 
 def test_a_detector_that_can_not_be_loaded_is_named(tmp_path, detector_folder):
-    with pytest.raises(InputError, match=str(tmp_path)):
+    config, weights = tmp_path / "config.json", tmp_path / "diffusion_pytorch_model.safetensors"
+    with pytest.raises(InputError, match=f"{config}: No such file"):
         load_detector(tmp_path)
-    (tmp_path / "config.json").write_bytes((detector_folder / "config.json").read_bytes())
-    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"truncated")
-    with pytest.raises(InputError, match="no detector can be loaded"):
+    config.write_bytes((detector_folder / "config.json").read_bytes())
+    with pytest.raises(InputError, match="no weights"):
+        load_detector(tmp_path)
+    weights.write_bytes(b"truncated")
+    with pytest.raises(InputError, match=f"{weights}: not a whole safetensors file"):
+        load_detector(tmp_path)
+    tensors = load_tensors(detector_folder / weights.name)
+    save_file({key: value for key, value in tensors.items() if key != "heat.bias"}, weights)
+    with pytest.raises(InputError, match="heat.bias is missing, which config.json expects"):
+        load_detector(tmp_path)
+    config.write_text(config.read_text().replace("8,\n", "", 1))  # a width
+    with pytest.raises(InputError, match="config.json: "):
         load_detector(tmp_path)
 
 

@@ -28,7 +28,7 @@ def test_times_are_taken_in_turn_and_the_first_round_is_not_counted():
     times = interleaved({"a": work("a", 10), "b": work("b", 20)}, repeats=2)
     assert order == ["a", "b"] * 3
     assert times == {"a": [13, 15], "b": [24, 26]}
-    assert ratio(times, "b", "a") == round(25 / 14, 3)
+    assert ratio(times, "b", "a") == round((24 / 13 + 26 / 15) / 2, 3)
 
 
 def finished(file):
@@ -105,8 +105,24 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     f1, rsim = (row["figures"][name]["value"] for name in ("f1", "rsim"))
     cell = f"{f1:.2f} / {rsim:.2f} / {row['seconds']:.3f}"
     assert cell in page and cell in results(tmp_path)
+    assert rows["4 steps"]["difference"]["f1"] == {"value": 0, "low": 0, "high": 0}
+    assert "ICM guidance takes " in page
     assert "| PNDM |  |  |" in page and "| preset fast | DDIM, 1 |" in page
     assert type(CDDICMPipeline.from_pretrained(tiny_folder).scheduler).__name__ != "DDIMScheduler"
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "message"),
+    [
+        (bench_train, ["--threads", "0"], "argument --threads: '0' is no whole number over 0"),
+        (bench_sampling, ["--dialogs", "x"], "argument --dialogs: 'x' is no whole number over 0"),
+        (bench_sampling, ["--repeats", "-1"], "argument --repeats: '-1' is no whole number over 0"),
+    ],
+)
+def test_counts_are_over_0(script, option, message, capsys):
+    with pytest.raises(SystemExit) as exit:
+        script.main([*(["--model", "m", "--data", "d"] if script is bench_sampling else ["c"]), *option])
+    assert exit.value.code == 2 and message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", [bench_sampling, bench_train])
