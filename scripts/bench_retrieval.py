@@ -29,6 +29,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
+from benchmark import count
 from PIL import Image
 from torch.nn.functional import normalize
 from tqdm import trange
@@ -57,12 +58,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a retrieval model; without it, only what needs none")
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--vectors", type=int, default=100_000)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--pictures", type=int, default=4_000)
-    parser.add_argument("--searches", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--queries", type=count, default=10_000)
+    parser.add_argument("--vectors", type=count, default=100_000)
+    parser.add_argument("--width", type=count, default=256)
+    parser.add_argument("--pictures", type=count, default=4_000)
+    parser.add_argument("--searches", type=count, default=100)
+    parser.add_argument("--repeats", type=count, default=5)
     a = parser.parse_args()
 
     device = find_device(a.device)

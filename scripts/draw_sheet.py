@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmark import count
+
 from cdd_icm import load_dialogs
 from cdd_icm.disk import check_writable
 from cdd_icm.errors import InputError
@@ -25,9 +27,9 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--limit", type=count, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--height", type=int, default=112)
+    parser.add_argument("--height", type=count, default=112)
     parser.add_argument("--no-truth", action="store_true", help="for data that must not be passed on")
     a = parser.parse_args()
 

@@ -53,6 +53,8 @@ COMMANDS = {
     "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
     "--report reports/bench_retrieval.json",
     "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
+    "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
+    "--data PATH/TO/codraw --schedulers --report reports/bench_sampling_codraw.json",
     "bench_train": "python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr",
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
@@ -76,7 +78,6 @@ def results(reports: Path) -> str:
     for name in NAMES:
         lines += ["", f"## {NAMES[name]}", "", *dataset(reports, name)]
     lines += ["", "## Ablation", "", *ablation(reports / "ablation")]
-    lines += ["", "## Steps and schedulers", "", *steps(reports)]
     return "\n".join(lines) + "\n"
 
 
@@ -109,13 +110,13 @@ def dataset(reports: Path, name: str) -> list[str]:
         found = made["figures"][MODEL][DETECTOR]
         said = [f"{key}={value}" for key, value in made["sampling"].items()]
         if made["data"]["dialogs"] != data["dialogs"]:
-            said.append(f"{made['data']['dialogs']} dialogs")
+            said.append(amount(made["data"]))
         title += f" ({', '.join(said)})" if said else ""
         more.append([title, *(interval(found[column]) for column in COLUMNS)])
     below = len(published) + 1
     rows[below:below] = more
     lines = table(["system", *COLUMNS.values()], rows)
-    lines += ["", f"{data['dialogs']} dialogs, {data['pictures']} pictures of split {data['split']}, seed "]
+    lines += ["", f"{amount(data)}, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
     if figures[MODEL][ANNOTATION] is not None:
         lines += ["", "Against the annotation instead of what the detector sees in the true picture:", ""]
@@ -146,6 +147,12 @@ def dataset(reports: Path, name: str) -> list[str]:
         f"255, and F1 against it is {idle['f1_by_turn'][-1]:.2f}.",
     ]
     return lines
+
+
+def amount(data: dict) -> str:
+    """How many dialogs of the split a report is of."""
+    whole = f" of {data['of']:,}" if data.get("of", data["dialogs"]) != data["dialogs"] else ""
+    return f"{data['dialogs']}{whole} dialogs"
 
 
 def ablation(folder: Path) -> list[str]:
@@ -225,7 +232,9 @@ def performance(reports: Path) -> str:
         "A ratio is the median of the ratios of all rounds, in each of which every work had its turn.",
         "",
     ]
-    lines += ["## Training", "", *training(reports), "", "## Drawing", "", *drawing(reports)]
+    lines += ["## Training", "", *training(reports)]
+    for benchmark_of, name in (("bench_sampling", "iclevr"), ("bench_sampling_codraw", "codraw")):
+        lines += ["", f"## Drawing: {NAMES[name]}", "", *drawing(reports, benchmark_of)]
     lines += ["", "## Steps and schedulers", "", *steps(reports)]
     lines += ["", "## Retrieval", "", *finding(reports / "bench_retrieval.json")]
     return "\n".join(lines) + "\n"
@@ -265,11 +274,11 @@ def training(reports: Path) -> list[str]:
     )
 
 
-def drawing(reports: Path) -> list[str]:
+def drawing(reports: Path, name: str) -> list[str]:
     """The settings that are not of the grid, beside many steps and the model's own."""
-    report = benchmark(reports / "bench_sampling.json")
+    report = benchmark(reports / f"{name}.json")
     if report is None:
-        return [missing("The figures", COMMANDS["bench_sampling"])]
+        return [missing("The figures", COMMANDS[name])]
     rows = {row["name"]: row for row in report["rows"]}
     own = rows["default"]
     cells = []

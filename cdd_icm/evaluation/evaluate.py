@@ -73,6 +73,7 @@ def evaluate_model(
     sampling = checked_sampling(sampling or {})
     dialogs = load_dialogs(data, split)
     check_classes(model, dialogs, data)
+    whole = len(dialogs)
     dialogs = dialogs[:limit]
     detector = detector or shipped_detector(dialogs)
     reader = load_detector(detector).to(place)
@@ -117,6 +118,7 @@ def evaluate_model(
             "name": data.name,
             "split": split,
             "dialogs": len(dialogs),
+            "of": whole,
             "pictures": sum(result["pictures_by_turn"]),
             "fingerprint": fingerprint.of_data(dialogs),
         },

@@ -49,7 +49,7 @@ def command(coloured_squares):
 def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids, capsys):
     assert main([*command, "num_inference_steps=3"]) == 0
     report = json.loads((coloured_squares / "report.json").read_text())
-    assert report["data"]["dialogs"] == report["data"]["pictures"] == 5
+    assert report["data"]["dialogs"] == report["data"]["pictures"] == 5 and report["data"]["of"] == 8
     assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] == 0
     assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
     assert report["no_op"]["change_by_turn"] == [0] * 8

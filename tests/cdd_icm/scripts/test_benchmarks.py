@@ -10,7 +10,7 @@ import pytest
 import yaml
 from bench_sampling import settings
 from benchmark import interleaved, ratio
-from write_results import performance, results
+from write_results import performance
 
 from cdd_icm import CDDICMPipeline
 
@@ -104,7 +104,7 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     row = rows["DDIMScheduler, 2"]
     f1, rsim = (row["figures"][name]["value"] for name in ("f1", "rsim"))
     cell = f"{f1:.2f} / {rsim:.2f} / {row['seconds']:.3f}"
-    assert cell in page and cell in results(tmp_path)
+    assert cell in page
     assert rows["4 steps"]["difference"]["f1"] == {"value": 0, "low": 0, "high": 0}
     assert "ICM guidance takes " in page
     assert "| PNDM |  |  |" in page and "| preset fast | DDIM, 1 |" in page
