@@ -81,6 +81,15 @@ def test_search_of_an_embedded_store_is_the_exact_ranking(tmp_path, flushed):
         assert len(store.search(query, 300)) == 200
 
 
+def test_a_store_of_few_pictures_prints_nothing(tmp_path, capfd):
+    for _ in range(2):
+        with Store(str(tmp_path / "mine.db"), "m0de1", WIDTH, create=True) as store:
+            store.put([entry(number) for number in range(3)], vectors(3))
+            store.flush()
+            assert len(store.search(vectors(1)[0], 3)) == 3
+    assert capfd.readouterr().err == ""
+
+
 def test_a_flushed_picture_is_found_by_its_own_vector(uri):
     """On a server the index may be an approximate one."""
     with Store(uri, "m0de1", WIDTH, create=True) as store:
