@@ -32,8 +32,8 @@ MOST_HITS = 16384
 """Milvus answers with no more rows at once."""
 
 EXACT = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
-"""One list, which each search reads whole, by faiss: Milvus Lite's FLAT copies all vectors each time, of 100,000
-more work than all the rest. Params within params are those that pymilvus doesn't flatten."""
+"""One list, which each search reads whole, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
+100,000 that takes longer than all the rest. Params within params are those that pymilvus doesn't flatten."""
 
 LONGEST = 65535  # bytes of a text column; Milvus allows no more
 CONNECT_SECONDS = 10.0
