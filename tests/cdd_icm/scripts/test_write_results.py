@@ -57,14 +57,14 @@ def test_ours_stands_beside_the_published_rows(tmp_path, report):
     assert "our own detector" in codraw and COMMANDS["codraw"] not in page and COMMANDS["iclevr"] in page
 
 
-def test_other_settings_of_ours_stand_below_with_what_differs(tmp_path, report):
+def test_the_fast_preset_stands_below_with_what_differs(tmp_path, report):
     (tmp_path / "iclevr_test.json").write_text(json.dumps({**report, "sampling": {}}))
-    few = copy.deepcopy({**report, "sampling": {"num_inference_steps": 4}})
+    few = copy.deepcopy({**report, "preset": "fast", "sampling": {"guidance_scale": 1.5}})
     few["data"] |= {"dialogs": 9, "of": 1400}
-    (tmp_path / "iclevr_4_steps_test.json").write_text(json.dumps(few))
+    (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(few))
     rows = [line for line in results(tmp_path).splitlines() if "CDD-ICM, ours" in line]
     assert rows[0].startswith("| **CDD-ICM, ours** |")
-    assert rows[1].startswith("| CDD-ICM, ours (num_inference_steps=4, 9 of 1,400 dialogs) |")
+    assert rows[1].startswith("| CDD-ICM, ours (preset fast, guidance_scale=1.5, 9 of 1,400 dialogs) |")
 
 
 def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
