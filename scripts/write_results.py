@@ -52,10 +52,12 @@ COMMANDS = {
     "training.mixed_precision=bf16 data.path=PATH/TO/iclevr",
     "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
     "--report reports/bench_retrieval.json",
-    "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr",
+    "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr "
+    "--dialogs 8 --steps 2 4 8",
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
-    "--data PATH/TO/codraw --schedulers --report reports/bench_sampling_codraw.json",
-    "bench_train": "python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr",
+    "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
+    "bench_train": "python scripts/bench_train.py configs/iclevr.yaml training.batch_size=16 "
+    "data.path=PATH/TO/iclevr",
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
         f"--report reports/{name}_test.json"
@@ -308,7 +310,7 @@ def worth(own: dict, guided: dict) -> str:
     """What ICM guidance costs and gives, where it is off by default."""
     gains = {c: guided["figures"][c]["value"] - own["figures"][c]["value"] for c in ("f1", "rsim")}
     said = ", ".join(f"{COLUMNS[name]} {gain:+.2f}" for name, gain in gains.items())
-    judged = "" if max(gains.values()) >= 0.5 else ": it costs more than it gives, and is off by default"
+    judged = "" if max(gains.values()) >= 0.5 else ": not worth its price, and off by default"
     return f"ICM guidance takes {relative(guided, own):.2f} times the seconds and changes {said}{judged}."
 
 
