@@ -67,8 +67,8 @@ def _generate(commands: argparse._SubParsersAction) -> None:
     source.add_argument("--data", type=Path, metavar="PATH", help="draw the dialogs of a data set")
     generate.add_argument("--out", type=Path, required=True, metavar="DIR")
     generate.add_argument("--split", help="of --data (default: test)")
-    generate.add_argument("--limit", type=_positive, help="only the first so many dialogs of --data")
-    generate.add_argument("--batch-size", type=_positive, help="dialogs of --data at once (default: 16)")
+    generate.add_argument("--limit", type=positive, help="only the first so many dialogs of --data")
+    generate.add_argument("--batch-size", type=positive, help="dialogs of --data at once (default: 16)")
     _add_model(generate)
     generate.set_defaults(run=_generate_run)
 
@@ -173,7 +173,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     settings = parser.add_argument_group("sampling", "in place of the model's own settings")
     _add_preset(settings)
     settings.add_argument("--scheduler", metavar="NAME", help="a diffusers scheduler, such as DDIMScheduler")
-    settings.add_argument("--num-inference-steps", type=_positive, metavar="N")
+    settings.add_argument("--num-inference-steps", type=positive, metavar="N")
     settings.add_argument("--guidance-scale", type=float, metavar="X", help="how much the words count")
     settings.add_argument(
         "--image-guidance-scale", type=float, metavar="X", help="how much the picture counts"
@@ -181,7 +181,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     settings.add_argument(
         "--icm-guidance-scale", type=float, metavar="X", help="weight of the matcher's gradient"
     )
-    settings.add_argument("--num-candidates", type=_positive, metavar="N", help="draw N, keep the best")
+    settings.add_argument("--num-candidates", type=positive, metavar="N", help="draw N, keep the best")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -241,7 +241,7 @@ def _data(commands: argparse._SubParsersAction) -> None:
     preview = actions.add_parser("preview", help="draw a sheet of its dialogs")
     preview.add_argument("path")
     preview.add_argument("--split")
-    preview.add_argument("-n", type=_positive, default=8, help="dialogs (default: %(default)s)")
+    preview.add_argument("-n", type=positive, default=8, help="dialogs (default: %(default)s)")
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="default: %(default)s")
     preview.set_defaults(run=_data_preview)
 
@@ -249,7 +249,7 @@ def _data(commands: argparse._SubParsersAction) -> None:
     convert.add_argument("path")
     convert.add_argument("out", type=Path, help="a new folder")
     convert.add_argument("--split")
-    convert.add_argument("--dialogs-per-shard", type=_positive, default=500, help="default: %(default)s")
+    convert.add_argument("--dialogs-per-shard", type=positive, default=500, help="default: %(default)s")
     convert.set_defaults(run=_data_convert)
 
 
@@ -309,7 +309,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--model", type=Path, required=True, help="a pipeline folder")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--split", default="test", help="default: %(default)s")
-    evaluate.add_argument("--limit", type=_positive, help="only the first so many dialogs")
+    evaluate.add_argument("--limit", type=positive, help="only the first so many dialogs")
     evaluate.add_argument(
         "--report",
         type=Path,
@@ -325,7 +325,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     )
     evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
     evaluate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    evaluate.add_argument("--batch-size", type=_positive, default=16, help="dialogs, default: %(default)s")
+    evaluate.add_argument("--batch-size", type=positive, default=16, help="dialogs, default: %(default)s")
     _add_device(evaluate)
     _add_preset(evaluate)
     evaluate.add_argument("sampling", nargs="*", metavar="key=value", help="in place of the model's settings")
@@ -358,7 +358,8 @@ def _compare_run(arguments: argparse.Namespace) -> None:
     print(compare(arguments.reports))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of the command line, over 0; argparse tells what else it is given."""
     try:
         number = int(text)
     except ValueError:

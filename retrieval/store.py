@@ -31,7 +31,7 @@ PREFIX = "pictures_"
 MOST_HITS = 16384
 """Milvus answers with no more rows at once."""
 
-EXACT = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
+EXACT_INDEX = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
 """One list, which each search reads whole, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
 100,000 that takes longer than all the rest. Params within params are those that pymilvus doesn't flatten."""
 
@@ -107,7 +107,7 @@ class Store:
             # by itself each time: a process may have been killed after the collection was made
             if not self._client.list_indexes(self.collection):
                 index = self._client.prepare_index_params()
-                kind = EXACT if self._embedded else {"index_type": "AUTOINDEX"}
+                kind = EXACT_INDEX if self._embedded else {"index_type": "AUTOINDEX"}
                 index.add_index("vector", metric_type="IP", **kind)
                 self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
             self._load()

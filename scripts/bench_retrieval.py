@@ -29,12 +29,12 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from benchmark import count
 from PIL import Image
 from torch.nn.functional import normalize
 from tqdm import trange
 
 from cdd_icm.batch import to_float
+from cdd_icm.cli import positive
 from cdd_icm.data import PictureCache
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
@@ -58,12 +58,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a retrieval model; without it, only what needs none")
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--queries", type=count, default=10_000)
-    parser.add_argument("--vectors", type=count, default=100_000)
-    parser.add_argument("--width", type=count, default=256)
-    parser.add_argument("--pictures", type=count, default=4_000)
-    parser.add_argument("--searches", type=count, default=100)
-    parser.add_argument("--repeats", type=count, default=5)
+    parser.add_argument("--queries", type=positive, default=10_000)
+    parser.add_argument("--vectors", type=positive, default=100_000)
+    parser.add_argument("--width", type=positive, default=256)
+    parser.add_argument("--pictures", type=positive, default=4_000)
+    parser.add_argument("--searches", type=positive, default=100)
+    parser.add_argument("--repeats", type=positive, default=5)
     a = parser.parse_args()
 
     device = find_device(a.device)

@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from benchmark import count, interleaved, machine, ratio, synchronize, write
+from benchmark import interleaved, machine, ratio, synchronize, write
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
@@ -29,6 +29,7 @@ from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.batch import Batch, Collator, Draws
+from cdd_icm.cli import positive
 from cdd_icm.config import Config, load_config
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
@@ -322,9 +323,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--steps", type=count, default=5, help="in a row, default: %(default)s")
-    parser.add_argument("--repeats", type=count, default=5, help="default: %(default)s")
-    parser.add_argument("--threads", type=count, default=2, help="default: %(default)s")
+    parser.add_argument("--steps", type=positive, default=5, help="in a row, default: %(default)s")
+    parser.add_argument("--repeats", type=positive, default=5, help="default: %(default)s")
+    parser.add_argument("--threads", type=positive, default=2, help="default: %(default)s")
     parser.add_argument(
         "--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick", metavar="FILE.json"
     )

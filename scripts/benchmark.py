@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -43,13 +42,6 @@ def synchronize() -> None:
 def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
     """The median of the rounds' own ratios: a machine that is slow for a while is slow for both."""
     return round(median(a / b for a, b in zip(times[one], times[other], strict=True)), 3)
-
-
-def count(text: str) -> int:
-    """A number of the command line, over 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number over 0")
-    return int(text)
 
 
 def machine(device: torch.device) -> dict[str, str | int]:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import count
 from tqdm import tqdm
 
+from cdd_icm.cli import positive
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
@@ -259,8 +259,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path, help="of the full model")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="for all rows")
-    parser.add_argument("--samples", type=count, required=True, help="of every training")
-    parser.add_argument("--dialogs", type=count, required=True, help="the first so many are drawn")
+    parser.add_argument("--samples", type=positive, required=True, help="of every training")
+    parser.add_argument("--dialogs", type=positive, required=True, help="the first so many are drawn")
     parser.add_argument("--split", default="test", help="default: %(default)s")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=RUNS, help="default: %(default)s")

@@ -53,11 +53,11 @@ COMMANDS = {
     "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
     "--report reports/bench_retrieval.json",
     "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr "
-    "--dialogs 8 --steps 2 4 8",
+    "--dialogs 8 --steps 2 4 8 --repeats 3",
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
     "bench_train": "python scripts/bench_train.py configs/iclevr.yaml training.batch_size=16 "
-    "data.path=PATH/TO/iclevr",
+    "data.path=PATH/TO/iclevr --steps 1 --repeats 7",
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
         f"--report reports/{name}_test.json"

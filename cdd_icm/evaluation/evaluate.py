@@ -89,11 +89,11 @@ def evaluate_model(
         "dtype": str(number).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
-    drawn, idle = (DrawnFolder(place, settings, two_trees) for place in (folder, folder / "no-op"))
+    drawn, idle = (DrawnFolder(root, settings, two_trees) for root in (folder, folder / "no-op"))
     still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
-    started, missing = time.monotonic(), sum(len(dialog.turns) for dialog in drawn.missing(dialogs))
-    if drawn.missing(dialogs) or idle.missing(still):
+    started, missing = time.monotonic(), drawn.missing(dialogs)
+    if missing or idle.missing(still):
         pipeline = load_pipeline(model, device, dtype)
         if preset is not None:
             pipeline.use_preset(preset)
@@ -143,7 +143,7 @@ def evaluate_model(
     }
     result["seconds"] = {
         "drawing_in_this_run": round(drawing, 1),
-        "pictures_drawn_in_this_run": missing,
+        "pictures_drawn_in_this_run": sum(len(dialog.turns) for dialog in missing),
         "scoring": round(time.monotonic() - started - drawing, 1),
     }
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
