@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -329,15 +330,18 @@ def training_batches(
             dataset,
             collate_fn=make,
             num_workers=data.num_workers,
-            worker_init_fn=one_core,
+            worker_init_fn=begin_loader,
             pin_memory=torch.cuda.is_available(),
             **batching,
         )
     )
 
 
-def one_core(_worker: int) -> None:
-    """A loader process is one of many: it takes one core."""
+def begin_loader(_worker: int) -> None:
+    """A loader process is one of many: it takes one core. Ctrl-C, and what else stops a whole group of
+    processes, is the trainer's to answer: a loader that dies of it would take the last steps along."""
+    if sys.platform != "win32":
+        os.setpgrp()
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 

@@ -111,6 +111,21 @@ def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
     assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
 
 
+def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
+    preset = Path(__file__).parents[2] / "configs" / "tiny.yaml"
+    overrides = [f"data.path={SAMPLE}", f"output_dir={tmp_path / 'run'}", "data.num_workers=1"]
+    command = [sys.executable, "-m", "cdd_icm", "train", str(preset), *overrides, "training.log_samples=16"]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.is_file() and log.read_text()):
+        assert run.poll() is None
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGTERM)
+    said = run.communicate()[1]
+    assert run.returncode == 130 and "Traceback" not in said, said
+    assert checkpoints(tmp_path / "run" / "checkpoints")
+
+
 def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
     def one(folder):
         return make_config(**ITEM_BY_ITEM, output_dir=str(tmp_path / folder))
