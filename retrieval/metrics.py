@@ -16,7 +16,7 @@ from torch import Tensor
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
 
-SCORE_BYTES = 2**27
+SCORE_BYTES = 2**28
 """What the scores of one chunk of queries take at most, unless one query's take more."""
 
 COUNT_BYTES = 2**20
