@@ -28,6 +28,11 @@ from cdd_icm.placing import Placing, Reading, Seeing, standing_cells
 
 MOVED = 0.02
 """An object that stands this much further on, as a share of the picture's side, has been moved."""
+LIKELY = 0.05
+"""A cell this much as likely as the likeliest may be planned with."""
+CROWDED, APART = 2.0, 0.11
+"""The price of standing where something stands, in shares of the probability (see `median_cell`), and how
+far from there it lessens, as a share of the picture's side: about as wide as an object of i-CLEVR's."""
 
 
 @dataclass
@@ -40,6 +45,8 @@ class PlanLogits:
     """Of each trait its values, were the class drawn."""
     sides: Float[Tensor, "B C 2"] | None = None
     """Of each class that stands, whether the new object is right of it and below it, see `Placing`."""
+    standing: Int[Tensor, "B C"] | None = None
+    """In which cell each class stands, or -1, where the planner looks for that."""
 
 
 class Planner(ModelMixin, ConfigMixin):
@@ -122,7 +129,7 @@ class Planner(ModelMixin, ConfigMixin):
                 latest = standing.new_full((len(standing),), -1)
             cell, sides = self.placing(fused.words, fused.mask, standing, latest, most)
             cell = cell[:, None].expand(-1, presence.shape[1], -1)  # (B, C, G^2)
-            return PlanLogits(presence.float(), cell, self._split(looks), sides)
+            return PlanLogits(presence.float(), cell, self._split(looks), sides, standing)
         # The fusion finds the words' objects in the picture; a cell then looks at where they are.
         tokens = self.norm(fused.image_tokens)
         cells = self.cells(fused.image_tokens + self.look(tokens, tokens))  # (B, d, G, G)
@@ -385,13 +392,36 @@ def cell_loss(
     return loss / len(standing)
 
 
-def median_cell(logits: Float[Tensor, "B C G2"]) -> Int[Tensor, "B C"]:
-    """The cell in the median column and the median row. Wherever something else stands, the object is more
-    probably on this cell's side of it than on the other: no other choice is less often on the wrong side."""
+def median_cell(
+    logits: Float[Tensor, "B C G2"], standing: Int[Tensor, "B C"] | None = None
+) -> Int[Tensor, "B C"]:
+    """Of the `LIKELY` cells that in the median column and the median row, or the one least far from it that
+    is clear of what stands.
+
+    Wherever something else stands, the object is more probably on the median's side of it than on the other:
+    no other choice is less often on the wrong side. How far from it a cell is, in columns and in rows, is
+    told by the share of the probability that lies between. But the median of two places, left and right of a
+    cylinder, is behind it, where nobody put anything and where nobody would see it: hence likely cells only,
+    and a price, `CROWDED` next to something and falling with the distance as a Gaussian `APART` wide.
+    """
     grid = math.isqrt(logits.shape[-1])
-    cells = logits.softmax(dim=-1).unflatten(-1, (grid, grid))
-    row, column = ((cells.sum(dim=dim).cumsum(dim=-1) < 0.5).sum(dim=-1) for dim in (-1, -2))
-    return (row * grid + column).clamp(max=grid**2 - 1)
+    cells = logits.softmax(dim=-1).unflatten(-1, (grid, grid))  # (B, C, G, G)
+    column, row = (_from_median(cells.sum(dim=dim)) for dim in (-2, -1))
+    price = column[..., None, :] + row[..., None]
+    if standing is not None:
+        index = torch.arange(grid, device=logits.device)
+        x, y = ((index - at[..., None]) / (APART * grid) for at in (standing % grid, standing // grid))
+        near = (-(x[..., None, :] ** 2 + y[..., None] ** 2) / 2).exp()  # (B, C, G, G)
+        near = near * (standing >= 0)[..., None, None]
+        price = price + CROWDED * (near.sum(dim=1, keepdim=True) - near)  # of all but the class itself
+    likely = cells >= LIKELY * cells.amax(dim=(-2, -1), keepdim=True)
+    return price.masked_fill(~likely, math.inf).flatten(-2).argmin(dim=-1)
+
+
+def _from_median(shares: Float[Tensor, "*n G"]) -> Float[Tensor, "*n G"]:
+    """How much of the probability lies between each of G and the median; 0 where that is."""
+    up_to = shares.cumsum(dim=-1)
+    return (up_to - shares - 0.5).relu() + (0.5 - up_to).relu()
 
 
 def sample_plan(
@@ -408,7 +438,7 @@ def sample_plan(
     noise = gumbel.split([part.shape[-1] for part in parts], dim=-1)
     cell, *looks = ((part + temperature * n).argmax(dim=-1) for part, n in zip(parts, noise, strict=True))
     if place == "median" and not temperature:
-        cell = median_cell(logits.cell)
+        cell = median_cell(logits.cell, logits.standing)
     expected = logits.presence.sigmoid().sum(dim=-1, keepdim=True).round()  # (B, 1)
     rank = logits.presence.argsort(dim=-1, descending=True).argsort(dim=-1)
     return cell.masked_fill(rank >= expected, -1), torch.stack(looks, dim=-1) if looks else None

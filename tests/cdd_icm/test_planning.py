@@ -155,7 +155,7 @@ def test_looks_are_drawn_from_their_distribution_each_with_noise_of_its_own():
 
 
 def test_the_median_cell_is_on_the_probable_side_of_everything():
-    logits = 3 * torch.randn(20, 3, 64, generator=torch.Generator().manual_seed(0))
+    logits = 0.2 * torch.randn(20, 3, 64, generator=torch.Generator().manual_seed(0))
     median = median_cell(logits)
     assert not torch.equal(median, logits.argmax(dim=-1))
     cells = logits.softmax(dim=-1).unflatten(-1, (8, 8))
@@ -169,6 +169,30 @@ def test_the_median_cell_is_on_the_probable_side_of_everything():
     assert torch.equal(sample_plan(plan, gumbel, 1.0, "median")[0], sample_plan(plan, gumbel, 1.0)[0])
     certain = torch.full((1, 1, 64), -9.0).index_fill(2, torch.tensor([63]), 9.0)
     assert median_cell(certain).item() == 63
+
+
+def test_the_median_cell_is_a_likely_one():
+    two_places = torch.full((1, 1, 64), 1e-4)
+    two_places[..., [24, 30]] = torch.tensor([0.5, 0.45])  # the median column of all is between them
+    two_places[..., 27] = 0.04
+    assert median_cell(two_places.log()).item() in (24, 30)
+
+
+def test_the_median_cell_keeps_clear_of_what_stands_but_not_of_itself():
+    even = torch.zeros(1, 2, 33 * 33)
+    middle = median_cell(even)
+    at = middle[0, 0].item()
+    nothing, other, itself, far = (torch.tensor([place]) for place in ([-1, -1], [-1, at], [at, -1], [-1, 0]))
+    cell = {
+        name: median_cell(even, standing)[0, 0].item()
+        for name, standing in dict(nothing=nothing, other=other, itself=itself, far=far).items()
+    }
+    assert cell["nothing"] == cell["itself"] == cell["far"] == at
+    apart = [abs(cell["other"] // 33 - at // 33), abs(cell["other"] % 33 - at % 33)]
+    assert 3 < max(apart) < 12
+    # ... where there is room: a certain place stays
+    certain = torch.full((1, 2, 33 * 33), -9.0).index_fill(2, middle[0, :1], 9.0)
+    assert median_cell(certain, other)[0, 0] == at
 
 
 def test_without_temperature_the_likeliest_cell_is_taken_and_with_it_the_distribution():
