@@ -40,7 +40,8 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
     pipeline.to(place)
     for module in pipeline.components.values():
         if isinstance(module, nn.Module):
-            nn.Module.to(module, number)  # diffusers' own `to` warns of float32 parts that there are none of
+            # diffusers' own `to` warns of float32 parts that there are none of
+            nn.Module.to(module, number, memory_format=layout(place))
     return pipeline
 
 
@@ -69,6 +70,12 @@ def find_dtype(name: str, device: str) -> torch.dtype:
             raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
         return DTYPES[name]
     return torch.bfloat16 if computes_in_bf16(find_device(device)) else torch.float32
+
+
+def layout(device: torch.device) -> torch.memory_format:
+    """In what order of its dimensions a convolution's weights suit the device: GPUs are made for the channels
+    last; on CPUs that gains nothing, and normalisation in bf16 is ten times slower by it."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def computes_in_bf16(device: torch.device) -> bool:

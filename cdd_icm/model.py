@@ -81,9 +81,7 @@ class CDDICM(nn.Module):
             plan_step=config.plan.step,
             **vars(config.unet),
         )
-        self.unet.to(memory_format=torch.channels_last)
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        self.matcher.to(memory_format=torch.channels_last)
         grid, text_width = config.plan.grid, self.towers.embed_dim
         self.planner = (
             Planner(

@@ -109,8 +109,6 @@ class CDDICMPipeline(DiffusionPipeline):
             objective=dict(objective or {}),
         )
         self.canvas = canvas
-        for module in (self.unet, self.matcher):  # as in training: another order of sums is another picture
-            module.to(memory_format=torch.channels_last)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:

@@ -50,7 +50,7 @@ class Seeing(nn.Module):
     def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
         """Logits, each cell by itself; `pictures` in [-1, 1]."""
         x = pixel_unshuffle(pictures.to(self.first.weight.dtype), self.patch)
-        x = self.first(x.contiguous(memory_format=torch.channels_last))  # (B, W, G/2, G/2)
+        x = self.first(x)  # (B, W, G/2, G/2)
         for block in self.blocks:
             x = x + block(x)
         return pixel_shuffle(self.last(x), 2).float()

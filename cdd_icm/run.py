@@ -35,7 +35,7 @@ from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.encoders import CLIPTowers, clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
-from cdd_icm.loading import computes_in_bf16, process_state
+from cdd_icm.loading import computes_in_bf16, layout, process_state
 from cdd_icm.process import keep_memory
 
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -147,6 +147,8 @@ def prepare(
     accelerator: Accelerator, model: nn.Module, t: RunConfig
 ) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
     """The model as it is trained, its average and its optimiser."""
+    if not accelerator.is_fsdp2:
+        model.to(memory_format=layout(accelerator.device))
     whole = shards = copy.deepcopy(model).requires_grad_(False).eval()
     whole.to("cpu" if accelerator.is_fsdp2 else accelerator.device)
     if accelerator.is_fsdp2:
@@ -155,7 +157,6 @@ def prepare(
         plugin.auto_wrap_policy, plugin.transformer_cls_names_to_wrap = transformer_auto_wrap_policy, None
         plugin.cpu_ram_efficient_loading = False  # each process has made the whole model
         plugin.mixed_precision_policy = None  # but autocast, as without FSDP
-        model.to(memory_format=torch.contiguous_format)
         for part in model.modules():  # it shards no single numbers
             for name, number in part.named_parameters(recurse=False):
                 if number.ndim == 0:

@@ -159,7 +159,6 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             stamps = pixel_unshuffle(self.plan_in(plan, planned), self.plan_patch)
             stamps = interpolate(stamps, size=x.shape[-2:])  # (B, plan_channels plan_patch^2, R/p, R/p)
             x = torch.cat([x, stamps.to(x.dtype)], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)
         context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)

@@ -34,7 +34,7 @@ from cdd_icm.config import Config, load_config
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
-from cdd_icm.loading import DTYPES, find_device
+from cdd_icm.loading import DTYPES, find_device, layout
 from cdd_icm.model import CDDICM
 from cdd_icm.process import keep_memory
 from cdd_icm.run import make_optimizer, precision
@@ -55,7 +55,7 @@ class BareLoop:
         """`plans` are the classes, traits and forms that are planned with; `dialogs` those of the data."""
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
-        self.model = CDDICM(config, *plans).to(device).train()
+        self.model = CDDICM(config, *plans).to(device, memory_format=layout(device)).train()
         self.optimizer = make_optimizer(self.model, config.training)
         self.micro = config.training.batch_size // config.training.gradient_accumulation
         self.make = batches_of(config, plans, self.model.towers.context_length, dialogs)

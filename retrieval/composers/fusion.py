@@ -69,7 +69,6 @@ class Matching(nn.Module):
     def __init__(self, fusion: dict[str, Any], matcher: dict[str, Any]):
         super().__init__()
         self.fusion, self.matcher = GatedFusion(**fusion), Matcher(**matcher)
-        self.matcher.to(memory_format=torch.channels_last)  # as in the generator
         self.width: int = self.matcher.config.query_width
 
     @property

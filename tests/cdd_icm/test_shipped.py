@@ -47,6 +47,20 @@ def test_iclevr_adds_what_each_turn_asks_for_and_keeps_the_rest(tmp_path):
     assert (changed.mean(axis=(1, 2)) < 0.25).all()
 
 
+def test_iclevr_finds_a_place_beside_what_stands(tmp_path):
+    """Where the words leave two places, with something standing between them."""
+    _, seen = draw(
+        "iclevr",
+        tmp_path,
+        "Add a brown sphere at the center",
+        "Add a gray cylinder on the right of it",
+        "Add a cyan cylinder in front of the brown sphere on the left",
+        "Add a cyan sphere in front of the brown sphere on the left and in front of the gray cylinder "
+        "on the left",
+    )
+    assert set(seen[-1]) == {"brown sphere", "gray cylinder", "cyan cylinder", "cyan sphere"}
+
+
 def test_codraw_draws_the_piece_that_is_named(tmp_path):
     _, seen = draw("codraw", tmp_path, "big sun at the top left corner", "small apple tree on the right side")
     assert set(seen[0]) == {"sun"} and (seen[0]["sun"][:2] < 0.4).all()
