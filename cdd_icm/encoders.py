@@ -15,7 +15,7 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from jaxtyping import Bool, Float, Int
-from open_clip.transformer import VisionTransformer
+from open_clip.transformer import ResidualAttentionBlock, Transformer, VisionTransformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -130,6 +130,12 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         for part in self.modules():
             if isinstance(part, nn.BatchNorm2d):
                 part.eval()
+            elif isinstance(part, Transformer) and isinstance(part.resblocks[0], ResidualAttentionBlock):
+                # Torch's fused kernel for inference wants the batch first. Training can't take that kernel, and
+                # without it the batch in front makes torch copy frozen weights for each token.
+                part.batch_first = not mode
+                for block in part.resblocks:
+                    block.attn.batch_first = not mode
         return self
 
     def load_pretrained(self, pretrained: str) -> None:

@@ -102,6 +102,18 @@ def test_shapes_and_any_picture_size(towers):
         assert encoded.text_tokens.shape == (2, 24, 32) and encoded.text_pooled.shape == (2, 32)
 
 
+@pytest.mark.parametrize("special", [{}, {"custom_text": True}, {"vision_cfg": {"qk_norm": True}}])
+def test_training_sees_what_drawing_sees(settings, special):
+    vision = {**settings.model["vision_cfg"], **special.get("vision_cfg", {})}
+    towers = CLIPTowers({**settings.model, **special, "vision_cfg": vision})
+    ids, mask = tokenize(learn_tokenizer(WORDS, 300, 24), WORDS)
+    picture = torch.rand(2, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        training, drawing = (vars(towers.train(mode)(picture, ids, mask)) for mode in (True, False))
+    for name, seen in training.items():
+        torch.testing.assert_close(seen, drawing[name], msg=name)
+
+
 def test_a_tower_that_gives_a_map_of_features_has_its_places_as_tokens(settings):
     vision = {"timm_model_name": "convnext_atto", "timm_pool": "", "timm_proj": "linear", "image_size": 64}
     towers = CLIPTowers({**settings.model, "vision_cfg": vision}).eval()
