@@ -131,8 +131,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             if isinstance(part, nn.BatchNorm2d):
                 part.eval()
             elif isinstance(part, Transformer) and isinstance(part.resblocks[0], ResidualAttentionBlock):
-                # Torch's fused kernel for inference wants the batch first. Training can't take that kernel, and
-                # without it the batch in front makes torch copy frozen weights for each token.
+                # Torch's fused kernel for inference wants the batch first. Training can't take that kernel,
+                # and without it the batch in front makes torch copy frozen weights for each token.
                 part.batch_first = not mode
                 for block in part.resblocks:
                     block.attn.batch_first = not mode

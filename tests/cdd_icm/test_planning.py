@@ -1,5 +1,6 @@
 """Plans: from objects to cells and back, the likelihood that teaches them, and the drawing of one."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from cdd_icm.planning import (
     Templates,
     cell_loss,
     drawn_objects,
-    median_cell,
+    median_score,
     middle_place,
     plan_loss,
     relation_loss,
@@ -154,6 +155,10 @@ def test_looks_are_drawn_from_their_distribution_each_with_noise_of_its_own():
     assert (sample_plan(logits, gumbel, 0.0)[1][..., 0] == 1).all()
 
 
+def median_cell(logits, standing=None):
+    return median_score(logits, standing).argmax(dim=-1)
+
+
 def test_the_median_cell_is_on_the_probable_side_of_everything():
     logits = 0.2 * torch.randn(20, 3, 64, generator=torch.Generator().manual_seed(0))
     median = median_cell(logits)
@@ -163,9 +168,9 @@ def test_the_median_cell_is_on_the_probable_side_of_everything():
         for other in range(8):
             before, after = shares[..., :other].sum(dim=-1), shares[..., other + 1 :].sum(dim=-1)
             assert ((at < other) <= (before > 0.49999)).all() and ((at > other) <= (after > 0.49999)).all()
-    plan = PlanLogits(torch.full((20, 3), 5.0), logits)
+    plan = PlanLogits(torch.tensor([[5.0, -5.0, -5.0]]).repeat(20, 1), logits)
     gumbel = -torch.empty(20, 3, 64).exponential_(generator=torch.Generator().manual_seed(1)).log()
-    assert torch.equal(sample_plan(plan, gumbel, 0.0, "median")[0], median)
+    assert torch.equal(sample_plan(plan, gumbel, 0.0, "median")[0][:, 0], median[:, 0])
     assert torch.equal(sample_plan(plan, gumbel, 1.0, "median")[0], sample_plan(plan, gumbel, 1.0)[0])
     certain = torch.full((1, 1, 64), -9.0).index_fill(2, torch.tensor([63]), 9.0)
     assert median_cell(certain).item() == 63
@@ -238,16 +243,33 @@ def test_relations_are_read_where_the_standing_object_stands():
     assert tokens.grad[0].any(dim=1).nonzero().flatten().tolist() == [2 * 4 + 1]
 
 
-def test_as_many_classes_are_drawn_as_are_expected():
+def test_the_classes_that_are_present_are_drawn():
     cell, none = torch.zeros(1, 4, 9), torch.zeros(1, 4, 9)
 
     def drawn(*probabilities):
         presence = torch.tensor([probabilities]).logit()
         return (sample_plan(PlanLogits(presence, cell), none, 0.0)[0] >= 0)[0].tolist()
 
-    assert drawn(0.05, 0.4, 0.3, 0.2) == [False, True, False, False]
+    assert drawn(0.05, 0.45, 0.3, 0.2) == [False, True, False, False]
     assert drawn(0.9, 0.01, 0.8, 0.1) == [True, False, True, False]
-    assert drawn(0.1, 0.1, 0.1, 0.1) == [False] * 4
+    assert drawn(0.3, 0.3, 0.3, 0.3) == [False] * 4
+
+
+@pytest.mark.parametrize("place", ["likeliest", "median"])
+def test_what_one_turn_draws_does_not_lie_in_one_place(place):
+    grid, at = 32, 16 * 32 + 16
+    y, x = (part.float() for part in (torch.arange(grid**2) // grid, torch.arange(grid**2) % grid))
+    around = -((x - 16) ** 2 + (y - 16) ** 2) / 200  # each class as likely there as the other, wide
+    presence = torch.tensor([[1.0, 3.0, -3.0], [3.0, -3.0, 1.0], [-3.0, -3.0, 3.0]])
+    logits = PlanLogits(presence, around.expand(3, 3, -1))
+    cells, _ = sample_plan(logits, torch.zeros(3, 3, grid**2), 0.0, place)
+    assert cells[0, 1] == cells[1, 0] == cells[2, 2] == at  # the surest class has its own place
+    assert cells[0, 0] == cells[1, 2] and (cells[presence < 0] == -1).all()
+    apart = math.dist(divmod(cells[0, 0].item(), grid), divmod(at, grid)) / grid
+    assert 0.08 < apart < 0.3
+    certain = torch.full_like(around, -9.0).index_fill(0, torch.tensor(at), 9.0)
+    cells, _ = sample_plan(PlanLogits(presence, certain.expand(3, 3, -1)), torch.zeros(3, 3, grid**2), 0.0)
+    assert cells.tolist() == [[at, at, -1], [at, -1, at], [-1, -1, at]]  # ... where there is another
 
 
 def test_a_cell_looks_at_the_whole_picture_and_a_class_has_its_own_places():

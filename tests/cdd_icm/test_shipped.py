@@ -67,6 +67,11 @@ def test_codraw_draws_the_piece_that_is_named(tmp_path):
     assert set(seen[1]) == {"sun", "apple tree"} and seen[1]["apple tree"][0] > 0.6
 
 
+def test_codraw_draws_two_pieces_of_one_turn_beside_each_other(tmp_path):
+    _, seen = draw("codraw", tmp_path, "a boy and a girl in the middle")
+    assert set(seen[0]) == {"boy", "girl"}
+
+
 def test_make_demo_hands_on_the_words_as_they_are(tmp_path):
     """With a command in place of ours that prints what it is given."""
     (tmp_path / "cdd-icm").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
