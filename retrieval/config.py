@@ -74,8 +74,10 @@ class RetrievalConfig:
     ] = "fusion"
     over_places: Literal["combiner", "sum", "tirg"] = "sum"
     """What `over-places` composes with."""
-    multi_vector: Literal["combiner", "fusion", "image", "over-places", "sum", "text", "tirg"] = "fusion"
-    """What `multi-vector` composes with; not `matching`, whose gallery is pixels and no tokens."""
+    multi_vector: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
+        "fusion"
+    )
+    """What `multi-vector` composes with."""
     init: str | None = None
     """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
     taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
@@ -97,7 +99,7 @@ class RetrievalConfig:
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
             "data.image_size": (
-                self.composer != "matching" or size % 16 == 0,
+                size % 16 == 0 or "matching" not in (self.composer, self.multi_vector),
                 "a multiple of 16, which the matcher needs",
             ),
             "encoder.trainable_blocks": (

@@ -232,7 +232,8 @@ def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, A
     inner, dim = config.over_places, towers.embed_dim
     shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": dim}
     options["over-places"] = {"composer": inner, "options": options.get(inner, {}), **shape}
-    inner, dim = config.multi_vector, config.fusion.width if config.multi_vector == "fusion" else dim
+    inner = config.multi_vector
+    dim = config.fusion.width if inner in ("fusion", "matching") else dim
     shape = {"token_width": towers.image_width, "dim": dim}
     options["multi-vector"] = {"composer": inner, "options": options.get(inner, {}), **shape}
     return options.get(config.composer, {})

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from retrieval.composers.combiner import Combiner
 from retrieval.composers.composer import ImageFeatures, TextFeatures
-from retrieval.composers.fusion import Fusion
+from retrieval.composers.fusion import Fusion, Matching
 from retrieval.composers.places import OverPlaces
 from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
 from retrieval.composers.tirg import TIRG
@@ -29,7 +29,7 @@ class MultiVector(nn.Module):
     """A composer, its gallery side replaced: each token of a picture becomes a vector of its own.
 
     Args:
-        composer: makes the queries: any but "matching". options: its keywords.
+        composer: makes the queries: any other. options: its keywords.
         token_width: D_v. dim: of the composer's queries.
     """
 
@@ -42,6 +42,7 @@ class MultiVector(nn.Module):
             "combiner": Combiner,
             "fusion": Fusion,
             "image": ImageOnly,
+            "matching": Matching,
             "over-places": OverPlaces,
             "sum": Sum,
             "text": TextOnly,

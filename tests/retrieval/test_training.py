@@ -75,6 +75,7 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
         ("multi-vector", {"multi_vector": "text"}),
         ("multi-vector", {"multi_vector": "image", "objective__reference_negatives": False}),
         ("multi-vector", {"multi_vector": "over-places", "over_places": "tirg"}),
+        ("multi-vector", {"multi_vector": "matching"}),
     ],
 )
 def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
@@ -314,9 +315,9 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
             "objective.reference_negatives is True, expected false with multi_vector=image",
         ),
         (
-            {"multi_vector": "matching"},
-            "multi_vector is 'matching', expected Literal["
-            "'combiner', 'fusion', 'image', 'over-places', 'sum', 'text', 'tirg']",
+            {"multi_vector": "multi-vector"},
+            "multi_vector is 'multi-vector', expected Literal["
+            "'combiner', 'fusion', 'image', 'matching', 'over-places', 'sum', 'text', 'tirg']",
         ),
         (
             {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
