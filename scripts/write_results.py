@@ -14,7 +14,7 @@ from statistics import median
 from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER
-from cdd_icm.evaluation.report import read_report
+from cdd_icm.evaluation.report import paired_difference, read_report, same_dialogs
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +46,9 @@ DIFFERS = {
     "codraw": "What differs: the pictures are those of the original test set, but they are read by our own "
     "detector, not by GeNeVA's.",
 }
+
+OTHERWISE = ("fast", "100_steps")
+"""What else the shipped models are tested with: reports/iclevr_fast_test.json is beside iclevr_test.json."""
 
 COMMANDS = {
     "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples 28000 --dialogs 60 "
@@ -98,10 +101,21 @@ def dataset(reports: Path, name: str) -> list[str]:
         [title, *(interval(figures[row][DETECTOR][column]) for column in COLUMNS)]
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
-    fast = reports / f"{name}_fast_test.json"
-    if fast.exists():
-        rows.insert(len(published) + 1, otherwise_drawn(read_report(fast), data))
+    files = (reports / f"{name}_{kind}_test.json" for kind in OTHERWISE)
+    others = [read_report(file) for file in files if file.exists()]
+    at = len(published) + 1
+    rows[at:at] = [
+        [
+            f"CDD-ICM, ours ({otherwise(other, data)})",
+            *(interval(other["figures"][MODEL][DETECTOR][column]) for column in COLUMNS),
+        ]
+        for other in others
+    ]
     lines = table(["system", *COLUMNS.values()], rows)
+    for other in others:
+        pairs = same_dialogs(report, other)
+        less = ", ".join(f"{COLUMNS[c]} {interval(paired_difference(pairs, c), '+')}" for c in ("f1", "rsim"))
+        lines += ["", f"Ours ({otherwise(other, data)}) less ours, paired by dialog: {less}."]
     lines += ["", f"{amount(data)}, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
     if figures[MODEL][ANNOTATION] is not None:
@@ -135,14 +149,13 @@ def dataset(reports: Path, name: str) -> list[str]:
     return lines
 
 
-def otherwise_drawn(report: dict, data: dict) -> list[str]:
-    """Our row under other settings, and of how many dialogs where they are not as many as in `data`."""
+def otherwise(report: dict, data: dict) -> str:
+    """With what settings a report was drawn, and how many dialogs where not as many as in `data`."""
     said = [f"preset {report['preset']}"] if report["preset"] else []
     said += [f"{key}={value}" for key, value in report["sampling"].items()]
     if report["data"]["dialogs"] != data["dialogs"]:
         said.append(amount(report["data"]))
-    figures = report["figures"][MODEL][DETECTOR]
-    return [f"CDD-ICM, ours ({', '.join(said)})", *(interval(figures[column]) for column in COLUMNS)]
+    return ", ".join(said)
 
 
 def amount(data: dict) -> str:

@@ -174,7 +174,7 @@ def compare(paths: Sequence[Path]) -> str:
                 f"{path}: detector {report['detector']['fingerprint']} is not that of {first}, "
                 f"{base['detector']['fingerprint']}: their figures can't be compared"
             )
-        pairs = _pairs(base, report)
+        pairs = same_dialogs(base, report)
         if not pairs:
             raise InputError(f"{path}: no dialog in common with {first}")
         cells = [_with_interval(paired_difference(pairs, name), sign="+") for name in COLUMNS]
@@ -203,7 +203,8 @@ def _drawn(report: dict) -> str:
     return ", ".join([*parts, "on true references"] if report["teacher_forced"] else parts)
 
 
-def _pairs(first: dict, second: dict) -> list[tuple[dict, dict]]:
+def same_dialogs(first: dict, second: dict) -> list[tuple[dict, dict]]:
+    """What two reports say of each dialog that both drew."""
     known = {dialog["fingerprint"]: dialog for dialog in first["dialogs"]}
     return [(known[d["fingerprint"]], d) for d in second["dialogs"] if d["fingerprint"] in known]
 

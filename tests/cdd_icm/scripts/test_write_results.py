@@ -61,10 +61,14 @@ def test_the_fast_preset_stands_below_with_what_differs(tmp_path, report):
     (tmp_path / "iclevr_test.json").write_text(json.dumps({**report, "sampling": {}}))
     few = copy.deepcopy({**report, "preset": "fast", "sampling": {"guidance_scale": 1.5}})
     few["data"] |= {"dialogs": 9, "of": 1400}
+    few["dialogs"] = [{**d, "f1": [f1 - 1.5 for f1 in d["f1"]]} for d in few["dialogs"][:9]]
     (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(few))
-    rows = [line for line in results(tmp_path).splitlines() if "CDD-ICM, ours" in line]
+    page = results(tmp_path)
+    rows = [line for line in page.splitlines() if "CDD-ICM, ours" in line]
     assert rows[0].startswith("| **CDD-ICM, ours** |")
-    assert rows[1].startswith("| CDD-ICM, ours (preset fast, guidance_scale=1.5, 9 of 1,400 dialogs) |")
+    settings = "preset fast, guidance_scale=1.5, 9 of 1,400 dialogs"
+    assert rows[1].startswith(f"| CDD-ICM, ours ({settings}) |")
+    assert f"Ours ({settings}) less ours, paired by dialog: F1 -1.50 [-1.50, -1.50], RSIM +0.00" in page
 
 
 def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
