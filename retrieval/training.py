@@ -184,10 +184,14 @@ def read_init(config: RetrievalConfig) -> RetrievalModel | None:
         if wanted != found:
             raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
     wanted = to_plain(composer_options(config, known.towers))
-    same = known.composer_name == config.composer
-    for part in wanted.keys() if same else wanted.keys() & known.options.keys() & {"fusion"}:
-        if wanted[part] != known.options[part]:
-            found = known.options[part]
+    own = known.options
+    parts = wanted.keys()
+    if known.composer_name != config.composer:  # of a composer inside another, too, the fusion is taken
+        wanted, own = (options.get("options", options) for options in (wanted, own))
+        parts = wanted.keys() & own.keys() & {"fusion"}
+    for part in parts:
+        if wanted[part] != own[part]:
+            found = own[part]
             raise InputError(f"{part} is {wanted[part]!r}, but that of init, {config.init}, is {found!r}")
     return known
 
@@ -206,8 +210,10 @@ def begin(
     if known is not None:
         if known.composer_name == config.composer:
             model.composer.load_state_dict(known.composer.state_dict())
-        elif {"fusion"} <= model.options.keys() & known.options.keys():
-            model.composer.fusion.load_state_dict(known.composer.fusion.state_dict())
+        else:
+            own, its = (getattr(part.composer, "composer", part.composer) for part in (model, known))
+            if hasattr(own, "fusion") and hasattr(its, "fusion"):
+                own.fusion.load_state_dict(its.fusion.state_dict())
         towers.requires_grad_(True)
         towers.clip.logit_scale.requires_grad_(False)  # of CLIP's own loss, which is not ours
         towers.freeze_all_but(config.encoder.trainable_blocks)

@@ -376,11 +376,14 @@ def test_the_configs_that_ship_hold_for_every_composer(name, composer):
     assert yaml.safe_load(yaml.safe_dump(config.composer)) == composer
 
 
-def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path):
+@pytest.mark.parametrize(
+    ("composer", "place"), [("fusion", "composer.fusion"), ("multi-vector", "composer.composer.fusion")]
+)
+def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path, composer, place):
     """What was trained with the generator begins a retrieval model: towers and fusion, not the matcher."""
     drawn = make_model("matching", seed=5)
     drawn.save_pretrained(tmp_path / "drawn")
-    config = make_config("fusion", init=str(tmp_path / "drawn"))
+    config = make_config(composer, init=str(tmp_path / "drawn"))
     model = training.begin(config, training.read_init(config), [], None)
-    for part in ("towers", "composer.fusion"):
-        assert identical(model.get_submodule(part).state_dict(), drawn.get_submodule(part).state_dict())
+    for own, its in (("towers", "towers"), (place, "composer.fusion")):
+        assert identical(model.get_submodule(own).state_dict(), drawn.get_submodule(its).state_dict())
