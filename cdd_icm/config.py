@@ -423,7 +423,8 @@ class SamplingConfig:
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     num_candidates: int = 1
     plan_temperature: float = 1.0
-    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest."""
+    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest
+    looks, and places by `plan_place`."""
     plan_place: Literal["likeliest", "median"] = "likeliest"
     """Where an object goes without temperature, see `planning.sample_plan`."""
 

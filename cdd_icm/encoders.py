@@ -124,8 +124,9 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             self.clip.lock_text_tower(unlocked_layers=blocks)
 
     def train(self, mode: bool = True) -> CLIPTowers:
-        """As of any module, but that batch normalisation keeps its statistics: by those of a batch, a
-        picture's features would depend on the others."""
+        """As of any module, but that batch normalisation keeps its statistics (by those of a batch, a
+        picture's features would depend on the others), and that transformers lay the batch where their
+        attention is fastest."""
         super().train(mode)
         for part in self.modules():
             if isinstance(part, nn.BatchNorm2d):

@@ -222,8 +222,9 @@ class CDDICMPipeline(DiffusionPipeline):
                 highest is returned; each has a plan of its own.
             plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
                 likeliest looks, and places by `plan_place`.
-            plan_place: of an object's places without temperature the "likeliest", or the "median" column and
-                row, which is least often on the wrong side of something else.
+            plan_place: of an object's places without temperature the "likeliest", or of the likely ones that
+                in the "median" column and row, which is least often on the wrong side of something else; see
+                `planning.sample_plan`.
             generator: one, or one for each instruction. A picture depends on its own generator only: alone or
                 inside a batch it is the same. A single one gives the instructions their noise one after the
                 other.

@@ -160,7 +160,7 @@ class Planner(ModelMixin, ConfigMixin):
         """The class that a text draws, the likeliest where it draws several, or -1 where it draws none."""
         presence, _ = self._named(fused)
         likeliest = presence.max(dim=1)
-        return torch.where(likeliest.values > 0, likeliest.indices, -1)
+        return torch.where(present(likeliest.values), likeliest.indices, -1)
 
     def _named(self, fused: Fused) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C V"]]:
         """Presence and looks. Most often the words name the class; through the query alone that is learnt
@@ -400,8 +400,8 @@ def cell_loss(
 def median_score(
     logits: Float[Tensor, "B C G2"], standing: Int[Tensor, "B C"] | None = None
 ) -> Float[Tensor, "B C G2"]:
-    """Highest, of the `LIKELY` cells, in that in the median column and the median row, or in the one least
-    far from it that is clear of what stands.
+    """Of the `LIKELY` cells, how little far each is from the median column and the median row, and how clear
+    of what stands: 0 at best, -inf for the others.
 
     Wherever something else stands, the object is more probably on the median's side of it than on the other:
     no other choice is less often on the wrong side. How far from it a cell is, in columns and in rows, is
@@ -428,16 +428,19 @@ def nearness(cells: Int[Tensor, "*n"], grid: int, width: float) -> Float[Tensor,
     return near * (cells >= 0)[..., None, None]
 
 
-def side_by_side(
-    scores: Float[Tensor, "B C G2"], presence: Float[Tensor, "B C"], drawn: Bool[Tensor, "B C"]
-) -> Int[Tensor, "B C"]:
-    """Of each class that is `drawn`, the surest first, the cell with the highest score, less `CLOSE` times
-    the `nearness` to those before it (`BESIDE` wide): planned each by itself, the things of one turn would
-    hide each other."""
+def present(presence: Float[Tensor, "*n"]) -> Bool[Tensor, "*n"]:
+    """Which classes are drawn, of the logits of that."""
+    return presence.sigmoid() >= PRESENT
+
+
+def side_by_side(scores: Float[Tensor, "B C G2"], presence: Float[Tensor, "B C"]) -> Int[Tensor, "B C"]:
+    """Of each class that is `present`, the surest first, the cell with the highest score, less `CLOSE` times
+    the `nearness` to those before it (`BESIDE` wide); -1 for the others. Planned each by itself, the things
+    of one turn would hide each other."""
     grid, items = math.isqrt(scores.shape[-1]), torch.arange(len(scores), device=scores.device)
     cells = torch.full_like(presence, -1, dtype=torch.long)
     taken = scores.new_zeros(len(scores), scores.shape[-1])
-    order = presence.argsort(dim=-1, descending=True)
+    drawn, order = present(presence), presence.argsort(dim=-1, descending=True, stable=True)
     for c in order[:, : int(drawn.sum(dim=-1).max())].unbind(dim=1):
         cell = (scores[items, c] - taken).argmax(dim=-1).where(drawn[items, c], -1)
         cells[items, c] = cell
@@ -457,7 +460,7 @@ def sample_plan(
     temperature: float,
     place: Literal["likeliest", "median"] = "likeliest",
 ) -> tuple[Int[Tensor, "B C"], Int[Tensor, "B C K"] | None]:
-    """The classes that are `PRESENT`, each in a cell and with looks from their distributions sharpened by
+    """The classes that are `present`, each in a cell and with looks from their distributions sharpened by
     `temperature` (0 takes the likeliest), by the Gumbel-max trick: `gumbel` holds standard Gumbel noise, one
     number for each cell and then one for each value of each trait. Without temperature `place` can be the
     cell with the highest `median_score`. Those of one turn keep clear of each other, see `side_by_side`."""
@@ -466,5 +469,5 @@ def sample_plan(
     places, *looks = (part + temperature * n for part, n in zip(parts, noise, strict=True))
     if place == "median" and not temperature:
         places = median_score(logits.cell, logits.standing)
-    cells = side_by_side(places, logits.presence, logits.presence.sigmoid() >= PRESENT)
+    cells = side_by_side(places, logits.presence)
     return cells, torch.stack([look.argmax(dim=-1) for look in looks], dim=-1) if looks else None

@@ -99,7 +99,7 @@ class RetrievalConfig:
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
             "data.image_size": (
-                size % 16 == 0 or "matching" not in (self.composer, self.multi_vector),
+                size % 16 == 0 or getattr(self, by) != "matching",
                 "a multiple of 16, which the matcher needs",
             ),
             "encoder.trainable_blocks": (

@@ -102,20 +102,21 @@ def dataset(reports: Path, name: str) -> list[str]:
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
     files = (reports / f"{name}_{kind}_test.json" for kind in OTHERWISE)
-    others = [read_report(file) for file in files if file.exists()]
+    others = {other: read_report(other) for other in files if other.exists()}
     at = len(published) + 1
     rows[at:at] = [
         [
             f"CDD-ICM, ours ({otherwise(other, data)})",
             *(interval(other["figures"][MODEL][DETECTOR][column]) for column in COLUMNS),
         ]
-        for other in others
+        for other in others.values()
     ]
     lines = table(["system", *COLUMNS.values()], rows)
-    for other in others:
-        pairs = same_dialogs(report, other)
+    for path, other in others.items():
+        pairs = same_dialogs((file, report), (path, other))
         less = ", ".join(f"{COLUMNS[c]} {interval(paired_difference(pairs, c), '+')}" for c in ("f1", "rsim"))
-        lines += ["", f"Ours ({otherwise(other, data)}) less ours, paired by dialog: {less}."]
+        lines += ["", f"Ours ({otherwise(other, data)}) less ours, paired by dialog: {less}; report: "]
+        lines[-1] += f"reports/{path.name}."
     lines += ["", f"{amount(data)}, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
     if figures[MODEL][ANNOTATION] is not None:
@@ -155,7 +156,7 @@ def otherwise(report: dict, data: dict) -> str:
     said += [f"{key}={value}" for key, value in report["sampling"].items()]
     if report["data"]["dialogs"] != data["dialogs"]:
         said.append(amount(report["data"]))
-    return ", ".join(said)
+    return ", ".join(said) or "settings as they ship"
 
 
 def amount(data: dict) -> str:

@@ -169,17 +169,30 @@ def compare(paths: Sequence[Path]) -> str:
     table += ["", f"| minus {first.stem} | dialogs | {' | '.join(COLUMNS.values())} |"]
     table.append("|---" * (len(COLUMNS) + 2) + "|")
     for path, report in others:
-        if report["detector"]["fingerprint"] != base["detector"]["fingerprint"]:
-            raise InputError(
-                f"{path}: detector {report['detector']['fingerprint']} is not that of {first}, "
-                f"{base['detector']['fingerprint']}: their figures can't be compared"
-            )
-        pairs = same_dialogs(base, report)
-        if not pairs:
-            raise InputError(f"{path}: no dialog in common with {first}")
+        pairs = same_dialogs((first, base), (path, report))
         cells = [_with_interval(paired_difference(pairs, name), sign="+") for name in COLUMNS]
         table.append(f"| {path.stem} | {len(pairs)} | {' | '.join(cells)} |")
     return "\n".join(table) + "\n"
+
+
+def same_dialogs(first: tuple[Path, dict], second: tuple[Path, dict]) -> list[tuple[dict, dict]]:
+    """What two reports, with their files, say of each dialog that both drew.
+
+    Raises:
+        InputError: they are of different detectors, or have no dialog in common.
+    """
+    (base_file, base), (file, report) = first, second
+    detectors = [each["detector"]["fingerprint"] for each in (report, base)]
+    if detectors[0] != detectors[1]:
+        raise InputError(
+            f"{file}: detector {detectors[0]} is not that of {base_file}, {detectors[1]}: their figures "
+            "can't be compared"
+        )
+    known = {dialog["fingerprint"]: dialog for dialog in base["dialogs"]}
+    pairs = [(known[d["fingerprint"]], d) for d in report["dialogs"] if d["fingerprint"] in known]
+    if not pairs:
+        raise InputError(f"{file}: no dialog in common with {base_file}")
+    return pairs
 
 
 def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str, float]:
@@ -201,12 +214,6 @@ def _drawn(report: dict) -> str:
     parts = [f"{data['dialogs']} dialogs of {data['name']} {data['split']}", f"seed {report['seed']}"]
     parts += [f"{name}={value}" for name, value in settings.items()]
     return ", ".join([*parts, "on true references"] if report["teacher_forced"] else parts)
-
-
-def same_dialogs(first: dict, second: dict) -> list[tuple[dict, dict]]:
-    """What two reports say of each dialog that both drew."""
-    known = {dialog["fingerprint"]: dialog for dialog in first["dialogs"]}
-    return [(known[d["fingerprint"]], d) for d in second["dialogs"] if d["fingerprint"] in known]
 
 
 def _with_interval(figure: dict[str, float], sign: str = "") -> str:

@@ -29,7 +29,7 @@ class MultiVector(nn.Module):
     """A composer, its gallery side replaced: each token of a picture becomes a vector of its own.
 
     Args:
-        composer: makes the queries: any other. options: its keywords.
+        composer: makes the queries: any other, of which nothing else is used. options: its keywords.
         token_width: D_v. dim: of the composer's queries.
     """
 

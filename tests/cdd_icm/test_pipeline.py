@@ -288,10 +288,11 @@ def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
     """Without temperature every seed plans alike; the plan is the only thing that temperature changes."""
     torch.nn.init.normal_(pipe.planner.presence[-1].bias, mean=10.0)
     fused = pipe.encode(torch.stack([pipe._to_tensor(picture(1))]), [SAID[0]])
-    likeliest = pipe.planner(fused).cell.argmax(dim=-1)
-    for seed in range(3):
-        _, gumbel = pipe._randomness(1, 1, seeded(seed), torch.device("cpu"))
-        assert torch.equal(sample_plan(pipe.planner(fused), gumbel, 0.0)[0], likeliest)
+    logits, cpu = pipe.planner(fused), torch.device("cpu")
+    surest = logits.presence.argmax()
+    plans = [sample_plan(logits, pipe._randomness(1, 1, seeded(n), cpu)[1], 0.0)[0] for n in range(3)]
+    assert (plans[0] >= 0).all() and all(torch.equal(plan, plans[0]) for plan in plans)
+    assert plans[0][0, surest] == logits.cell[0, surest].argmax()
     cold, warm = (draw(picture(1), SAID[0], 0, plan_temperature=value) for value in (0.0, 30.0))
     assert not torch.equal(cold, warm)
 
