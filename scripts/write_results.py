@@ -60,7 +60,7 @@ COMMANDS = {
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
     "bench_train": "python scripts/bench_train.py configs/iclevr.yaml training.batch_size=16 "
-    "data.path=PATH/TO/iclevr --steps 3",
+    "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
         f"--report reports/{name}_test.json"
