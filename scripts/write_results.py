@@ -115,7 +115,10 @@ def dataset(reports: Path, name: str) -> list[str]:
     for path, other in others.items():
         pairs = same_dialogs((file, report), (path, other))
         less = ", ".join(f"{COLUMNS[c]} {interval(paired_difference(pairs, c), '+')}" for c in ("f1", "rsim"))
-        lines += ["", f"Ours ({otherwise(other, data)}) less ours, paired by dialog: {less}; report: "]
+        lines += [
+            "",
+            f"Ours ({otherwise(other, data)}) less ours as it ships, paired by dialog: {less}; report: ",
+        ]
         lines[-1] += f"reports/{path.name}."
     lines += ["", f"{amount(data)}, {data['pictures']} pictures of split {data['split']}, seed "]
     lines[-1] += f"{report['seed']}; report: reports/{file.name}. {DIFFERS[name]}"
