@@ -97,13 +97,13 @@ def test_weight_is_snr_plus_1_up_to_its_bound():
 
 
 def test_changed_region_by_hand():
-    reference = torch.zeros(1, 3, 32, 32)
+    reference = torch.zeros(2, 3, 32, 48)
     target = reference.clone()
-    target[0, 1, 10, 20] = 0.13  # one channel of one pixel, just over the threshold
-    target[0, :, 25, 5] = 0.11  # under it
+    target[1, 1, 10, 20] = 0.13  # one channel of one pixel, just over the threshold
+    target[:, :, 25, 5] = 0.11  # under it
     changed = changed_region(reference, target)
-    expected = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
-    expected[..., 6:15, 16:25] = True
+    expected = torch.zeros(2, 1, 32, 48, dtype=torch.bool)
+    expected[1, :, 6:15, 16:25] = True
     assert torch.equal(changed, expected)
     assert torch.equal(changed_region(target, reference), expected)
 
