@@ -80,6 +80,8 @@ def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None
         scheduler.set_timesteps(steps, device=device)
     except ValueError as error:  # such as PNDM's, which needs four
         raise InputError(f"num_inference_steps: {name} can't take {steps}") from error
+    if hasattr(scheduler, "set_begin_index"):  # with Karras' noise levels, the first timestep may come twice
+        scheduler.set_begin_index(0)
 
 
 def noise_levels(

@@ -141,14 +141,18 @@ def info_nce(
     paired = torch.vmap(one)  # item by item: (B, E), (B, *vectors, E) -> (B,)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     labels = torch.arange(len(queries), device=queries.device) + rank * len(queries)
-    rows = [scale * score(queries, gather(images))]
-    if hard_images is not None:
-        hard = scale * torch.stack([paired(queries, some) for some in hard_images], dim=1)
-        rows.append(hard if hard_images_valid is None else hard.masked_fill(~hard_images_valid.T, -torch.inf))
-    columns = [scale * score(gather(queries), images).T]
-    if hard_queries is not None:
-        hard = scale * torch.stack([paired(some, images) for some in hard_queries], dim=1)
-        columns.append(hard if hard_valid is None else hard.masked_fill(~hard_valid.T, -torch.inf))
+    queries, images = queries.float(), images.float()
+    with torch.autocast(queries.device.type, enabled=False):  # half precision is too coarse for the logits
+        rows = [scale * score(queries, gather(images))]
+        if hard_images is not None:
+            hard = scale * torch.stack([paired(queries, some) for some in hard_images.float()], dim=1)
+            if hard_images_valid is not None:
+                hard = hard.masked_fill(~hard_images_valid.T, -torch.inf)
+            rows.append(hard)
+        columns = [scale * score(gather(queries), images).T]
+        if hard_queries is not None:
+            hard = scale * torch.stack([paired(some, images) for some in hard_queries.float()], dim=1)
+            columns.append(hard if hard_valid is None else hard.masked_fill(~hard_valid.T, -torch.inf))
     loss = (
         sum(cross_entropy(torch.cat(side, dim=1), labels, reduction="none") for side in (rows, columns)) / 2
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import snapshot_download
@@ -75,10 +76,10 @@ class CDDICMPipeline(DiffusionPipeline):
     empty picture that its training dialogs began with, None where nobody gave one.
     """
 
-    model_cpu_offload_seq = "towers->fusion->planner->unet"
+    model_cpu_offload_seq = "towers->fusion->unet"
     _optional_components = ["planner"]
-    # it is small, and called by more names than forward, which the hooks don't see
-    _exclude_from_cpu_offload = ["matcher"]
+    # they are small, and called by more names than forward, which the hooks don't see
+    _exclude_from_cpu_offload = ["matcher", "planner"]
 
     def __init__(
         self,
@@ -134,10 +135,24 @@ class CDDICMPipeline(DiffusionPipeline):
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """As every diffusers pipeline, with the canvas in `canvas.png`."""
-        if self.canvas is not None:  # first, so that it is there when diffusers pushes the folder to a hub
-            with replacing(Path(save_directory) / CANVAS) as path:
+        file = Path(save_directory) / CANVAS
+        if self.canvas is None:
+            file.unlink(missing_ok=True)
+        else:  # first, so that it is there when diffusers pushes the folder to a hub
+            with replacing(file) as path:
                 self.canvas.save(path)
         super().save_pretrained(save_directory, **kwargs)
+
+    @classmethod
+    def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
+        """As every diffusers pipeline; the canvas comes along."""
+        return super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+
+    def enable_sequential_cpu_offload(self, *args, **kwargs) -> None:
+        """As every diffusers pipeline, of the UNet alone: the other parts are small, and their weights are
+        reached for past the modules that hold them, where the hooks don't see it."""
+        self._exclude_from_cpu_offload = ["towers", "fusion", "planner", "matcher"]
+        super().enable_sequential_cpu_offload(*args, **kwargs)
 
     @property
     def image_size(self) -> int:
@@ -198,7 +213,7 @@ class CDDICMPipeline(DiffusionPipeline):
         num_candidates: int | None = None,
         plan_temperature: float | None = None,
         plan_place: Literal["likeliest", "median"] | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: Callable[[Any, int, int, dict], dict] | None = None,
@@ -230,7 +245,8 @@ class CDDICMPipeline(DiffusionPipeline):
                 other.
             output_type: "pil", "np" (B, R, R, 3) float in [0, 1], or "pt" (B, 3, R, R) float in [0, 1].
             callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures. It may
-                return None where it changes nothing.
+                return None where it changes nothing. Where it sets the pipeline's `_interrupt`, no further
+                step is made, and what there is comes back.
 
         Raises:
             InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
@@ -249,6 +265,8 @@ class CDDICMPipeline(DiffusionPipeline):
         s = SamplingConfig(**settings)
         if output_type not in OUTPUT_TYPES:
             raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
+        if isinstance(callback_on_step_end, PipelineCallback | MultiPipelineCallbacks):
+            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
         if not set(callback_on_step_end_tensor_inputs) <= {"latents"}:
             given = callback_on_step_end_tensor_inputs
             raise InputError(f"callback_on_step_end_tensor_inputs: {given!r}, expected ('latents',) or none")
@@ -259,6 +277,7 @@ class CDDICMPipeline(DiffusionPipeline):
             instruction, history = [instruction], [history or []]
         images = image if isinstance(image, list | tuple) else [image]
         histories = history or [[]] * len(instruction)
+        generator = list(generator) if isinstance(generator, tuple) else generator
         _check_batch(instruction, images, histories, generator)
 
         n, batch = s.num_candidates, len(instruction)
@@ -298,8 +317,11 @@ class CDDICMPipeline(DiffusionPipeline):
             each = [g for g in generator for _ in range(n)] if isinstance(generator, list) else generator
             step_options["generator"] = each
 
+        self._interrupt = False
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for i, t in enumerate(self.scheduler.timesteps):
+                if self._interrupt:
+                    break
                 output = self._denoise(latents, t, reference, conditions, plan, s)
                 latents = self.scheduler.step(output, t, latents, **step_options, return_dict=False)[0]
                 if callback_on_step_end is not None:
@@ -365,12 +387,13 @@ class CDDICMPipeline(DiffusionPipeline):
             sample = icm_step(sample, gradient, alpha, sigma, s.icm_guidance_scale)
         return from_sample(sample, noisy, alpha, sigma, kind)
 
+    @torch.inference_mode(False)
     @torch.enable_grad()
     def _match_gradient(self, noisy: Tensor, step: Tensor, conditions: dict[str, Fused]) -> Tensor:
         """grad_{x_t} log p_ICM(match | x_t, f)."""
-        noisy = noisy.detach().requires_grad_()
-        queries = conditions["full"].query, conditions["image_only"].query
-        score = log_match(self.matcher, noisy.to(self.matcher.dtype), step, *queries)
+        noisy = noisy.clone().requires_grad_()  # copies, since those of inference mode have no gradient
+        queries = conditions["full"].query.clone(), conditions["image_only"].query.clone()
+        score = log_match(self.matcher, noisy.to(self.matcher.dtype), step.clone(), *queries)
         return torch.autograd.grad(score.sum(), noisy)[0].float()
 
     def _randomness(

@@ -35,7 +35,7 @@ class DrawnTurn:
     seed: int
     """The session's seed when it was drawn."""
     settings: dict[str, Any]
-    """All sampling settings that it was drawn with."""
+    """All sampling settings that it was drawn with, but for the pipeline's scheduler."""
     scores: tuple[float, ...] | None
     """What the matcher gave each candidate; None where there was one."""
 
@@ -62,7 +62,7 @@ class DrawingSession:
     ):
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
-            raise InputError("canvas: the pipeline's folder has no canvas.png; give the session a canvas")
+            raise InputError("canvas: the pipeline has none; give the session one")
         self.pipeline, self.seed = pipeline, seed
         self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
         self._sampling: dict[str, Any] = {}
@@ -181,7 +181,8 @@ class DrawingSession:
 
     @classmethod
     def load(cls, folder: str | Path, pipeline: CDDICMPipeline) -> DrawingSession:
-        """The session saved in `folder`; with the pipeline that drew it, it goes on as it would have.
+        """The session saved in `folder`; with the pipeline that drew it, in the same preset, it goes on as it
+        would have.
 
         Raises:
             InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of

@@ -15,7 +15,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from diffusers import SchedulerMixin
-from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from PIL import Image
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -128,8 +127,9 @@ def train(config: Config) -> Path:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
             size = config.objective.words_batch_size if words else None
-            if micro != (micro := (size or t.batch_size) // t.gradient_accumulation):
-                batches = training_batches(config, dialogs, make, micro, samples, rank, world)
+            wanted = (size or t.batch_size) // t.gradient_accumulation
+            if wanted != micro:
+                micro, batches = wanted, training_batches(config, dialogs, make, wanted, samples, rank, world)
             seen = []
             for _ in range(t.gradient_accumulation):
                 batch = next(batches).on(device)
@@ -195,7 +195,8 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     """Bounds the gradient norm of each part of the model by itself, and returns the norm of the whole before.
     A common bound would let the UNet's noise decide how far the words are learnt in a step."""
     accelerator.unscale_gradients()
-    parts = [list(part.parameters()) for part in accelerator.unwrap_model(model).children()]
+    whole = accelerator.unwrap_model(model, keep_torch_compile=False)
+    parts = [list(part.parameters()) for part in whole.children()]
     trained = [part for part in parts if any(p.grad is not None for p in part)]
     norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
     norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
@@ -211,11 +212,10 @@ def begin_with(model: CDDICM, init: Path) -> None:
     """
     if init.is_dir():
         check_folder(init)
-        files = {part: init / part / SAFETENSORS_WEIGHTS_NAME for part, _ in model.named_children()}
         found = {
             f"{part}.{name}": value.float()
-            for part, file in files.items()
-            if file.is_file()
+            for part, _ in model.named_children()
+            for file in sorted((init / part).glob("*.safetensors"))  # a large part has several
             for name, value in load_tensors(file).items()
         }
     elif init.is_file():

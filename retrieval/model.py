@@ -190,7 +190,7 @@ class RetrievalModel(nn.Module):
 
     def see(self, pixels: Float[Tensor, "B 3 R R"]) -> ImageFeatures:
         """What the image tower sees in pictures in [-1, 1]."""
-        tokens, pooled = self.towers.encode_image(pixels)
+        tokens, pooled = self.towers.encode_image(pixels.to(self.towers.dtype))
         return ImageFeatures(pooled, tokens, pixels)
 
     def read(self, texts: Sequence[str]) -> TextFeatures:
@@ -227,11 +227,12 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
     check_folder(folder)
     index = read_json(folder / "model_index.json")
     options = {"use_safetensors": True, "torch_dtype": torch.float32}
-    towers = CLIPTowers.from_pretrained(folder / "towers", **options)
-    parts = {
-        "fusion": GatedFusion.from_pretrained(folder / "fusion", **options),
-        "matcher": Matcher.from_pretrained(folder / "matcher", **options),
-    }
+    kinds = {"towers": CLIPTowers, "fusion": GatedFusion, "matcher": Matcher}
+    try:
+        parts = {name: kind.from_pretrained(folder / name, **options) for name, kind in kinds.items()}
+    except OSError as error:  # such as weights that are there in a `variant` alone
+        raise InputError(f"{folder}: {_line(error)}") from error
+    towers = parts.pop("towers")
     keywords = {
         name: {key: value for key, value in part.config.items() if not key.startswith("_")}
         for name, part in parts.items()

@@ -36,4 +36,4 @@ class Combiner(PooledComposer, Temperature):
         x, t = reference.pooled, text.pooled  # (B, E) each
         both = torch.cat([self.text_in(t), self.image_in(x)], dim=-1)  # (B, 2 projection)
         share = self.balance(both).sigmoid()  # (B, 1), lambda
-        return normalize(self.mixture(both) + share * t + (1 - share) * x, dim=-1)
+        return normalize((self.mixture(both) + share * t + (1 - share) * x).float(), dim=-1)

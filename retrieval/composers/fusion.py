@@ -80,7 +80,7 @@ class Matching(nn.Module):
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
         clean = torch.zeros(len(pictures.pixels), dtype=torch.long, device=pictures.pixels.device)
-        return self.matcher.embed_image(pictures.pixels, clean)
+        return self.matcher.embed_image(pictures.pixels.to(self.matcher.dtype), clean)
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[Tensor, "B N"]:
         return dot(queries, vectors)

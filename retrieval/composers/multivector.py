@@ -9,12 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval.composers.combiner import Combiner
+from retrieval import composers
 from retrieval.composers.composer import ImageFeatures, TextFeatures
-from retrieval.composers.fusion import Fusion, Matching
-from retrieval.composers.places import OverPlaces
-from retrieval.composers.pooled import ImageOnly, Sum, TextOnly
-from retrieval.composers.tirg import TIRG
 
 
 def max_over_vectors(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:
@@ -38,17 +34,7 @@ class MultiVector(nn.Module):
 
     def __init__(self, composer: str, options: dict[str, Any], token_width: int, dim: int):
         super().__init__()
-        composers = {
-            "combiner": Combiner,
-            "fusion": Fusion,
-            "image": ImageOnly,
-            "matching": Matching,
-            "over-places": OverPlaces,
-            "sum": Sum,
-            "text": TextOnly,
-            "tirg": TIRG,
-        }
-        self.composer = composers[composer](**options)
+        self.composer = composers.COMPOSERS[composer](**options)
         self.token_out = nn.Linear(token_width, dim)
         self.width = dim
 
@@ -60,7 +46,7 @@ class MultiVector(nn.Module):
         return self.composer.compose(reference, text)
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N T D"]:
-        return normalize(self.token_out(pictures.tokens), dim=-1)
+        return normalize(self.token_out(pictures.tokens).float(), dim=-1)
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:
         return max_over_vectors(queries, vectors)

@@ -38,7 +38,7 @@ class PooledComposer(nn.Module):
     width = None
 
     def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
-        return normalize(pictures.pooled, dim=-1)
+        return normalize(pictures.pooled.float(), dim=-1)
 
     def score(self, queries: Float[Tensor, "B E"], vectors: Float[Tensor, "N E"]) -> Float[Tensor, "B N"]:
         return dot(queries, vectors)
@@ -48,14 +48,14 @@ class ImageOnly(PooledComposer, Temperature):
     """The reference alone: what a benchmark gives away without its texts."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
-        return normalize(reference.pooled, dim=-1)
+        return normalize(reference.pooled.float(), dim=-1)
 
 
 class TextOnly(PooledComposer, Temperature):
     """The text alone: what a benchmark gives away without its references."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
-        return normalize(text.pooled, dim=-1)
+        return normalize(text.pooled.float(), dim=-1)
 
 
 class Sum(PooledComposer, Temperature):
@@ -63,4 +63,4 @@ class Sum(PooledComposer, Temperature):
     which the towers are what is trained."""
 
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
-        return normalize(reference.pooled + text.pooled, dim=-1)
+        return normalize((reference.pooled + text.pooled).float(), dim=-1)

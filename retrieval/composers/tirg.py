@@ -39,4 +39,4 @@ class TIRG(PooledComposer):
     def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         both = torch.cat([reference.pooled, text.pooled], dim=-1)  # (B, 2E)
         kept = self.weights[0] * self.gate(both).sigmoid() * reference.pooled  # (B, E)
-        return normalize(kept + self.weights[1] * self.residual(both), dim=-1)
+        return normalize((kept + self.weights[1] * self.residual(both)).float(), dim=-1)

@@ -34,6 +34,17 @@ def test_info_nce_by_hand():
     assert torch.allclose(info_nce(queries, images, scale), plain, rtol=1e-5)
 
 
+def test_mixed_precision_leaves_info_nce_alone():
+    parts, valid, hard_valid, there = info_nce_batch()
+
+    def gradients(mixed):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss = info_nce(*parts[:2], torch.tensor(100.0), *parts[2:], valid, hard_valid, there)
+        return torch.autograd.grad(loss, parts)
+
+    assert all(map(torch.equal, gradients(True), gradients(False)))
+
+
 def test_info_nce_of_another_score_by_hand():
     parts, valid, hard_valid, there = info_nce_batch(3)
     scale = torch.tensor(3.0)

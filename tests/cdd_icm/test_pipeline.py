@@ -5,7 +5,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from diffusers import schedulers
+from accelerate import cpu_offload
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from diffusers import DiffusionPipeline, schedulers
+from diffusers.callbacks import PipelineCallback
 from PIL import Image
 
 from cdd_icm.diffusion import SAMPLERS, scheduler_like
@@ -80,6 +83,8 @@ def test_an_item_of_a_batch_is_that_item_alone(pipe, draw, monkeypatch, options,
 
 def test_one_generator_serves_the_batch_in_order(pipe, draw):
     together = draw([pipe.canvas] * 2, SAID[:2], 5)
+    each = pipe([pipe.canvas] * 2, SAID[:2], generator=tuple(seeded(5, 6)), output_type="pt").images
+    assert torch.equal(each, draw([pipe.canvas] * 2, SAID[:2], [5, 6]))
     generator = seeded(5)[0]
     for i in range(2):
         alone = pipe(pipe.canvas, SAID[i], generator=generator, output_type="pt").images
@@ -150,9 +155,41 @@ def test_callback(pipe, draw):
     assert torch.equal(draw(callback_on_step_end=lambda *_: None), draw())  # it only looked
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, name):
-    monkeypatch.setattr(pipe, "scheduler", getattr(schedulers, name).from_config(pipe.scheduler.config))
+def test_a_callback_may_stop_the_drawing(pipe, draw):
+    steps = []
+
+    class Stop(PipelineCallback):
+        tensor_inputs = ["latents"]
+
+        def callback_fn(self, pipeline, step_index, timestep, callback_kwargs):
+            steps.append(step_index)
+            pipeline._interrupt = step_index == 1
+            return callback_kwargs
+
+    stop = Stop(cutoff_step_ratio=None, cutoff_step_index=1)
+    stopped = draw(num_inference_steps=4, callback_on_step_end=stop)
+    assert steps == [0, 1] and stopped.isfinite().all()
+    assert not torch.equal(draw(num_inference_steps=4), stopped)  # the next call goes to its end
+
+
+def test_inference_mode_draws_the_same(draw):
+    options = {"icm_guidance_scale": 2.0, "image_guidance_scale": 1.5}
+    with torch.inference_mode():
+        out = draw(picture(1), **options)
+    assert torch.equal(out, draw(picture(1), **options))
+
+
+SWAPPED = [(name, {}) for name in SAMPLERS] + [
+    (f"{name}MultistepScheduler", {f"use_{levels}_sigmas": True})
+    for name in ("DPMSolver", "UniPC")
+    for levels in ("karras", "beta", "exponential")
+]
+
+
+@pytest.mark.parametrize(("name", "options"), SWAPPED)
+def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, name, options):
+    kind = getattr(schedulers, name)
+    monkeypatch.setattr(pipe, "scheduler", kind.from_config(pipe.scheduler.config, **options))
     out = draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4)
     assert out.isfinite().all() and out.shape == (2, 3, 32, 32)
     assert torch.equal(out, draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=4))
@@ -297,13 +334,45 @@ def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
     assert not torch.equal(cold, warm)
 
 
-def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
-    """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
+def with_kernels(pipe):
+    """A copy whose planner looks for what stands, and is asked what the turn before drew."""
     pipe = copy.deepcopy(pipe)
     width, old = pipe.fusion.config.width, pipe.planner.config
     pipe.planner = Planner(
         old.classes, width, pipe.towers.embed_dim, 4, old.grid, kernels=4, image_size=32
     ).eval()
+    return pipe
+
+
+@pytest.mark.parametrize("sequential", [False, True], ids=["by part", "by layer"])
+def test_offloaded_parts_draw_the_same(pipe, sequential, monkeypatch):
+    """Their weights are where they are computed with only while their forward, or their layers', runs."""
+    pipe = with_kernels(pipe)
+
+    def second_turn():
+        return pipe(picture(1), SAID[1], SAID[:1], generator=seeded(0)[0], output_type="pt").images
+
+    expected = second_turn()
+    if sequential:
+        monkeypatch.setattr(DiffusionPipeline, "enable_sequential_cpu_offload", lambda self: None)
+        pipe.enable_sequential_cpu_offload()
+        offloaded = pipe.components.keys() - set(pipe._exclude_from_cpu_offload)
+    else:
+        offloaded = pipe.model_cpu_offload_seq.split("->")
+    for name in offloaded:
+        part = getattr(pipe, name)
+        if sequential and isinstance(part, torch.nn.Module):
+            cpu_offload(part, torch.device("cpu"), offload_buffers=len(part._parameters) > 0)
+        elif not sequential:
+            hook = AlignDevicesHook("cpu", True, weights_map=part.state_dict(), place_submodules=True)
+            add_hook_to_module(part, hook)
+            assert next(part.parameters()).is_meta
+    assert torch.equal(second_turn(), expected)
+
+
+def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
+    """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
+    pipe = with_kernels(pipe)
     asked = []
     monkeypatch.setattr(pipe.planner, "drawn", lambda fused: torch.arange(1, 1 + len(fused.query)))
     encode = pipe.encode

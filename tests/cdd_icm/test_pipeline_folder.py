@@ -72,6 +72,14 @@ def test_what_was_not_trained_does_not_guide(tiny_folder, left_out, given):
         assert pipeline.settings(**given)[name] == given[name]
 
 
+def test_the_canvas_goes_where_the_pipeline_goes(tiny_pipeline, tiny_folder):
+    twin = CDDICMPipeline.from_pipe(tiny_pipeline)
+    assert twin.canvas is tiny_pipeline.canvas
+    twin.canvas = None
+    twin.save_pretrained(tiny_folder)
+    assert not (tiny_folder / "canvas.png").exists()
+
+
 def test_a_folder_without_canvas_loads(tiny_pipeline, tiny_folder):
     (tiny_folder / "canvas.png").unlink()
     loaded = CDDICMPipeline.from_pretrained(tiny_folder)

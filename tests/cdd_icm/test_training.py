@@ -270,6 +270,20 @@ def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uni
     assert begun == [5]
 
 
+@pytest.mark.parametrize(
+    "saved", [{"variant": "fp16"}, {"max_shard_size": "50KB"}], ids=["variant", "shards"]
+)
+def test_a_run_begins_with_all_parts_of_a_folder_however_saved(make_config, uninterrupted, tmp_path, saved):
+    pipeline = CDDICMPipeline.from_pretrained(uninterrupted / "pipeline")
+    pipeline.save_pretrained(tmp_path / "again", **saved)
+    classes = pipeline.planner.config.classes
+    model = CDDICM(make_config(), classes)
+    begin_with(model, tmp_path / "again")
+    for name in ("towers", "fusion", "unet", "matcher"):
+        own, theirs = (part.state_dict() for part in (getattr(model, name), getattr(pipeline, name)))
+        assert all(torch.equal(own[key], theirs[key]) for key in theirs), name
+
+
 def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
     config = make_config(plan__grid=0)
     save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")

@@ -94,6 +94,16 @@ def test_a_pipeline_that_draws_is_a_retrieval_model(pictures):
 
 
 @pytest.mark.parametrize("composer", COMPOSERS)
+def test_half_precision_weights_give_unit_vectors_much_the_same(make_model, composer, pictures):
+    model = make_model(composer)
+    whole = vectors(model, pictures)
+    for half, single in zip(vectors(model.bfloat16(), pictures), whole, strict=True):
+        assert half.dtype == torch.float32
+        torch.testing.assert_close(half.norm(dim=-1), torch.ones(half.shape[:-1]))
+        assert (half * single).sum(dim=-1).min() > 0.98
+
+
+@pytest.mark.parametrize("composer", COMPOSERS)
 def test_an_item_of_a_batch_equals_that_item_alone(make_model, composer, pictures):
     model = make_model(composer)
     for several, alone in zip(
