@@ -58,7 +58,8 @@ class DrawnFolder:
     def __init__(self, folder: Path, settings: dict[str, Any], layout: Layout = geneva):
         self.folder, self.layout = folder, layout
         state, stamp, settings = process_state(), folder / "settings.json", to_plain(settings)
-        if state.is_main_process and not stamp.exists():
+        # settings with which nothing was drawn, such as an unknown preset, bind nobody
+        if state.is_main_process and not (stamp.exists() and any(folder.rglob("*.png"))):
             with replacing(stamp) as path:
                 path.write_text(json.dumps(settings, indent=1) + "\n")
         state.wait_for_everyone()

@@ -103,6 +103,9 @@ def dataset(reports: Path, name: str) -> list[str]:
     ]
     files = (reports / f"{name}_{kind}_test.json" for kind in OTHERWISE)
     others = {other: read_report(other) for other in files if other.exists()}
+    for path, other in others.items():
+        if other["model"]["fingerprint"] != report["model"]["fingerprint"]:
+            raise InputError(f"{path}: of another model than {file}; evaluate again")
     at = len(published) + 1
     rows[at:at] = [
         [
@@ -174,6 +177,10 @@ def ablation(folder: Path) -> list[str]:
     if not reports:
         return [missing("The ablation", COMMANDS["ablation"])]
     stated = reports[0]["ablation"]
+    budget = ("samples", "base", "dialogs", "split", "rows")
+    for report in reports[1:]:
+        if differing := [key for key in budget if report["ablation"][key] != stated[key]]:
+            raise InputError(f"{folder}: {differing[0]}: not the same in all reports; they can't be compared")
     order = stated["rows"]
     rows = {report["ablation"]["row"]: report for report in reports}
     lines = [

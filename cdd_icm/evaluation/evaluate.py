@@ -82,6 +82,7 @@ def evaluate_model(
     weights = inception_weights(inception) if inception else None
     settings = {
         "model": fingerprint.of_folder(model),
+        "code": fingerprint.of_code(),
         "seed": seed,
         "teacher_forced": teacher_forced,
         "preset": preset,
@@ -136,6 +137,7 @@ def evaluate_model(
         ),
         "no_op": evaluate_no_op(still, [idle.load(dialog) for dialog in still], reader),
         "versions": package_versions(),
+        "code": settings["code"],
         "device": str(place),
         "dtype": settings["dtype"],
         "processes": state.num_processes,

@@ -7,8 +7,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import cdd_icm
 from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
+
+CODE = Path(cdd_icm.__file__).parent
 
 
 def of_parts(parts: Iterable[str]) -> str:
@@ -26,6 +29,11 @@ def of_data(dialogs: Iterable[Dialog]) -> str:
     return of_parts(
         part for dialog in dialogs for part in (of_dialog(dialog), repr([t.objects for t in dialog.turns]))
     )
+
+
+def of_code() -> str:
+    """Of the modules that draw: by what rules is planned and painted stands in them, not in a model."""
+    return of_parts(file.read_text(encoding="utf-8") for file in sorted(CODE.glob("*.py")))
 
 
 def of_folder(folder: Path) -> str:

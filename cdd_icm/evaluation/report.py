@@ -63,9 +63,11 @@ def read_report(path: Path) -> dict:
     try:
         report = json.loads(path.read_text())
         known = report["format"] == FORMAT
-        report["data"]["split"], report["detector"]["fingerprint"], report["teacher_forced"]
-        report["figures"][MODEL][DETECTOR]["preservation"]["value"]
-        [(dialog["fingerprint"], dialog["rsim"][-1]) for dialog in report["dialogs"]]
+        report["data"]["split"], report["detector"]["fingerprint"], _drawn(report)
+        [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
+        for dialog in report["dialogs"]:
+            turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
+            dialog["fingerprint"], turns[:, -1]
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, LookupError, TypeError) as error:

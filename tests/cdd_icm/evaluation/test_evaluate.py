@@ -11,7 +11,8 @@ import pytest
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
-from cdd_icm.evaluation import evaluate
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation import evaluate, fingerprint
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
 from tests.runs import run_two_processes
@@ -94,6 +95,13 @@ def test_a_detector_that_lacks_a_class_is_refused_before_drawing(
     assert error.endswith("does not know the class 'blue cube'\n") and not drawn_ids
 
 
+def test_pictures_by_other_code_are_not_taken_for_this_models(command, drawn_ids, monkeypatch, capsys):
+    assert main(command) == 0
+    monkeypatch.setattr(fingerprint, "of_code", lambda: "other")
+    assert main(command) == 2
+    assert "code: the pictures there were drawn with" in capsys.readouterr().err
+
+
 def test_one_picture_has_no_distance(command, drawn_ids, capsys):
     assert main([*command[:-1], "1"]) == 2
     assert "need at least two pictures" in capsys.readouterr().err
@@ -101,10 +109,17 @@ def test_one_picture_has_no_distance(command, drawn_ids, capsys):
 
 def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids, monkeypatch, capsys):
     used = []
-    pipeline = SimpleNamespace(use_preset=used.append)
+
+    def use_preset(name):
+        used.append(name)
+        if name == "fats":
+            raise InputError("preset: 'fats' is unknown")
+
+    pipeline = SimpleNamespace(use_preset=use_preset)
     monkeypatch.setattr(evaluate, "load_pipeline", lambda folder, device, dtype: pipeline)
-    assert main([*command, "--preset", "fast"]) == 0
-    assert used == ["fast"]
+    assert main([*command, "--preset", "fats"]) == 2
+    assert main([*command, "--preset", "fast"]) == 0  # nothing was drawn with the other
+    assert used == ["fats", "fast"]
     assert json.loads((coloured_squares / "report.json").read_text())["preset"] == "fast"
     assert main(command) == 2
     assert "preset: the pictures there were drawn with 'fast', not None" in capsys.readouterr().err

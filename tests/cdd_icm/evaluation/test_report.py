@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from dataclasses import replace
@@ -99,7 +100,13 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
     (tmp_path / "text.json").write_text("not JSON")
     with pytest.raises(InputError, match="text.json: not a report"):
         compare([tmp_path / "good.json", tmp_path / "text.json"])
-    for hollow in ({"figures": {}}, {"dialogs": [{"fingerprint": "x", "rsim": []}]}, {"detector": None}):
+    figures = copy.deepcopy(good["figures"])
+    figures["model"]["detector"]["ap"]["value"] = "high"
+    short = [good["dialogs"][0] | {"f1": good["dialogs"][0]["f1"][:-1]}]
+    for hollow in (
+        *({"figures": {}}, {"figures": figures}, {"detector": None}, {"data": {"split": "val"}}),
+        *({"dialogs": [{"fingerprint": "x", "rsim": []}]}, {"dialogs": short}),
+    ):
         write_report(tmp_path / "hollow.json", good)
         (tmp_path / "hollow.json").write_text(json.dumps(good | hollow))
         with pytest.raises(InputError, match="hollow.json: not a report"):

@@ -74,6 +74,22 @@ def test_the_fast_preset_stands_below_with_what_differs(tmp_path, report):
     )
 
 
+def test_reports_of_different_things_are_not_put_together(tmp_path, report):
+    (tmp_path / "iclevr_test.json").write_text(json.dumps(report))
+    fast = report | {"model": report["model"] | {"fingerprint": "another"}}
+    (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(fast))
+    with pytest.raises(InputError, match="iclevr_fast_test.json: of another model"):
+        results(tmp_path)
+    (tmp_path / "iclevr_fast_test.json").unlink()
+    (tmp_path / "ablation").mkdir()
+    for row, samples in (("a", 1000), ("b", 2000)):
+        made = row_of(report, row, ["a", "b"], 50.0)
+        made["ablation"]["samples"] = samples
+        (tmp_path / "ablation" / f"{row}.json").write_text(json.dumps(made))
+    with pytest.raises(InputError, match="ablation: samples: not the same in all"):
+        results(tmp_path)
+
+
 def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
     order = ["full-1", "full-2", "without-plan", "without-history"]
     (tmp_path / "ablation").mkdir()
