@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
@@ -52,6 +53,12 @@ def deep(folder):
     Image.new("I;16", (8, 8)).save(folder / "images/CLEVR_train_000001_2.png")
 
 
+def swollen(folder):
+    text = PngInfo()
+    text.add_text("a", 2_000_000 * "a", zip=True)
+    Image.new("1", (8, 8)).save(folder / "images/CLEVR_train_000001_2.png", pnginfo=text)
+
+
 FAULTS = {
     "missing picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_1.png").unlink(),
@@ -69,6 +76,10 @@ FAULTS = {
     "not a picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_2.png").write_text("a cat"),
         "images/CLEVR_train_000001_2.png: picture can't be decoded (not a picture; 5 bytes)",
+    ),
+    "picture with too much text": (
+        swollen,
+        "images/CLEVR_train_000001_2.png: picture can't be decoded (Decompressed data too large",
     ),
     "huge picture": (huge, "images/CLEVR_train_000001_2.png: 9000x8000 pixels is over the limit"),
     "16-bit picture": (deep, "images/CLEVR_train_000001_2.png: mode I;16 has more than 8 bits"),
