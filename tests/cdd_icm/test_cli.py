@@ -241,6 +241,7 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
         ),
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
+        (["info", 300 * "x"], f"{300 * 'x'}: File name too long"),
         (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
     ],
 )
