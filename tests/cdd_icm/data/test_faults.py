@@ -72,6 +72,10 @@ FAULTS = {
         lambda folder: [file.unlink() for file in folder.glob("images/*_train_000001_*")],
         "images/CLEVR_train_000001: the dialog has no pictures",
     ),
+    "two pictures of a turn": (
+        lambda folder: Image.new("1", (8, 8)).save(folder / "images/CLEVR_train_000001_1.jpg"),
+        "images/CLEVR_train_000001_1.png: turn 1 comes twice: images/CLEVR_train_000001_1.jpg is there too",
+    ),
     "truncated picture": (truncated, "images/CLEVR_train_000001_2.png: picture can't be decoded"),
     "not a picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_2.png").write_text("a cat"),
