@@ -226,7 +226,7 @@ def _sampling(arguments: argparse.Namespace) -> dict[str, Any]:
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
     try:
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

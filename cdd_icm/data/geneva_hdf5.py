@@ -166,7 +166,7 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
     listed = path.with_name("objects.txt")
     if listed.exists():
         try:
-            lines = listed.read_text(encoding="utf-8").splitlines()
+            lines = listed.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{listed}: can't be read ({error})") from error
         return tuple(line.strip() for line in lines if line.strip())

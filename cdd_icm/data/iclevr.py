@@ -128,7 +128,7 @@ def _dialog(
 
 def _text(files: Files, name: str) -> str:
     try:
-        text = files.read(name).decode().strip()
+        text = files.read(name).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise InputError(f"{files.where(name)}: not UTF-8 text ({error})") from error
     if not text:

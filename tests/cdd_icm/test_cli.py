@@ -54,7 +54,7 @@ def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
 
 def test_generate_a_file_with_settings(tiny_folder, tmp_path):
     text = tmp_path / "dialog.txt"
-    text.write_text("add a cube\n\n  add a cone \n")
+    text.write_text("add a cube\n\n  add a cone \n", encoding="utf-8-sig")
     settings = ["--seed", "5", "--num-inference-steps", "3", "--guidance-scale", "1.5"]
     settings += ["--image-guidance-scale", "1.2", "--icm-guidance-scale", "0.5", "--num-candidates", "2"]
     settings += ["--scheduler", "DDIMScheduler"]
