@@ -21,6 +21,7 @@ from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked
 from cdd_icm.data.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
@@ -148,7 +149,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
             raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
     if not texts or not all(isinstance(t, str) and t.strip() for t in texts):
         raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
-    return texts
+    return [checked(text, f"{fields.name[1:]}/{key}", str, str(file)) for text in texts]
 
 
 def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:

@@ -226,6 +226,7 @@ def test_codraw_faults_all_at_once(tmp_path):
     good = {"msg_t": "a sun", "msg_d": "ok", "abs_d": "1,s_3s.png,0,3,0,253,64,0,1,"}
     scenes = {
         "badid": {"dialog": [good]},
+        "../evil_1": {"dialog": [good]},
         "train_1": {"dialog": [good]},
         "train_2": {"dialog": [good | {"abs_d": "1,q_3s.png,0,3,0,253,64,0,1,"}]},
         "train_3": {"dialog": [{"msg_t": "hi"}]},
@@ -235,6 +236,7 @@ def test_codraw_faults_all_at_once(tmp_path):
         "train_7": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,-1,1,"}]},
         "train_8": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,0,7,"}]},
         "train_9": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,nan,64,0,1,"}]},
+        "train_10": {"dialog": [good | {"msg_t": "a \ud800 sun"}]},
     }
     (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
     found = info(tmp_path, progress=False)
@@ -245,11 +247,13 @@ def test_codraw_faults_all_at_once(tmp_path):
         f"{file}: train_2: dialog[0].abs_d: unknown class of clip art 'q_3s.png'",
         f"{file}: train_3: dialog: KeyError('msg_d')",
         f"{file}: train_4: the dialog has no text",
-        f"{file}: train_5: dialog[0].msg_d: None is not text",
+        f"{file}: train_5: dialog[0].msg_d: None is not of type str",
         f"{file}: train_6: the dialog has no text",
         f"{file}: train_7: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '-1', flip '1'",
         f"{file}: train_8: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '0', flip '7'",
         f"{file}: train_9: dialog[0].abs_d: s_3s.png: x 'nan', y '64', depth '0', flip '1'",
+        f"{file}: train_10: dialog[0].msg_t: 'a \\ud800 sun' holds half a character",
+        f"{file}: ../evil_1: '../evil_1' is not a dialog's name (<split>_<number>)",
         f"{file}: badid: 'badid' is not a dialog's name (<split>_<number>)",
     ):
         assert says in found.faults

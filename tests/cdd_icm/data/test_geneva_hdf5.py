@@ -98,6 +98,11 @@ BROKEN = {  # what stands in place of a key, and what is said of it
     "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
     "a dialog that is no group": ("000001", np.zeros(3), "is not a dialog's group"),
     "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), "is not a dialog's group"),
+    "half a character": (
+        "000001/text",
+        '["a \\ud800", "a cube"]',
+        ": 'a \\ud800' holds half a character",
+    ),
     "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
 }
 
