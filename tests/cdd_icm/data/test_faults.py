@@ -167,10 +167,18 @@ def test_broken_zips_beside_a_good_one(iclevr, tmp_path):
             archive.write(file, file.relative_to(iclevr).as_posix())
     for name in ("a.zip", "c.zip"):
         (folder / name).write_bytes(b"PK")
+    later = bytearray((folder / "b.zip").read_bytes())
+    later[later.find(b"PK\x01\x02") + 6] = 139  # of the first entry, ten times the version that it needs
+    (folder / "d.zip").write_bytes(later)
     found = info(folder, progress=False)
     assert found.splits["train"].dialogs == 3
     assert [fault.split(": ")[:2] for fault in found.faults] == [
-        [f"{folder / name}", "not a readable zip (File is not a zip file)"] for name in ("a.zip", "c.zip")
+        [f"{folder / name}", f"not a readable zip ({says})"]
+        for name, says in (
+            ("a.zip", "File is not a zip file"),
+            ("c.zip", "File is not a zip file"),
+            ("d.zip", "zip file version 13.9"),
+        )
     ]
 
 

@@ -134,6 +134,16 @@ def test_a_damaged_chunk(clevr_h5, key):
     assert found.splits["train"].dialogs == 1
 
 
+@pytest.mark.parametrize(("number", "name", "read"), [(0, "", 0), (2, ": 000001", 1)])
+def test_a_damaged_group(clevr_h5, number, name, read):
+    content = clevr_h5.read_bytes().split(b"TREE")  # a group each, that of the file first
+    clevr_h5.write_bytes(b"TREE".join(content[: number + 1]) + b"tree" + b"TREE".join(content[number + 1 :]))
+    found = info(clevr_h5, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{clevr_h5}{name} can't be read (") and "wrong B-tree signature" in fault
+    assert sum(split.dialogs for split in found.splits.values()) == read
+
+
 def test_wrong_shapes_and_classes(clevr_h5):
     with h5py.File(clevr_h5, "a") as file:
         del file["000001/coords"], file["000000/images"]
