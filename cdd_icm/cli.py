@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_disk
 
 if TYPE_CHECKING:
     from cdd_icm.pipeline import CDDICMPipeline
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
-    Input that cannot be used is one line on stderr and status 2; a loss that is not finite is one line and
-    status 1; after Ctrl-C the status is 130.
+    Input that cannot be used, or a disk that refuses, is one line on stderr and status 2; a loss that is not
+    finite is one line and status 1; after Ctrl-C the status is 130.
     """
     parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments) or 0
     except InputError as error:
         print(f"cdd-icm: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # where a path is only looked at: no permission, too long a name
+        print(f"cdd-icm: {of_disk(error)}", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"cdd-icm: {error}", file=sys.stderr)
@@ -223,7 +226,7 @@ def _sampling(arguments: argparse.Namespace) -> dict[str, Any]:
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
     try:
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

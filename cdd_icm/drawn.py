@@ -71,6 +71,16 @@ class DrawnFolder:
                     f"{settings.get(key)!r}; give another name, or delete that folder"
                 )
 
+    def check(self, dialogs: Sequence[Dialog]) -> None:
+        """Raises InputError where two dialogs would lie in one folder, such as those of `a_gt` and of `a`."""
+        owners: dict[str, Dialog] = {}
+        for dialog in dialogs:
+            for place in self.layout(dialog):
+                other = owners.setdefault(place, dialog)
+                if other is not dialog:
+                    ids = f"{other.id!r} and {dialog.id!r}"
+                    raise InputError(f"{self.folder / place}: dialogs {ids} both go there; rename one")
+
     def missing(self, dialogs: Sequence[Dialog]) -> list[Dialog]:
         """Raises InputError where another dialog is found under the name of one of these."""
         return [dialog for dialog in dialogs if not self._is_finished(dialog)]
@@ -121,6 +131,7 @@ def draw_missing(
 ) -> None:
     """Draws what the folder lacks, `batch_size` dialogs at a time. Under `accelerate launch` or `torchrun`
     each process draws its share; it returns when its own is done."""
+    folder.check(dialogs)
     state = process_state()
     todo = folder.missing(dialogs[state.process_index :: state.num_processes])
     turns = sum(len(dialog.turns) for dialog in todo)

@@ -68,8 +68,8 @@ class DenoisingLog(Log):
 
 def _samples(line: str) -> float:
     try:
-        return json.loads(line)["samples"]
-    except ValueError:  # the last line of a run that was killed while it wrote
+        return float(json.loads(line)["samples"])
+    except (ValueError, TypeError, LookupError):  # a run was killed while it wrote the line, say
         return float("inf")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_disk
 from retrieval import images, submission
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
     except InputError as error:
         print(f"cdd-retrieval: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # as in cdd_icm.cli
+        print(f"cdd-retrieval: {of_disk(error)}", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"cdd-retrieval: {error}", file=sys.stderr)

@@ -100,7 +100,9 @@ def _trusted_keys(folder: Path, size: int) -> list[str]:
         return []
     try:
         keys = json.loads(index.read_text())["keys"]
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise TypeError("keys is no list of texts")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{index}: damaged index of the picture cache; delete it ({error!r})") from error
     return keys[: data.stat().st_size // (3 * size * size)]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from cdd_icm.data.codraw_painter import HEIGHT, WIDTH, ClipArt, PaintedPicture, Piece, parse_canvas
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked
 from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
@@ -23,7 +24,7 @@ KIND = "codraw"
 CHITCHAT = frozenset({"hi", "done", "ok", "alright", "okay", "thanks", "bye", "hello"})
 
 _WORD = re.compile(r"['’]?\w+(?:['’./-]\w+)*")
-_ID = re.compile(r"(?P<split>.+)_\d+")
+_ID = re.compile(r"(?P<split>[^/\0\ud800-\udfff]+)_\d+")  # files are named after the split
 
 
 def kind_of(path: Path) -> str | None:
@@ -104,8 +105,7 @@ def _rounds(scene: dict, where: str) -> list[dict[str, str]]:
         raise InputError(f"{where}: dialog: {error!r}") from error
     for number, turn in enumerate(rounds):
         for field, value in turn.items():
-            if not isinstance(value, str):
-                raise InputError(f"{where}: dialog[{number}].{field}: {value!r} is not text")
+            checked(value, f"dialog[{number}].{field}", str, where)
     return rounds
 
 

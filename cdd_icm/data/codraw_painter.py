@@ -153,7 +153,7 @@ class ClipArt:
         encoded = self._read(png)
         try:
             return Image.open(io.BytesIO(encoded)).convert("RGBA")
-        except (OSError, SyntaxError) as error:
+        except Exception as error:  # as in picture.decode
             raise InputError(f"{self.folder / png}: clip art can't be decoded ({error})") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -9,6 +10,7 @@ from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
 
 _REQUIRED = object()
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # what JSON can hold, and UTF-8 can't
 
 
 def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQUIRED) -> Any:
@@ -22,11 +24,22 @@ def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQU
 
 
 def checked(value: Any, name: str, kind: Any, where: str) -> Any:
-    """The value, of type `kind`, of what the error calls `name`. Numbers are finite, also as floats."""
+    """The value, of type `kind`, of what the error calls `name`. Numbers are finite, also as floats;
+    text is such that UTF-8 can hold it."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
         raise InputError(f"{where}: {name}: {value!r} is not a finite number")
+    if isinstance(value, str) and _SURROGATE.search(value):
+        raise InputError(f"{where}: {name}: {value!r} holds half a character")
+    return value
+
+
+def nameable(value: str, name: str, where: str, never: str = "/\0") -> str:
+    """The value, after which files are named, of what the error calls `name`. It has no character of `never`:
+    none for an id, as files have it quoted."""
+    if value in ("", ".", "..") or any(character in value for character in never):
+        raise InputError(f"{where}: {name}: {value!r} can't name a file")
     return value
 
 

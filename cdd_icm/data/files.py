@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import tarfile
 import zipfile
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Protocol
 
 from cdd_icm.errors import InputError
+
+DAMAGED_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(RuntimeError, ValueError, OSError, EOFError),  # encrypted, of a later version, names in no encoding
+)
 
 
 class Files(Protocol):
@@ -54,11 +60,12 @@ class ZipFiles:
         return (name for name in self._zip().namelist() if not name.endswith("/"))
 
     def read(self, name: str) -> bytes:
+        archive = self._zip()
         try:
-            return self._zip().read(name)
+            return archive.read(name)
         except KeyError as error:
             raise InputError(f"{self.where(name)}: no such file in the zip") from error
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
+        except DAMAGED_ZIP as error:
             raise InputError(f"{self.where(name)}: damaged in the zip ({error})") from error
 
     def where(self, name: str) -> str:
@@ -67,7 +74,7 @@ class ZipFiles:
     def _zip(self) -> zipfile.ZipFile:
         try:
             return _open_zip(self.path, os.getpid())
-        except (zipfile.BadZipFile, OSError) as error:
+        except DAMAGED_ZIP as error:
             raise InputError(f"{self.path}: not a readable zip ({error})") from error
 
 

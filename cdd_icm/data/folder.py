@@ -24,7 +24,7 @@ from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
-from cdd_icm.data.fields import field, scene_object
+from cdd_icm.data.fields import field, nameable, scene_object
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.disk import parse_json
@@ -98,8 +98,8 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
         try:
             fields = parse_json(line, where)
             dialog = (
-                str(field(fields, "split", str, where, default_split)),
-                str(field(fields, "dialog_id", str | int, where)),
+                nameable(field(fields, "split", str, where, default_split), "split", where),
+                nameable(str(field(fields, "dialog_id", str | int, where)), "dialog_id", where, never=""),
             )
             rows[dialog].append(_row(fields, metadata, where))
         except InputError as fault:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,11 +23,14 @@ from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked
 from cdd_icm.data.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.disk import parse_json
 from cdd_icm.errors import InputError
 
 COORDS_UNIT = 128
+DAMAGED = (OSError, RuntimeError, TypeError, ValueError, LookupError)
+"""What h5py raises where a file is damaged, by where the damage lies."""
 OF_THE_FILE = {"background", "entities"}
 """What stands beside the dialogs' groups."""
 
@@ -36,11 +41,10 @@ def kind_of(path: Path) -> str | None:
     files = _h5_files(path)
     for each in files:
         try:
-            file = _open(each)
-        except InputError:
+            groups = (each for each in _open(each).values() if isinstance(each, h5py.Group))
+            return "codraw" if "utterences" in next(groups, ()) else "iclevr"
+        except DAMAGED:
             continue
-        groups = (each for each in file.values() if isinstance(each, h5py.Group))
-        return "codraw" if "utterences" in next(groups, ()) else "iclevr"
     return "iclevr" if files else None
 
 
@@ -59,15 +63,18 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
         if split not in (None, file_split):
             continue
         try:
-            file = _open(path_of_file)
-            _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
-            classes = _classes(file, path_of_file)
+            with _whole(str(path_of_file)):
+                file = _open(path_of_file)
+                _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
+                classes = _classes(file, path_of_file)
+                groups = _dialogs(file)
         except InputError as fault:
             on_fault(fault)
             continue
-        for group in _dialogs(file):
+        for group in groups:
             try:
-                dialogs.append(_dialog(path_of_file, group, file_split, classes))
+                with _whole(f"{path_of_file}: {group}"):
+                    dialogs.append(_dialog(path_of_file, group, file_split, classes))
             except InputError as fault:
                 on_fault(fault)
     return dialogs
@@ -87,10 +94,8 @@ class H5Picture:
         return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
     def decode(self) -> UInt8[np.ndarray, "h w 3"]:
-        try:
+        with _whole(f"{self.file}: {self.name}[{self.index}]"):
             bgr = _open(self.file)[self.name][() if self.index is None else self.index]
-        except (OSError, KeyError, IndexError) as error:
-            raise InputError(f"{self.file}: {self.name}[{self.index}] can't be read ({error})") from error
         return np.ascontiguousarray(bgr[..., ::-1])
 
 
@@ -148,7 +153,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
             raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
     if not texts or not all(isinstance(t, str) and t.strip() for t in texts):
         raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
-    return texts
+    return [checked(text, f"{fields.name[1:]}/{key}", str, str(file)) for text in texts]
 
 
 def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
@@ -166,7 +171,7 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
     listed = path.with_name("objects.txt")
     if listed.exists():
         try:
-            lines = listed.read_text(encoding="utf-8").splitlines()
+            lines = listed.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{listed}: can't be read ({error})") from error
         return tuple(line.strip() for line in lines if line.strip())
@@ -190,10 +195,8 @@ def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
 
 def _stored(group: h5py.Group, file: Path, key: str) -> Any:
     dataset = _field(group, file, key)
-    try:
+    with _whole(f"{file}: {dataset.name[1:]}"):
         return dataset[()]
-    except OSError as error:
-        raise InputError(f"{file}: {dataset.name[1:]} can't be read ({error})") from error
 
 
 def _json_list(group: h5py.Group, file: Path, key: str) -> list:
@@ -222,10 +225,21 @@ def _h5_files(path: Path) -> list[Path]:
     return [path] if path.suffix in (".h5", ".hdf5") else []
 
 
+@contextmanager
+def _whole(where: str) -> Iterator[None]:
+    """Raises InputError, which begins with `where`, if what the block reads is damaged."""
+    try:
+        yield
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{where} can't be read ({error})") from error
+
+
 def _open(path: Path) -> h5py.File:
     try:
         return _open_in_process(path, os.getpid())
-    except OSError as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
 
 

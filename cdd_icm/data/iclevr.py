@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
@@ -49,21 +50,21 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
         except InputError as fault:
             on_fault(fault)
             continue
-        pictures: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+        pictures: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
         for name in names:
             match = _IMAGE.fullmatch(name) or _OTHER.fullmatch(name)
             if match and split in (None, match["split"]):
                 # a dialog of which only the text or the scene is there counts too: its pictures are missing
                 turns = pictures[match["split"], match["dialog"], match["root"]]
                 if match.re is _IMAGE:
-                    turns[int(match["turn"])] = name
+                    turns.append((int(match["turn"]), name))
         for (dialog_split, dialog_id, root), turns in sorted(pictures.items()):
             try:
                 if dialog_id in dialogs:
                     raise InputError(
                         f"{files.where(root)}: dialog {dialog_id} was read already from elsewhere"
                     )
-                dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, turns)
+                dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, sorted(turns))
             except InputError as fault:
                 on_fault(fault)
     return sorted(dialogs.values(), key=lambda dialog: (dialog.split, dialog.id))
@@ -85,12 +86,18 @@ def _may_hold_dialogs(files: Files) -> bool:
         return True
 
 
-def _dialog(files: Files, names: set[str], root: str, id: str, split: str, images: dict[int, str]) -> Dialog:
+def _dialog(
+    files: Files, names: set[str], root: str, id: str, split: str, images: list[tuple[int, str]]
+) -> Dialog:
+    """`images` are the numbers and names of the pictures, in order."""
     text = f"{root}text/{id}.txt"
     instructions = _text(files, text).split("\n")
-    numbers = sorted(images)
+    numbers = [number for number, _ in images]
     if not numbers:
         raise InputError(f"{files.where(f'{root}images/{id}')}: the dialog has no pictures")
+    for (number, name), (other, same) in pairwise(images):
+        if number == other:
+            raise InputError(f"{files.where(same)}: turn {number} comes twice: {name} is there too")
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise InputError(f"{files.where(f'{root}images/{id}')}: pictures {numbers} leave out a turn")
     if not all(instructions):
@@ -111,17 +118,17 @@ def _dialog(files: Files, names: set[str], root: str, id: str, split: str, image
         turns=tuple(
             Turn(
                 instruction=instruction,
-                picture=EncodedPicture(files, images[number]),
+                picture=EncodedPicture(files, name),
                 objects=None if objects is None else objects[: turn + 1],
             )
-            for turn, (instruction, number) in enumerate(zip(instructions, numbers, strict=True))
+            for turn, (instruction, (_, name)) in enumerate(zip(instructions, images, strict=True))
         ),
     )
 
 
 def _text(files: Files, name: str) -> str:
     try:
-        text = files.read(name).decode().strip()
+        text = files.read(name).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise InputError(f"{files.where(name)}: not UTF-8 text ({error})") from error
     if not text:

@@ -48,7 +48,9 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             return rgb(image, where)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads to
         reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
         raise InputError(f"{where}: picture can't be decoded ({reason}; {len(encoded)} bytes)") from error
 

@@ -31,7 +31,7 @@ from webdataset.tariterators import tarfile_samples
 
 from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
-from cdd_icm.data.fields import field, scene_object
+from cdd_icm.data.fields import field, nameable, scene_object
 from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.data.resize import to_square
@@ -227,8 +227,8 @@ def _dialog(files: Files, key: str) -> Dialog:
     facts = parse_json(files.read(name), where)
     turns = field(facts, "turns", list, where)
     dialog = Dialog(
-        id=field(facts, "id", str, where),
-        split=field(facts, "split", str, where),
+        id=nameable(field(facts, "id", str, where), "id", where, never=""),
+        split=nameable(field(facts, "split", str, where), "split", where),
         canvas=EncodedPicture(files, f"{key}.{field(facts, 'canvas', str, where)}"),
         turns=tuple(_turn(files, key, turn, f"{where}: turns[{i}]") for i, turn in enumerate(turns)),
     )

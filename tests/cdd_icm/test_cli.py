@@ -54,7 +54,7 @@ def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
 
 def test_generate_a_file_with_settings(tiny_folder, tmp_path):
     text = tmp_path / "dialog.txt"
-    text.write_text("add a cube\n\n  add a cone \n")
+    text.write_text("add a cube\n\n  add a cone \n", encoding="utf-8-sig")
     settings = ["--seed", "5", "--num-inference-steps", "3", "--guidance-scale", "1.5"]
     settings += ["--image-guidance-scale", "1.2", "--icm-guidance-scale", "0.5", "--num-candidates", "2"]
     settings += ["--scheduler", "DDIMScheduler"]
@@ -241,6 +241,7 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
         ),
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
+        (["info", 300 * "x"], f"{300 * 'x'}: File name too long"),
         (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
     ],
 )

@@ -17,6 +17,8 @@ def test_a_line_is_the_mean_since_the_last_and_what_came_after_a_checkpoint_goes
     for samples, values in ((4, [1.0, 3.0]), (8, [5.0, 7.0])):
         log.add({"loss": torch.tensor(values)})
         log.write(samples)
+    with open(tmp_path / "log.jsonl", "a") as file:
+        file.write('12\n{"loss": 1.0}\n{"samples": "x"}\n{"samples": 1')
     Log(tmp_path / "log.jsonl", 4, ALONE)
     (line,) = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
     assert (line["samples"], line["loss"]) == (4, 2.0)

@@ -231,7 +231,8 @@ def test_lasco(write):
 
 
 def test_the_train_corpus_of_lasco_is_one_object(write):
-    write("lasco_train_corpus.json", {"42": "train2014/42.jpg", "28714": "train2014/28714.jpg"})
+    corpus = {"42": "train2014/42.jpg", "28714": "train2014/28714.jpg"}
+    write("lasco_train_corpus.json", "\ufeff" + json.dumps(corpus))  # a byte-order mark is no JSON
     benchmark = lasco.read(write("lasco_train.json", [LASCO]).parent, "train")
     assert benchmark.galleries["all"] == ("42", "28714")
     assert benchmark.places["42"].path == "train2014/42.jpg"

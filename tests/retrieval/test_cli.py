@@ -52,6 +52,7 @@ def test_faults_are_one_line_and_exit_status_2(tmp_path, capsys):
         ["benchmark", "info", "cirr", str(tmp_path)],
         ["benchmark", "info", "cirr", str(tmp_path), "split"],
         ["benchmark", "info", "cirr", str(tmp_path), "split=[a"],
+        ["benchmark", "info", "dialogs", 300 * "x"],
         ["submission", "check", str(tmp_path / "none.json")],
     ):
         assert main(arguments) == 2

@@ -1,4 +1,3 @@
-import json
 import multiprocessing
 import os
 import pickle
@@ -88,10 +87,11 @@ def test_only_whole_pictures_are_trusted(tmp_path):
     assert all((built[picture.key] == picture.value).all() for picture in pictures)
 
 
-def test_a_damaged_index_is_named(tmp_path):
+@pytest.mark.parametrize("damaged", ['{"keys": ["a"', '{"keys": 5}', '{"keys": [["a"]]}'])
+def test_a_damaged_index_is_named(tmp_path, damaged):
     build(tmp_path, [Painted(1)])
     (index,) = tmp_path.glob("*.json")
-    index.write_text(json.dumps({"keys": ["a"]})[:-4])
+    index.write_text(damaged)
     with pytest.raises(InputError, match=index.name):
         build(tmp_path, [Painted(1)])
 

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
@@ -52,6 +53,12 @@ def deep(folder):
     Image.new("I;16", (8, 8)).save(folder / "images/CLEVR_train_000001_2.png")
 
 
+def swollen(folder):
+    text = PngInfo()
+    text.add_text("a", 2_000_000 * "a", zip=True)
+    Image.new("1", (8, 8)).save(folder / "images/CLEVR_train_000001_2.png", pnginfo=text)
+
+
 FAULTS = {
     "missing picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_1.png").unlink(),
@@ -65,10 +72,18 @@ FAULTS = {
         lambda folder: [file.unlink() for file in folder.glob("images/*_train_000001_*")],
         "images/CLEVR_train_000001: the dialog has no pictures",
     ),
+    "two pictures of a turn": (
+        lambda folder: Image.new("1", (8, 8)).save(folder / "images/CLEVR_train_000001_1.jpg"),
+        "images/CLEVR_train_000001_1.png: turn 1 comes twice: images/CLEVR_train_000001_1.jpg is there too",
+    ),
     "truncated picture": (truncated, "images/CLEVR_train_000001_2.png: picture can't be decoded"),
     "not a picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_2.png").write_text("a cat"),
         "images/CLEVR_train_000001_2.png: picture can't be decoded (not a picture; 5 bytes)",
+    ),
+    "picture with too much text": (
+        swollen,
+        "images/CLEVR_train_000001_2.png: picture can't be decoded (Decompressed data too large",
     ),
     "huge picture": (huge, "images/CLEVR_train_000001_2.png: 9000x8000 pixels is over the limit"),
     "16-bit picture": (deep, "images/CLEVR_train_000001_2.png: mode I;16 has more than 8 bits"),
@@ -152,10 +167,18 @@ def test_broken_zips_beside_a_good_one(iclevr, tmp_path):
             archive.write(file, file.relative_to(iclevr).as_posix())
     for name in ("a.zip", "c.zip"):
         (folder / name).write_bytes(b"PK")
+    later = bytearray((folder / "b.zip").read_bytes())
+    later[later.find(b"PK\x01\x02") + 6] = 139  # of the first entry, ten times the version that it needs
+    (folder / "d.zip").write_bytes(later)
     found = info(folder, progress=False)
     assert found.splits["train"].dialogs == 3
     assert [fault.split(": ")[:2] for fault in found.faults] == [
-        [f"{folder / name}", "not a readable zip (File is not a zip file)"] for name in ("a.zip", "c.zip")
+        [f"{folder / name}", f"not a readable zip ({says})"]
+        for name, says in (
+            ("a.zip", "File is not a zip file"),
+            ("c.zip", "File is not a zip file"),
+            ("d.zip", "zip file version 13.9"),
+        )
     ]
 
 
@@ -211,6 +234,7 @@ def test_codraw_faults_all_at_once(tmp_path):
     good = {"msg_t": "a sun", "msg_d": "ok", "abs_d": "1,s_3s.png,0,3,0,253,64,0,1,"}
     scenes = {
         "badid": {"dialog": [good]},
+        "../evil_1": {"dialog": [good]},
         "train_1": {"dialog": [good]},
         "train_2": {"dialog": [good | {"abs_d": "1,q_3s.png,0,3,0,253,64,0,1,"}]},
         "train_3": {"dialog": [{"msg_t": "hi"}]},
@@ -220,6 +244,7 @@ def test_codraw_faults_all_at_once(tmp_path):
         "train_7": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,-1,1,"}]},
         "train_8": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,253,64,0,7,"}]},
         "train_9": {"dialog": [good | {"abs_d": "1,s_3s.png,0,3,0,nan,64,0,1,"}]},
+        "train_10": {"dialog": [good | {"msg_t": "a \ud800 sun"}]},
     }
     (tmp_path / "CoDraw.json").write_text(json.dumps({"data": scenes}))
     found = info(tmp_path, progress=False)
@@ -230,11 +255,13 @@ def test_codraw_faults_all_at_once(tmp_path):
         f"{file}: train_2: dialog[0].abs_d: unknown class of clip art 'q_3s.png'",
         f"{file}: train_3: dialog: KeyError('msg_d')",
         f"{file}: train_4: the dialog has no text",
-        f"{file}: train_5: dialog[0].msg_d: None is not text",
+        f"{file}: train_5: dialog[0].msg_d: None is not of type str",
         f"{file}: train_6: the dialog has no text",
         f"{file}: train_7: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '-1', flip '1'",
         f"{file}: train_8: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '0', flip '7'",
         f"{file}: train_9: dialog[0].abs_d: s_3s.png: x 'nan', y '64', depth '0', flip '1'",
+        f"{file}: train_10: dialog[0].msg_t: 'a \\ud800 sun' holds half a character",
+        f"{file}: ../evil_1: '../evil_1' is not a dialog's name (<split>_<number>)",
         f"{file}: badid: 'badid' is not a dialog's name (<split>_<number>)",
     ):
         assert says in found.faults

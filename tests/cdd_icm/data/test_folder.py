@@ -83,6 +83,11 @@ def test_pictures_of_any_mode(write, tmp_path):
             "1: objects: look: pose: 3 is not",
         ),
         ({"objects": [{"x": 0.1, "y": 0.1}]}, "metadata.jsonl:1: objects: name is missing"),
+        ({"instruction": "a \ud800 sun"}, "instruction: 'a \\ud800 sun' holds half a character"),
+        ({"split": "../evil"}, "metadata.jsonl:1: split: '../evil' can't name a file"),
+        ({"split": "train/easy"}, "metadata.jsonl:1: split: 'train/easy' can't name a file"),
+        ({"split": ""}, "metadata.jsonl:1: split: '' can't name a file"),
+        ({"dialog_id": ".."}, "metadata.jsonl:1: dialog_id: '..' can't name a file"),
         ({"turn": 4}, "dialog 'a' has turns [4]"),
     ],
 )

@@ -98,6 +98,11 @@ BROKEN = {  # what stands in place of a key, and what is said of it
     "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
     "a dialog that is no group": ("000001", np.zeros(3), "is not a dialog's group"),
     "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), "is not a dialog's group"),
+    "half a character": (
+        "000001/text",
+        '["a \\ud800", "a cube"]',
+        ": 'a \\ud800' holds half a character",
+    ),
     "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
 }
 
@@ -127,6 +132,16 @@ def test_a_damaged_chunk(clevr_h5, key):
     (fault,) = found.faults
     assert fault.startswith(f"{clevr_h5}: 000001/{key} can't be read (")
     assert found.splits["train"].dialogs == 1
+
+
+@pytest.mark.parametrize(("number", "name", "read"), [(0, "", 0), (2, ": 000001", 1)])
+def test_a_damaged_group(clevr_h5, number, name, read):
+    content = clevr_h5.read_bytes().split(b"TREE")  # a group each, that of the file first
+    clevr_h5.write_bytes(b"TREE".join(content[: number + 1]) + b"tree" + b"TREE".join(content[number + 1 :]))
+    found = info(clevr_h5, progress=False)
+    (fault,) = found.faults
+    assert fault.startswith(f"{clevr_h5}{name} can't be read (") and "wrong B-tree signature" in fault
+    assert sum(split.dialogs for split in found.splits.values()) == read
 
 
 def test_wrong_shapes_and_classes(clevr_h5):

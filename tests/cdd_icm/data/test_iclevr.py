@@ -59,6 +59,13 @@ def test_any_split_name_suffix_and_first_turn(make_iclevr, tmp_path):
     assert (dialog.split, len(dialog.turns)) == ("my_test_2", 3)
 
 
+def test_a_byte_order_mark_is_no_text(iclevr):
+    text = iclevr / "text/CLEVR_val_000000.txt"
+    text.write_text(text.read_text(), encoding="utf-8-sig")
+    (dialog,) = load_dialogs(iclevr, split="val")
+    assert dialog.turns[0].instruction == "Add a red cube on the left"
+
+
 def test_without_scenes_there_are_no_objects(iclevr):
     for scene in (iclevr / "scenes").iterdir():
         scene.unlink()

@@ -166,6 +166,8 @@ FAULTS = {
     "text as turn": (["turns", 1], "a", "turns[1]: 'a' is not a JSON object"),
     "list as id": (["id"], ["a"], "id: ['a'] is not of type str"),
     "null as split": (["split"], None, "split: None is not of type str"),
+    "split in another folder": (["split"], "../evil", "split: '../evil' can't name a file"),
+    "id that is a folder": (["id"], "..", "id: '..' can't name a file"),
     "text as place": (["turns", 0, "objects", 0, "x"], "q", "turns[0]: objects: x: 'q' is not of type"),
     "no number": (
         ["turns", 0, "objects", 0, "depth"],

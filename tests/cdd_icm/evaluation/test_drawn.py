@@ -53,3 +53,9 @@ def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialog
     with pytest.raises(InputError, match="another dialog of that id is there"):
         plain.missing([other])
     assert trees.missing([other]) == [other]
+
+
+def test_dialogs_that_would_lie_in_one_folder(tmp_path, dialogs):
+    clash = [dialogs[0], replace(dialogs[1], id=f"{dialogs[0].id}_gt")]
+    with pytest.raises(InputError, match=r"test_0_gt: dialogs 'test_0' and 'test_0_gt' both go there"):
+        draw_missing(clash, DrawnFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)
