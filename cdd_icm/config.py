@@ -551,11 +551,12 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
             value has the wrong type, or the combination is impossible.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text()) or {}
+        text = Path(path).read_text()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML ({error})") from None
+    values = _parse(text, f"{path}: not YAML") or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
     for override in overrides:
@@ -575,10 +576,31 @@ def parse_override(override: str) -> tuple[str, Any]:
     key, equals, text = override.partition("=")
     if not equals:
         raise InputError(f"{override!r}: expected key=value")
+    return key, _parse(text, f"{override!r}: the value is not YAML")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key comes twice: PyYAML by itself forgets the first."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node, seen = super().compose_mapping_node(anchor), set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value} comes twice"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return node
+
+
+def _parse(text: str, wrong: str) -> Any:
+    """What a YAML text holds; where it is none, the InputError begins with `wrong` and names the line."""
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"{override!r}: the value is not YAML") from None
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"{wrong} (line {error.problem_mark.line + 1}: {error.problem})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of month 31, endless brackets
+        raise InputError(f"{wrong} ({str(error).splitlines()[0]})") from None
 
 
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:

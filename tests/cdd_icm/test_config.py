@@ -189,6 +189,9 @@ FAULTS = {
     ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
+    "a date of month 31": ("output_dir=2024-31-12", "the value is not YAML (month must be in 1..12)"),
+    "endless brackets": ("output_dir=" + "[" * 9999, "the value is not YAML (maximum recursion depth"),
+    "a key that comes twice": ("data={limit: 3, limit: 4}", "not YAML (line 1: the key limit comes twice)"),
     "value that is not YAML": ("seed=[", "'seed=[': the value is not YAML"),
 }
 
@@ -213,7 +216,10 @@ def test_fault_table(override, says, tmp_path):
     ("content", "says"),
     [
         (None, "cannot be read"),
-        (b"a: [", "not YAML"),
+        (b"a: [", r"not YAML \(line 1: "),
+        (b"a: 1\nb:\n\t- 1\n", r"not YAML \(line 3: found character '\\t'"),
+        (b"a:\n  b: 1\n  c: 2\n  b: 3\n", r"not YAML \(line 4: the key b comes twice\)"),
+        (b"day: 2024-31-12", r"not YAML \(month must be in 1..12\)"),
         (b"\xff\xfe\x00a", "not YAML"),
         (b"- 1", "expected a mapping"),
     ],
@@ -225,6 +231,12 @@ def test_files_that_are_no_configs(content, says, tmp_path):
     with pytest.raises(InputError, match=says) as error:
         load_config(file)
     assert str(error.value).startswith(str(file)) and "\n" not in str(error.value)
+
+
+def test_a_key_that_is_merged_may_be_given_anew(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("data: {<<: &one {limit: 2, num_workers: 1}, limit: 4}")
+    assert (load_config(file).data.limit, load_config(file).data.num_workers) == (4, 1)
 
 
 def test_differing_keys():
