@@ -95,6 +95,8 @@ class EncoderConfig:
         if isinstance(self.model, dict):
             _check_open_clip(self.model)
             text = self.model["text_cfg"]
+        else:
+            _check_name(self.model)
         if self.vocab_size is None:
             return
         _least(self, SMALLEST_VOCABULARY, "vocab_size")
@@ -105,6 +107,15 @@ class EncoderConfig:
                 f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at "
                 f"least that vocab_size, pool_type eos and eos_id {END_ID}"
             )
+
+
+def _check_name(model: str) -> None:
+    """Raises InputError where open_clip has no architecture of that name; it fetches those with a colon."""
+    from open_clip import list_models  # here, as it takes seconds that few commands need
+
+    if ":" not in model and model not in (known := list_models()):
+        near = difflib.get_close_matches(model, known, n=1, cutoff=0.0)[0]
+        raise InputError(f"model is {model!r}, expected an architecture of open_clip; the nearest is {near}")
 
 
 def _check_open_clip(model: dict[str, Any]) -> None:

@@ -189,6 +189,10 @@ FAULTS = {
     ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
+    "unknown architecture": (
+        "encoder={model: ViT-B-31, vocab_size: null}",
+        "encoder.model is 'ViT-B-31', expected an architecture of open_clip; the nearest is ViT-B-32",
+    ),
     "a date of month 31": ("output_dir=2024-31-12", "the value is not YAML (month must be in 1..12)"),
     "endless brackets": ("output_dir=" + "[" * 9999, "the value is not YAML (maximum recursion depth"),
     "a key that comes twice": ("data={limit: 3, limit: 4}", "not YAML (line 1: the key limit comes twice)"),

@@ -174,7 +174,7 @@ def test_frozen_and_partly_frozen_towers(settings):
 FAULTS = {
     "no such architecture": (
         dict(model="ViT-B-33", vocab_size=None),
-        "open_clip has no architecture 'ViT-B-33'",
+        "model is 'ViT-B-33', expected an architecture of open_clip; the nearest is ViT-B-32",
     ),
     "another tokenizer": (dict(model="ViT-B-16-SigLIP", vocab_size=None), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
