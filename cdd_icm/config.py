@@ -22,13 +22,17 @@ SMALLEST_VOCABULARY = 256 + 3
 """Every byte, padding, start and end."""
 SHORTEST_TEXT = 3
 """Start, a word and end."""
+LARGEST_SEED = 2**63 - 1
+"""That torch takes."""
+MOST_CANDIDATES = 256
+"""They are drawn at once; a typing error should not fill the memory."""
 
 
 def _least(settings: Any, least: int, *names: str) -> None:
     """Raises InputError where a field, unless it is None, is not a finite number of at least `least`."""
     for name in names:
         value = getattr(settings, name)
-        if value is not None and not (math.isfinite(value) and value >= least):
+        if value is not None and not least <= value < math.inf:
             raise InputError(f"{name} is {value!r}, expected at least {least}")
 
 
@@ -41,7 +45,7 @@ def _most(settings: Any, most: int, *names: str) -> None:
 def _over_0(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        if not (math.isfinite(value) and value > 0):
+        if not 0 < value < math.inf:
             raise InputError(f"{name} is {value!r}, expected a number over 0")
 
 
@@ -231,6 +235,7 @@ class PlanConfig:
         _least(self, 1, "channels", "fine", "step")
         _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "kernels", "reach")
         _least(self, 0, "template_turns")
+        _most(self, 1, "reach")
         if self.template_turns and self.channels < 4:
             raise InputError(
                 f"template_turns is {self.template_turns!r}, expected 0 with fewer than 4 channels"
@@ -442,6 +447,7 @@ class SamplingConfig:
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")
         _least(self, 0, "plan_temperature", "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
+        _most(self, MOST_CANDIDATES, "num_candidates")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")
@@ -473,9 +479,14 @@ class Config:
 
     def __post_init__(self):
         _least(self, 0, "seed")
+        _most(self, LARGEST_SEED, "seed")
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
         halvings = 2 ** (len(u.widths) - 1)
         side, places = size // u.patch_size, self.plan.grid * self.plan.fine
+        attending = [w for w, a in zip(u.widths[:-1], u.attention, strict=False) if a] + [*u.widths[-1:]]
+        trained = {"fusion", "unet", "matcher"}
+        trained |= {"planner"} if self.plan.grid else set()
+        trained |= {"towers"} if self.encoder.trainable_blocks != 0 else set()
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
@@ -487,6 +498,10 @@ class Config:
             "data.image_size": (
                 size % 16 == 0 and size % (u.patch_size * halvings) == 0,
                 f"a multiple of 16 (matcher) and of {u.patch_size * halvings} (unet.patch_size, unet.widths)",
+            ),
+            "unet.heads": (
+                all(u.heads <= w for w in attending),
+                f"at most {min(attending, default=0)}, the smallest of unet.widths that attends",
             ),
             "unet.composite": (not u.composite or u.reference, "false where unet.reference is false"),
             "objective.cdd_every": (
@@ -511,6 +526,10 @@ class Config:
             ),
             "objective.scenes": (not o.scenes or self.plan.kernels, "0 where plan.kernels is 0"),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
+            "training.frozen": (
+                bool(trained - set(self.training.frozen)),
+                f"some part left to train: {', '.join(sorted(trained))}",
+            ),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
         }
         for key, (holds, wanted) in rules.items():
@@ -700,13 +719,11 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
             return tuple(_convert(v, a, key, source) for v, a in zip(value, arguments, strict=True))
     elif origin is dict and isinstance(value, dict):
         return value
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif hint is float and isinstance(value, str):
+    elif hint is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         # YAML reads 1e-4 as text; there is no other way to mean it.
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # a whole number may be too large
             pass
     elif hint is type(None) and value is None:
         return None

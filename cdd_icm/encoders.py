@@ -109,7 +109,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all.
 
         Raises:
-            InputError: open_clip knows no blocks of this architecture's image tower.
+            InputError: open_clip knows no blocks of this architecture's image tower, or they are all.
         """
         if blocks == 0:
             self.requires_grad_(False)
@@ -122,6 +122,10 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                     "freeze one by one; take 0 or null"
                 ) from None
             self.clip.lock_text_tower(unlocked_layers=blocks)
+            if all(p.requires_grad for name, p in self.named_parameters() if name != "clip.logit_scale"):
+                raise InputError(
+                    f"encoder.trainable_blocks is {blocks}, which is all of {self.config.model!r}; take null"
+                )
 
     def train(self, mode: bool = True) -> CLIPTowers:
         """As of any module, but that batch normalisation keeps its statistics (by those of a batch, a

@@ -189,6 +189,26 @@ FAULTS = {
     ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
+    "a seed too large": (f"seed={10**30}", f"seed is {10**30}, expected at most 9223372036854775807"),
+    "a rate too large": (f"training.learning_rate={10**400}", "expected float"),
+    "a number too large for a fraction": (f"sampling.num_candidates={10**400}", "expected at most 256"),
+    "reach in pixels": ("plan.reach=100", "plan.reach is 100.0, expected at most 1"),
+    "a typing error's candidates": (
+        "sampling.num_candidates=10000000000000",
+        "sampling.num_candidates is 10000000000000, expected at most 256",
+    ),
+    "more heads than channels": (
+        "unet.heads=129",
+        "unet.heads is 129, expected at most 128, the smallest of unet.widths that attends",
+    ),
+    "nothing to train": (
+        "{encoder: {trainable_blocks: 0}, training: {frozen: [fusion, planner, unet, matcher]}}",
+        "training.frozen is ('fusion', 'planner', 'unet', 'matcher'), expected some part left to train",
+    ),
+    "nothing to train without a plan": (
+        "{plan: {grid: 0}, training: {frozen: [towers, fusion, unet, matcher]}}",
+        "expected some part left to train: fusion, matcher, towers, unet",
+    ),
     "unknown architecture": (
         "encoder={model: ViT-B-31, vocab_size: null}",
         "encoder.model is 'ViT-B-31', expected an architecture of open_clip; the nearest is ViT-B-32",
