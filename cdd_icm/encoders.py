@@ -300,6 +300,15 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
 
 
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
+    """Raises InputError, which names `folder`, where the tokenizer there is not made for these towers."""
+    if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
+        raise InputError(
+            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
+            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
+        )
+
+
 def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:
     """The text that is encoded: the instruction, then the last `turns` earlier ones, newest first. What is
     asked now thus always stands in the same place, which a small tower trained from scratch learns to read
