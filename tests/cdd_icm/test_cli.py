@@ -316,9 +316,10 @@ def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
     told = talk(
         Chat(DrawingSession(tiny_pipeline), tmp_path),
         *("/undo", "/redo", "/seed x", "/guidance", "/guidance nan", "/candidates 0", "/candidates 1.5"),
-        *("/save", "/udno", "add a cube"),
+        *("/save", "/udno", "/save ~nobody-here/a", "/candidates 10000000000000", "add a c\udcffube"),
+        "add a cube",
     )
-    assert told[:10] == [
+    assert told[:13] == [
         "undo: nothing was said yet",
         "redo: nothing was taken back",
         "/seed: 'x' is no whole number",
@@ -328,9 +329,20 @@ def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
         "/candidates: '1.5' is no whole number",
         "/save: which folder?",
         "/udno: no such command; the nearest is /undo, and /help lists all",
-        told[9],
+        "/save: ~nobody-here/a: no such user",
+        "sampling: num_candidates is 10000000000000, expected at most 256",
+        r"instruction: 'add a c\udcffube' has characters that are none in UTF-8",
+        told[12],
     ]
-    assert told[9].endswith(" s")
+    assert told[12].endswith(" s")
+
+
+def test_chat_goes_on_after_bytes_that_are_no_text(tiny_pipeline, tmp_path):
+    """Where Python reads strictly, as in UTF-8's locales."""
+    typed = io.TextIOWrapper(io.BytesIO(b"add a c\xffube\n"), encoding="utf-8")
+    lines, told = iter([typed.readline, lambda: "/quit"]), []
+    Chat(DrawingSession(tiny_pipeline), tmp_path).run(lambda prompt: next(lines)(), told.append)
+    assert told == ["the line is not UTF-8"]
 
 
 @pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])

@@ -272,6 +272,12 @@ FAULTS = {
     "truncated": (dict(image=truncated()), "image: picture can't be decoded (image file is truncated"),
     "a seed": (dict(generator=3), "generator: 3, expected a torch.Generator, or a list of them"),
     "seeds": (dict(generator=[3]), "generator: 3, expected a torch.Generator, or a list of them"),
+    "no UTF-8": (
+        dict(instruction="a c\udcffube"),
+        r"instruction: 'a c\udcffube' has characters that are none",
+    ),
+    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has characters"),
+    "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "interval": (dict(guidance_interval=(0.5, 1.5)), "guidance_interval is (0.5, 1.5), expected 0 <= low"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected float"),
