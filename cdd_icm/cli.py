@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
     Input that cannot be used is one line on stderr and status 2; a loss that is not finite is one line and
-    status 1; after Ctrl-C the status is 130.
+    status 1; after Ctrl-C the status is 130, and 141 where the program that read the output has gone.
     """
     parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -28,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         add(commands)
     arguments = parser.parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        status = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"cdd-icm: {error}", file=sys.stderr)
         return 2
@@ -38,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("cdd-icm: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # of `| head`; what is still to be written would fail at the exit, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _train(commands: argparse._SubParsersAction) -> None:
@@ -274,7 +280,10 @@ def _data_preview(arguments: argparse.Namespace) -> None:
         raise InputError(f"--out {arguments.out}: {suffix!r} is no format of pictures, such as .png")
     sheet = preview(arguments.path, arguments.n, arguments.split)
     with replacing(arguments.out) as path:
-        sheet.save(path)
+        try:
+            sheet.save(path)
+        except ValueError as error:  # WebP, of a large sheet
+            raise InputError(f"--out {arguments.out}: can't be written ({error})") from error
     print(arguments.out)
 
 

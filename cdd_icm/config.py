@@ -545,6 +545,12 @@ class Config:
                 raise InputError(f"sampling_presets.{name}: {error}") from None
 
 
+def check_named(data: DataConfig) -> None:
+    """Raises InputError where a run has nothing to train on."""
+    if not data.path:
+        raise InputError("data.path is '', expected the data to train on")
+
+
 def check_trained(sampling: SamplingConfig, objective: ObjectiveConfig) -> None:
     """Raises InputError where `sampling` asks for what `objective` left out of the training."""
     for name, off, needs, why in (

@@ -15,6 +15,8 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
@@ -119,10 +121,15 @@ class CDDICMPipeline(DiffusionPipeline):
         comes along.
 
         Raises:
-            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`).
+            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`), or
+                there is none and its name is none of a hub.
         """
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
+            try:
+                validate_repo_id(str(folder))
+            except HFValidationError:
+                raise InputError(f"{folder}: no such folder") from None
             hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
             folder = Path(
                 snapshot_download(

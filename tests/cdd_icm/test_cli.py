@@ -4,6 +4,8 @@ import io
 import json
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +220,14 @@ def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
     assert not (config.parent / "run").exists()
 
 
+def test_training_without_data_leaves_no_folder(config, capsys):
+    assert main(["train", str(config), "data.path="]) == 2
+    assert capsys.readouterr().err.endswith("data.path is None, expected str\n")
+    assert main(["train", str(config), "data.path=''"]) == 2
+    assert capsys.readouterr().err == "cdd-icm: data.path is '', expected the data to train on\n"
+    assert not (config.parent / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -241,6 +251,10 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
         ),
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
+        (
+            ["info", str(SAMPLE / "background.png")],
+            f"{SAMPLE / 'background.png'}: a file of a data set; give its folder, {SAMPLE}",
+        ),
         (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
     ],
 )
@@ -248,6 +262,20 @@ def test_data_fault_table(capsys, arguments, says):
     assert main(["data", *arguments]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[-1].startswith(f"cdd-icm: {says}") and "Traceback" not in error
+
+
+def test_a_sheet_larger_than_its_format_takes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("cdd_icm.data.check.preview", lambda *_: Image.new("RGB", (8, 16384)))
+    out = tmp_path / "s.webp"
+    assert main(["data", "preview", str(SAMPLE), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"cdd-icm: --out {out}: can't be written (")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_has_gone():
+    command = f"{sys.executable} -m cdd_icm data info {SAMPLE} | true; echo ${{PIPESTATUS[0]}}"
+    out = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert out.stdout == "141\n" and "Error" not in out.stderr
 
 
 def test_a_number_that_is_none(capsys):

@@ -1,6 +1,7 @@
 """A pipeline folder: it comes back as it was, canvas included, and a damaged one is refused by name."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -300,6 +301,13 @@ def test_fault_table(tiny_folder, spoil, says):
         load_pipeline(tiny_folder, "cpu", "fp32")
     message = str(error.value)
     assert message.startswith(f"{tiny_folder}{says}") and "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["data/pretrained/iclever", "../iclever", "{tmp}/iclever"])
+def test_a_folder_that_is_not_here_and_no_name_of_a_hub(tmp_path, name):
+    name = name.format(tmp=tmp_path)
+    with pytest.raises(InputError, match=f"^{re.escape(name)}: no such folder$"):
+        CDDICMPipeline.from_pretrained(name)
 
 
 def test_devices_and_formats_that_are_not_here(tiny_folder):
