@@ -43,6 +43,8 @@ class Chat:
                     write(self.answer(line))
             except InputError as error:
                 write(str(error))
+            except UnicodeError:  # of the line that was read, or of what repeats it
+                write("the line is not UTF-8")
             except (EOFError, KeyboardInterrupt):
                 write("")
                 break
@@ -80,7 +82,10 @@ class Chat:
             case "/save":
                 if not value.strip():
                     raise InputError("/save: which folder?")
-                folder = Path(value.strip()).expanduser()
+                try:
+                    folder = Path(value.strip()).expanduser()
+                except RuntimeError:
+                    raise InputError(f"/save: {value.strip()}: no such user") from None
                 self.session.save(folder)
                 return f"saved in {folder}"
             case "/help":

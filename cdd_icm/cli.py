@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -20,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
     Input that cannot be used, or a disk that refuses, is one line on stderr and status 2; a loss that is not
-    finite is one line and status 1; after Ctrl-C the status is 130.
+    finite is one line and status 1; after Ctrl-C the status is 130, and 141 where the program that read the
+    output has gone.
     """
     parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -28,10 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         add(commands)
     arguments = parser.parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        status = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"cdd-icm: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # of `| head`; what is still to be written would fail at the exit, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:  # where a path is only looked at: no permission, too long a name
         print(f"cdd-icm: {of_disk(error)}", file=sys.stderr)
         return 2
@@ -171,7 +178,7 @@ def _chat_run(arguments: argparse.Namespace) -> None:
 def _add_model(parser: argparse.ArgumentParser) -> None:
     """The arguments of every command that draws."""
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
-    parser.add_argument("--seed", type=int, help="default: 0, or the session's own")
+    parser.add_argument("--seed", type=seed_number, help="default: 0, or the session's own")
     _add_device(parser)
     settings = parser.add_argument_group("sampling", "in place of the model's own settings")
     _add_preset(settings)
@@ -277,7 +284,10 @@ def _data_preview(arguments: argparse.Namespace) -> None:
         raise InputError(f"--out {arguments.out}: {suffix!r} is no format of pictures, such as .png")
     sheet = preview(arguments.path, arguments.n, arguments.split)
     with replacing(arguments.out) as path:
-        sheet.save(path)
+        try:
+            sheet.save(path)
+        except ValueError as error:  # WebP, of a large sheet
+            raise InputError(f"--out {arguments.out}: can't be written ({error})") from error
     print(arguments.out)
 
 
@@ -327,7 +337,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
         help="Inception weights (safetensors) for FID and KID, or hf://OWNER/REPOSITORY/FILE of the hub",
     )
     evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
-    evaluate.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    evaluate.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
     evaluate.add_argument("--batch-size", type=positive, default=16, help="dialogs, default: %(default)s")
     _add_device(evaluate)
     _add_preset(evaluate)
@@ -363,10 +373,22 @@ def _compare_run(arguments: argparse.Namespace) -> None:
 
 def positive(text: str) -> int:
     """A number of the command line, over 0; argparse tells what else it is given."""
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not over 0")
     return number
+
+
+def seed_number(text: str) -> int:
+    """What a random number generator of torch and of numpy begins with."""
+    number = _whole(text)
+    if not 0 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2^63 - 1")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None

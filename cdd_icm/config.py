@@ -22,13 +22,17 @@ SMALLEST_VOCABULARY = 256 + 3
 """Every byte, padding, start and end."""
 SHORTEST_TEXT = 3
 """Start, a word and end."""
+LARGEST_SEED = 2**63 - 1
+"""That torch takes."""
+MOST_CANDIDATES = 256
+"""They are drawn at once; a typing error should not fill the memory."""
 
 
 def _least(settings: Any, least: int, *names: str) -> None:
     """Raises InputError where a field, unless it is None, is not a finite number of at least `least`."""
     for name in names:
         value = getattr(settings, name)
-        if value is not None and not (math.isfinite(value) and value >= least):
+        if value is not None and not least <= value < math.inf:
             raise InputError(f"{name} is {value!r}, expected at least {least}")
 
 
@@ -41,7 +45,7 @@ def _most(settings: Any, most: int, *names: str) -> None:
 def _over_0(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        if not (math.isfinite(value) and value > 0):
+        if not 0 < value < math.inf:
             raise InputError(f"{name} is {value!r}, expected a number over 0")
 
 
@@ -95,6 +99,8 @@ class EncoderConfig:
         if isinstance(self.model, dict):
             _check_open_clip(self.model)
             text = self.model["text_cfg"]
+        else:
+            _check_name(self.model)
         if self.vocab_size is None:
             return
         _least(self, SMALLEST_VOCABULARY, "vocab_size")
@@ -105,6 +111,15 @@ class EncoderConfig:
                 f"vocab_size is {self.vocab_size!r}, expected none, or a model config whose text_cfg has at "
                 f"least that vocab_size, pool_type eos and eos_id {END_ID}"
             )
+
+
+def _check_name(model: str) -> None:
+    """Raises InputError where open_clip has no architecture of that name; it fetches those with a colon."""
+    from open_clip import list_models  # here, as it takes seconds that few commands need
+
+    if ":" not in model and model not in (known := list_models()):
+        near = difflib.get_close_matches(model, known, n=1, cutoff=0.0)[0]
+        raise InputError(f"model is {model!r}, expected an architecture of open_clip; the nearest is {near}")
 
 
 def _check_open_clip(model: dict[str, Any]) -> None:
@@ -220,6 +235,7 @@ class PlanConfig:
         _least(self, 1, "channels", "fine", "step")
         _least(self, 0, "grid", "weight", "see_weight", "relation_weight", "ask", "read", "kernels", "reach")
         _least(self, 0, "template_turns")
+        _most(self, 1, "reach")
         if self.template_turns and self.channels < 4:
             raise InputError(
                 f"template_turns is {self.template_turns!r}, expected 0 with fewer than 4 channels"
@@ -431,6 +447,7 @@ class SamplingConfig:
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")
         _least(self, 0, "plan_temperature", "guidance_scale", "image_guidance_scale", "icm_guidance_scale")
+        _most(self, MOST_CANDIDATES, "num_candidates")
         low, high = self.guidance_interval
         if not 0 <= low <= high <= 1:
             raise InputError(f"guidance_interval is {(low, high)}, expected 0 <= low <= high <= 1")
@@ -462,9 +479,14 @@ class Config:
 
     def __post_init__(self):
         _least(self, 0, "seed")
+        _most(self, LARGEST_SEED, "seed")
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
         halvings = 2 ** (len(u.widths) - 1)
         side, places = size // u.patch_size, self.plan.grid * self.plan.fine
+        attending = [w for w, a in zip(u.widths[:-1], u.attention, strict=False) if a] + [*u.widths[-1:]]
+        trained = {"fusion", "unet", "matcher"}
+        trained |= {"planner"} if self.plan.grid else set()
+        trained |= {"towers"} if self.encoder.trainable_blocks != 0 else set()
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             # diffusers normalises 32 groups of channels; groups of one would lose the timestep that is added
@@ -476,6 +498,10 @@ class Config:
             "data.image_size": (
                 size % 16 == 0 and size % (u.patch_size * halvings) == 0,
                 f"a multiple of 16 (matcher) and of {u.patch_size * halvings} (unet.patch_size, unet.widths)",
+            ),
+            "unet.heads": (
+                all(u.heads <= w for w in attending),
+                f"at most {min(attending, default=0)}, the smallest of unet.widths that attends",
             ),
             "unet.composite": (not u.composite or u.reference, "false where unet.reference is false"),
             "objective.cdd_every": (
@@ -500,6 +526,10 @@ class Config:
             ),
             "objective.scenes": (not o.scenes or self.plan.kernels, "0 where plan.kernels is 0"),
             "objective.join": (not (o.join and self.data.streams), "0 where the data is streamed"),
+            "training.frozen": (
+                bool(trained - set(self.training.frozen)),
+                f"some part left to train: {', '.join(sorted(trained))}",
+            ),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
         }
         for key, (holds, wanted) in rules.items():
@@ -513,6 +543,12 @@ class Config:
                 dataclasses.replace(self, sampling=SamplingConfig(**merged), sampling_presets={})
             except InputError as error:
                 raise InputError(f"sampling_presets.{name}: {error}") from None
+
+
+def check_named(data: DataConfig) -> None:
+    """Raises InputError where a run has nothing to train on."""
+    if not data.path:
+        raise InputError("data.path is '', expected the data to train on")
 
 
 def check_trained(sampling: SamplingConfig, objective: ObjectiveConfig) -> None:
@@ -551,11 +587,12 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
             value has the wrong type, or the combination is impossible.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text()) or {}
+        text = Path(path).read_text()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML ({error})") from None
+    values = _parse(text, f"{path}: not YAML") or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
     for override in overrides:
@@ -575,10 +612,31 @@ def parse_override(override: str) -> tuple[str, Any]:
     key, equals, text = override.partition("=")
     if not equals:
         raise InputError(f"{override!r}: expected key=value")
+    return key, _parse(text, f"{override!r}: the value is not YAML")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key comes twice: PyYAML by itself forgets the first."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node, seen = super().compose_mapping_node(anchor), set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value} comes twice"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return node
+
+
+def _parse(text: str, wrong: str) -> Any:
+    """What a YAML text holds; where it is none, the InputError begins with `wrong` and names the line."""
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"{override!r}: the value is not YAML") from None
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"{wrong} (line {error.problem_mark.line + 1}: {error.problem})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of month 31, endless brackets
+        raise InputError(f"{wrong} ({str(error).splitlines()[0]})") from None
 
 
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
@@ -667,13 +725,11 @@ def _convert(value: Any, hint: Any, key: str, source: str) -> Any:
             return tuple(_convert(v, a, key, source) for v, a in zip(value, arguments, strict=True))
     elif origin is dict and isinstance(value, dict):
         return value
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif hint is float and isinstance(value, str):
+    elif hint is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         # YAML reads 1e-4 as text; there is no other way to mean it.
         try:
             return float(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # a whole number may be too large
             pass
     elif hint is type(None) and value is None:
         return None

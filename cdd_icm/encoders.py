@@ -109,7 +109,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all.
 
         Raises:
-            InputError: open_clip knows no blocks of this architecture's image tower.
+            InputError: open_clip knows no blocks of this architecture's image tower, or they are all.
         """
         if blocks == 0:
             self.requires_grad_(False)
@@ -122,6 +122,10 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                     "freeze one by one; take 0 or null"
                 ) from None
             self.clip.lock_text_tower(unlocked_layers=blocks)
+            if all(p.requires_grad for name, p in self.named_parameters() if name != "clip.logit_scale"):
+                raise InputError(
+                    f"encoder.trainable_blocks is {blocks}, which is all of {self.config.model!r}; take null"
+                )
 
     def train(self, mode: bool = True) -> CLIPTowers:
         """As of any module, but that batch normalisation keeps its statistics (by those of a batch, a
@@ -294,6 +298,15 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
         model_max_length=context_length,
         truncation_side="right",
     )
+
+
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
+    """Raises InputError, which names `folder`, where the tokenizer there is not made for these towers."""
+    if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
+        raise InputError(
+            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
+            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
+        )
 
 
 def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:

@@ -16,6 +16,8 @@ from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
@@ -51,6 +53,9 @@ from cdd_icm.planning import Planner, middle_place, sample_plan
 from cdd_icm.unet import ConditionalUNet
 
 OUTPUT_TYPES = ("pil", "np", "pt")
+
+OUTSIDE = 0.01
+"""How far numbers of a tensor may lie outside of [0, 1], as after resizing."""
 
 ImageInput = Image.Image | np.ndarray | Tensor
 
@@ -117,10 +122,15 @@ class CDDICMPipeline(DiffusionPipeline):
         comes along.
 
         Raises:
-            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`).
+            InputError: the folder is no whole pipeline of this kind (see `pipeline_folder.check_folder`), or
+                there is none and its name is none of a hub.
         """
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
+            try:
+                validate_repo_id(str(folder))
+            except HFValidationError:
+                raise InputError(f"{folder}: no such folder") from None
             hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
             folder = Path(
                 snapshot_download(
@@ -330,6 +340,10 @@ class CDDICMPipeline(DiffusionPipeline):
                     latents = (callback_on_step_end(self, i, t, tensors) or {}).get("latents", latents)
                 bar.update()
 
+        if not latents.isfinite().all():
+            raise InputError(
+                "unet: it painted no numbers; its weights are damaged or the guidance too strong"
+            )
         pictures, scores = latents.clamp(-1, 1), None
         if plan is not None:
             # A plan lists all that changes; guidance away from a branch that was told nothing would drift.
@@ -420,10 +434,13 @@ class CDDICMPipeline(DiffusionPipeline):
 
     def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
         if isinstance(image, Tensor):
-            if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            if image.ndim != 3 or image.shape[0] != 3 or not (image.is_floating_point() and image.numel()):
                 raise InputError(
                     f"image: a tensor {image.dtype} {tuple(image.shape)}, expected float (3, H, W) in [0, 1]"
                 )
+            low, high = image.amin().item(), image.amax().item()
+            if not (low >= -OUTSIDE and high <= 1 + OUTSIDE):  # so of NaN, too
+                raise InputError(f"image: a tensor of numbers from {low:.3g} to {high:.3g}, expected [0, 1]")
             image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
         if isinstance(image, np.ndarray):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -431,9 +448,13 @@ class CDDICMPipeline(DiffusionPipeline):
             image = Image.fromarray(image)
         if not isinstance(image, Image.Image):
             raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
-        return to_float(
-            torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
-        )
+        if 0 in image.size:
+            raise InputError(f"image: {image.width}x{image.height} pixels, expected some")
+        try:
+            pixels = rgb(image, "image")
+        except OSError as error:  # PIL reads a file's pixels only now
+            raise InputError(f"image: picture can't be decoded ({error})") from error
+        return to_float(torch.from_numpy(to_square(pixels, self.image_size).copy()).permute(2, 0, 1))
 
 
 def _repeat(condition: Fused, n: int) -> Fused:
@@ -456,6 +477,9 @@ def _check_batch(instructions: list, images: list, histories: list, generator: A
     for position, text in enumerate(instructions, 1):
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"instruction: number {position} is {text!r}, expected some words")
+    for g in generator if isinstance(generator, list) else [generator]:
+        if not (g is None or isinstance(g, torch.Generator)):
+            raise InputError(f"generator: {g!r}, expected a torch.Generator, or a list of them")
     given = {"image": images, "history": histories}
     if isinstance(generator, list):
         given["generator"] = generator
@@ -465,6 +489,18 @@ def _check_batch(instructions: list, images: list, histories: list, generator: A
     for position, history in enumerate(histories, 1):
         if not isinstance(history, list | tuple) or not all(isinstance(text, str) for text in history):
             raise InputError(f"history: number {position} is {history!r}, expected a list of instructions")
+    for text in (*instructions, *sum(map(list, histories), [])):
+        if not _is_utf8(text):
+            raise InputError(f"instruction: {text!r} has characters that are none in UTF-8")
+
+
+def _is_utf8(text: str) -> bool:
+    """Halves of a surrogate pair, as which Python reads what is no UTF-8 at a prompt, are not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _to_output(

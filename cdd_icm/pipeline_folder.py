@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from accelerate import init_empty_weights
 from PIL import Image
 from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import AutoTokenizer
 
 from cdd_icm.config import (
     DiffusionConfig,
@@ -20,7 +23,7 @@ from cdd_icm.config import (
 from cdd_icm.data.dialog import Dialog, class_names
 from cdd_icm.data.picture import decode
 from cdd_icm.disk import read_json
-from cdd_icm.encoders import CLIPTowers
+from cdd_icm.encoders import CLIPTowers, check_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher
@@ -43,7 +46,8 @@ def check_folder(folder: Path) -> None:
 
     Raises:
         InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a
-            truncated weights file, or weights that don't fit their config; the message names the file.
+            truncated weights file, weights that don't fit their config, or parts of different models; the
+            message names the file.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -65,18 +69,60 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{index_file}: sampling_presets is {presets!r}, expected settings by name")
     for name, preset in presets.items():
         with_preset(index.get("sampling", {}), preset, f"{index_file}: sampling_presets.{name}")
+    parts: dict[str, Any] = {}
     for name, kind in MODELS.items():
         found, wanted = index.get(name), [kind.__module__, kind.__name__]
         if name in OPTIONAL and found in (None, [None, None]):
             continue
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
-        check_weights(folder / name, kind)
+        parts[name] = check_weights(folder / name, kind)
     for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
         found = index.get(name)
         if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
             raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
         read_json(folder / name / f"{name}_config.json")
+    _check_parts(folder, **parts)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", trust_remote_code=False)
+    except Exception as error:  # its loaders have no common error
+        raise InputError(f"{folder / 'tokenizer'}: no tokenizer ({_line(error)})") from error
+    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer")
+
+
+def _check_parts(
+    folder: Path,
+    towers: CLIPTowers,
+    fusion: GatedFusion,
+    unet: ConditionalUNet,
+    matcher: Matcher,
+    planner: Planner | None = None,
+) -> None:
+    """Raises InputError where a part is of another model than those before it."""
+    width = fusion.config.width
+    wanted = [
+        *(("fusion", name, getattr(towers, name)) for name in ("image_width", "text_width", "embed_dim")),
+        ("unet", "condition_width", width),
+        ("unet", "plan_planes", planner.templates.count if planner else 0),
+        ("matcher", "query_width", width),
+        ("matcher", "image_size", unet.config.image_size),
+    ]
+    if planner:
+        wanted += [("planner", "width", width), ("planner", "text_width", towers.embed_dim)]
+        if planner.config.kernels:
+            wanted.append(("planner", "image_size", unet.config.image_size))
+    parts = {"fusion": fusion, "unet": unet, "matcher": matcher, "planner": planner}
+    for name, key, value in wanted:
+        found = getattr(parts[name].config, key)
+        if found != value:
+            raise InputError(
+                f"{folder / name / 'config.json'}: {key} is {found!r}, but the other parts expect {value!r}"
+            )
+    if planner and unet.config.plan_grid % planner.config.grid:
+        raise InputError(
+            f"{folder / 'planner' / 'config.json'}: grid is {planner.config.grid!r}, expected a divisor of "
+            f"the UNet's plan_grid, {unet.config.plan_grid!r}"
+        )
 
 
 def check_classes(folder: Path, dialogs: Iterable[Dialog], data: Path) -> None:
@@ -101,8 +147,9 @@ def read_canvas(folder: Path) -> Image.Image | None:
     return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
 
 
-def check_weights(folder: Path, kind: type) -> None:
-    """Checks one model's weights against its config.json, from the headers alone.
+def check_weights(folder: Path, kind: type) -> nn.Module:
+    """Checks one model's weights against its config.json, from the headers alone, and returns the model that
+    the config makes, without weights.
 
     Raises:
         InputError: a file is missing, truncated or not JSON, no `kind` can be made of the config, or the
@@ -112,9 +159,8 @@ def check_weights(folder: Path, kind: type) -> None:
     config = read_json(config_file)
     try:
         with init_empty_weights():
-            expected = {
-                key: tuple(value.shape) for key, value in kind.from_config(config).state_dict().items()
-            }
+            model = kind.from_config(config)
+        expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     except Exception as error:  # open_clip and diffusers raise whatever a wrong number leads to
         raise InputError(f"{config_file}: no {kind.__name__} can be made of it ({_line(error)})") from error
     where: dict[str, Path] = {}
@@ -128,6 +174,7 @@ def check_weights(folder: Path, kind: type) -> None:
         raise InputError(f"{folder}: no weights (.safetensors)")
     if missing := sorted(expected.keys() - where.keys()):
         raise InputError(f"{file}: {missing[0]} is missing, which {config_file.name} expects")
+    return model
 
 
 def _header(file: Path) -> dict[str, tuple[int, ...]]:

@@ -33,7 +33,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config, to_dict
 from cdd_icm.disk import read_json, replacing
-from cdd_icm.encoders import CLIPTowers, clip_tokenizer, learn_tokenizer
+from cdd_icm.encoders import CLIPTowers, check_tokenizer, clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.loading import computes_in_bf16, layout, process_state
 from cdd_icm.process import keep_memory
@@ -117,11 +117,7 @@ def run_tokenizer(
             tokenizer.save_pretrained(unfinished)
     accelerator.wait_for_everyone()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
-        raise InputError(
-            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
-            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
-        )
+    check_tokenizer(tokenizer, towers, folder)
     return tokenizer
 
 

@@ -26,7 +26,7 @@ from benchmark import interleaved, machine, write
 from PIL import Image
 from tqdm import tqdm
 
-from cdd_icm.cli import positive
+from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
 from cdd_icm.data import Dialog, load_dialogs, to_square
 from cdd_icm.diffusion import SAMPLERS, scheduler_like
@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--repeats", type=positive, default=5, help="default: %(default)s")
     parser.add_argument("--threads", type=positive, default=2, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
     parser.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
     parser.add_argument("--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick")
     parser.add_argument(

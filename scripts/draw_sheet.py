@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from cdd_icm import load_dialogs
-from cdd_icm.cli import positive
+from cdd_icm.cli import positive, seed_number
 from cdd_icm.disk import check_writable
 from cdd_icm.errors import InputError
 from cdd_icm.generation import draw_sheet
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=positive, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed_number, default=0)
     parser.add_argument("--height", type=positive, default=112)
     parser.add_argument("--no-truth", action="store_true", help="for data that must not be passed on")
     a = parser.parse_args()

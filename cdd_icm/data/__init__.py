@@ -71,4 +71,6 @@ def _reader(path: str | Path):
             return reader, kind
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    if path.is_file() and any(reader.kind_of(path.parent) for reader in READERS):
+        raise InputError(f"{path}: a file of a data set; give its folder, {path.parent}")
     raise InputError(f"{path}: neither i-CLEVR, CoDraw, GeNeVA's HDF5, metadata.jsonl nor shards are here")

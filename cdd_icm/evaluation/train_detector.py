@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
-from cdd_icm.config import DataConfig, without_places
+from cdd_icm.config import LARGEST_SEED, DataConfig, check_named, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.data.dialog import class_names
 from cdd_icm.disk import append_json, check_writable, read_json, replacing
@@ -71,6 +71,8 @@ class DetectorConfig:
         for key in ("batch_size", "total_samples", "checkpoint_samples", "validation_samples", "log_samples"):
             if getattr(self, key) < 1:
                 raise InputError(f"config: {key} is {getattr(self, key)!r}, expected at least 1")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError(f"config: seed is {self.seed!r}, expected 0 to {LARGEST_SEED}")
         if self.coordinates not in (2, 3):
             raise InputError(f"config: coordinates is {self.coordinates!r}, expected 2 or 3")
         if self.data.image_size % 16:
@@ -92,6 +94,7 @@ def train_detector(config: DetectorConfig) -> dict:
     """
     folder = Path(config.output_dir)
     log = folder / "log.jsonl"
+    check_named(config.data)
     check_writable(log)
     dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
     classes = sorted(class_names(dialogs))

@@ -4,6 +4,8 @@ import io
 import json
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +220,14 @@ def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
     assert not (config.parent / "run").exists()
 
 
+def test_training_without_data_leaves_no_folder(config, capsys):
+    assert main(["train", str(config), "data.path="]) == 2
+    assert capsys.readouterr().err.endswith("data.path is None, expected str\n")
+    assert main(["train", str(config), "data.path=''"]) == 2
+    assert capsys.readouterr().err == "cdd-icm: data.path is '', expected the data to train on\n"
+    assert not (config.parent / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -242,6 +252,10 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
         (["info", 300 * "x"], f"{300 * 'x'}: File name too long"),
+        (
+            ["info", str(SAMPLE / "background.png")],
+            f"{SAMPLE / 'background.png'}: a file of a data set; give its folder, {SAMPLE}",
+        ),
         (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
     ],
 )
@@ -251,10 +265,27 @@ def test_data_fault_table(capsys, arguments, says):
     assert error[-1].startswith(f"cdd-icm: {says}") and "Traceback" not in error
 
 
+def test_a_sheet_larger_than_its_format_takes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("cdd_icm.data.check.preview", lambda *_: Image.new("RGB", (8, 16384)))
+    out = tmp_path / "s.webp"
+    assert main(["data", "preview", str(SAMPLE), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"cdd-icm: --out {out}: can't be written (")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_has_gone():
+    command = f"{sys.executable} -m cdd_icm data info {SAMPLE} | true; echo ${{PIPESTATUS[0]}}"
+    out = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert out.stdout == "141\n" and "Error" not in out.stderr
+
+
 def test_a_number_that_is_none(capsys):
     with pytest.raises(SystemExit):
         main(["data", "preview", str(SAMPLE), "-n", "abc"])
     assert "argument -n: 'abc' is no whole number" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--model", "m", "--data", "d", "--report", "r.json", "--seed", "-1"])
+    assert "argument --seed: -1 is not from 0 to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -317,9 +348,10 @@ def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
     told = talk(
         Chat(DrawingSession(tiny_pipeline), tmp_path),
         *("/undo", "/redo", "/seed x", "/guidance", "/guidance nan", "/candidates 0", "/candidates 1.5"),
-        *("/save", "/udno", "add a cube"),
+        *("/save", "/udno", "/save ~nobody-here/a", "/candidates 10000000000000", "add a c\udcffube"),
+        "add a cube",
     )
-    assert told[:10] == [
+    assert told[:13] == [
         "undo: nothing was said yet",
         "redo: nothing was taken back",
         "/seed: 'x' is no whole number",
@@ -329,9 +361,20 @@ def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
         "/candidates: '1.5' is no whole number",
         "/save: which folder?",
         "/udno: no such command; the nearest is /undo, and /help lists all",
-        told[9],
+        "/save: ~nobody-here/a: no such user",
+        "sampling: num_candidates is 10000000000000, expected at most 256",
+        r"instruction: 'add a c\udcffube' has characters that are none in UTF-8",
+        told[12],
     ]
-    assert told[9].endswith(" s")
+    assert told[12].endswith(" s")
+
+
+def test_chat_goes_on_after_bytes_that_are_no_text(tiny_pipeline, tmp_path):
+    """Where Python reads strictly, as in UTF-8's locales."""
+    typed = io.TextIOWrapper(io.BytesIO(b"add a c\xffube\n"), encoding="utf-8")
+    lines, told = iter([typed.readline, lambda: "/quit"]), []
+    Chat(DrawingSession(tiny_pipeline), tmp_path).run(lambda prompt: next(lines)(), told.append)
+    assert told == ["the line is not UTF-8"]
 
 
 @pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])

@@ -189,6 +189,33 @@ FAULTS = {
     ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),
+    "a seed too large": (f"seed={10**30}", f"seed is {10**30}, expected at most 9223372036854775807"),
+    "a rate too large": (f"training.learning_rate={10**400}", "expected float"),
+    "a number too large for a fraction": (f"sampling.num_candidates={10**400}", "expected at most 256"),
+    "reach in pixels": ("plan.reach=100", "plan.reach is 100.0, expected at most 1"),
+    "a typing error's candidates": (
+        "sampling.num_candidates=10000000000000",
+        "sampling.num_candidates is 10000000000000, expected at most 256",
+    ),
+    "more heads than channels": (
+        "unet.heads=129",
+        "unet.heads is 129, expected at most 128, the smallest of unet.widths that attends",
+    ),
+    "nothing to train": (
+        "{encoder: {trainable_blocks: 0}, training: {frozen: [fusion, planner, unet, matcher]}}",
+        "training.frozen is ('fusion', 'planner', 'unet', 'matcher'), expected some part left to train",
+    ),
+    "nothing to train without a plan": (
+        "{plan: {grid: 0}, training: {frozen: [towers, fusion, unet, matcher]}}",
+        "expected some part left to train: fusion, matcher, towers, unet",
+    ),
+    "unknown architecture": (
+        "encoder={model: ViT-B-31, vocab_size: null}",
+        "encoder.model is 'ViT-B-31', expected an architecture of open_clip; the nearest is ViT-B-32",
+    ),
+    "a date of month 31": ("output_dir=2024-31-12", "the value is not YAML (month must be in 1..12)"),
+    "endless brackets": ("output_dir=" + "[" * 9999, "the value is not YAML (maximum recursion depth"),
+    "a key that comes twice": ("data={limit: 3, limit: 4}", "not YAML (line 1: the key limit comes twice)"),
     "value that is not YAML": ("seed=[", "'seed=[': the value is not YAML"),
 }
 
@@ -213,7 +240,10 @@ def test_fault_table(override, says, tmp_path):
     ("content", "says"),
     [
         (None, "cannot be read"),
-        (b"a: [", "not YAML"),
+        (b"a: [", r"not YAML \(line 1: "),
+        (b"a: 1\nb:\n\t- 1\n", r"not YAML \(line 3: found character '\\t'"),
+        (b"a:\n  b: 1\n  c: 2\n  b: 3\n", r"not YAML \(line 4: the key b comes twice\)"),
+        (b"day: 2024-31-12", r"not YAML \(month must be in 1..12\)"),
         (b"\xff\xfe\x00a", "not YAML"),
         (b"- 1", "expected a mapping"),
     ],
@@ -225,6 +255,12 @@ def test_files_that_are_no_configs(content, says, tmp_path):
     with pytest.raises(InputError, match=says) as error:
         load_config(file)
     assert str(error.value).startswith(str(file)) and "\n" not in str(error.value)
+
+
+def test_a_key_that_is_merged_may_be_given_anew(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("data: {<<: &one {limit: 2, num_workers: 1}, limit: 4}")
+    assert (load_config(file).data.limit, load_config(file).data.num_workers) == (4, 1)
 
 
 def test_differing_keys():

@@ -174,8 +174,9 @@ def test_frozen_and_partly_frozen_towers(settings):
 FAULTS = {
     "no such architecture": (
         dict(model="ViT-B-33", vocab_size=None),
-        "open_clip has no architecture 'ViT-B-33'",
+        "model is 'ViT-B-33', expected an architecture of open_clip; the nearest is ViT-B-32",
     ),
+    "more blocks than there are": (dict(trainable_blocks=99), "encoder.trainable_blocks is 99, which is all"),
     "another tokenizer": (dict(model="ViT-B-16-SigLIP", vocab_size=None), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
     "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a whole safetensors file"),

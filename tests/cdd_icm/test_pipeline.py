@@ -1,6 +1,7 @@
 """One turn: what a picture depends on, what is counted, and what is refused."""
 
 import copy
+import io
 
 import numpy as np
 import pytest
@@ -255,6 +256,12 @@ def test_arrays_and_tensors_are_pictures_too(draw):
     assert torch.equal(draw(array), draw(image)) and torch.equal(draw(tensor), draw(image))
 
 
+def truncated():
+    encoded = io.BytesIO()
+    picture(1).save(encoded, "PNG")
+    return Image.open(io.BytesIO(encoded.getvalue()[:-40]))
+
+
 FAULTS = {
     "empty": (dict(instruction=""), "instruction: number 1 is '', expected some words"),
     "blank in a batch": (
@@ -287,6 +294,27 @@ FAULTS = {
         dict(image=torch.zeros(1, 3, 8, 8)),
         "image: a tensor torch.float32 (1, 3, 8, 8), expected",
     ),
+    "no number": (
+        dict(image=torch.full((3, 8, 8), torch.nan)),
+        "image: a tensor of numbers from nan to nan, expected [0, 1]",
+    ),
+    "from 0 to 255": (
+        dict(image=torch.arange(192.0).view(3, 8, 8)),
+        "numbers from 0 to 191, expected [0, 1]",
+    ),
+    "from -1 to 1": (dict(image=torch.linspace(-1, 1, 192).view(3, 8, 8)), "numbers from -1 to 1, expected"),
+    "no pixels of a tensor": (dict(image=torch.zeros(3, 0, 8)), "(3, 0, 8), expected float (3, H, W)"),
+    "no pixels": (dict(image=Image.new("RGB", (0, 0))), "image: 0x0 pixels, expected some"),
+    "no pixels of an array": (dict(image=np.zeros((0, 8, 3), np.uint8)), "image: 8x0 pixels, expected some"),
+    "truncated": (dict(image=truncated()), "image: picture can't be decoded (image file is truncated"),
+    "a seed": (dict(generator=3), "generator: 3, expected a torch.Generator, or a list of them"),
+    "seeds": (dict(generator=[3]), "generator: 3, expected a torch.Generator, or a list of them"),
+    "no UTF-8": (
+        dict(instruction="a c\udcffube"),
+        r"instruction: 'a c\udcffube' has characters that are none",
+    ),
+    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has characters"),
+    "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "interval": (dict(guidance_interval=(0.5, 1.5)), "guidance_interval is (0.5, 1.5), expected 0 <= low"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected float"),
@@ -319,6 +347,19 @@ def test_half_precision_weights(pipe, draw, options):
     assert out.images.dtype == torch.float32 and out.images.isfinite().all()
     if "num_candidates" not in options:
         assert (out.images - draw(picture(1), **options)).abs().mean() < 0.05
+
+
+def test_what_is_no_number_is_no_picture(pipe, draw, monkeypatch):
+    monkeypatch.setattr(
+        pipe.unet, "forward", lambda noisy, *_, **__: Painting(torch.full_like(noisy, torch.nan), None)
+    )
+    with pytest.raises(InputError, match="unet: it painted no numbers"):
+        draw()
+
+
+def test_numbers_a_little_outside_are_a_picture(draw):
+    tensor = torch.linspace(-0.001, 1.001, 192).view(3, 8, 8)
+    assert torch.equal(draw(tensor), draw(tensor.clamp(0, 1)))
 
 
 def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):

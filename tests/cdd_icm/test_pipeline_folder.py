@@ -1,6 +1,7 @@
 """A pipeline folder: it comes back as it was, canvas included, and a damaged one is refused by name."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -11,9 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from cdd_icm import CDDICMPipeline, DrawingSession
 from cdd_icm.diffusion import scheduler_like
+from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.generation import fingerprint
 from cdd_icm.loading import load_pipeline
+from cdd_icm.pipeline_folder import MODELS
 
 
 def draw(pipeline):
@@ -146,6 +149,23 @@ def setting(file, *keys, value):
     return spoil
 
 
+def of_another(name, **config):
+    """That part of a model with another config."""
+
+    def spoil(folder):
+        part = MODELS[name]
+        values = {**part.load_config(folder / name), **config}
+        part.from_config(values).save_pretrained(folder / name)
+
+    return spoil
+
+
+def tokenizer_of(vocabulary, length):
+    return lambda folder: learn_tokenizer(["add a red cube"] * 9, vocabulary, length).save_pretrained(
+        folder / "tokenizer"
+    )
+
+
 def pickled(folder):
     (folder / weights("unet")).unlink()
     (folder / "unet/diffusion_pytorch_model.bin").write_bytes(b"\x80\x04.")
@@ -241,7 +261,39 @@ FAULTS = {
     ),
     "damaged tokenizer": (
         lambda f: (f / "tokenizer/tokenizer.json").write_text("{"),
-        ": no pipeline can be loaded from here",
+        "/tokenizer: no tokenizer (",
+    ),
+    "tokenizer of longer texts": (
+        tokenizer_of(300, 25),
+        "/tokenizer: 271 words in texts of 25, but the text tower of encoder.model knows 300 in texts of 24",
+    ),
+    "tokenizer of more words": (
+        lambda f: clip_tokenizer(24).save_pretrained(f / "tokenizer"),
+        "/tokenizer: 49408 words in texts of 24, but the text tower of encoder.model knows 300",
+    ),
+    "another model's fusion": (
+        of_another("fusion", image_width=64),
+        "/fusion/config.json: image_width is 64, but the other parts expect 32",
+    ),
+    "another model's width": (
+        of_another("fusion", width=64),
+        "/unet/config.json: condition_width is 32, but the other parts expect 64",
+    ),
+    "another model's matcher": (
+        of_another("matcher", image_size=64),
+        "/matcher/config.json: image_size is 64, but the other parts expect 32",
+    ),
+    "a planner of more classes": (
+        of_another("planner", classes=["red cube", "blue sphere", "sun"], forms={}),
+        "/unet/config.json: plan_planes is 2, but the other parts expect 3",
+    ),
+    "a planner of another grid": (
+        of_another("planner", grid=5),
+        "/planner/config.json: grid is 5, expected a divisor of the UNet's plan_grid, 8",
+    ),
+    "no planner": (
+        setting("model_index.json", "planner", value=[None, None]),
+        "/unet/config.json: plan_planes is 2, but the other parts expect 0",
     ),
     "damaged canvas": (
         lambda f: (f / "canvas.png").write_bytes(b"\x89PNG"),
@@ -257,6 +309,13 @@ def test_fault_table(tiny_folder, spoil, says):
         load_pipeline(tiny_folder, "cpu", "fp32")
     message = str(error.value)
     assert message.startswith(f"{tiny_folder}{says}") and "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["data/pretrained/iclever", "../iclever", "{tmp}/iclever"])
+def test_a_folder_that_is_not_here_and_no_name_of_a_hub(tmp_path, name):
+    name = name.format(tmp=tmp_path)
+    with pytest.raises(InputError, match=f"^{re.escape(name)}: no such folder$"):
+        CDDICMPipeline.from_pretrained(name)
 
 
 def test_devices_and_formats_that_are_not_here(tiny_folder):
