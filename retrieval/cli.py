@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,10 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
     except InputError as error:
         print(f"cdd-retrieval: {error}", file=sys.stderr)
         return 2
-    except OSError as error:  # as in cdd_icm.cli
+    except BrokenPipeError:  # as in cdd_icm.cli, like the next
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
         print(f"cdd-retrieval: {of_disk(error)}", file=sys.stderr)
         return 2
     except FloatingPointError as error:

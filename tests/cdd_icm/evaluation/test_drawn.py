@@ -35,8 +35,10 @@ def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
         assert np.array_equal(folder.load(dialog), true_pictures(dialog, SIDE))
 
 
-def test_settings_are_not_mixed(tmp_path):
-    DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+def test_settings_are_not_mixed(tmp_path, dialogs):
+    DrawnFolder(tmp_path, {"seed": 2})  # with which nothing is drawn
+    folder = DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+    folder.save(dialogs[0], true_pictures(dialogs[0], SIDE))
     DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
     with pytest.raises(InputError, match=r"settings\.json: seed: .* drawn with 0, not 1"):
         DrawnFolder(tmp_path, {"seed": 1, "interval": (0, 1)})
