@@ -92,7 +92,7 @@ class Detector(ModelMixin, ConfigMixin):
 
     The trunk is a small residual network at strides 4, 8 and 16, trained from scratch; the heat maps lie at
     stride 8, where the coarser map is added. GeNeVA takes an Inception-v3 with dense heads; with the
-    localisation built in, a small network learns the same in minutes.
+    localisation built in, a small network learns it in minutes. (The two were not compared on our data.)
 
     Args:
         classes: class names, in the order of every answer.
