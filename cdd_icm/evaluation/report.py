@@ -158,11 +158,11 @@ def compare(paths: Sequence[Path]) -> str:
     Raises:
         InputError: reports of different detectors, or without a dialog in common.
     """
-    reports = {path: read_report(path) for path in paths}
-    (first, base), *others = reports.items()
+    reports = [(path, read_report(path)) for path in paths]
+    (first, base), *others = reports
     heads = ["report", "drawn", *COLUMNS.values(), "kept"]
     table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for path, report in reports.items():
+    for path, report in reports:
         figures = report["figures"][MODEL][DETECTOR]
         cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
         table.append(f"| {path.stem} | {_drawn(report)} | {' | '.join(cells)} |")
