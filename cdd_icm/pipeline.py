@@ -448,13 +448,9 @@ class CDDICMPipeline(DiffusionPipeline):
             image = Image.fromarray(image)
         if not isinstance(image, Image.Image):
             raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
-        if 0 in image.size:
-            raise InputError(f"image: {image.width}x{image.height} pixels, expected some")
-        try:
-            pixels = rgb(image, "image")
-        except OSError as error:  # PIL reads a file's pixels only now
-            raise InputError(f"image: picture can't be decoded ({error})") from error
-        return to_float(torch.from_numpy(to_square(pixels, self.image_size).copy()).permute(2, 0, 1))
+        return to_float(
+            torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
+        )
 
 
 def _repeat(condition: Fused, n: int) -> Fused:

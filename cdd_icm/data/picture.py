@@ -56,11 +56,21 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of any PIL image, by the rules of `decode`."""
+    """RGB pixels of any PIL image, by the rules of `decode`.
+
+    Raises:
+        InputError: it has no pixels, or its file is damaged: PIL reads them only now; else as `decode`.
+    """
+    if 0 in image.size:
+        raise InputError(f"{where}: {image.width}x{image.height} pixels, expected some")
     if image.width * image.height > MAX_PIXELS:
         raise InputError(f"{where}: {image.width}x{image.height} pixels is over the limit of {MAX_PIXELS}")
     if image.mode.startswith(("I", "F")):
         raise InputError(f"{where}: mode {image.mode} has more than 8 bits a channel; save it as 8-bit RGB")
+    try:
+        image.load()
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads to
+        raise InputError(f"{where}: picture can't be decoded ({error})") from error
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
