@@ -34,6 +34,9 @@ from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
+DEADLINE = 600
+"""Seconds after which a process that is waited for hangs."""
+
 ITEM_BY_ITEM = {
     "objective__icm_weight": 0
 }  # a loss that is a mean over items, without negatives from the batch
@@ -104,9 +107,9 @@ def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
         assert killed.poll() is None
         time.sleep(0.01)
     killed.kill()
-    assert killed.wait() == -signal.SIGKILL
+    assert killed.wait(DEADLINE) == -signal.SIGKILL
     assert not (tmp_path / "killed" / "pipeline").exists()
-    assert start("killed").wait() == whole.wait() == 0
+    assert start("killed").wait(DEADLINE) == whole.wait(DEADLINE) == 0
     assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
     assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
 
@@ -121,7 +124,7 @@ def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
         assert run.poll() is None
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGTERM)
-    said = run.communicate()[1]
+    said = run.communicate(timeout=DEADLINE)[1]
     assert run.returncode == 130 and "Traceback" not in said, said
     assert checkpoints(tmp_path / "run" / "checkpoints")
 
