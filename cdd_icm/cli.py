@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdd_icm.config import LARGEST_SEED
 from cdd_icm.errors import InputError, of_disk
 
 if TYPE_CHECKING:
@@ -382,8 +383,8 @@ def positive(text: str) -> int:
 def seed_number(text: str) -> int:
     """What a random number generator of torch and of numpy begins with."""
     number = _whole(text)
-    if not 0 <= number < 2**63:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2^63 - 1")
+    if not 0 <= number <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LARGEST_SEED}")
     return number
 
 

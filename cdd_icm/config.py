@@ -483,7 +483,7 @@ class Config:
         size, u, o, s = self.data.image_size, self.unet, self.objective, self.sampling
         halvings = 2 ** (len(u.widths) - 1)
         side, places = size // u.patch_size, self.plan.grid * self.plan.fine
-        attending = [w for w, a in zip(u.widths[:-1], u.attention, strict=False) if a] + [*u.widths[-1:]]
+        attending = [w for w, a in zip(u.widths[:-1], u.attention, strict=False) if a] + list(u.widths[-1:])
         trained = {"fusion", "unet", "matcher"}
         trained |= {"planner"} if self.plan.grid else set()
         trained |= {"towers"} if self.encoder.trainable_blocks != 0 else set()
@@ -545,7 +545,7 @@ class Config:
                 raise InputError(f"sampling_presets.{name}: {error}") from None
 
 
-def check_named(data: DataConfig) -> None:
+def check_data_path(data: DataConfig) -> None:
     """Raises InputError where a run has nothing to train on."""
     if not data.path:
         raise InputError("data.path is '', expected the data to train on")

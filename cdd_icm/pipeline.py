@@ -31,6 +31,7 @@ from cdd_icm.config import (
     to_plain,
     with_preset,
 )
+from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb
 from cdd_icm.data.resize import to_square
 from cdd_icm.diffusion import (
@@ -486,17 +487,8 @@ def _check_batch(instructions: list, images: list, histories: list, generator: A
         if not isinstance(history, list | tuple) or not all(isinstance(text, str) for text in history):
             raise InputError(f"history: number {position} is {history!r}, expected a list of instructions")
     for text in (*instructions, *sum(map(list, histories), [])):
-        if not _is_utf8(text):
+        if not is_utf8(text):
             raise InputError(f"instruction: {text!r} has characters that are none in UTF-8")
-
-
-def _is_utf8(text: str) -> bool:
-    """Halves of a surrogate pair, as which Python reads what is no UTF-8 at a prompt, are not."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _to_output(

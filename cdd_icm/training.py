@@ -24,7 +24,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.batch import Batch, Collator, Draws
 from cdd_icm.checkpoint import checkpoints, load_tensors
-from cdd_icm.config import Config, DataConfig, SamplingConfig, check_named, to_dict, to_plain
+from cdd_icm.config import Config, DataConfig, SamplingConfig, check_data_path, to_dict, to_plain
 from cdd_icm.data import (
     Dialog,
     PictureCache,
@@ -87,7 +87,7 @@ def train(config: Config) -> Path:
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     t, root = config.training, Path(config.output_dir)
-    check_named(config.data)
+    check_data_path(config.data)
     check_samplers(config)  # what can't draw shows now, not in an hour
     free = FREE | {"data": FREE["data"] - {"num_workers"}} if config.data.streams else FREE
     accelerator = start(root, config, free, t.gradient_accumulation)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from cdd_icm.config import parse_override
 from cdd_icm.errors import InputError, of_disk
 from retrieval import images, submission
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
@@ -342,16 +341,7 @@ def _print_protocol(benchmark: Benchmark) -> None:
 
 def _options(given: Sequence[str]) -> dict[str, object]:
     """option=value pairs, each value read as YAML."""
-    options = {}
-    for pair in given:
-        option, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"{pair!r}: must be option=value")
-        try:
-            options[option] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"{option}={value!r}: not YAML") from error
-    return options
+    return dict(parse_override(pair) for pair in given)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any
 
@@ -10,7 +9,6 @@ from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
 
 _REQUIRED = object()
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # what JSON can hold, and UTF-8 can't
 
 
 def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQUIRED) -> Any:
@@ -30,9 +28,19 @@ def checked(value: Any, name: str, kind: Any, where: str) -> Any:
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
         raise InputError(f"{where}: {name}: {value!r} is not a finite number")
-    if isinstance(value, str) and _SURROGATE.search(value):
+    if isinstance(value, str) and not is_utf8(value):
         raise InputError(f"{where}: {name}: {value!r} holds half a character")
     return value
+
+
+def is_utf8(text: str) -> bool:
+    """Halves of a surrogate pair are not: JSON can hold them, and Python reads as such what is no UTF-8 at a
+    prompt."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def nameable(value: str, name: str, where: str, never: str = "/\0") -> str:

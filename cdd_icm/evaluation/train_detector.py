@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
-from cdd_icm.config import LARGEST_SEED, DataConfig, check_named, without_places
+from cdd_icm.config import LARGEST_SEED, DataConfig, check_data_path, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.data.dialog import class_names
 from cdd_icm.disk import append_json, check_writable, read_json, replacing
@@ -94,7 +94,7 @@ def train_detector(config: DetectorConfig) -> dict:
     """
     folder = Path(config.output_dir)
     log = folder / "log.jsonl"
-    check_named(config.data)
+    check_data_path(config.data)
     check_writable(log)
     dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
     classes = sorted(class_names(dialogs))
