@@ -278,8 +278,9 @@ class Collator:
         self, asked: Sequence[tuple[str, Sequence[str]]]
     ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
         """Of instructions, each with its history."""
-        history = self.config.encoder.history
-        return tokenize(self.tokenizer, [compose_text(text, earlier, history) for text, earlier in asked])
+        encoder = self.config.encoder
+        texts = [compose_text(text, past, encoder.history, encoder.speaker) for text, past in asked]
+        return tokenize(self.tokenizer, texts)
 
     def _shown(self, raw: Mapping[str, Tensor | list]) -> tuple[Tensor, Int[Tensor, "B C"]]:
         """The targets `elsewhere`."""

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import inspect
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import yaml
 
 from cdd_icm.errors import InputError
 
+SPEAKER = re.compile(r"<\w+>")
+"""Who says what follows: CoDraw's texts have <teller> and <drawer>."""
 END_ID = 2
 """The end of a text in a learnt vocabulary, in which 0 is padding and 1 the start."""
 SMALLEST_VOCABULARY = 256 + 3
@@ -92,9 +95,13 @@ class EncoderConfig:
     """Size of a byte-pair vocabulary learnt from the training text; None takes CLIP's own."""
     history: int = 1
     """How many earlier instructions are read before the newest."""
+    speaker: str = ""
+    """The mark that the data's texts begin with, such as CoDraw's <teller>; put before those without one."""
 
     def __post_init__(self):
         _least(self, 0, "trainable_blocks", "history")
+        if self.speaker and not SPEAKER.fullmatch(self.speaker):
+            raise InputError(f"speaker is {self.speaker!r}, expected none, or a word in angle brackets")
         text: dict[str, Any] = {}
         if isinstance(self.model, dict):
             _check_open_clip(self.model)

@@ -24,7 +24,7 @@ from torchvision.transforms.v2.functional import normalize
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from cdd_icm.checkpoint import load_tensors
-from cdd_icm.config import END_ID, EncoderConfig
+from cdd_icm.config import END_ID, SPEAKER, EncoderConfig
 from cdd_icm.errors import InputError
 
 TURN_MARK = " <= "
@@ -309,12 +309,22 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, fold
         )
 
 
-def compose_text(instruction: str, history: list[str] | tuple[str, ...], turns: int) -> str:
+def compose_text(
+    instruction: str, history: list[str] | tuple[str, ...], turns: int, speaker: str = ""
+) -> str:
     """The text that is encoded: the instruction, then the last `turns` earlier ones, newest first. What is
     asked now thus always stands in the same place, which a small tower trained from scratch learns to read
-    many times sooner than a text that ends with it. Line breaks and runs of blanks count as one blank."""
+    many times sooner than a text that ends with it. Line breaks and runs of blanks count as one blank.
+
+    `speaker`, such as "<teller>", is put before a text that begins with no mark of that kind, as the texts
+    of CoDraw do: a model that knows nothing else misreads what comes without. The empty text stays empty.
+    """
     read = [instruction, *reversed(history[max(0, len(history) - turns) :])]
-    return TURN_MARK.join(" ".join(text.split()) for text in read)
+    return TURN_MARK.join(_spoken(" ".join(text.split()), speaker) for text in read)
+
+
+def _spoken(text: str, speaker: str) -> str:
+    return f"{speaker} {text}" if speaker and text and not SPEAKER.match(text) else text
 
 
 def tokenize(

@@ -76,10 +76,11 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `objective` holds what
     guidance needs of the training (see `config.check_trained`; what is left out counts as trained);
-    `history` is the number of earlier instructions that it reads; `prediction_type` is what its network
-    predicts (the scheduler may ask for another parameterisation); `planner` is there where it plans before
-    it paints (see `planning`), and where it plans nothing the reference comes back unchanged; `canvas` is the
-    empty picture that its training dialogs began with, None where nobody gave one.
+    `history` is the number of earlier instructions that it reads, and `speaker` the mark that its texts begin
+    with (see `encoders.compose_text`); `prediction_type` is what its network predicts (the scheduler may ask
+    for another parameterisation); `planner` is there where it plans before it paints (see `planning`), and
+    where it plans nothing the reference comes back unchanged; `canvas` is the empty picture that its training
+    dialogs began with, None where nobody gave one.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -97,6 +98,7 @@ class CDDICMPipeline(DiffusionPipeline):
         scheduler: Any,
         planner: Planner | None = None,
         history: int = 1,
+        speaker: str = "",
         prediction_type: str = "sample",
         sampling: dict[str, Any] | None = None,
         canvas: Image.Image | None = None,
@@ -110,6 +112,7 @@ class CDDICMPipeline(DiffusionPipeline):
         )
         self.register_to_config(
             history=history,
+            speaker=speaker,
             prediction_type=prediction_type,
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
@@ -237,7 +240,7 @@ class CDDICMPipeline(DiffusionPipeline):
                 (transparency is laid on white), uint8 arrays (H, W, 3), or float tensors (3, H, W) in [0, 1],
                 rounded to 8 bits. They are squeezed to the square, never cropped.
             instruction: what to do now. A text longer than the encoder reads loses its end (see
-                `encoders.tokenize`).
+                `encoders.tokenize`); one that doesn't say who speaks gets the model's `speaker`.
             history: the dialog's earlier instructions, oldest first; for a batch, a list of such lists.
             num_inference_steps: denoising steps.
             guidance_scale: s_T, how much the instruction counts; 1 switches it off.
@@ -293,7 +296,7 @@ class CDDICMPipeline(DiffusionPipeline):
 
         n, batch = s.num_candidates, len(instruction)
         reference = torch.stack([self._to_tensor(i) for i in images]).to(device)  # (B, 3, R, R)
-        texts = [compose_text(i, h, self.config.history) for i, h in zip(instruction, histories, strict=True)]
+        texts = [self._text(i, h) for i, h in zip(instruction, histories, strict=True)]
         names = branches(s.guidance_scale, s.image_guidance_scale)
         if s.icm_guidance_scale and "image_only" not in names:
             names = (*names, "image_only")  # the alternative query f'
@@ -301,9 +304,7 @@ class CDDICMPipeline(DiffusionPipeline):
         said = {name: texts if name == "full" else [""] * batch for name in names}
         if self.planner is not None and self.planner.config.kernels and any(histories):
             shown["turn before"] = reference
-            said["turn before"] = [
-                compose_text(h[-1], h[:-1], self.config.history) if h else "" for h in histories
-            ]
+            said["turn before"] = [self._text(h[-1], h[:-1]) if h else "" for h in histories]
         encoded = self.encode(torch.cat(list(shown.values())), sum(said.values(), []))
         conditions = dict(zip(shown, _split(encoded, batch), strict=True))
         latest = None
@@ -359,6 +360,9 @@ class CDDICMPipeline(DiffusionPipeline):
         out = _to_output(pictures, output_type)
         self.maybe_free_model_hooks()
         return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
+
+    def _text(self, instruction: str, history: Sequence[str]) -> str:
+        return compose_text(instruction, tuple(history), self.config.history, self.config.speaker)
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts."""

@@ -60,8 +60,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
         )
-    for kind, name in ((EncoderConfig, "history"), (DiffusionConfig, "prediction_type")):
-        from_dict(kind, {key: value for key, value in index.items() if key == name}, str(index_file))
+    for kind, names in ((EncoderConfig, {"history", "speaker"}), (DiffusionConfig, {"prediction_type"})):
+        from_dict(kind, {key: value for key, value in index.items() if key in names}, str(index_file))
     from_dict(ObjectiveConfig, index.get("objective", {}), str(index_file), "objective.")
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
     presets = index.get("sampling_presets", {})

@@ -407,6 +407,7 @@ def build_pipeline(
         tokenizer=tokenizer,
         scheduler=sampler(config),
         history=config.encoder.history,
+        speaker=config.encoder.speaker,
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),

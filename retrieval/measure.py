@@ -14,7 +14,6 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from cdd_icm.data import PictureCache
-from cdd_icm.encoders import compose_text
 from retrieval.benchmarks import Benchmark
 from retrieval.composers import ImageFeatures
 from retrieval.evaluate import evaluate, rank, summarise
@@ -78,7 +77,7 @@ def encode(
     cache = PictureCache.open_or_build(folder, found, model.image_size)
     keys = [picture.key for picture in found]
     shown = [keys[benchmark.row[query.reference]] for query in queries]
-    said = [[compose_text(text, query.history, model.history) for text in query.texts] for query in queries]
+    said = [[model.text(text, query.history) for text in query.texts] for query in queries]
     features = Features(model, cache)
     if frozen:
         seen = shown if composer.embeds_pixels else keys

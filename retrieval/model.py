@@ -38,6 +38,7 @@ class RetrievalModel(nn.Module):
     Args:
         composer: a key of `COMPOSERS`. options: keywords of that class.
         image_size: R, the side of the pictures in pixels. history: how many earlier instructions are read.
+        speaker: the mark that its texts begin with (see `encoders.compose_text`).
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class RetrievalModel(nn.Module):
         options: Mapping[str, Any],
         image_size: int,
         history: int = 0,
+        speaker: str = "",
     ):
         super().__init__()
         self.towers, self.tokenizer = towers, tokenizer
         self.composer = COMPOSERS[composer](**options)
         self.composer_name, self.options = composer, to_plain(dict(options))
-        self.image_size, self.history = image_size, history
+        self.image_size, self.history, self.speaker = image_size, history, speaker
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> RetrievalModel:
@@ -80,7 +82,7 @@ class RetrievalModel(nn.Module):
         try:
             towers = CLIPTowers(**config["towers"])
             settings = {name: config[name] for name in ("composer", "options", "image_size", "history")}
-            model = cls(towers, tokenizer, **settings)
+            model = cls(towers, tokenizer, **settings, speaker=config.get("speaker", ""))
         except Exception as error:  # open_clip and diffusers raise whatever a wrong value leads to
             raise InputError(f"{file}: no RetrievalModel can be made of it ({_line(error)})") from error
         model.load_weights(tensors, folder / "model.safetensors")
@@ -111,6 +113,7 @@ class RetrievalModel(nn.Module):
             "image_size": self.image_size,
             "history": self.history,
             "towers": towers,
+            **({"speaker": self.speaker} if self.speaker else {}),
         }
 
     @property
@@ -170,7 +173,7 @@ class RetrievalModel(nn.Module):
         if texts is None:
             read = [""] * n
         else:
-            read = [compose_text(text, past, self.history) for text, past in zip(texts, history, strict=True)]
+            read = [self.text(text, past) for text, past in zip(texts, history, strict=True)]
         return self.composer.compose(self.see(pixels), self.read(read)).float()
 
     def to_pixels(self, pictures: Pictures) -> Float[Tensor, "B 3 R R"]:
@@ -188,13 +191,17 @@ class RetrievalModel(nn.Module):
             pictures = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
         return to_float(pictures.to(self.device, non_blocking=True))
 
+    def text(self, text: str, history: Sequence[str]) -> str:
+        """What is read of a text and the instructions before it."""
+        return compose_text(text, tuple(history), self.history, self.speaker)
+
     def see(self, pixels: Float[Tensor, "B 3 R R"]) -> ImageFeatures:
         """What the image tower sees in pictures in [-1, 1]."""
         tokens, pooled = self.towers.encode_image(pixels.to(self.towers.dtype))
         return ImageFeatures(pooled, tokens, pixels)
 
     def read(self, texts: Sequence[str]) -> TextFeatures:
-        """What the text tower sees in texts that `encoders.compose_text` made."""
+        """What the text tower sees in texts that `text` made."""
         ids, mask = (part.to(self.device) for part in tokenize(self.tokenizer, list(texts)))
         tokens, pooled = self.towers.encode_text(ids)
         return TextFeatures(pooled, tokens, mask)
@@ -239,7 +246,8 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
     }
     tokenizer = _read_tokenizer(folder / "tokenizer")
     size = parts["matcher"].config.image_size
-    model = RetrievalModel(towers, tokenizer, "matching", keywords, size, index.get("history", 1))
+    reads = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
+    model = RetrievalModel(towers, tokenizer, "matching", keywords, size, **reads)
     for name, part in parts.items():
         getattr(model.composer, name).load_state_dict(part.state_dict())
     return model.eval().requires_grad_(False)

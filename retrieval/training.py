@@ -180,6 +180,7 @@ def read_init(config: RetrievalConfig) -> RetrievalModel | None:
         ("encoder.model", to_plain(config.encoder.model), known.settings["towers"]["model"]),
         ("data.image_size", config.data.image_size, known.image_size),
         ("encoder.history", config.encoder.history, known.history),
+        ("encoder.speaker", config.encoder.speaker, known.speaker),
     ):
         if wanted != found:
             raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
@@ -206,7 +207,8 @@ def begin(
     else:
         towers, tokenizer = known.towers, known.tokenizer
     options, size = composer_options(config, towers), config.data.image_size
-    model = RetrievalModel(towers, tokenizer, config.composer, options, size, config.encoder.history)
+    reads = {"history": config.encoder.history, "speaker": config.encoder.speaker}
+    model = RetrievalModel(towers, tokenizer, config.composer, options, size, **reads)
     if known is not None:
         if known.composer_name == config.composer:
             model.composer.load_state_dict(known.composer.state_dict())
@@ -340,8 +342,7 @@ class Samples:
         pictures = PictureCache.open_or_build(folder, wanted.values(), data.image_size)
         features = None
         if config.encoder.trainable_blocks == 0:
-            history = config.encoder.history
-            texts = [compose_text(text, q.history, history) for q in benchmark.queries for text in q.texts]
+            texts = [model.text(text, q.history) for q in benchmark.queries for text in q.texts]
             if config.objective.caption_negatives:
                 texts += [compose_text(q.caption, (), 0) for q in benchmark.queries if q.caption]
             features = FrozenFeatures(folder, model, pictures, wanted, texts)
@@ -356,7 +357,7 @@ class Samples:
         wording, and whether the reference or the text is left out."""
         query, o = self.benchmark.queries[index], self.config.objective
         text = query.texts[draw % len(query.texts)]
-        text = compose_text(text, query.history, self.config.encoder.history)
+        text = self.model.text(text, query.history)
         share = draw / 2**31
         no_text = share < o.drop_text
         no_reference = not no_text and share < o.drop_text + o.drop_reference

@@ -83,6 +83,15 @@ def test_the_text_is_the_instruction_then_the_newest_history():
     assert compose_text(" add\n a  cube ", ["a\tb"], 1) == "add a cube <= a b"
 
 
+def test_a_text_that_names_no_speaker_gets_one():
+    said = ["a sun", "<drawer> how big", "<3 a tree", " ", ""]
+    told = ["<teller> a sun", "<drawer> how big", "<teller> <3 a tree", "", ""]
+    assert [compose_text(text, [], 1, "<teller>") for text in said] == told
+    assert compose_text("a sun", ["a tree", "<drawer> ok"], 2, "<teller>") == (
+        "<teller> a sun <= <drawer> ok <= <teller> a tree"
+    )
+
+
 @pytest.fixture(scope="module")
 def settings(tiny_pipeline):
     return EncoderConfig(model=dict(tiny_pipeline.towers.config.model), vocab_size=300)

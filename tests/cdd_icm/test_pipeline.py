@@ -92,6 +92,15 @@ def test_one_generator_serves_the_batch_in_order(pipe, draw):
         assert (alone[0] - together[i]).abs().max() < STEP
 
 
+def test_words_are_read_as_the_speakers(draw, pipe, monkeypatch):
+    before = draw(said="a sun", history=["a tree"])
+    told = draw(said="<boss> a sun", history=["<boss> a tree"])
+    monkeypatch.setitem(pipe._internal_dict, "speaker", "<boss>")
+    again = draw(said="a sun", history=["a tree"])
+    assert torch.equal(again, told) and not torch.equal(again, before)
+    assert torch.equal(draw(said="<boss> a sun", history=["<boss> a tree"]), told)
+
+
 def test_a_picture_depends_on_reference_words_history_and_seed(draw):
     base = draw(picture(1), SAID[1], 0, history=[SAID[0]])
     assert torch.equal(base, draw(picture(1), SAID[1], 0, history=[SAID[0]]))

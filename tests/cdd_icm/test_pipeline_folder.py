@@ -195,6 +195,10 @@ FAULTS = {
         setting("model_index.json", "history", value="x"),
         "/model_index.json: history is 'x', expected int",
     ),
+    "a speaker without brackets": (
+        setting("model_index.json", "speaker", value="teller"),
+        "/model_index.json: speaker is 'teller', expected none, or a word in angle brackets",
+    ),
     "no history": (
         setting("model_index.json", "history", value=None),
         "/model_index.json: history is None, expected int",

@@ -67,6 +67,13 @@ def test_codraw_draws_the_piece_that_is_named(tmp_path):
     assert set(seen[1]) == {"sun", "apple tree"} and seen[1]["apple tree"][0] > 0.6
 
 
+def test_codraw_draws_what_is_named_in_a_word(tmp_path):
+    """Without CoDraw's mark of who speaks, which all that it was taught begins with."""
+    _, seen = draw("codraw", tmp_path, "rain cloud", "a campfire", "add a crown", "keep everything as it is")
+    things = ["rain cloud", "campfire", "crown"]
+    assert [set(things) & set(there) for there in seen] == [set(things[: n + 1]) for n in (0, 1, 2, 2)]
+
+
 def test_codraw_draws_two_pieces_of_one_turn_beside_each_other(tmp_path):
     _, seen = draw("codraw", tmp_path, "a boy and a girl in the middle")
     assert set(seen[0]) == {"boy", "girl"}

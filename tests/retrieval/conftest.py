@@ -98,10 +98,10 @@ def make_model():
     """make_model(composer) -> a model of 32 x 32 pixels with random weights."""
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
 
-    def make(composer: str = "fusion", seed: int = 0, history: int = 1) -> RetrievalModel:
+    def make(composer: str = "fusion", seed: int = 0, history: int = 1, speaker: str = "") -> RetrievalModel:
         torch.manual_seed(seed)
         towers = CLIPTowers(TINY["encoder"]["model"])
-        model = RetrievalModel(towers, tokenizer, composer, OPTIONS[composer], 32, history)
+        model = RetrievalModel(towers, tokenizer, composer, OPTIONS[composer], 32, history, speaker)
         return model.eval().requires_grad_(False)
 
     return make

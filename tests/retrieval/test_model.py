@@ -133,6 +133,15 @@ def test_a_query_may_lack_its_picture_or_its_text(make_model, pictures):
     assert torch.equal(other.encode_query(None, TEXTS, HISTORY), other.encode_query(None, TEXTS))
 
 
+def test_words_are_read_as_the_speakers(make_model, pictures, tmp_path):
+    make_model("sum", speaker="<boss>").save_pretrained(tmp_path / "model")
+    model = RetrievalModel.from_pretrained(tmp_path / "model")
+    told = [f"<boss> {text}" for text in TEXTS], [[f"<boss> {text}" for text in past] for past in HISTORY]
+    assert torch.equal(
+        model.encode_query(pictures, TEXTS, HISTORY), make_model("sum").encode_query(pictures, *told)
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
