@@ -36,13 +36,14 @@ OF_THE_FILE = {"background", "entities"}
 
 
 def kind_of(path: Path) -> str | None:
-    """The data set that the files hold, told by what the text is called in the first that can be read; where
-    none can be, `read` says why."""
+    """The data set that the files hold, told by what the text is called in the first dialog that can be read;
+    where none can be, `read` says why."""
     files = _h5_files(path)
     for each in files:
         try:
-            groups = (each for each in _open(each).values() if isinstance(each, h5py.Group))
-            return "codraw" if "utterences" in next(groups, ()) else "iclevr"
+            for group in _open(each).values():
+                if isinstance(group, h5py.Group):
+                    return "codraw" if "utterences" in group else "iclevr"
         except DAMAGED:
             continue
     return "iclevr" if files else None
@@ -66,8 +67,8 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
             with _whole(str(path_of_file)):
                 file = _open(path_of_file)
                 _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
-                classes = _classes(file, path_of_file)
                 groups = _dialogs(file)
+                classes = _classes(file, path_of_file) if groups else None
         except InputError as fault:
             on_fault(fault)
             continue

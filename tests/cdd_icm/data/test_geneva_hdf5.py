@@ -64,6 +64,13 @@ def test_codraw_in_a_folder(codraw_h5):
     assert [(t.name, t.x, t.depth) for t in dialog.turns[0].objects] == [("class 03", 2 / 128, 2.0)]
 
 
+def test_a_split_without_dialogs_hides_no_other(codraw_h5):
+    with h5py.File(codraw_h5.with_name("codraw_test.h5"), "w") as file:
+        file["background"] = np.full((128, 128, 3), 7, np.uint8)
+    assert kind_of(codraw_h5.parent) == "codraw"
+    assert [dialog.split for dialog in load_dialogs(codraw_h5.parent)] == ["val"]
+
+
 def test_codraw_takes_its_names_from_objects_txt(codraw_h5):
     codraw_h5.with_name("objects.txt").write_text("\n".join(f"thing_{i}" for i in range(58)))
     (dialog,) = load_dialogs(codraw_h5)
