@@ -13,7 +13,9 @@ from diffusers.configuration_utils import register_to_config
 from einops import rearrange, reduce
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import interpolate, pad, relu
+from torchvision.models import inception_v3
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
@@ -21,6 +23,8 @@ from cdd_icm.pipeline_folder import check_weights
 
 THRESHOLD = 0.5
 """A class is seen where its sigmoid is above this (GeNeVA)."""
+
+TRUNKS = ("residual", "inception_v3")
 
 DEPTH_LEVELS = 2.0
 """CoDraw's depths 0, 1, 2 are divided by this, so that every coordinate lies in [0, 1]."""
@@ -87,19 +91,47 @@ class ResidualBlock(nn.Module):
         return relu(self.norm_2(self.conv_2(y)) + self.shortcut(x))
 
 
+class InceptionTrunk(nn.Module):
+    """Inception-v3 (Szegedy et al. 2016, arXiv 1512.00567), which GeNeVA's detector has, without weights.
+
+    Its convolutions are not padded, so the picture is: then its map at stride 8 lies on the cells of ours.
+    """
+
+    MAPS = ("Mixed_5d", "Mixed_6e", "Mixed_7c")  # 288, 768 and 2048 channels at strides 8, 16 and 32
+
+    def __init__(self, width: int):
+        super().__init__()
+        network = inception_v3(weights=None, aux_logits=False, transform_input=False, init_weights=True)
+        self.network = create_feature_extractor(network, [*self.MAPS])
+        self.fine = nn.Conv2d(288, width, 1)
+        self.middle = nn.Conv2d(768, width, 1)
+
+    def forward(self, images: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor]:
+        """The map at stride 8, (B, width, S/8, S/8), to which that at 16 is added, and that at stride 32."""
+        maps = self.network(pad(images, (10, 9, 10, 9), mode="replicate"))
+        fine, middle, deep = (maps[name] for name in self.MAPS)
+        fine = self.fine(fine)
+        return fine + interpolate(self.middle(middle), fine.shape[-2:]), deep
+
+
 class Detector(ModelMixin, ConfigMixin):
     """One heat map a class says whether the class is there (its log-sum-exp) and where (its centre of mass).
 
-    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch; the heat maps lie at
-    stride 8, where the coarser map is added. GeNeVA takes an Inception-v3 with dense heads; with the
-    localisation built in, a small network learns it in minutes. (The two were not compared on our data.)
+    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch, or an Inception-v3 as
+    GeNeVA has; the heat maps lie at stride 8, where the coarser map is added. (GeNeVA's heads are dense; with
+    the localisation built in, a network learns it in minutes.)
 
     Args:
         classes: class names, in the order of every answer.
         coordinates: 2 for (x, y), 3 for (x, y, depth).
         image_size: side S of the pictures it is trained on, a multiple of 16.
-        widths: channels at strides 4, 8 and 16.
-        blocks: residual blocks at each of them.
+        widths: channels at strides 4, 8 and 16; beside an Inception-v3, whose widths are its own, only the
+            second counts, that of the heads.
+        blocks: residual blocks at each of them; an Inception-v3 has none.
+        trunk: "residual" or "inception_v3".
+
+    Raises:
+        ValueError: there is no such trunk.
     """
 
     @register_to_config
@@ -110,22 +142,28 @@ class Detector(ModelMixin, ConfigMixin):
         image_size: int = 128,
         widths: tuple[int, int, int] = (64, 128, 256),
         blocks: tuple[int, int, int] = (1, 2, 2),
+        trunk: str = "residual",
     ):
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            nn.Conv2d(48, widths[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(),
-        )
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                ResidualBlock(widths[max(stage - 1, 0)], widths[stage], stride=2 if stage else 1),
-                *(ResidualBlock(widths[stage], widths[stage]) for _ in range(blocks[stage] - 1)),
+        if trunk == "inception_v3":
+            self.inception = InceptionTrunk(widths[1])
+        elif trunk == "residual":
+            self.stem = nn.Sequential(
+                nn.PixelUnshuffle(4),
+                nn.Conv2d(48, widths[0], 3, padding=1, bias=False),
+                nn.BatchNorm2d(widths[0]),
+                nn.ReLU(),
             )
-            for stage in range(3)
-        )
-        self.context = nn.Conv2d(widths[2], widths[1], 1)
+            self.stages = nn.ModuleList(
+                nn.Sequential(
+                    ResidualBlock(widths[max(stage - 1, 0)], widths[stage], stride=2 if stage else 1),
+                    *(ResidualBlock(widths[stage], widths[stage]) for _ in range(blocks[stage] - 1)),
+                )
+                for stage in range(3)
+            )
+        else:
+            raise ValueError(f"trunk is {trunk!r}, expected one of {', '.join(TRUNKS)}")
+        self.context = nn.Conv2d(2048 if trunk == "inception_v3" else widths[2], widths[1], 1)
         self.mix = ResidualBlock(widths[1], widths[1])
         self.heat = nn.Conv2d(widths[1], len(classes), 1)
         self.place = nn.Conv2d(widths[1], len(classes) * coordinates, 1)
@@ -137,10 +175,8 @@ class Detector(ModelMixin, ConfigMixin):
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> DetectorOutput:
         """`images` in [-1, 1]."""
-        x = self.stages[0](self.stem(images))  # (B, W0, S/4, S/4)
-        x = self.stages[1](x)  # (B, W1, S/8, S/8)
-        deep = self.stages[2](x)  # (B, W2, S/16, S/16)
-        x = self.mix(x + interpolate(self.context(deep), scale_factor=2))
+        fine, deep = self._maps(images)
+        x = self.mix(fine + interpolate(self.context(deep), fine.shape[-2:]))
         heat = rearrange(self.heat(x), "b c h w -> b c (h w)").float()
         # how far from a cell's centre the object's centre lies, said by every cell in units of cells
         offset = rearrange(self.place(x), "b (c k) h w -> b c (h w) k", c=heat.shape[1]).float()
@@ -153,6 +189,13 @@ class Detector(ModelMixin, ConfigMixin):
             heat=heat.log_softmax(dim=-1),
             features=reduce(deep.float(), "b f h w -> b f", "mean"),
         )
+
+    def _maps(self, images: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor]:
+        """The trunk's map at stride 8, (B, W1, S/8, S/8), and its coarsest one, (B, F, h, w)."""
+        if self.config.trunk == "inception_v3":
+            return self.inception(images)
+        fine = self.stages[1](self.stages[0](self.stem(images)))
+        return fine, self.stages[2](fine)  # (B, W2, S/16, S/16)
 
     @torch.no_grad()
     def detect(self, pictures: UInt8[np.ndarray, "N S S 3"], batch_size: int = 64) -> Detections:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class DetectorConfig:
     """2 for x and y, 3 for x, y and depth."""
     widths: tuple[int, int, int] = (64, 128, 192)
     blocks: tuple[int, int, int] = (1, 1, 1)
+    trunk: Literal["residual", "inception_v3"] = "residual"
     batch_size: int = 64
     total_samples: int = 240_000
     learning_rate: float = 2e-3
@@ -79,6 +81,10 @@ class DetectorConfig:
             raise InputError(
                 f"config: data.image_size is {self.data.image_size!r}, expected a multiple of 16"
             )
+        if self.trunk == "inception_v3" and self.data.image_size < 64:
+            raise InputError(
+                f"config: data.image_size is {self.data.image_size!r}, but trunk inception_v3 needs 64"
+            )
 
 
 def train_detector(config: DetectorConfig) -> dict:
@@ -106,7 +112,9 @@ def train_detector(config: DetectorConfig) -> dict:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     fast = computes_in_bf16(device)
     torch.manual_seed(config.seed)
-    detector = Detector(classes, config.coordinates, config.data.image_size, config.widths, config.blocks)
+    detector = Detector(
+        classes, config.coordinates, config.data.image_size, config.widths, config.blocks, config.trunk
+    )
     detector.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(detector.parameters(), weight_decay=config.weight_decay)
     root = folder / "checkpoints"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pad
 
 from cdd_icm.config import load_config
 from cdd_icm.data import SceneObject, load_dialogs
@@ -45,6 +46,29 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path, pictures):
     assert np.array_equal(before.present, after.present)
     assert np.array_equal(before.coordinates, after.coordinates)
     assert before.coordinates.shape == (5, 4, 3)
+
+
+def test_an_inception_trunk_has_the_same_heads(tmp_path):
+    detector = Detector(CLASSES, image_size=64, widths=(8, 8, 8), trunk="inception_v3")
+    detector.save_pretrained(tmp_path)
+    output = load_detector(tmp_path)(torch.zeros(2, 3, 64, 64))
+    assert output.heat.shape == (2, 4, 64) and output.features.shape == (2, 2048)
+    with pytest.raises(ValueError, match="trunk is 'vgg', expected one of residual, inception_v3"):
+        Detector(CLASSES, trunk="vgg", **SMALL)
+
+
+def test_its_map_at_stride_8_lies_on_the_cells():
+    """What a cell of Inception-v3's Mixed_5d sees has the cell's own centre in the middle."""
+    detector = Detector(CLASSES, image_size=256, widths=(8, 8, 8), trunk="inception_v3").eval()
+    images = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    fine, _ = detector.inception(images)
+    network = detector.inception.network(pad(images, (10, 9, 10, 9), mode="replicate"))
+    assert fine.shape[-2:] == network["Mixed_5d"].shape[-2:] == (32, 32)
+    network["Mixed_5d"][0, :, 16, 12].sum().backward()
+    seen = images.grad[0].abs().amax(dim=0) > 0
+    for axis, cell in ((1, 16), (0, 12)):
+        there = seen.any(dim=axis).nonzero()
+        assert abs((there.min() + there.max() + 1) / 2 - (cell + 0.5) * 8) <= 1
 
 
 def test_an_item_of_a_batch_is_that_item_alone(pictures):
