@@ -10,6 +10,7 @@ from accelerate import cpu_offload
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from diffusers import DiffusionPipeline, schedulers
 from diffusers.callbacks import PipelineCallback
+from diffusers.configuration_utils import FrozenDict
 from PIL import Image
 
 from cdd_icm.diffusion import SAMPLERS, scheduler_like
@@ -95,7 +96,7 @@ def test_one_generator_serves_the_batch_in_order(pipe, draw):
 def test_words_are_read_as_the_speakers(draw, pipe, monkeypatch):
     before = draw(said="a sun", history=["a tree"])
     told = draw(said="<boss> a sun", history=["<boss> a tree"])
-    monkeypatch.setitem(pipe._internal_dict, "speaker", "<boss>")
+    monkeypatch.setattr(pipe, "_internal_dict", FrozenDict({**pipe.config, "speaker": "<boss>"}))
     again = draw(said="a sun", history=["a tree"])
     assert torch.equal(again, told) and not torch.equal(again, before)
     assert torch.equal(draw(said="<boss> a sun", history=["<boss> a tree"]), told)
