@@ -39,6 +39,12 @@ def _least(settings: Any, least: int, *names: str) -> None:
             raise InputError(f"{name} is {value!r}, expected at least {least}")
 
 
+def check_speaker(speaker: Any) -> None:
+    """Raises InputError where it is no mark of who speaks and not empty."""
+    if speaker != "" and not (isinstance(speaker, str) and SPEAKER.fullmatch(speaker)):
+        raise InputError(f"speaker is {speaker!r}, expected none, or a word in angle brackets")
+
+
 def _most(settings: Any, most: int, *names: str) -> None:
     for name in names:
         if getattr(settings, name) > most:
@@ -100,8 +106,7 @@ class EncoderConfig:
 
     def __post_init__(self):
         _least(self, 0, "trainable_blocks", "history")
-        if self.speaker and not SPEAKER.fullmatch(self.speaker):
-            raise InputError(f"speaker is {self.speaker!r}, expected none, or a word in angle brackets")
+        check_speaker(self.speaker)
         text: dict[str, Any] = {}
         if isinstance(self.model, dict):
             _check_open_clip(self.model)

@@ -26,6 +26,7 @@ from cdd_icm.batch import to_float
 from cdd_icm.config import (
     ObjectiveConfig,
     SamplingConfig,
+    check_speaker,
     check_trained,
     from_dict,
     to_plain,
@@ -106,6 +107,7 @@ class CDDICMPipeline(DiffusionPipeline):
         objective: dict[str, float] | None = None,
     ):
         super().__init__()
+        check_speaker(speaker)
         self.register_modules(
             **{"towers": towers, "fusion": fusion, "unet": unet, "planner": planner, "matcher": matcher},
             **{"tokenizer": tokenizer, "scheduler": scheduler},

@@ -33,7 +33,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import EncoderConfig, RunConfig, differing_keys, load_config, to_dict
 from cdd_icm.disk import read_json, replacing
-from cdd_icm.encoders import CLIPTowers, check_tokenizer, clip_tokenizer, learn_tokenizer
+from cdd_icm.encoders import CLIPTowers, check_tokenizer, clip_tokenizer, compose_text, learn_tokenizer
 from cdd_icm.errors import InputError
 from cdd_icm.loading import computes_in_bf16, layout, process_state
 from cdd_icm.process import keep_memory
@@ -112,7 +112,8 @@ def run_tokenizer(
         if encoder.vocab_size is None:
             tokenizer = clip_tokenizer(towers.context_length)
         else:
-            tokenizer = learn_tokenizer(list(texts), encoder.vocab_size, towers.context_length)
+            read = [compose_text(text, (), 0, encoder.speaker) for text in texts]
+            tokenizer = learn_tokenizer(read, encoder.vocab_size, towers.context_length)
         with replacing(folder) as unfinished:
             tokenizer.save_pretrained(unfinished)
     accelerator.wait_for_everyone()

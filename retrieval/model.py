@@ -18,11 +18,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from cdd_icm.batch import to_float
 from cdd_icm.checkpoint import load_tensors
-from cdd_icm.config import to_plain
+from cdd_icm.config import check_speaker, to_plain
 from cdd_icm.data import to_square
 from cdd_icm.data.picture import rgb
 from cdd_icm.disk import read_json, replacing
-from cdd_icm.encoders import CLIPTowers, compose_text, tokenize
+from cdd_icm.encoders import TURN_MARK, CLIPTowers, compose_text, tokenize
 from cdd_icm.errors import InputError
 from cdd_icm.fusion import GatedFusion
 from cdd_icm.matching import Matcher
@@ -52,6 +52,7 @@ class RetrievalModel(nn.Module):
         speaker: str = "",
     ):
         super().__init__()
+        check_speaker(speaker)
         self.towers, self.tokenizer = towers, tokenizer
         self.composer = COMPOSERS[composer](**options)
         self.composer_name, self.options = composer, to_plain(dict(options))
@@ -195,13 +196,18 @@ class RetrievalModel(nn.Module):
         """What is read of a text and the instructions before it."""
         return compose_text(text, tuple(history), self.history, self.speaker)
 
+    def caption(self, caption: str) -> str:
+        """What is read of a caption, which may be a text that `compose_text` made of what was said."""
+        newest, *earlier = caption.split(TURN_MARK)
+        return compose_text(newest, earlier[::-1], len(earlier), self.speaker)
+
     def see(self, pixels: Float[Tensor, "B 3 R R"]) -> ImageFeatures:
         """What the image tower sees in pictures in [-1, 1]."""
         tokens, pooled = self.towers.encode_image(pixels.to(self.towers.dtype))
         return ImageFeatures(pooled, tokens, pixels)
 
     def read(self, texts: Sequence[str]) -> TextFeatures:
-        """What the text tower sees in texts that `text` made."""
+        """What the text tower sees in texts that `text` or `caption` made."""
         ids, mask = (part.to(self.device) for part in tokenize(self.tokenizer, list(texts)))
         tokens, pooled = self.towers.encode_text(ids)
         return TextFeatures(pooled, tokens, mask)

@@ -38,6 +38,7 @@ def make_report(
             "parameters": sum(p.numel() for p in model.parameters()),
             "image_size": model.image_size,
             "history": model.history,
+            "speaker": model.speaker,
             "width": model.width,
         },
         "training": read_json(training) if training.is_file() else None,

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from cdd_icm.config import to_plain, without_places
 from cdd_icm.data import PictureCache, ResumableSampler
 from cdd_icm.disk import replacing
-from cdd_icm.encoders import CLIPTowers, compose_text
+from cdd_icm.encoders import CLIPTowers
 from cdd_icm.errors import InputError
 from cdd_icm.loading import process_state
 from cdd_icm.log import Log, seconds_logged
@@ -344,7 +344,7 @@ class Samples:
         if config.encoder.trainable_blocks == 0:
             texts = [model.text(text, q.history) for q in benchmark.queries for text in q.texts]
             if config.objective.caption_negatives:
-                texts += [compose_text(q.caption, (), 0) for q in benchmark.queries if q.caption]
+                texts += [model.caption(q.caption) for q in benchmark.queries if q.caption]
             features = FrozenFeatures(folder, model, pictures, wanted, texts)
         return cls(benchmark, config, pictures, model, features)
 
@@ -363,7 +363,7 @@ class Samples:
         no_reference = not no_text and share < o.drop_text + o.drop_reference
         key = {id: self.benchmark.pictures[id].key for id in (query.reference, query.targets[0])}
         reference = BLANK if no_reference else key[query.reference]
-        caption = "" if no_reference else compose_text(query.caption or "", (), 0)
+        caption = "" if no_reference else self.model.caption(query.caption or "")
         return reference, "" if no_text else text, key[query.targets[0]], caption
 
     def batch(self, items: Sequence[tuple[int, int]]) -> Batch:

@@ -51,6 +51,8 @@ class DetectorConfig:
     widths: tuple[int, int, int] = (64, 128, 192)
     blocks: tuple[int, int, int] = (1, 1, 1)
     trunk: Literal["residual", "inception_v3"] = "residual"
+    """As of `detector.Detector`; an Inception-v3 has widths and blocks of its own, and only `widths[1]`, that
+    of the heads, is used beside it."""
     batch_size: int = 64
     total_samples: int = 240_000
     learning_rate: float = 2e-3
@@ -81,9 +83,10 @@ class DetectorConfig:
             raise InputError(
                 f"config: data.image_size is {self.data.image_size!r}, expected a multiple of 16"
             )
-        if self.trunk == "inception_v3" and self.data.image_size < 64:
+        if self.trunk == "inception_v3" and self.data.image_size < 96:
             raise InputError(
-                f"config: data.image_size is {self.data.image_size!r}, but trunk inception_v3 needs 64"
+                f"config: data.image_size is {self.data.image_size!r}, expected at least 96 with "
+                "trunk=inception_v3, which leaves less than 2x2 cells of it"
             )
 
 
@@ -312,7 +315,8 @@ def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer, s
     if not found:
         return 0
     said = read_json(found[-1] / "state.json")
-    before = said.get("config", settings)
+    # what a run of an earlier version does not say is as it is by default
+    before = without_places(DetectorConfig()) | said.get("config", settings)
     for key in sorted(settings.keys() - FREE):
         if before.get(key) != settings[key]:
             raise InputError(

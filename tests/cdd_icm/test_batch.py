@@ -306,6 +306,25 @@ def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config
     assert texts.count("wait") == texts.count("stay") == 1000 and texts.count(None) == 8000
 
 
+@pytest.mark.parametrize("idle_share", [0, 1])
+def test_texts_are_read_as_the_speakers(make_config, tiny_pipeline, idle_share):
+    options = {"objective__idle_share": idle_share, "encoder__history": 1}
+    plain = make_config(**options, objective__idle_texts=["<boss> keep it"])
+    spoken = make_config(**options, objective__idle_texts=["keep it"], encoder__speaker="<boss>")
+    items, classes = real_items(plain, 3)
+    marked = [
+        item
+        | {
+            "instruction": f"<boss> {item['instruction']}",
+            "history": [f"<boss> {text}" for text in item["history"]],
+        }
+        for item in items
+    ]
+    told = Collator(tiny_pipeline.tokenizer, plain, classes)(marked)
+    read = Collator(tiny_pipeline.tokenizer, spoken, classes)(items)
+    assert torch.equal(read.ids, told.ids) and torch.equal(read.mask, told.mask)
+
+
 def test_an_idle_sample_keeps_the_picture_and_draws_nothing(make_config, tiny_pipeline):
     config = make_config(objective__idle_share=1, objective__idle_texts=["keep it"])
     items, classes = real_items(config, 3)

@@ -20,6 +20,7 @@ from cdd_icm.pipeline import CDDICMPipeline
 from cdd_icm.planning import Planner, sample_plan
 from cdd_icm.training import build_pipeline
 from cdd_icm.unet import Painting
+from retrieval.model import RetrievalModel
 
 SAID = ["Add a red cube on the left", "Add a blue sphere behind it", "Put it on the right"]
 STEP = 1 / 255
@@ -91,6 +92,11 @@ def test_one_generator_serves_the_batch_in_order(pipe, draw):
     for i in range(2):
         alone = pipe(pipe.canvas, SAID[i], generator=generator, output_type="pt").images
         assert (alone[0] - together[i]).abs().max() < STEP
+
+
+def test_a_speaker_without_brackets_is_refused(pipe):
+    with pytest.raises(InputError, match="speaker is 'boss', expected none, or a word in angle brackets"):
+        type(pipe)(**pipe.components, speaker="boss")
 
 
 def test_words_are_read_as_the_speakers(draw, pipe, monkeypatch):
@@ -462,14 +468,15 @@ def test_where_nothing_is_planned_the_reference_comes_back(pipe, draw):
 
 
 def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config, tmp_path):
-    config = make_config(plan__grid=0)
+    config = make_config(plan__grid=0, encoder__speaker="<boss>")
     model = CDDICM(config).eval().requires_grad_(False)
     plain = build_pipeline(model, pipe.tokenizer, config)
     plain.set_progress_bar_config(disable=True)
     plain.save_pretrained(tmp_path / "plain")
     again = CDDICMPipeline.from_pretrained(tmp_path / "plain")
     again.set_progress_bar_config(disable=True)
-    assert again.planner is None
+    assert again.planner is None and again.config.speaker == "<boss>"
+    assert RetrievalModel.from_pretrained(tmp_path / "plain").speaker == "<boss>"
     one, other = (
         p(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt").images for p in (plain, again)
     )

@@ -142,6 +142,21 @@ def test_words_are_read_as_the_speakers(make_model, pictures, tmp_path):
     )
 
 
+def test_a_speaker_without_brackets_is_refused(make_model, tmp_path):
+    make_model("sum", speaker="<boss>").save_pretrained(tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    file.write_text(file.read_text().replace("<boss>", "boss"))
+    with pytest.raises(InputError, match=r"config\.json: .*speaker is 'boss', expected none"):
+        RetrievalModel.from_pretrained(tmp_path / "model")
+
+
+def test_a_caption_of_several_texts_is_read_as_the_speakers(make_model):
+    said = compose_text("a tree", ("a sun", "<other> a cat"), 2)
+    read = make_model("sum", speaker="<boss>").caption(said)
+    assert read == "<boss> a tree <= <other> a cat <= <boss> a sun"
+    assert make_model("sum").caption(said) == said and make_model("sum").caption("") == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -203,6 +204,19 @@ def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
     (checkpoint / "detector.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(InputError, match="detector.safetensors: not a whole safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))
+
+
+def test_a_run_of_a_version_that_knew_fewer_keys_goes_on(coloured_squares):
+    train_detector(config_of(coloured_squares, "run", total_samples=8))
+    state = coloured_squares / "run" / "checkpoints" / "000000000008" / "state.json"
+    said = json.loads(state.read_text())
+    del said["config"]["trunk"]
+    state.write_text(json.dumps(said))
+    train_detector(config_of(coloured_squares, "run", total_samples=16))
+    with pytest.raises(
+        InputError, match="data.image_size is 32, expected at least 96 with trunk=inception_v3"
+    ):
+        config_of(coloured_squares, "run", trunk="inception_v3")
 
 
 def test_ctrl_c_saves_what_was_learnt(coloured_squares, monkeypatch):
