@@ -39,12 +39,6 @@ def _least(settings: Any, least: int, *names: str) -> None:
             raise InputError(f"{name} is {value!r}, expected at least {least}")
 
 
-def check_speaker(speaker: Any) -> None:
-    """Raises InputError where it is no mark of who speaks and not empty."""
-    if speaker != "" and not (isinstance(speaker, str) and SPEAKER.fullmatch(speaker)):
-        raise InputError(f"speaker is {speaker!r}, expected none, or a word in angle brackets")
-
-
 def _most(settings: Any, most: int, *names: str) -> None:
     for name in names:
         if getattr(settings, name) > most:
@@ -56,6 +50,12 @@ def _over_0(settings: Any, *names: str) -> None:
         value = getattr(settings, name)
         if not 0 < value < math.inf:
             raise InputError(f"{name} is {value!r}, expected a number over 0")
+
+
+def check_speaker(speaker: Any) -> None:
+    """Raises InputError where it is no mark of who speaks and not empty."""
+    if speaker != "" and not (isinstance(speaker, str) and SPEAKER.fullmatch(speaker)):
+        raise InputError(f"speaker is {speaker!r}, expected none, or a word in angle brackets")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from cdd_icm.pipeline_folder import check_weights
 THRESHOLD = 0.5
 """A class is seen where its sigmoid is above this (GeNeVA)."""
 
-TRUNKS = ("residual", "inception_v3")
+Trunk = Literal["residual", "inception_v3"]
 
 DEPTH_LEVELS = 2.0
 """CoDraw's depths 0, 1, 2 are divided by this, so that every coordinate lies in [0, 1]."""
@@ -128,7 +129,7 @@ class Detector(ModelMixin, ConfigMixin):
         widths: channels at strides 4, 8 and 16; beside an Inception-v3, whose widths are its own, only the
             second counts, that of the heads.
         blocks: residual blocks at each of them; an Inception-v3 has none.
-        trunk: "residual" or "inception_v3".
+        trunk: the network below the heads, see above.
 
     Raises:
         ValueError: there is no such trunk.
@@ -142,7 +143,7 @@ class Detector(ModelMixin, ConfigMixin):
         image_size: int = 128,
         widths: tuple[int, int, int] = (64, 128, 256),
         blocks: tuple[int, int, int] = (1, 2, 2),
-        trunk: str = "residual",
+        trunk: Trunk = "residual",
     ):
         super().__init__()
         if trunk == "inception_v3":
@@ -162,7 +163,7 @@ class Detector(ModelMixin, ConfigMixin):
                 for stage in range(3)
             )
         else:
-            raise ValueError(f"trunk is {trunk!r}, expected one of {', '.join(TRUNKS)}")
+            raise ValueError(f"trunk is {trunk!r}, expected one of {', '.join(get_args(Trunk))}")
         self.context = nn.Conv2d(2048 if trunk == "inception_v3" else widths[2], widths[1], 1)
         self.mix = ResidualBlock(widths[1], widths[1])
         self.heat = nn.Conv2d(widths[1], len(classes), 1)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from cdd_icm.evaluation.detector import (
     Detections,
     Detector,
     DetectorOutput,
+    Trunk,
     annotated,
     load_detector,
     to_input,
@@ -50,7 +50,7 @@ class DetectorConfig:
     """2 for x and y, 3 for x, y and depth."""
     widths: tuple[int, int, int] = (64, 128, 192)
     blocks: tuple[int, int, int] = (1, 1, 1)
-    trunk: Literal["residual", "inception_v3"] = "residual"
+    trunk: Trunk = "residual"
     """As of `detector.Detector`; an Inception-v3 has widths and blocks of its own, and only `widths[1]`, that
     of the heads, is used beside it."""
     batch_size: int = 64
