@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cdd_icm.config import Config, load_config
     from cdd_icm.data import load_dialogs
-    from cdd_icm.pipeline import CDDICMPipeline
-    from cdd_icm.session import DrawingSession
-    from cdd_icm.training import train
+    from cdd_icm.sampling.pipeline import CDDICMPipeline
+    from cdd_icm.sampling.session import DrawingSession
+    from cdd_icm.train.generator import train
 
 _HOMES = {
-    "CDDICMPipeline": "cdd_icm.pipeline",
+    "CDDICMPipeline": "cdd_icm.sampling.pipeline",
     "Config": "cdd_icm.config",
-    "DrawingSession": "cdd_icm.session",
+    "DrawingSession": "cdd_icm.sampling.session",
     "load_config": "cdd_icm.config",
     "load_dialogs": "cdd_icm.data",
-    "train": "cdd_icm.training",
+    "train": "cdd_icm.train.generator",
 }
 __all__ = ["CDDICMPipeline", "Config", "DrawingSession", "load_config", "load_dialogs", "train"]
 

@@ -15,7 +15,7 @@ from cdd_icm.config import LARGEST_SEED
 from cdd_icm.errors import InputError, of_disk
 
 if TYPE_CHECKING:
-    from cdd_icm.pipeline import CDDICMPipeline
+    from cdd_icm.sampling.pipeline import CDDICMPipeline
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(commands: argparse._SubParsersAction) -> None:
     train = commands.add_parser("train", help="train a model, or go on with a run that was stopped")
-    train.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/tiny.yaml")
+    train.add_argument(
+        "config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/generate/tiny.yaml"
+    )
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.batch_size=16")
     train.set_defaults(run=_train_run)
 
@@ -63,7 +65,7 @@ def _train_run(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config, arguments.overrides)
 
-    from cdd_icm.training import train  # after the config: a wrong key is told at once
+    from cdd_icm.train.generator import train  # after the config: a wrong key is told at once
 
     print(train(config))
 
@@ -95,9 +97,9 @@ def _generate_run(arguments: argparse.Namespace) -> None:
 
 def _generate_split(arguments: argparse.Namespace) -> None:
     from cdd_icm.data import load_dialogs
-    from cdd_icm.generation import generate_split
-    from cdd_icm.loading import process_state
-    from cdd_icm.pipeline_folder import check_classes
+    from cdd_icm.device import process_state
+    from cdd_icm.sampling.dialogs import generate_split
+    from cdd_icm.sampling.folder import check_classes
 
     dialogs = load_dialogs(arguments.data, arguments.split or "test")
     check_classes(arguments.model, dialogs, arguments.data)
@@ -114,8 +116,8 @@ def _generate_split(arguments: argparse.Namespace) -> None:
 
 
 def _generate_dialog(arguments: argparse.Namespace) -> None:
-    from cdd_icm.disk import replacing
-    from cdd_icm.session import DrawingSession
+    from cdd_icm.io import replacing
+    from cdd_icm.sampling.session import DrawingSession
 
     if arguments.dialog:
         texts, source = _lines(arguments.dialog), str(arguments.dialog)
@@ -156,8 +158,8 @@ def _chat(commands: argparse._SubParsersAction) -> None:
 def _chat_run(arguments: argparse.Namespace) -> None:
     import contextlib
 
-    from cdd_icm.chat import Chat
-    from cdd_icm.session import RECORD, DrawingSession
+    from cdd_icm.sampling.chat import Chat
+    from cdd_icm.sampling.session import RECORD, DrawingSession
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  arrow keys and history at the prompt
@@ -207,8 +209,8 @@ def _add_preset(parser: argparse._ActionsContainer) -> None:
 def _pipeline(arguments: argparse.Namespace) -> CDDICMPipeline:
     from diffusers.utils import logging
 
-    from cdd_icm.diffusion import scheduler_like
-    from cdd_icm.loading import load_pipeline
+    from cdd_icm.diffusion.samplers import scheduler_like
+    from cdd_icm.sampling.loading import load_pipeline
 
     logging.disable_progress_bar()  # diffusers' own, while it loads
     pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
@@ -278,7 +280,7 @@ def _data_preview(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
     from cdd_icm.data.check import preview
-    from cdd_icm.disk import replacing
+    from cdd_icm.io import replacing
 
     suffix = arguments.out.suffix.lower()
     if Image.registered_extensions().get(suffix) not in Image.SAVE:
@@ -294,7 +296,7 @@ def _data_preview(arguments: argparse.Namespace) -> None:
 
 def _data_convert(arguments: argparse.Namespace) -> None:
     from cdd_icm.data import load_dialogs
-    from cdd_icm.data.shards import convert
+    from cdd_icm.data.readers.shards import convert
 
     dialogs = load_dialogs(arguments.path, split=arguments.split)
     for shard in convert(dialogs, arguments.out, arguments.dialogs_per_shard):

@@ -218,12 +218,12 @@ class PlanConfig:
     of several objects. Needs `ask` or `kernels`."""
     kernels: int = 0
     """Half-planes, and what becomes of them, that say where a new object goes beside each one that stands
-    (`placing.py`): for texts that place one object by its sides of others. The planner then looks for what
+    (`placement.py`): for texts that place one object by its sides of others. The planner then looks for what
     stands in the picture itself, and `see_weight` and `relation_weight` teach it and not the towers and the
     fusion. 0 lets the fused tokens say where."""
     horizon: float | None = None
     """Height in the picture, as a share of its side from the top, at which the ground would end, for pictures
-    of things on the ground (`placing.ground`); it may lie outside. None where the picture itself is flat."""
+    of things on the ground (`camera.ground`); it may lie outside. None where the picture itself is flat."""
     forms: tuple[str, ...] = ()
     """Traits of an object's look that change its whole picture, such as how large it is and which way it is
     turned: each class has a template of its own at the UNet's input for each combination of the values of
@@ -290,14 +290,14 @@ class DiffusionConfig:
     prediction_type: Literal["sample", "v_prediction"] = "sample"
     """Not epsilon: at zero terminal SNR it says nothing about the picture."""
     timestep_shift: float = 1.0
-    """s > 1 trains more on the noisy end of the schedule: see `batch.draw_timestep`."""
+    """s > 1 trains more on the noisy end of the schedule: see `noise.draw_timestep`."""
     max_snr_weight: float = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
     changed_weight: float = 8.0
     """Weight of the error inside the region that the turn changes, against 1 outside."""
     changed_balance: Balance = "regions"
     """Between the means of both, or between single pixels, for data whose turns may also move what stands:
-    see `diffusion.balanced`."""
+    see `region.balanced`."""
     reference_noise: float = 0.1
     """References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
 
@@ -341,10 +341,10 @@ class ObjectiveConfig:
     both have a class of object in common: which words belong to which object is learnt sooner. For scenes
     that are laid out of flat pieces; the shards of a stream aren't joined."""
     retell: float = 0.0
-    """Share of the samples whose instruction is told anew from the annotation, see `data.retelling`."""
+    """Share of the samples whose instruction is told anew from the annotation, see `grammars.recaption`."""
     scenes: int = 0
     """Dialogs without pictures beside each sample, which teach `plan.kernels` where words mean: the objects
-    of one of the training data's pictures, placed and told anew, see `batch.imagined`."""
+    of one of the training data's pictures, placed and told anew, see `synthetic_scenes.imagined`."""
     drop_text: float = 0.1
     drop_reference: float = 0.05
     drop_both: float = 0.05
@@ -454,7 +454,7 @@ class SamplingConfig:
     """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest
     looks, and places by `plan_place`."""
     plan_place: Literal["likeliest", "median"] = "likeliest"
-    """Where an object goes without temperature, see `planning.sample_plan`."""
+    """Where an object goes without temperature, see `decoding.sample_plan`."""
 
     def __post_init__(self):
         _least(self, 1, "num_inference_steps", "num_candidates")

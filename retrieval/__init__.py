@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retrieval.config import RetrievalConfig
-    from retrieval.model import RetrievalModel
+    from retrieval.index.store import Store
     from retrieval.session import RetrievalSession
-    from retrieval.store import Store
-    from retrieval.training import train
+    from retrieval.systems.model import RetrievalModel
+    from retrieval.train.trainer import train
 
 _HOMES = {
     "RetrievalConfig": "retrieval.config",
-    "RetrievalModel": "retrieval.model",
+    "RetrievalModel": "retrieval.systems.model",
     "RetrievalSession": "retrieval.session",
-    "Store": "retrieval.store",
-    "train": "retrieval.training",
+    "Store": "retrieval.index.store",
+    "train": "retrieval.train.trainer",
 }
 __all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store", "train"]
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from cdd_icm.config import parse_override
 from cdd_icm.errors import InputError, of_disk
-from retrieval import images, submission
+from retrieval import images
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
+from retrieval.evaluation import submission
 
 if TYPE_CHECKING:
-    from retrieval.model import RetrievalModel
+    from retrieval.systems.model import RetrievalModel
 
 SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
 """The model that comes with the sources; a package installed without them has none."""
@@ -170,17 +171,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config, arguments.overrides, RetrievalConfig)
 
-    from retrieval.training import train  # after the config: a wrong key is told at once
+    from retrieval.train.trainer import train  # after the config: a wrong key is told at once
 
     print(train(config))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from cdd_icm.loading import find_device
+    from cdd_icm.device import find_device
+    from retrieval.evaluation.measure import measure
+    from retrieval.evaluation.report import make_report, write_report
     from retrieval.features import trained_frozen
-    from retrieval.measure import measure
-    from retrieval.model import RetrievalModel
-    from retrieval.report import make_report, write_report
+    from retrieval.systems.model import RetrievalModel
 
     if arguments.report.suffix != ".json":
         raise InputError(f"--report {arguments.report}: the name must end in .json")
@@ -214,7 +215,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from retrieval.report import compare, fill
+    from retrieval.evaluation.report import compare, fill
 
     table = compare(arguments.reports, arguments.alone)
     if arguments.into:
@@ -223,11 +224,11 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _submission_write(arguments: argparse.Namespace) -> None:
-    from cdd_icm.loading import find_device
-    from retrieval.evaluate import ranked_ids, ranked_subsets
+    from cdd_icm.device import find_device
+    from retrieval.evaluation.measure import encode
+    from retrieval.evaluation.ranking import ranked_ids, ranked_subsets
     from retrieval.features import trained_frozen
-    from retrieval.measure import encode
-    from retrieval.model import RetrievalModel
+    from retrieval.systems.model import RetrievalModel
 
     if arguments.batch_size < 1:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
@@ -267,8 +268,8 @@ def _submission_check(arguments: argparse.Namespace) -> None:
 
 
 def _index(arguments: argparse.Namespace) -> None:
-    from retrieval.index import check, index
-    from retrieval.store import Store
+    from retrieval.index.build import check, index
+    from retrieval.index.store import Store
 
     if arguments.batch_size < 1:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
@@ -299,9 +300,9 @@ def _search(arguments: argparse.Namespace) -> None:
 
     from cdd_icm.data.files import FolderFiles
     from cdd_icm.data.picture import EncodedPicture
-    from cdd_icm.disk import check_writable, replacing
-    from retrieval.search import search, sheet
-    from retrieval.store import Store
+    from cdd_icm.io import check_writable, replacing
+    from retrieval.index.search import search, sheet
+    from retrieval.index.store import Store
 
     if arguments.out and arguments.out.suffix != ".png":
         raise InputError(f"--out {arguments.out}: expected a name that ends in .png")
@@ -327,8 +328,8 @@ def _search(arguments: argparse.Namespace) -> None:
 
 
 def _model(arguments: argparse.Namespace) -> RetrievalModel:
-    from cdd_icm.loading import find_device
-    from retrieval.model import RetrievalModel
+    from cdd_icm.device import find_device
+    from retrieval.systems.model import RetrievalModel
 
     device = find_device(arguments.device)
     return RetrievalModel.from_pretrained(arguments.model).to(device)

@@ -15,14 +15,14 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from cdd_icm.batch import to_float
 from cdd_icm.data import PictureCache
 from cdd_icm.data.cache import default_folder
-from cdd_icm.disk import check_writable, read_json, replacing, writing
-from cdd_icm.encoders import tokenize
+from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
-from retrieval.composers import ImageFeatures, TextFeatures
-from retrieval.model import RetrievalModel, content_hash
+from cdd_icm.io import check_writable, read_json, replacing, writing
+from cdd_icm.model.tokenizer import tokenize
+from retrieval.systems import ImageFeatures, TextFeatures
+from retrieval.systems.model import RetrievalModel, content_hash
 
 BLANK = "blank"
 """The key of no picture: zeros in [-1, 1]."""
@@ -92,7 +92,7 @@ class Features:
         return self.model.see(self.pixels(keys))
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Of texts that `encoders.compose_text` made."""
+        """Of texts that `prompt.compose_text` made."""
         return self.model.read(texts)
 
     def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:

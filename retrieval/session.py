@@ -9,8 +9,8 @@ from PIL import Image
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import stack
 from retrieval.encoder import Encoder
-from retrieval.search import Hit, search, sheet
-from retrieval.store import Store
+from retrieval.index.search import Hit, search, sheet
+from retrieval.index.store import Store
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RetrievalSession:
     Args:
         store, encoder: shared by all sessions; a session never changes them.
         picture: what the conversation begins with; None begins with words alone.
-        k, filter: of every search, see `retrieval.search.search`.
+        k, filter: of every search, see `retrieval.index.search.search`.
     """
 
     def __init__(

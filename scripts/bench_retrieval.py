@@ -33,18 +33,17 @@ from PIL import Image
 from torch.nn.functional import normalize
 from tqdm import trange
 
-from cdd_icm.batch import to_float
 from cdd_icm.cli import positive
 from cdd_icm.data import PictureCache
 from cdd_icm.data.files import FolderFiles
-from cdd_icm.data.picture import EncodedPicture
-from cdd_icm.disk import replacing
-from cdd_icm.loading import find_device
+from cdd_icm.data.picture import EncodedPicture, to_float
+from cdd_icm.device import find_device
+from cdd_icm.io import replacing
 from retrieval.benchmarks import Benchmark, Query
-from retrieval.evaluate import evaluate
-from retrieval.index import index
-from retrieval.metrics import SCORE_BYTES
-from retrieval.store import Entry, Store
+from retrieval.evaluation.metrics import SCORE_BYTES
+from retrieval.evaluation.ranking import evaluate
+from retrieval.index.build import index
+from retrieval.index.store import Entry, Store
 
 SAMPLE = Path(__file__).parents[1] / "data" / "iclevr_sample" / "images"
 BATCH = 64
@@ -81,7 +80,7 @@ def main() -> None:
         "search": bench_search(a.vectors, a.width, a.searches),
     }
     if a.model:
-        from retrieval.model import RetrievalModel
+        from retrieval.systems.model import RetrievalModel
 
         model = RetrievalModel.from_pretrained(a.model).to(device)
         with tempfile.TemporaryDirectory() as folder:

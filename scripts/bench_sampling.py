@@ -29,15 +29,15 @@ from tqdm import tqdm
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
 from cdd_icm.data import Dialog, load_dialogs, to_square
-from cdd_icm.diffusion import SAMPLERS, scheduler_like
-from cdd_icm.disk import read_json, replacing
+from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
-from cdd_icm.generation import draw_dialogs, turn_generator
-from cdd_icm.loading import load_pipeline
-from cdd_icm.pipeline import CDDICMPipeline
+from cdd_icm.io import read_json, replacing
+from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
+from cdd_icm.sampling.loading import load_pipeline
+from cdd_icm.sampling.pipeline import CDDICMPipeline
 
 REPORT = Path("reports/bench_sampling.json")
 MANY = 100

@@ -1,7 +1,7 @@
 """What a training step costs, as ratios measured in one run: the trainer against the bare loop, the bare loop
 against an InstructPix2Pix step of the same UNet, the loader against the trainer; and where the time goes.
 
-    python scripts/bench_train.py configs/iclevr.yaml data.path=PATH/TO/iclevr
+    python scripts/bench_train.py configs/generate/iclevr.yaml data.path=PATH/TO/iclevr
 
 Nothing else should run on the machine. `--quick` only shows that it works.
 """
@@ -28,17 +28,18 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from cdd_icm.batch import Batch, Collator, Draws
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, load_config
 from cdd_icm.data import Dialog, SceneObject, Triplet
-from cdd_icm.encoders import clip_tokenizer, learn_tokenizer
+from cdd_icm.data.batch import Batch, Collator
+from cdd_icm.device import DTYPES, find_device, keep_memory, layout
+from cdd_icm.diffusion.noise import Draws
 from cdd_icm.errors import InputError
-from cdd_icm.loading import DTYPES, find_device, layout
-from cdd_icm.model import CDDICM
-from cdd_icm.process import keep_memory
-from cdd_icm.run import make_optimizer, precision
-from cdd_icm.training import planned, train, training_batches, training_dialogs
+from cdd_icm.model.cddicm import CDDICM
+from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
+from cdd_icm.train.generator import planned, train, training_batches, training_dialogs
+from cdd_icm.train.optim import make_optimizer
+from cdd_icm.train.run import precision
 
 REPORT = Path("reports/bench_train.json")
 
@@ -125,7 +126,7 @@ def unet_alone(config: Config) -> Config:
 
 
 class Trainer:
-    """`cdd_icm.training.train` itself, timed by its own log."""
+    """`cdd_icm.train.generator.train` itself, timed by its own log."""
 
     def __init__(self, config: Config, folder: Path, steps: int):
         self.config, self.folder, self.steps, self.done = config, folder, steps, 0

@@ -13,8 +13,8 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
-from cdd_icm.disk import replacing
 from cdd_icm.evaluation.report import package_versions
+from cdd_icm.io import replacing
 
 
 def interleaved(works: Mapping[str, Callable[[], float | None]], repeats: int) -> dict[str, list[float]]:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from cdd_icm import load_dialogs
 from cdd_icm.cli import positive, seed_number
-from cdd_icm.disk import check_writable
 from cdd_icm.errors import InputError
-from cdd_icm.generation import draw_sheet
-from cdd_icm.loading import load_pipeline
+from cdd_icm.io import check_writable
+from cdd_icm.sampling.dialogs import draw_sheet
+from cdd_icm.sampling.loading import load_pipeline
 
 
 def main() -> int:

@@ -17,10 +17,10 @@ import torch
 
 from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
-from cdd_icm.disk import check_writable, replacing
 from cdd_icm.errors import InputError
-from cdd_icm.log import seconds_logged
-from cdd_icm.pipeline_folder import check_folder
+from cdd_icm.io import check_writable, replacing
+from cdd_icm.sampling.folder import check_folder
+from cdd_icm.train.log import seconds_logged
 
 
 def export(run: Path, out: Path, report: Path) -> None:

@@ -1,6 +1,6 @@
 """The ablation, at one stated budget: every row is the full model with one thing changed.
 
-    python scripts/run_ablation.py configs/iclevr_64.yaml --samples 28000 --dialogs 60 data.path=PATH/OF/DATA
+    python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 data.path=DATA
 
 Rows that change only the drawing share the full model's training run. Each row's report appears under
 reports/ablation when it is finished, and finished rows are not done again: the same command goes on where it
@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
-from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate_model
-from cdd_icm.training import train
+from cdd_icm.io import read_json, replacing
+from cdd_icm.train.generator import train
 
 SEEDS = 3
 """Of the full row, so that a reader knows what a difference means."""

@@ -68,7 +68,7 @@ def main() -> None:
 
 def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[str | Path]]:
     """The commands that lead to the model's folder; those that were run already do nothing."""
-    root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs") / f"retrieval_{a.data}"
+    root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs/retrieve") / a.data
     settings = [f"data.path={a.path}", f"seed={seed}", f"output_dir={root}", *a.override]
     begins = {"combiner": "sum", "drawn-fusion": "drawn"}.get(model)
     if begins:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from cdd_icm.disk import read_json, replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER
 from cdd_icm.evaluation.report import paired_difference, read_report, same_dialogs
+from cdd_icm.io import read_json, replacing
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +51,7 @@ OTHERWISE = ("fast", "100_steps")
 """What else the shipped models are tested with: reports/iclevr_fast_test.json is beside iclevr_test.json."""
 
 COMMANDS = {
-    "ablation": "python scripts/run_ablation.py configs/iclevr_64.yaml --samples 28000 --dialogs 60 "
+    "ablation": "python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 "
     "training.mixed_precision=bf16 data.path=PATH/TO/iclevr",
     "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
     "--report reports/bench_retrieval.json",
@@ -59,7 +59,7 @@ COMMANDS = {
     "--dialogs 8 --steps 2 4 8 --repeats 3",
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
-    "bench_train": "python scripts/bench_train.py configs/iclevr.yaml training.batch_size=16 "
+    "bench_train": "python scripts/bench_train.py configs/generate/iclevr.yaml training.batch_size=16 "
     "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
@@ -76,7 +76,7 @@ SIGNS = {
 
 EARLIER = (
     " These reports are older than the ones above: places were the plain median, which may hide what stands "
-    "(see `planning.median_score` for what is done now)."
+    "(see `decoding.median_score` for what is done now)."
 )
 """Of an ablation whose reports don't tell the code that drew, as they have since."""
 

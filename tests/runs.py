@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from cdd_icm.checkpoint import checkpoints, load_tensors
+from cdd_icm.io import load_tensors
+from cdd_icm.train.checkpoint import checkpoints
 
 
 def newest(run):

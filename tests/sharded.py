@@ -7,7 +7,7 @@ import sys
 
 from accelerate.utils import DistributedType
 
-from cdd_icm.loading import process_state
+from cdd_icm.device import process_state
 
 if __name__ == "__main__":
     os.environ |= {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}

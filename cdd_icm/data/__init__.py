@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdd_icm.data import codraw, folder, geneva_hdf5, iclevr, shards
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
-from cdd_icm.data.resize import to_square
-from cdd_icm.data.shards import ShardTriplets
+from cdd_icm.data.picture import to_square
+from cdd_icm.data.readers import codraw, folder, geneva_hdf5, iclevr, shards
+from cdd_icm.data.readers.shards import ShardTriplets
 from cdd_icm.data.triplets import ResumableSampler, Triplet, TripletDataset, collate, pictures_of
 from cdd_icm.errors import InputError
 

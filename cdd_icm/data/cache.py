@@ -14,9 +14,9 @@ from jaxtyping import UInt8
 from tqdm import tqdm
 
 from cdd_icm.data.dialog import Picture
-from cdd_icm.data.resize import METHOD, to_square
-from cdd_icm.disk import replacing
+from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.errors import InputError
+from cdd_icm.io import replacing
 
 CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
 

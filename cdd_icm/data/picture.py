@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from cdd_icm.data.files import Files
 from cdd_icm.errors import InputError
@@ -76,3 +77,24 @@ def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
+
+
+def to_float(pictures: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 in [-1, 1]."""
+    return pictures.float() / 127.5 - 1
+
+
+METHOD = "bicubic-1"  # part of the names of the cache's files: change it when the pixels change
+
+
+def to_square(
+    image: UInt8[np.ndarray, "h w 3"] | Image.Image, size: int
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """Squeezes the whole picture to (size, size), antialiased; nothing is cropped, padded or mirrored.
+
+    Training, evaluation and generation all come through here, so that a true picture and a generated one
+    differ by nothing but what was drawn. A picture of that size already comes back unchanged.
+    """
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))

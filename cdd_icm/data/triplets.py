@@ -14,6 +14,9 @@ from torch.utils.data import Dataset, Sampler
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject
 
+PICTURES = ("reference", "target", "other")
+"""The fields of a triplet that are pictures."""
+
 
 class Triplet(TypedDict):
     """One turn. The pictures are uint8, RGB, 0..255."""

@@ -20,7 +20,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
-from cdd_icm.pipeline_folder import check_weights
+from cdd_icm.sampling.folder import check_weights
 
 THRESHOLD = 0.5
 """A class is seen where its sigmoid is above this (GeNeVA)."""

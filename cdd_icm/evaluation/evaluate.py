@@ -15,9 +15,8 @@ import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.data.dialog import class_names
-from cdd_icm.diffusion import scheduler_like
-from cdd_icm.disk import check_writable, read_json
-from cdd_icm.drawn import DrawnFolder, draw_missing, file_name
+from cdd_icm.device import find_device, find_dtype, process_state
+from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import load_detector
@@ -30,9 +29,11 @@ from cdd_icm.evaluation.protocol import (
     true_pictures,
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
-from cdd_icm.generation import draw_dialogs
-from cdd_icm.loading import find_device, find_dtype, load_pipeline, process_state
-from cdd_icm.pipeline_folder import check_classes
+from cdd_icm.io import check_writable, read_json
+from cdd_icm.sampling.dialogs import draw_dialogs
+from cdd_icm.sampling.folder import check_classes
+from cdd_icm.sampling.loading import load_pipeline
+from cdd_icm.sampling.store import DrawnFolder, draw_missing, file_name
 
 NO_OP_DIALOGS = 20
 

@@ -25,9 +25,9 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-from cdd_icm.checkpoint import load_tensors
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import load_detector, to_input
+from cdd_icm.io import load_tensors
 
 EXTRACTOR = "cdd-icm-detector"
 HUB = "hf://"

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tqdm import tqdm
 
 from cdd_icm.data import Dialog, Turn, to_square
-from cdd_icm.diffusion import changed_region
+from cdd_icm.diffusion.region import changed_region
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import DEPTH_LEVELS, Detections, Detector, annotated, to_input

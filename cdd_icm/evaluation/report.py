@@ -12,11 +12,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cdd_icm.data import Dialog, to_square
-from cdd_icm.disk import replacing
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.io import replacing
 
 FORMAT = 1
 """Of the JSON report; a reader refuses another."""

@@ -16,11 +16,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from tqdm import tqdm
 
-from cdd_icm.checkpoint import checkpoints, load_tensors, save_checkpoint
 from cdd_icm.config import LARGEST_SEED, DataConfig, check_data_path, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.data.dialog import class_names
-from cdd_icm.disk import append_json, check_writable, read_json, replacing
+from cdd_icm.device import computes_in_bf16
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -33,9 +32,10 @@ from cdd_icm.evaluation.detector import (
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
-from cdd_icm.loading import computes_in_bf16
-from cdd_icm.process import StopSignal
-from cdd_icm.run import crossed
+from cdd_icm.io import append_json, check_writable, load_tensors, read_json, replacing
+from cdd_icm.train.checkpoint import checkpoints, save_checkpoint
+from cdd_icm.train.schedule import crossed
+from cdd_icm.train.signals import StopSignal
 
 FREE = {"total_samples", "checkpoint_samples", "validation_samples", "log_samples"}
 """Keys that may change when a run goes on."""

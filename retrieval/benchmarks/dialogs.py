@@ -41,7 +41,7 @@ def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> 
 
 def _query(dialog: Dialog, number: int) -> Query:
     """The turn of that number, from 0."""
-    from cdd_icm.encoders import compose_text  # here: it takes seconds, that --help needn't wait for
+    from cdd_icm.model.prompt import compose_text  # here: it takes seconds, that --help needn't wait for
 
     turn = dialog.turns[number]
     said = tuple(earlier.instruction for earlier in dialog.turns[:number])

@@ -9,9 +9,9 @@ import yaml
 from PIL import Image
 
 from cdd_icm.config import Config, from_dict
-from cdd_icm.encoders import learn_tokenizer
-from cdd_icm.model import CDDICM
-from cdd_icm.training import build_pipeline
+from cdd_icm.model.cddicm import CDDICM
+from cdd_icm.model.tokenizer import learn_tokenizer
+from cdd_icm.train.generator import build_pipeline
 from tests.runs import run_two_processes
 
 TINY = {

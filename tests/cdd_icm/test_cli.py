@@ -13,9 +13,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from cdd_icm import CDDICMPipeline, DrawingSession, training
-from cdd_icm.chat import HELP, Chat
+from cdd_icm import CDDICMPipeline, DrawingSession
 from cdd_icm.cli import main
+from cdd_icm.sampling.chat import HELP, Chat
+from cdd_icm.train import generator as training
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 CPU = ["--device", "cpu", "--dtype", "fp32"]

@@ -12,10 +12,10 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
-from cdd_icm.matching import info_nce, inner_product
-from cdd_icm.model import CDDICM
-from cdd_icm.process import StopSignal
-from cdd_icm.training import train
+from cdd_icm.model.cddicm import CDDICM
+from cdd_icm.objectives.icm import info_nce, inner_product
+from cdd_icm.train.generator import train
+from cdd_icm.train.signals import StopSignal
 
 
 def info_nce_batch(*several):

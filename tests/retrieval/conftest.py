@@ -10,9 +10,10 @@ import torch
 from milvus_lite.adapter.grpc.server import start_server_in_thread
 
 from cdd_icm.config import from_dict
-from cdd_icm.encoders import CLIPTowers, learn_tokenizer
+from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.tokenizer import learn_tokenizer
 from retrieval.config import RetrievalConfig
-from retrieval.model import RetrievalModel
+from retrieval.systems.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}

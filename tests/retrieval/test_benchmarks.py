@@ -10,8 +10,8 @@ import lzma
 import numpy as np
 import pytest
 
-from cdd_icm.encoders import TURN_MARK
 from cdd_icm.errors import InputError
+from cdd_icm.model.prompt import TURN_MARK
 from retrieval.benchmarks import (
     circo,
     cirr,

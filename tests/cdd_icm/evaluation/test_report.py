@@ -15,7 +15,6 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch_fidelity import feature_extractor_inceptionv3
 
-from cdd_icm.checkpoint import load_tensors
 from cdd_icm.cli import main
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint, load_detector, shipped_detector
@@ -23,6 +22,7 @@ from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
 from cdd_icm.evaluation.report import FORMAT, compare, markdown, worst_dialogs, write_report, write_worst
+from cdd_icm.io import load_tensors
 
 SIDE = 32  # of the squares' pictures
 

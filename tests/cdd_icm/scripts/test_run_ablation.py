@@ -11,7 +11,7 @@ from run_ablation import SEEDS, Ablation, Budget, main, rows
 from cdd_icm.config import load_config
 from cdd_icm.errors import InputError
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs" / "generate"
 
 PAPER_ROWS = {
     "without-icm-objective",
@@ -163,7 +163,7 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
 def test_a_row_in_earnest(tmp_path, monkeypatch):
     """Six steps on the dialogs that ship, drawn and read by the shipped detector."""
     settings = yaml.safe_load((CONFIGS / "tiny.yaml").read_text())
-    settings["data"]["path"] = str(CONFIGS.parent / "data" / "iclevr_sample")
+    settings["data"]["path"] = str(CONFIGS.parents[1] / "data" / "iclevr_sample")
     settings["data"]["cache_dir"] = str(tmp_path / "cache")
     settings["training"] |= {"batch_size": 4, "validation_dialogs": 1}
     settings["sampling"] = {"num_inference_steps": 1}

@@ -1,0 +1,47 @@
+"""Changes to a sample that keep its words true: mirror images and exchanged words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from cdd_icm.data.dialog import SceneObject
+from cdd_icm.data.triplets import PICTURES
+
+
+def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Every word (or phrase) of a pair becomes the other one: "on the left" -> "on the right"."""
+    partner = {a.lower(): b for pair in pairs for a, b in (pair, pair[::-1])}
+    if not partner:
+        return text
+    longest_first = sorted(partner, key=len, reverse=True)
+    pattern = r"\b(" + "|".join(map(re.escape, longest_first)) + r")\b"
+    return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
+
+
+def mirrored(
+    raw: Mapping[str, Tensor | list], pairs: tuple[tuple[str, str], ...]
+) -> Mapping[str, Tensor | list]:
+    """Half of the samples (by their draws) as a mirror shows them: pictures, objects and words alike."""
+    # A bit of the draw that chooses neither the idle samples nor, but for dialogs of hundreds of turns, the
+    # negative.
+    turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]
+    at = torch.tensor(turned)[:, None, None, None]
+    out = dict(raw)
+    for name in PICTURES:
+        out[name] = torch.where(at, raw[name].flip(-1), raw[name])
+    for name, mirror in (
+        ("before", _mirrored_objects),
+        ("after", _mirrored_objects),
+        ("instruction", lambda text: exchange(text, pairs)),
+        ("history", lambda texts: tuple(exchange(text, pairs) for text in texts)),
+    ):
+        out[name] = [mirror(part) if turn else part for part, turn in zip(raw[name], turned, strict=True)]
+    return out
+
+
+def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObject, ...] | None:
+    return objects if objects is None else tuple(thing.mirrored() for thing in objects)

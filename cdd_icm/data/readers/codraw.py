@@ -1,0 +1,187 @@
+"""CoDraw (Kim et al. 2019): the official JSON, cut into turns by GeNeVA's rules (El-Nouby et al. 2019).
+
+Read from one JSON file, plain or `.xz` (`{"data": {"train_00012": {"dialog": [...]}, ...}}`), or from a
+folder of such files, or of one JSON file a dialog (`train_00012.json`). A round of a dialog has the messages
+`msg_t` (teller) and `msg_d` (drawer), and `abs_d`, the drawer's canvas after it, '' where it did not change.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from cdd_icm.data.codraw_painter import HEIGHT, WIDTH, ClipArt, PaintedPicture, Piece, parse_canvas
+from cdd_icm.data.dialog import Dialog, SceneObject, Turn
+from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked
+from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json
+
+KIND = "codraw"
+CHITCHAT = frozenset({"hi", "done", "ok", "alright", "okay", "thanks", "bye", "hello"})
+
+_WORD = re.compile(r"['’]?\w+(?:['’./-]\w+)*")
+_ID = re.compile(r"(?P<split>[^/\0\ud800-\udfff]+)_\d+")  # files are named after the split
+
+
+def kind_of(path: Path) -> str | None:
+    return KIND if any(_looks_like_codraw(file) for file in _json_files(path)) else None
+
+
+def read(
+    path: Path, split: str | None = None, on_fault: OnFault = stop, clip_art: str | Path | None = None
+) -> list[Dialog]:
+    """The dialogs that keep at least one turn under GeNeVA's rules; only those of `split` where it is given.
+
+    Args:
+        clip_art: the folder of PNGs; by default `Pngs` beside the JSON, or in the folder that holds it.
+
+    Raises:
+        InputError: a file can't be parsed, a field or clip art is missing, a canvas is malformed.
+    """
+    art = ClipArt(_clip_art_folder(path) if clip_art is None else Path(clip_art))
+    try:
+        art.check()
+    except InputError as fault:
+        on_fault(fault)
+    dialogs = []
+    for id, scene, where in _scenes(path, on_fault):
+        dialog_split = id.rpartition("_")[0]
+        if split in (None, dialog_split):
+            try:
+                turns = turns_by_geneva(scene, where)
+            except InputError as fault:
+                on_fault(fault)
+                continue
+            if turns:
+                dialogs.append(_dialog(id, dialog_split, turns, art))
+    return dialogs
+
+
+def count_raw_dialogs(path: Path) -> Counter[str]:
+    """Dialogs of each split before the rules: CoDraw 1.0 has 7,989 / 1,002 / 1,002 in train / val / test."""
+    return Counter(id.rpartition("_")[0] for id, _, _ in _scenes(path, stop))
+
+
+def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...]]]:
+    """(description, canvas) of each turn: what was said since the turn before, and what it came to.
+
+    A round whose canvas did not change, or has no more object classes than the last changed one had, or
+    before which nothing was said, makes no turn: its words go to the next. Of a message that is all small
+    talk nothing stays. GeNeVA's own script leaves its bare <teller> or <drawer> unless it is one such word
+    exactly ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else and are no
+    instructions.
+
+    Raises:
+        InputError: a field is missing or malformed, or nobody says anything; the message starts with `where`.
+    """
+    turns, said, known, silent = [], [], 0, True
+    for number, turn in enumerate(_rounds(scene, where)):
+        for speaker, message in (("<teller>", turn["msg_t"]), ("<drawer>", turn["msg_d"])):
+            words = [word for word in _WORD.findall(message.lower()) if word not in CHITCHAT]
+            said += [speaker, *words] if words else []
+            silent &= not message.strip()
+        if not turn["abs_d"]:
+            continue
+        pieces = parse_canvas(turn["abs_d"], f"{where}: dialog[{number}].abs_d")
+        classes = len({piece.name for piece in pieces})
+        if classes <= known:
+            known = classes
+        elif said:
+            turns.append((" ".join(said), pieces))
+            said, known = [], classes
+    if silent:
+        raise InputError(f"{where}: the dialog has no text")
+    return turns
+
+
+def _rounds(scene: dict, where: str) -> list[dict[str, str]]:
+    try:
+        rounds = [{field: turn[field] for field in ("msg_t", "msg_d", "abs_d")} for turn in scene["dialog"]]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{where}: dialog: {error!r}") from error
+    for number, turn in enumerate(rounds):
+        for field, value in turn.items():
+            checked(value, f"dialog[{number}].{field}", str, where)
+    return rounds
+
+
+def _dialog(id: str, split: str, turns: list[tuple[str, tuple[Piece, ...]]], art: ClipArt) -> Dialog:
+    return Dialog(
+        id=id,
+        split=split,
+        canvas=PaintedPicture(art, ()),
+        turns=tuple(
+            Turn(
+                instruction=description,
+                picture=PaintedPicture(art, pieces),
+                objects=tuple(
+                    SceneObject(piece.name, piece.x / WIDTH, piece.y / HEIGHT, float(piece.depth), piece.look)
+                    for piece in pieces
+                ),
+            )
+            for description, pieces in turns
+        ),
+    )
+
+
+def _scenes(path: Path, on_fault: OnFault) -> Iterator[tuple[str, dict, str]]:
+    """(id, scene, what errors call it) of every dialog, sorted by id."""
+    scenes: dict[str, tuple[dict, str]] = {}
+    for file in _json_files(path):
+        try:
+            content = _load(file)
+        except InputError as fault:
+            on_fault(fault)
+            continue
+        whole = content.get("data") if isinstance(content, dict) else None
+        if isinstance(whole, dict):
+            found = {id: (scene, f"{file}: {id}") for id, scene in whole.items()}
+        else:
+            found = {file.name.partition(".")[0]: (content, str(file))}
+        for id, (scene, where) in found.items():
+            if not _ID.fullmatch(id):
+                on_fault(InputError(f"{where}: {id!r} is not a dialog's name (<split>_<number>)"))
+            elif id in scenes:
+                on_fault(InputError(f"{where}: dialog {id} was read already from elsewhere"))
+            else:
+                scenes[id] = scene, where
+    for id in sorted(scenes):
+        yield id, *scenes[id]
+
+
+def _json_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.name.endswith((".json", ".json.xz")))
+    return [path] if path.name.endswith((".json", ".json.xz")) else []
+
+
+def _open(file: Path):
+    return lzma.open(file) if file.suffix == ".xz" else open(file, "rb")
+
+
+def _looks_like_codraw(file: Path) -> bool:
+    if file.name.startswith("CoDraw"):
+        return True
+    try:
+        with _open(file) as opened:
+            return b'"abs_' in opened.read(1 << 16)
+    except (OSError, EOFError, lzma.LZMAError):
+        return False
+
+
+def _load(file: Path) -> object:
+    try:
+        with _open(file) as opened:
+            encoded = opened.read()
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise InputError(f"{file}: can't be read ({error})") from error
+    return parse_json(encoded, str(file))
+
+
+def _clip_art_folder(path: Path) -> Path:
+    beside, inside = path.parent / "Pngs", path / "Pngs"
+    return beside if path.is_file() or (beside.is_dir() and not inside.is_dir()) else inside

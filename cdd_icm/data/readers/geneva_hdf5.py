@@ -1,0 +1,250 @@
+"""GeNeVA's HDF5 files of both data sets, `clevr_<split>.h5` and `codraw_<split>.h5`, one or a folder of them.
+
+A group a dialog: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a JSON list) or `utterences`
+(CoDraw: T strings; their spelling); `objects` (T, classes), over 0.5 where the class is in the picture;
+`coords` (T, classes, 3): x and y in units of a picture of 128x128, then depth. For the file: `background`
+(H, W, 3) BGR, and in i-CLEVR's `entities`, a JSON list of the classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import UInt8
+
+from cdd_icm.data.dialog import Dialog, SceneObject, Turn
+from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import checked
+from cdd_icm.data.readers.iclevr import COLORS, ICLEVR_CLASSES
+from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json
+
+COORDS_UNIT = 128
+DAMAGED = (OSError, RuntimeError, TypeError, ValueError, LookupError)
+"""What h5py raises where a file is damaged, by where the damage lies."""
+OF_THE_FILE = {"background", "entities"}
+"""What stands beside the dialogs' groups."""
+
+
+def kind_of(path: Path) -> str | None:
+    """The data set that the files hold, told by what the text is called in the first dialog that can be read;
+    where none can be, `read` says why."""
+    files = _h5_files(path)
+    for each in files:
+        try:
+            for group in _open(each).values():
+                if isinstance(group, h5py.Group):
+                    return "codraw" if "utterences" in group else "iclevr"
+        except DAMAGED:
+            continue
+    return "iclevr" if files else None
+
+
+def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
+    """All dialogs; only those of `split`, the last part of the file's name, where it is given.
+
+    CoDraw's files don't name their classes: the names are taken from GeNeVA's `objects.txt` beside the file,
+    and are `class 00` to `class 57` where it is not there, which no model of named classes takes.
+
+    Raises:
+        InputError: not an HDF5 file; a key is missing or has another shape. The message names file and key.
+    """
+    dialogs = []
+    for path_of_file in _h5_files(path):
+        file_split = path_of_file.stem.rpartition("_")[2]
+        if split not in (None, file_split):
+            continue
+        try:
+            with _whole(str(path_of_file)):
+                file = _open(path_of_file)
+                _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
+                groups = _dialogs(file)
+                classes = _classes(file, path_of_file) if groups else None
+        except InputError as fault:
+            on_fault(fault)
+            continue
+        for group in groups:
+            try:
+                with _whole(f"{path_of_file}: {group}"):
+                    dialogs.append(_dialog(path_of_file, group, file_split, classes))
+            except InputError as fault:
+                on_fault(fault)
+    return dialogs
+
+
+@dataclass(frozen=True)
+class H5Picture:
+    """A picture of an HDF5 file: the BGR array `name`, or where it holds many, number `index` of it."""
+
+    file: Path
+    name: str
+    index: int | None = None
+
+    @cached_property
+    def key(self) -> str:
+        pixels = self.decode()
+        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+    def decode(self) -> UInt8[np.ndarray, "h w 3"]:
+        with _whole(f"{self.file}: {self.name}[{self.index}]"):
+            bgr = _open(self.file)[self.name][() if self.index is None else self.index]
+        return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None) -> Dialog:
+    fields = _open(file).get(group)
+    if not isinstance(fields, h5py.Group):
+        raise InputError(f"{file}: {group} is not a dialog's group")
+    images = _field(fields, file, "images")
+    _check_pictures(images, file, ("T", "H", "W", "3"))
+    instructions = _instructions(fields, file)
+    objects, coords = _numbers(fields, file, "objects"), _numbers(fields, file, "coords")
+    turns = len(instructions)
+    if objects.ndim != 2:
+        raise InputError(f"{file}: {group}/objects has shape {objects.shape}, not (T, classes)")
+    names = classes or tuple(f"class {column:02d}" for column in range(objects.shape[1]))
+    for key, array, shape in (
+        ("images", images, (turns, *images.shape[1:])),
+        ("objects", objects, (turns, len(names))),
+        ("coords", coords, (turns, len(names), 3)),
+    ):
+        if array.shape != shape:
+            raise InputError(f"{file}: {group}/{key} has shape {array.shape}, not {shape}")
+    for key, array in (("objects", objects), ("coords", coords[objects > 0.5])):
+        if not np.isfinite(array).all():
+            raise InputError(f"{file}: {group}/{key} holds numbers that are not finite")
+    there = objects > 0.5  # (T, classes)
+    order = there.argmax(axis=0).argsort(kind="stable")  # columns in the order in which they are drawn
+    return Dialog(
+        id=f"{file.stem}_{group}",
+        split=split,
+        canvas=H5Picture(file, "background"),
+        turns=tuple(
+            Turn(
+                instruction=instruction,
+                picture=H5Picture(file, f"{group}/images", turn),
+                objects=tuple(
+                    SceneObject(names[column], x / COORDS_UNIT, y / COORDS_UNIT, depth)
+                    for column in order[there[turn, order]]
+                    for x, y, depth in [coords[turn, column].tolist()]
+                ),
+            )
+            for turn, instruction in enumerate(instructions)
+        ),
+    )
+
+
+def _instructions(fields: h5py.Group, file: Path) -> list[str]:
+    key = "utterences" if "utterences" in fields else "text"
+    if key == "text":
+        texts = _json_list(fields, file, key)
+    else:
+        try:
+            texts = [text.decode() for text in _stored(fields, file, key)]
+        except (UnicodeDecodeError, TypeError, AttributeError) as error:
+            raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
+    if not texts or not all(isinstance(t, str) and t.strip() for t in texts):
+        raise InputError(f"{file}: {fields.name[1:]}/{key}: the dialog, or a turn of it, has no text")
+    return [checked(text, f"{fields.name[1:]}/{key}", str, str(file)) for text in texts]
+
+
+def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
+    """The names of the columns, or None where nothing names them."""
+    if kind_of(path) == "iclevr":
+        entities = _json_list(file, path, "entities")
+        # GeNeVA writes "cube gray"
+        names = tuple(
+            " ".join(sorted(str(entity).split(), key=lambda word: word not in COLORS)) for entity in entities
+        )
+        for name in names:
+            if name not in ICLEVR_CLASSES:
+                raise InputError(f"{path}: entities: unknown class {name!r}")
+        return names
+    listed = path.with_name("objects.txt")
+    if listed.exists():
+        try:
+            lines = listed.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{listed}: can't be read ({error})") from error
+        return tuple(line.strip() for line in lines if line.strip())
+    return None
+
+
+def _field(group: h5py.Group, file: Path, key: str) -> h5py.Dataset:
+    if not isinstance(group.get(key), h5py.Dataset):
+        raise InputError(
+            f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (there are: {', '.join(list(group)[:8])})"
+        )
+    return group[key]
+
+
+def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
+    stored = _field(group, file, key)
+    if stored.shape is None or stored.dtype.kind not in "biuf":
+        raise InputError(f"{file}: {stored.name[1:]} is {stored.dtype}, not numbers")
+    return _stored(group, file, key)
+
+
+def _stored(group: h5py.Group, file: Path, key: str) -> Any:
+    dataset = _field(group, file, key)
+    with _whole(f"{file}: {dataset.name[1:]}"):
+        return dataset[()]
+
+
+def _json_list(group: h5py.Group, file: Path, key: str) -> list:
+    encoded, where = _stored(group, file, key), f"{file}: {group[key].name[1:]}"
+    if not isinstance(encoded, str | bytes):
+        raise InputError(f"{where} is {encoded.dtype}, not text")
+    found = parse_json(encoded, where)
+    if not isinstance(found, list):
+        raise InputError(f"{where} is not a JSON list (it holds {found!r})")
+    return found
+
+
+def _check_pictures(stored: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> None:
+    if stored.dtype != np.uint8 or len(stored.shape or ()) != len(axes) or stored.shape[-1] != 3:
+        found = f"{stored.dtype} {stored.shape}"
+        raise InputError(f"{file}: {stored.name[1:]} is {found}, not uint8 ({', '.join(axes)})")
+
+
+def _dialogs(file: h5py.File) -> list[str]:
+    return sorted(set(file) - OF_THE_FILE, key=lambda name: (len(name), name))
+
+
+def _h5_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in (".h5", ".hdf5"))
+    return [path] if path.suffix in (".h5", ".hdf5") else []
+
+
+@contextmanager
+def _whole(where: str) -> Iterator[None]:
+    """Raises InputError, which begins with `where`, if what the block reads is damaged."""
+    try:
+        yield
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{where} can't be read ({error})") from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return _open_in_process(path, os.getpid())
+    except DAMAGED as error:
+        raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
+
+
+@lru_cache(maxsize=8)
+def _open_in_process(path: Path, pid: int) -> h5py.File:
+    """`pid` is part of the cache's key: HDF5 handles must not cross a fork."""
+    return h5py.File(path, "r")

@@ -1,0 +1,276 @@
+"""WebDataset shards: dialogs in tar files, for data sets that outgrow one disk.
+
+A sample is one dialog, complete in itself:
+
+    00000012.json        {"id", "split", "canvas": "canvas.png",
+                          "turns": [{"instruction", "picture": "0.webp", "objects"}, ...]}
+    00000012.canvas.png  00000012.0.webp  00000012.1.webp  ...   the pictures as they were stored, else PNG
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from glob import glob
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from random import Random
+
+import numpy as np
+import webdataset
+from jaxtyping import UInt8
+from PIL import Image
+from torch.utils.data import IterableDataset, get_worker_info
+from tqdm import tqdm
+from webdataset.shardlists import expand_urls
+from webdataset.tariterators import tarfile_samples
+
+from cdd_icm.data.dialog import Dialog, Picture, Turn
+from cdd_icm.data.faults import OnFault, stop
+from cdd_icm.data.fields import field, nameable, scene_object
+from cdd_icm.data.files import Files, MemoryFiles, TarFiles
+from cdd_icm.data.picture import EncodedPicture, to_square
+from cdd_icm.data.triplets import Triplet, triplet
+from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json, replacing, writing
+
+KIND = "shards"
+
+
+def convert(
+    dialogs: Sequence[Dialog], out: Path, max_dialogs_per_shard: int = 500, progress: bool = True
+) -> list[Path]:
+    """Writes `out/<split>-<number>.tar` and returns their paths.
+
+    `out` has its name only when complete. A conversion that was killed, run again, keeps the shards it had.
+
+    Raises:
+        InputError: a picture can't be read, or `out` exists or can't be written.
+    """
+    if out.exists():
+        raise InputError(f"{out}: exists already")
+    # the same name for the same conversion only
+    conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
+    partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
+    with writing(out):
+        partial.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+            for split in sorted({dialog.split for dialog in dialogs}):
+                of_split = [dialog for dialog in dialogs if dialog.split == split]
+                for start in range(0, len(of_split), max_dialogs_per_shard):
+                    shard = partial / f"{split}-{start // max_dialogs_per_shard:06d}.tar"
+                    chunk = of_split[start : start + max_dialogs_per_shard]
+                    if not shard.exists():
+                        _write(shard, chunk, start)
+                    bar.update(len(chunk))
+        partial.rename(out)
+    return sorted(out.iterdir())
+
+
+def kind_of(path: Path) -> str | None:
+    return KIND if _local_shards(str(path)) else None
+
+
+def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
+    """The dialogs of local shards: a .tar, a folder of them, a glob or brace pattern. Pictures stay there.
+
+    Raises:
+        InputError: a tar is truncated, or a sample lacks a file or a field.
+    """
+    dialogs = []
+    for shard in _local_shards(str(path)):
+        files = TarFiles(Path(shard))
+        try:
+            names = sorted(files.names())
+        except InputError as fault:
+            on_fault(fault)
+            continue
+        for name in names:
+            if name.endswith(".json"):
+                try:
+                    dialogs.append(_dialog(files, name.removesuffix(".json")))
+                except InputError as fault:
+                    on_fault(fault)
+    return [dialog for dialog in dialogs if split in (None, dialog.split)]
+
+
+class ShardTriplets(IterableDataset):
+    """An endless stream of triplets straight from shards, local or by URL, decoded and resized on the way.
+
+    The shards are dealt out to all workers of all processes, so that each triplet comes once an epoch. A
+    worker shuffles its shards for each epoch, and their triplets through a buffer; the order is a pure
+    function of (seed, world, workers). `start_sample` goes on as the run that had seen that many samples over
+    all processes, with the same world, workers and batch: what was seen is read again, but not decoded.
+
+    Give it to a DataLoader with `batch_size = global batch // world` and `collate_fn=collate`.
+    """
+
+    def __init__(
+        self,
+        shards: str | Sequence[str],
+        size: int,
+        batch_size: int,
+        seed: int,
+        start_sample: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        shuffle_buffer: int = 1000,
+    ):
+        """Args:
+        shards: a path, glob, brace pattern or URL (`https://host/train-{000000..000063}.tar`), or several.
+        size: side of the pictures in pixels.
+        batch_size: the global batch, over all processes.
+        shuffle_buffer: triplets, undecoded, from which the next is drawn.
+
+        Raises:
+            InputError: no shards are there, or `start_sample` is inside a batch.
+        """
+        if batch_size % world:
+            raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
+        if start_sample % batch_size:
+            raise InputError(
+                f"data.streaming: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
+                "a stream goes on with as many processes as it began with"
+            )
+        self.shards = _shards(shards)
+        self.size, self.seed, self.rank, self.world = size, seed, rank, world
+        self.share, self.start_batch = batch_size // world, start_sample // batch_size
+        self.shuffle_buffer = shuffle_buffer
+
+    def __iter__(self) -> Iterator[Triplet]:
+        info = get_worker_info()
+        workers, worker = (info.num_workers, info.id) if info else (1, 0)
+        # a loader asks its workers in turn from worker 0 on: after a resume that is another's turn
+        worker = (worker + self.start_batch) % workers
+        slot, slots = self.rank * workers + worker, self.world * workers
+        if len(self.shards) < slots:
+            raise InputError(
+                f"{len(self.shards)} shards are too few for {slots} workers; make smaller shards"
+            )
+        batches_seen = len(range(worker, self.start_batch, workers))
+        skip = batches_seen * self.share
+        for epoch in self._epochs(slot, slots):
+            turns = 0
+            for turns, (dialog, turn, draw) in enumerate(epoch, 1):  # noqa: B007
+                if skip:
+                    skip -= 1
+                else:
+                    yield triplet(dialog, turn, draw, self._pixels)
+            if not turns:
+                raise InputError(f"{self.shards[slot]}: no dialogs in the shards of this worker")
+
+    def _pixels(self, picture: Picture) -> UInt8[np.ndarray, "3 size size"]:
+        return to_square(picture.decode(), self.size).transpose(2, 0, 1)
+
+    def _epochs(self, slot: int, slots: int) -> Iterator[Iterator[tuple[Dialog, int, int]]]:
+        epoch = 0
+        while True:
+            rng = Random(f"{self.seed} {epoch} {slot}")
+            shards = self.shards[slot::slots]
+            rng.shuffle(shards)
+            turns = (
+                (dialog, turn, rng.randrange(2**31))
+                for dialog in _stream(shards)
+                for turn in range(len(dialog.turns))
+            )
+            yield webdataset.shuffle(self.shuffle_buffer, initial=self.shuffle_buffer, rng=rng)(turns)
+            epoch += 1
+
+
+def first_dialogs(shards: str | Sequence[str], n: int) -> list[Dialog]:
+    """The first dialogs of shards, given as to `ShardTriplets`, without reading further; pictures in
+    memory."""
+    return list(islice(_stream(_shards(shards)), n))
+
+
+def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
+    # no times in it: the same dialogs make the same bytes
+    with replacing(shard) as file, webdataset.TarWriter(str(file), encoder=False, mtime=0) as writer:
+        for number, dialog in enumerate(dialogs, first):
+            writer.write(_sample(dialog, f"{number:08d}"))
+
+
+def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:
+    """What a TarWriter takes: the members of one dialog, by what follows the key in their names."""
+    suffix, encoded = _stored(dialog.canvas)
+    members = {f"canvas{suffix}": encoded}
+    facts = {"id": dialog.id, "split": dialog.split, "canvas": f"canvas{suffix}", "turns": []}
+    for number, turn in enumerate(dialog.turns):
+        suffix, encoded = _stored(turn.picture)
+        members[f"{number}{suffix}"] = encoded
+        objects = None if turn.objects is None else [asdict(thing) for thing in turn.objects]
+        facts["turns"].append(
+            {"instruction": turn.instruction, "picture": f"{number}{suffix}", "objects": objects}
+        )
+    return {"__key__": key, "json": json.dumps(facts).encode(), **members}
+
+
+def _stored(picture: Picture) -> tuple[str, bytes]:
+    """Suffix and bytes of a picture that can be decoded: its file's own, else PNG."""
+    pixels = picture.decode()
+    if isinstance(picture, EncodedPicture):
+        return PurePosixPath(picture.name).suffix.lower(), picture.encoded()
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "png")
+    return ".png", png.getvalue()
+
+
+def _dialog(files: Files, key: str) -> Dialog:
+    """The inverse of `_sample`, pictures left where they are."""
+    name = f"{key}.json"
+    where = files.where(name)
+    facts = parse_json(files.read(name), where)
+    turns = field(facts, "turns", list, where)
+    dialog = Dialog(
+        id=nameable(field(facts, "id", str, where), "id", where, never=""),
+        split=nameable(field(facts, "split", str, where), "split", where),
+        canvas=EncodedPicture(files, f"{key}.{field(facts, 'canvas', str, where)}"),
+        turns=tuple(_turn(files, key, turn, f"{where}: turns[{i}]") for i, turn in enumerate(turns)),
+    )
+    if not dialog.turns or not all(turn.instruction.strip() for turn in dialog.turns):
+        raise InputError(f"{where}: turns: the dialog, or a turn of it, has no text")
+    return dialog
+
+
+def _turn(files: Files, key: str, facts: object, where: str) -> Turn:
+    objects = field(facts, "objects", list | None, where)
+    return Turn(
+        instruction=field(facts, "instruction", str, where),
+        picture=EncodedPicture(files, f"{key}.{field(facts, 'picture', str, where)}"),
+        objects=None if objects is None else tuple(scene_object(thing, where) for thing in objects),
+    )
+
+
+def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
+    for shard in shards:
+        try:
+            for sample in tarfile_samples([{"url": shard}]):
+                key = sample["__key__"]
+                members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
+                yield _dialog(MemoryFiles(shard, members), key)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            if "://" in shard:  # the error holds Python objects, and its text depends on who noticed first
+                raise InputError(f"{shard}: can't be reached, or is no whole tar") from error
+            reason = getattr(error, "strerror", None) or next(iter(error.args), "it ends too soon")
+            raise InputError(f"{shard}: not a readable tar ({reason})") from error
+
+
+def _shards(shards: str | Sequence[str]) -> list[str]:
+    patterns = [shards] if isinstance(shards, str) else shards
+    return [shard for pattern in patterns for shard in _local_shards(pattern) or _urls(pattern)]
+
+
+def _local_shards(pattern: str) -> list[str]:
+    if Path(pattern).is_dir():
+        return sorted(str(shard) for shard in Path(pattern).glob("*.tar"))
+    return sorted(shard for name in expand_urls(pattern) for shard in glob(name) if shard.endswith(".tar"))
+
+
+def _urls(pattern: str) -> list[str]:
+    if ":" not in pattern:
+        raise InputError(f"{pattern}: no shards (*.tar) here")
+    return expand_urls(pattern)

@@ -1,0 +1,59 @@
+"""The randomness of a training step: a function of the seed and the number of samples seen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cdd_icm.config import Config, DiffusionConfig
+
+
+@dataclass
+class Draws:
+    """The randomness of one batch, made outside the model: sample number i of a run gets the same draws in
+    whatever process, batch or micro-batch it is seen."""
+
+    timestep: Int[Tensor, " B"]
+    noise: Float[Tensor, "B 3 R R"]
+    reference_noise: Float[Tensor, "B 3 R R"]
+    reference_level: Float[Tensor, " B"]
+    """Standard deviation of the reference's noise."""
+    drop: Float[Tensor, " B"]
+    """Uniform in [0, 1): which condition is dropped."""
+
+    @classmethod
+    def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
+        """The draws of samples `first`, ..., `first + n - 1` of the run, counted over all processes."""
+        generator = torch.Generator(device)
+        uniform = torch.empty(n, 3, device=device)
+        normal = torch.empty(n, 2, 3, config.data.image_size, config.data.image_size, device=device)
+        for i in range(n):
+            generator.manual_seed(_seed(config.seed, first + i))
+            uniform[i].uniform_(generator=generator)
+            normal[i].normal_(generator=generator)
+        time, level, drop = uniform.unbind(dim=1)
+        noise, reference_noise = normal.unbind(dim=1)
+        return cls(
+            timestep=draw_timestep(time, config.diffusion),
+            noise=noise,
+            reference_noise=reference_noise,
+            reference_level=level * config.diffusion.reference_noise,
+            drop=drop,
+        )
+
+
+def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
+    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
+    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen more often."""
+    s = diffusion.timestep_shift
+    t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
+    return t.clamp(max=diffusion.num_train_timesteps - 1)
+
+
+def _seed(seed: int, sample: int) -> int:
+    """Seeds that have nothing to do with each other, for generators that like their seeds well mixed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{sample}".encode()).digest()[:7], "big")

@@ -1,0 +1,61 @@
+"""The region that a turn changes: found, weighed against the rest, and composited over the reference."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from cdd_icm.config import Balance
+
+
+def composite(
+    painted: Float[Tensor, "B 3 R R"],
+    mask: Float[Tensor, "B 1 R R"] | None,
+    reference: Float[Tensor, "B 3 R R"],
+) -> Float[Tensor, "B 3 R R"]:
+    """M c + (1 - M) r, M the sigmoid of the mask's logits: where a turn changes nothing, the clean reference
+    shows through untouched, so that errors do not pile up over turns. Without a mask it is c."""
+    if mask is None:
+        return painted
+    shown = mask.sigmoid()
+    return shown * painted + (1 - shown) * reference
+
+
+def changed_region(
+    reference: Float[Tensor, "B 3 R R"],
+    target: Float[Tensor, "B 3 R R"],
+    threshold: float = 0.12,
+    grow: int = 9,
+) -> Bool[Tensor, "B 1 R R"]:
+    """Where |target - reference| exceeds `threshold` (of [-1, 1]) in some channel, dilated to `grow`
+    pixels."""
+    change = (target - reference).abs().amax(dim=1)
+    # The batch as channels that lie last, rows before columns: so torch's pooling on CPUs takes a seventh of
+    # the time.
+    mask = (change > threshold).float()[None].contiguous(memory_format=torch.channels_last)
+    mask = max_pool2d(mask, (grow, 1), stride=1, padding=(grow // 2, 0))
+    mask = max_pool2d(mask, (1, grow), stride=1, padding=(0, grow // 2))
+    return mask[0, :, None] > 0
+
+
+def balanced(
+    values: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], c: float, balance: Balance
+) -> Float[Tensor, " B"]:
+    """What the changed region and the rest count, per item.
+
+    "regions": the mean of `values` outside + c the mean inside. A changed pixel then counts as much as many
+    others, so that a small object is seen at all; but where the network can't know whether something is to
+    vanish, that makes it vanish.
+    "pixels": (the sum outside + c the sum inside) / the pixels inside (at least a hundredth of the picture).
+    A changed pixel counts c others.
+    """
+    inside, outside = ((values * region).sum(dim=(1, 2, 3)) for region in (changed, ~changed))
+    if balance == "regions":
+        return outside / _pixels(~changed) + c * inside / _pixels(changed)
+    return (outside + c * inside) / _pixels(changed).clamp(min=changed[0].numel() / 100)
+
+
+def _pixels(region: Bool[Tensor, "B 1 R R"]) -> Int[Tensor, " B"]:
+    return region.sum(dim=(1, 2, 3)).clamp(min=1)

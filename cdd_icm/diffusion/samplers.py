@@ -1,0 +1,66 @@
+"""diffusers' samplers on the noise schedule of the training."""
+
+from __future__ import annotations
+
+import difflib
+from typing import get_args
+
+import torch
+from diffusers import (
+    DDIMInverseScheduler,
+    DDIMScheduler,
+    DPMSolverMultistepInverseScheduler,
+    HeunDiscreteScheduler,
+    SchedulerMixin,
+    schedulers,
+)
+
+from cdd_icm.config import Sampler
+from cdd_icm.errors import InputError
+
+SAMPLERS = get_args(Sampler)
+
+
+def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
+    """diffusers' sampler `name` on the noise schedule of `scheduler`.
+
+    Raises:
+        InputError: `name` is none of `SAMPLERS`, or that sampler can't take the schedule.
+    """
+    if name not in SAMPLERS:
+        near = difflib.get_close_matches(name, SAMPLERS, n=1, cutoff=0.0)[0]
+        raise InputError(f"scheduler: {name!r} can't be used; the nearest that can is {near}")
+    config = dict(scheduler.config)
+    if type(scheduler).__name__ != name:  # keys that several samplers have, each with values of its own
+        config = {key: value for key, value in config.items() if key not in ("algorithm_type", "solver_type")}
+    named = getattr(schedulers, name).from_config(config, prediction_type="v_prediction")
+    check_scheduler(named)
+    return named
+
+
+def check_scheduler(scheduler: SchedulerMixin) -> None:
+    """Raises InputError where a scheduler goes from the picture to the noise, can't begin where there is only
+    noise, or its noise levels are not those of `training_scheduler`, in whose config it should have been
+    made: the network would be told wrong ones."""
+    name = type(scheduler).__name__
+    if isinstance(scheduler, DDIMInverseScheduler | DPMSolverMultistepInverseScheduler):
+        raise InputError(f"scheduler: {name} makes noise of pictures; take one of {', '.join(SAMPLERS)}")
+    if isinstance(scheduler, HeunDiscreteScheduler):
+        raise InputError(f"scheduler: {name} can't begin with pure noise; take one of {', '.join(SAMPLERS)}")
+    trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
+    own = getattr(scheduler, "alphas_cumprod", None)
+    if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
+        raise InputError(f"scheduler: {name} does not take the model's noise levels")
+
+
+def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None = None) -> None:
+    """Prepares the scheduler for so many steps. Raises InputError where it can't take so many, or so few."""
+    name, most = type(scheduler).__name__, scheduler.config.num_train_timesteps
+    if steps > most:  # of which some samplers would draw nonsense
+        raise InputError(f"num_inference_steps is {steps}, expected at most {most}, as many as in training")
+    try:
+        scheduler.set_timesteps(steps, device=device)
+    except ValueError as error:  # such as PNDM's, which needs four
+        raise InputError(f"num_inference_steps: {name} can't take {steps}") from error
+    if hasattr(scheduler, "set_begin_index"):  # with Karras' noise levels, the first timestep may come twice
+        scheduler.set_begin_index(0)

@@ -1,0 +1,41 @@
+"""The noise schedule: x_t = alpha_t x + sigma_t eps, and what a noise level weighs."""
+
+from __future__ import annotations
+
+from diffusers import (
+    DDIMScheduler,
+)
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cdd_icm.config import DiffusionConfig
+
+
+def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
+    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there
+    is only noise. Every sampler is made from this scheduler's config."""
+    return DDIMScheduler(
+        num_train_timesteps=config.num_train_timesteps,
+        beta_schedule=config.beta_schedule,
+        prediction_type="v_prediction",  # what every sampler takes; the pipeline converts to it
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=True,
+        clip_sample_range=1.0,
+    )
+
+
+def noise_levels(
+    alphas_cumprod: Float[Tensor, " T"], timestep: Int[Tensor, " B"]
+) -> tuple[Float[Tensor, "B 1 1 1"], Float[Tensor, "B 1 1 1"]]:
+    """alpha_t and sigma_t, with alpha^2 + sigma^2 = 1."""
+    squared = alphas_cumprod.to(timestep.device)[timestep].float()[:, None, None, None]
+    return squared.sqrt(), (1 - squared).sqrt()
+
+
+def snr_weight(
+    alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
+) -> Float[Tensor, "B 1 1 1"]:
+    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the
+    v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)

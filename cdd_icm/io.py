@@ -1,0 +1,137 @@
+"""Files and folders that appear whole or not at all, JSON that must parse, and weights that are only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EISDIR
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cdd_icm.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a name beside `path`; the file or folder written there becomes `path` when the block ends well.
+
+    A block that fails, or a process that is killed, leaves `path` as it was. An earlier folder is called
+    `.old.<name>` while the new one takes its place: a kill just then leaves both.
+
+    Raises:
+        InputError: the disk refuses (no space, no permission); the message names `path`.
+    """
+    unfinished = path.with_name(f".unfinished.{path.name}")  # keeps the suffix, by which PIL knows the format
+    try:
+        _remove(unfinished)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
+            _to_disk(file)
+        old = path.with_name(f".old.{path.name}")
+        _remove(old)
+        if unfinished.is_dir() and path.exists():
+            path.rename(old)
+        unfinished.replace(path)
+        _remove(old)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            _remove(unfinished)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: can't be written ({reason})") from error
+    except BaseException:
+        _remove(unfinished)
+        raise
+
+
+def check_writable(path: Path) -> None:
+    """Tries what `replacing` will do, for a file, before the work whose result goes there.
+
+    Raises:
+        InputError: the disk refuses; the message names `path`.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        TemporaryFile(dir=path.parent).close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises InputError, which names `path`, where the disk refuses what the block does."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def append_json(path: Path, values: dict[str, Any]) -> None:
+    """Adds a line to a JSONL file.
+
+    Raises:
+        InputError: the disk refuses; the message names `path`.
+    """
+    with writing(path), open(path, "a") as file:
+        file.write(json.dumps(values) + "\n")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        InputError: the file is missing, doesn't parse, or holds something else.
+    """
+    try:
+        encoded = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    values = parse_json(encoded, str(file))
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: expected an object, found {type(values).__name__}")
+    return values
+
+
+def parse_json(encoded: str | bytes, where: str) -> Any:
+    """What a JSON text holds; `where` begins the error.
+
+    Raises:
+        InputError: it doesn't parse.
+    """
+    try:
+        return json.loads(encoded)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    if path.is_file():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """A safetensors file.
+
+    Raises:
+        InputError: it is missing, truncated, or something else, such as a pickle.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error})") from None

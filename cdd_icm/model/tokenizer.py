@@ -1,0 +1,81 @@
+"""Text to token ids: CLIP's own byte-pair vocabulary, or one learnt from the training text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import open_clip
+from jaxtyping import Bool, Int
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from torch import Tensor
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from cdd_icm.config import END_ID
+from cdd_icm.errors import InputError
+from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.prompt import TURN_MARK
+
+
+def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
+    """CLIP's own byte-pair vocabulary, as it ships inside open_clip, so that no download is needed."""
+    source = open_clip.SimpleTokenizer()
+    return CLIPTokenizer(
+        vocab=dict(source.encoder),
+        merges=sorted(source.bpe_ranks, key=source.bpe_ranks.get),
+        bos_token="<start_of_text>",  # open_clip's spelling: other tokens would get ids past the embedding
+        eos_token="<end_of_text>",
+        unk_token="<end_of_text>",
+        pad_token="<end_of_text>",
+        model_max_length=context_length,
+        truncation_side="right",
+    )
+
+
+def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
+    """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016, arXiv 1508.07909): ids
+    0, 1, 2 are padding, start and end. Words that were never seen fall apart into bytes; none is lost."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<pad>", "<start>", "<end>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*texts, TURN_MARK], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", END_ID)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<start>",
+        eos_token="<end>",
+        model_max_length=context_length,
+        truncation_side="right",
+    )
+
+
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
+    """Raises InputError, which names `folder`, where the tokenizer there is not made for these towers."""
+    if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
+        raise InputError(
+            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
+            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
+        )
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str]
+) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+    """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
+    end, which is the oldest history. The empty text stands for "no
+    instruction"."""
+    # split_special_tokens: who writes "<end>" means these five characters
+    out = tokenizer(
+        texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
+    )
+    return out["input_ids"], out["attention_mask"].bool()

@@ -1,0 +1,156 @@
+"""The conditional UNet: noisy picture, noise level, fused condition and reference pixels -> prediction."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.embeddings import Timesteps
+from diffusers.models.resnet import ResnetBlock2D
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+
+from cdd_icm.model.fusion import Fused
+from cdd_icm.plan.annotated.splats import Stamps
+
+NOISE_CHANNELS = 32
+"""Width of the sinusoidal embedding of the reference's noise level."""
+
+
+class Painting(NamedTuple):
+    """What the UNet paints of a noisy picture."""
+
+    prediction: Float[Tensor, "B 3 R R"]
+    """In the parameterisation that the model is trained with, see `to_sample`; in float32 whatever
+    the weights are: pictures stay exact where the reference shows through."""
+    mask: Float[Tensor, "B 1 R R"] | None
+    """The logits of where its picture shows and not the reference, see `region.composite`; None where the
+    UNet has no mask."""
+
+
+class ConditionalUNet(ModelMixin, ConfigMixin):
+    """A diffusers `UNet2DConditionModel` between a pixel-unshuffle and a pixel-shuffle.
+
+    Args:
+        image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
+        condition_width: D of the fused tokens and of the query.
+        plan_planes: P, the templates of what can be planned, see `vocabulary.Templates`; 0 paints without a
+        plan. plan_reach, plan_channels, plan_grid, plan_step: see `Stamps`; a plan_grid finer than the
+        unshuffled picture is a multiple of its side, and is unshuffled, too.
+        The others: see `config.UNetConfig`.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        image_size: int = 128,
+        condition_width: int = 256,
+        patch_size: int = 4,
+        widths: tuple[int, ...] = (96, 192, 320),
+        layers_per_block: int = 1,
+        attention: tuple[bool, ...] = (False, False, True),
+        heads: int = 8,
+        query: bool = True,
+        cross_attention: bool = True,
+        spatial: bool = True,
+        reference: bool = True,
+        composite: bool = True,
+        plan_planes: int = 0,
+        plan_reach: int = 0,
+        plan_channels: int = 32,
+        plan_grid: int = 32,
+        plan_step: int = 1,
+    ):
+        super().__init__()
+        pixels, side = 3 * patch_size**2, image_size // patch_size
+        self.plan_patch = max(1, plan_grid // side)
+        told = plan_channels * self.plan_patch**2 if plan_planes else 0
+        self.unet = UNet2DConditionModel(
+            sample_size=side,
+            in_channels=pixels * (2 if reference else 1) + told,
+            out_channels=pixels + (patch_size**2 if composite else 0),
+            block_out_channels=tuple(widths),
+            layers_per_block=layers_per_block,
+            down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention)),
+            attention_head_dim=heads,  # diffusers reads this as the number of heads
+            cross_attention_dim=condition_width,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=condition_width + NOISE_CHANNELS,
+        )
+        # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
+        self.unet.set_attn_processor(AttnProcessor())
+        self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
+        templates = (plan_planes, plan_channels, plan_reach, plan_grid, plan_step)
+        self.plan_in = Stamps(*templates) if plan_planes else None
+        self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
+        if spatial:
+            nn.init.zeros_(self.spatial_in.weight)
+            nn.init.zeros_(self.spatial_in.bias)
+
+    def forward(
+        self,
+        noisy: Float[Tensor, "B 3 R R"],
+        timestep: Int[Tensor, " B"],
+        fused: Fused,
+        reference: Float[Tensor, "B 3 R R"],
+        reference_noise: Float[Tensor, " B"],
+        plan: Int[Tensor, "B C M"] | None = None,
+        planned: int | None = None,
+    ) -> Painting:
+        """One forward pass.
+
+        Args:
+            noisy: x_t. timestep: t, 0..T-1. fused: the condition.
+            reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
+            plan: what is to be painted where, as `vocabulary.Templates` marks it; needed where `plan_planes`
+                is not 0. planned: of how many objects in all, or fewer, see `Stamps`.
+        """
+        c = self.config
+        x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
+        x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
+        if c.plan_planes:
+            stamps = pixel_unshuffle(self.plan_in(plan, planned), self.plan_patch)
+            stamps = interpolate(stamps, size=x.shape[-2:])  # (B, plan_channels plan_patch^2, R/p, R/p)
+            x = torch.cat([x, stamps.to(x.dtype)], dim=1)
+        noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
+        query = fused.query if c.query else torch.zeros_like(fused.query)
+        context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)
+        mask = torch.cat([fused.mask, fused.mask.new_ones(fused.image_tokens.shape[:2])], dim=1)
+        if not c.cross_attention:
+            context = torch.zeros_like(context)
+        out = self.unet(
+            x,
+            timestep,
+            encoder_hidden_states=context,
+            encoder_attention_mask=mask,
+            class_labels=torch.cat([query, noise_level], dim=-1),
+            down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x) if c.spatial else None,
+        ).sample.float()
+        out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
+        return Painting(out[:, :3], out[:, 3:] if c.composite else None)
+
+    def train(self, mode: bool = True) -> ConditionalUNet:
+        super().train(mode)
+        for part in self.modules():
+            if isinstance(part, ResnetBlock2D):
+                # It drops nothing out, but to train it lays its input out anew, out of channels_last.
+                part.training = False
+        return self
+
+    def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
+        """The image tokens as a feature map for the last down block, and nothing for the blocks before it:
+        the form in which diffusers takes an adapter's features (Mou et al. 2023, arXiv 2302.08453)."""
+        side = math.isqrt(tokens.shape[1])
+        grid = self.spatial_in(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
+        earlier = len(self.config.widths) - 1
+        size = x.shape[-1] // 2**earlier
+        if side != size:
+            grid = interpolate(grid, size=(size, size), mode="bilinear")
+        return [grid.new_zeros(())] * earlier + [grid]

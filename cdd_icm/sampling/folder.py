@@ -1,0 +1,191 @@
+"""What a pipeline folder must hold; checked before anything of it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from accelerate import init_empty_weights
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import AutoTokenizer
+
+from cdd_icm.config import (
+    DiffusionConfig,
+    EncoderConfig,
+    ObjectiveConfig,
+    SamplingConfig,
+    from_dict,
+    with_preset,
+)
+from cdd_icm.data.dialog import Dialog, class_names
+from cdd_icm.data.picture import decode
+from cdd_icm.errors import InputError
+from cdd_icm.io import read_json
+from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.fusion import GatedFusion
+from cdd_icm.model.matcher import Matcher
+from cdd_icm.model.tokenizer import check_tokenizer
+from cdd_icm.model.unet import ConditionalUNet
+from cdd_icm.plan.annotated.planner import Planner
+
+CANVAS = "canvas.png"
+"""The empty picture that the training dialogs began with, at the model's size."""
+
+MODELS = {
+    **{"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet},
+    **{"planner": Planner, "matcher": Matcher},
+}
+OPTIONAL = {"planner"}
+PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+
+
+def check_folder(folder: Path) -> None:
+    """Checks configs and weights against each other, from the weights' headers alone.
+
+    Raises:
+        InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a
+            truncated weights file, weights that don't fit their config, or parts of different models; the
+            message names the file.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in PICKLES:
+            raise InputError(f"{file}: pickled weights are refused; only safetensors are read")
+    index_file = folder / "model_index.json"
+    index = read_json(index_file)
+    if index.get("_class_name") != "CDDICMPipeline":
+        raise InputError(
+            f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
+        )
+    for kind, names in ((EncoderConfig, {"history", "speaker"}), (DiffusionConfig, {"prediction_type"})):
+        from_dict(kind, {key: value for key, value in index.items() if key in names}, str(index_file))
+    from_dict(ObjectiveConfig, index.get("objective", {}), str(index_file), "objective.")
+    from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
+    presets = index.get("sampling_presets", {})
+    if not isinstance(presets, dict):
+        raise InputError(f"{index_file}: sampling_presets is {presets!r}, expected settings by name")
+    for name, preset in presets.items():
+        with_preset(index.get("sampling", {}), preset, f"{index_file}: sampling_presets.{name}")
+    parts: dict[str, Any] = {}
+    for name, kind in MODELS.items():
+        found, wanted = index.get(name), [kind.__module__, kind.__name__]
+        if name in OPTIONAL and found in (None, [None, None]):
+            continue
+        if found != wanted:
+            raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
+        parts[name] = check_weights(folder / name, kind)
+    for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
+        found = index.get(name)
+        if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
+            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
+        read_json(folder / name / f"{name}_config.json")
+    _check_parts(folder, **parts)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", trust_remote_code=False)
+    except Exception as error:  # its loaders have no common error
+        raise InputError(f"{folder / 'tokenizer'}: no tokenizer ({_line(error)})") from error
+    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer")
+
+
+def _check_parts(
+    folder: Path,
+    towers: CLIPTowers,
+    fusion: GatedFusion,
+    unet: ConditionalUNet,
+    matcher: Matcher,
+    planner: Planner | None = None,
+) -> None:
+    """Raises InputError where a part is of another model than those before it."""
+    width = fusion.config.width
+    wanted = [
+        *(("fusion", name, getattr(towers, name)) for name in ("image_width", "text_width", "embed_dim")),
+        ("unet", "condition_width", width),
+        ("unet", "plan_planes", planner.templates.count if planner else 0),
+        ("matcher", "query_width", width),
+        ("matcher", "image_size", unet.config.image_size),
+    ]
+    if planner:
+        wanted += [("planner", "width", width), ("planner", "text_width", towers.embed_dim)]
+        if planner.config.kernels:
+            wanted.append(("planner", "image_size", unet.config.image_size))
+    parts = {"fusion": fusion, "unet": unet, "matcher": matcher, "planner": planner}
+    for name, key, value in wanted:
+        found = getattr(parts[name].config, key)
+        if found != value:
+            raise InputError(
+                f"{folder / name / 'config.json'}: {key} is {found!r}, but the other parts expect {value!r}"
+            )
+    if planner and unet.config.plan_grid % planner.config.grid:
+        raise InputError(
+            f"{folder / 'planner' / 'config.json'}: grid is {planner.config.grid!r}, expected a divisor of "
+            f"the UNet's plan_grid, {unet.config.plan_grid!r}"
+        )
+
+
+def check_classes(folder: Path, dialogs: Iterable[Dialog], data: Path) -> None:
+    """Raises InputError where `dialogs`, read from `data`, name classes of objects of which the model in
+    `folder` plans none: they are of another data set. Single classes that it does not know may be of turns
+    that it never saw, and pass; so does whatever names no classes, on either side."""
+    config = folder / "planner" / "config.json"
+    planned = read_json(config).get("classes") if config.is_file() else None
+    if not isinstance(planned, list):  # a damaged one is told of where the model is loaded
+        return
+    named = class_names(dialogs)
+    if planned and named and not any(name in planned for name in named):
+        raise InputError(
+            f"{data}: another data set than the model's: its objects, such as {min(named)!r}, are of none of "
+            f"the classes that {folder} plans, such as {planned[0]!r}"
+        )
+
+
+def read_canvas(folder: Path) -> Image.Image | None:
+    """The folder's canvas, or None where it has none."""
+    file = folder / CANVAS
+    return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
+
+
+def check_weights(folder: Path, kind: type) -> nn.Module:
+    """Checks one model's weights against its config.json, from the headers alone, and returns the model that
+    the config makes, without weights.
+
+    Raises:
+        InputError: a file is missing, truncated or not JSON, no `kind` can be made of the config, or the
+            weights don't fit it; the message names the file.
+    """
+    config_file = folder / "config.json"
+    config = read_json(config_file)
+    try:
+        with init_empty_weights():
+            model = kind.from_config(config)
+        expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    except Exception as error:  # open_clip and diffusers raise whatever a wrong number leads to
+        raise InputError(f"{config_file}: no {kind.__name__} can be made of it ({_line(error)})") from error
+    where: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        for key, shape in _header(file).items():
+            where[key] = file
+            if expected.get(key) != shape:
+                wanted = f"expects {expected[key]}" if key in expected else "has no such tensor"
+                raise InputError(f"{file}: {key} is {shape}, but {config_file.name} {wanted}")
+    if not where:
+        raise InputError(f"{folder}: no weights (.safetensors)")
+    if missing := sorted(expected.keys() - where.keys()):
+        raise InputError(f"{file}: {missing[0]} is missing, which {config_file.name} expects")
+    return model
+
+
+def _header(file: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors."""
+    try:
+        with safe_open(file, framework="pt") as weights:
+            return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{file}: not a whole safetensors file ({_line(error)})") from error
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,39 @@
+"""A pipeline folder on this machine's device, in the number format that suits it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from cdd_icm.device import find_device, find_dtype, layout
+from cdd_icm.errors import InputError
+from cdd_icm.sampling.folder import check_folder
+from cdd_icm.sampling.pipeline import CDDICMPipeline
+
+
+def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -> CDDICMPipeline:
+    """The pipeline in the local folder `path`; nothing is downloaded.
+
+    Args:
+        device: one of `DEVICES`; "auto" is the accelerator of this process where there is one, else the CPU.
+        dtype: a key of `DTYPES`, or "auto": bf16 where the device computes in it, else fp32.
+
+    Raises:
+        InputError: no such folder or device, or files that are missing, damaged or don't fit each other.
+    """
+    place, number = find_device(device), find_dtype(dtype, device)
+    check_folder(Path(path))
+    try:
+        pipeline = CDDICMPipeline.from_pretrained(path)
+    except InputError:
+        raise
+    except Exception as error:  # the loaders of tokenizers and schedulers have no common error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: no pipeline can be loaded from here ({reason})") from error
+    pipeline.to(place)
+    for module in pipeline.components.values():
+        if isinstance(module, nn.Module):
+            # diffusers' own `to` warns of float32 parts that there are none of
+            nn.Module.to(module, number, memory_format=layout(place))
+    return pipeline

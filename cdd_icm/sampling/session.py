@@ -1,0 +1,260 @@
+"""`DrawingSession`: a dialog with the drawer, which can be taken back, branched, saved and gone on with."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cdd_icm.config import SamplingConfig, from_dict
+from cdd_icm.data.files import FolderFiles
+from cdd_icm.data.picture import EncodedPicture, rgb, to_square
+from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import filmstrip
+from cdd_icm.io import read_json, replacing
+from cdd_icm.sampling.dialogs import turn_generator
+from cdd_icm.sampling.pipeline import CDDICMPipeline
+
+RECORD = "session.json"
+
+
+@dataclass(frozen=True)
+class DrawnTurn:
+    """One turn of a session."""
+
+    instruction: str
+    picture: Image.Image
+    seed: int
+    """The session's seed when it was drawn."""
+    settings: dict[str, Any]
+    """All sampling settings that it was drawn with, but for the pipeline's scheduler."""
+    scores: tuple[float, ...] | None
+    """What the matcher gave each candidate; None where there was one."""
+
+
+class DrawingSession:
+    """A dialog that grows turn by turn: each picture is the next reference.
+
+    The noise of turn k is a function of (`seed`, k): what is taken back and said again comes out the same,
+    unless `seed` is changed in between. As in an editor, `undo` keeps what it takes back for `redo` until
+    something new is said.
+
+    Args:
+        pipeline: shared by all sessions; a session never changes it.
+        canvas: what the dialog begins with, by default the pipeline's own; any size and mode (see
+            `CDDICMPipeline.__call__`).
+        sampling: settings of `CDDICMPipeline.__call__` for all turns, in place of the model's own.
+
+    Raises:
+        InputError: an unknown or impossible setting, or no canvas here or in the pipeline.
+    """
+
+    def __init__(
+        self, pipeline: CDDICMPipeline, canvas: Image.Image | None = None, seed: int = 0, **sampling
+    ):
+        canvas = pipeline.canvas if canvas is None else canvas
+        if canvas is None:
+            raise InputError("canvas: the pipeline has none; give the session one")
+        self.pipeline, self.seed = pipeline, seed
+        self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
+        self._sampling: dict[str, Any] = {}
+        self._turns: list[DrawnTurn] = []
+        self._position = 0  # turns beyond it were taken back
+        self.use(**sampling)
+
+    def use(self, **sampling) -> None:
+        """Changes sampling settings for the turns to come; None gives one back to the model's own.
+
+        Raises:
+            InputError: an unknown or impossible setting; nothing is changed.
+        """
+        changed = {**self._sampling, **sampling}
+        self.pipeline.settings(**changed)
+        self._sampling = {name: value for name, value in changed.items() if value is not None}
+
+    def say(self, text: str, **overrides) -> Image.Image:
+        """Draws the next picture and returns it; `overrides` are sampling settings for this turn alone.
+
+        Raises:
+            InputError: an empty text, or an unknown or impossible setting; the session stays as it was.
+        """
+        done = self._turns[: self._position]
+        settings = self.pipeline.settings(**{**self._sampling, **overrides})
+        out = self.pipeline(
+            self.picture,
+            text,
+            [turn.instruction for turn in done],
+            generator=turn_generator(self.seed, "session", len(done)),
+            **settings,
+        )
+        scores = None if out.scores is None else tuple(out.scores[0].tolist())
+        self._turns = [*done, DrawnTurn(text, out.images[0], self.seed, settings, scores)]
+        self._position += 1
+        return self.picture
+
+    @property
+    def picture(self) -> Image.Image:
+        """The newest picture, or the canvas."""
+        turns = self._turns[: self._position]
+        return (turns[-1].picture if turns else self.canvas).copy()
+
+    @property
+    def turns(self) -> list[DrawnTurn]:
+        """What was said and drawn so far; a copy."""
+        return copy.deepcopy(self._turns[: self._position])
+
+    def undo(self) -> Image.Image:
+        """Takes the newest turn back and returns the picture before it.
+
+        Raises:
+            InputError: there is nothing to take back.
+        """
+        if self._position == 0:
+            raise InputError("undo: nothing was said yet")
+        self._position -= 1
+        return self.picture
+
+    def redo(self) -> Image.Image:
+        """Brings back what `undo` took and returns its picture.
+
+        Raises:
+            InputError: nothing was taken back, or something new was said since.
+        """
+        if self._position == len(self._turns):
+            raise InputError("redo: nothing was taken back")
+        self._position += 1
+        return self.picture
+
+    def branch(self) -> DrawingSession:
+        """A session that goes on from here by itself; the two share the pipeline and nothing else."""
+        twin = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
+        twin._turns, twin._position = copy.deepcopy(self._turns), self._position
+        return twin
+
+    def filmstrip(self) -> Image.Image:
+        """The canvas and all pictures in a row, each under its instruction."""
+        turns = self._turns[: self._position]
+        return filmstrip(
+            [self.canvas, *(turn.picture for turn in turns)],
+            ["(canvas)", *(turn.instruction for turn in turns)],
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes `session.json` and the pictures, in place of a session saved there before; returns the file
+        of the newest picture.
+
+        The pictures are named after their content and `session.json` is replaced last, so that a process that
+        is killed, or a full disk, leaves what was saved before.
+
+        Raises:
+            InputError: the folder can't be written.
+        """
+        folder = Path(folder)
+        record = _Record(
+            image_size=self.pipeline.image_size,
+            seed=self.seed,
+            position=self._position,
+            canvas=_write(folder, "canvas", self.canvas),
+            sampling=self._sampling,
+            turns=tuple(
+                _TurnRecord(
+                    t.instruction, _write(folder, f"turn_{k}", t.picture), t.seed, t.settings, t.scores
+                )
+                for k, t in enumerate(self._turns, start=1)
+            ),
+        )
+        with replacing(folder / RECORD) as path:
+            path.write_text(json.dumps(asdict(record), indent=1) + "\n")
+        kept = {record.canvas, *(turn.picture for turn in record.turns)}
+        for file in folder.iterdir():
+            if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in kept:
+                file.unlink()
+        return folder / [record.canvas, *(turn.picture for turn in record.turns)][self._position]
+
+    @classmethod
+    def load(cls, folder: str | Path, pipeline: CDDICMPipeline) -> DrawingSession:
+        """The session saved in `folder`; with the pipeline that drew it, in the same preset, it goes on as it
+        would have.
+
+        Raises:
+            InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of
+                another size than the pipeline's; the message names file and field.
+        """
+        folder = Path(folder)
+        file = folder / RECORD
+        record = from_dict(_Record, read_json(file), str(file))
+        if record.image_size != pipeline.image_size:
+            raise InputError(
+                f"{file}: image_size is {record.image_size}, but this model draws {pipeline.image_size}"
+            )
+        if not 0 <= record.position <= len(record.turns):
+            raise InputError(f"{file}: position is {record.position}, expected 0 to {len(record.turns)}")
+        sampling = _settings(file, "sampling", record.sampling)
+        session = cls(pipeline, _read(file, "canvas", record.canvas, pipeline), record.seed, **sampling)
+        session._turns = [
+            DrawnTurn(
+                turn.instruction,
+                _read(file, f"turns[{i}].picture", turn.picture, pipeline),
+                turn.seed,
+                _settings(file, f"turns[{i}].settings", turn.settings),
+                turn.scores,
+            )
+            for i, turn in enumerate(record.turns)
+        ]
+        session._position = record.position
+        return session
+
+
+@dataclass(frozen=True)
+class _TurnRecord:
+    instruction: str
+    picture: str
+    seed: int
+    settings: dict[str, Any]
+    scores: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """`session.json`; turns beyond `position` were taken back."""
+
+    image_size: int
+    seed: int
+    position: int
+    canvas: str
+    sampling: dict[str, Any]
+    turns: tuple[_TurnRecord, ...]
+
+
+def _settings(file: Path, field: str, values: dict[str, Any]) -> dict[str, Any]:
+    checked = vars(from_dict(SamplingConfig, values, str(file), f"{field}."))
+    return {name: checked[name] for name in values}
+
+
+def _write(folder: Path, name: str, picture: Image.Image) -> str:
+    name = f"{name}-{hashlib.sha256(picture.tobytes()).hexdigest()[:8]}.png"
+    with replacing(folder / name) as path:
+        picture.save(path)
+    return name
+
+
+def _read(file: Path, field: str, name: str, pipeline: CDDICMPipeline) -> Image.Image:
+    if Path(name).name != name:
+        raise InputError(f"{file}: {field} is {name!r}, expected the name of a file beside it")
+    try:
+        pixels = EncodedPicture(FolderFiles(file.parent), name).decode()
+    except InputError as error:
+        raise InputError(f"{file}: {field}: {error}") from error
+    if pixels.shape[:2] != (pipeline.image_size,) * 2:
+        height, width = pixels.shape[:2]
+        raise InputError(
+            f"{file}: {field}: {name} is {width}x{height}, expected {pipeline.image_size} squared"
+        )
+    return Image.fromarray(np.ascontiguousarray(pixels))

@@ -1,0 +1,73 @@
+"""What is trained: the model, its exponential moving average and its optimiser."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import fsdp2_prepare_model
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    get_model_state_dict,
+)
+from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from cdd_icm.config import RunConfig
+from cdd_icm.device import layout
+from cdd_icm.train.checkpoint import WHOLE
+from cdd_icm.train.optim import make_optimizer
+
+
+@dataclass(frozen=True)
+class Average:
+    """The exponential moving average of a model, apart from it. `shards` lie as the model's weights do: under
+    FSDP they are this process's part of it, else they are the `whole`."""
+
+    shards: nn.Module
+    whole: nn.Module
+    accelerator: Accelerator
+
+    def gather(self) -> nn.Module | None:
+        """The whole average in the first process, None in the others; all processes take part."""
+        if self.shards is not self.whole:
+            tensors = get_model_state_dict(self.shards, options=WHOLE)
+            if self.accelerator.is_main_process:  # the others were given nothing
+                self.whole.to(self.accelerator.device).load_state_dict(tensors)
+        return self.whole if self.accelerator.is_main_process else None
+
+
+def prepare(
+    accelerator: Accelerator, model: nn.Module, t: RunConfig
+) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
+    """The model as it is trained, its average and its optimiser."""
+    if not accelerator.is_fsdp2:
+        model.to(memory_format=layout(accelerator.device))
+    whole = shards = copy.deepcopy(model).requires_grad_(False).eval()
+    whole.to("cpu" if accelerator.is_fsdp2 else accelerator.device)
+    if accelerator.is_fsdp2:
+        plugin = accelerator.state.fsdp_plugin
+        # FSDP gathers a part where its forward is called: not of every part it is, so the model names them
+        plugin.auto_wrap_policy, plugin.transformer_cls_names_to_wrap = transformer_auto_wrap_policy, None
+        plugin.cpu_ram_efficient_loading = False  # each process has made the whole model
+        plugin.mixed_precision_policy = None  # but autocast, as without FSDP
+        for part in model.modules():  # it shards no single numbers
+            for name, number in part.named_parameters(recurse=False):
+                if number.ndim == 0:
+                    setattr(part, name, nn.Parameter(number[None].detach(), number.requires_grad))
+        shards = fsdp2_prepare_model(accelerator, copy.deepcopy(model).requires_grad_(False))
+        model.forward = accelerator.autocast()(model.forward)
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
+    return model, Average(shards, whole, accelerator), optimizer
+
+
+def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int, t: RunConfig) -> None:
+    """Exponential moving average whose half-life is a share of the samples seen (Karras et al. 2024,
+    EDM2)."""
+    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1))
+    average = get_ema_multi_avg_fn(decay)
+    average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)
+    for mine, theirs in zip(ema.buffers(), model.buffers(), strict=True):
+        mine.copy_(theirs)

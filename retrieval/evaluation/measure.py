@@ -1,0 +1,118 @@
+"""A model on a benchmark: from the pictures on the disk to a report's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+from tqdm import tqdm
+
+from cdd_icm.data import PictureCache
+from retrieval.benchmarks import Benchmark
+from retrieval.evaluation.ranking import evaluate, rank, summarise
+from retrieval.features import BLANK, Features, FrozenFeatures
+from retrieval.systems import ImageFeatures
+from retrieval.systems.model import RetrievalModel
+
+ROWS = ("composed", "image only", "text only")
+"""Of a report: the queries, and what they find without their texts or without their pictures."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A benchmark's vectors of one model."""
+
+    pictures: Float[Tensor, "p ..."]
+    """In the order of `benchmark.picture_ids`."""
+    queries: Mapping[str, Float[Tensor, "q E"]]
+    """By row, such as `composed`, in the order of `benchmark.queries`."""
+
+
+def measure(
+    model: RetrievalModel,
+    benchmark: Benchmark,
+    batch_size: int = 64,
+    cache_dir: str | Path | None = None,
+    frozen: bool = False,
+) -> dict[str, Any]:
+    """The report of `evaluate`: the composed queries, and beside them those that lack the text or the
+    picture. `benchmark` must have its pictures (see `images.resolve`).
+
+    Args:
+        cache_dir: of decoded pictures and of features; None is the user's.
+        frozen: training left the towers as they were, so that other models have the same: what they see is
+            kept. Of towers that were trained it is not: every checkpoint would fill the disk anew.
+
+    Raises:
+        InputError: a picture can't be decoded.
+    """
+    encoded = encode(model, benchmark, ROWS, batch_size, cache_dir, frozen)
+    pictures, score = encoded.pictures, model.composer.score
+    report = evaluate(benchmark, encoded.queries["composed"], pictures, score)
+    for row in ROWS[1:]:
+        report["rows"][row] = summarise(benchmark, rank(benchmark, encoded.queries[row], pictures, score))
+    return report
+
+
+@torch.no_grad()
+def encode(
+    model: RetrievalModel,
+    benchmark: Benchmark,
+    rows: Sequence[str] = ROWS[:1],
+    batch_size: int = 64,
+    cache_dir: str | Path | None = None,
+    frozen: bool = False,
+) -> Encoded:
+    """The vectors of the benchmark's pictures and, for some of `ROWS`, of its queries, whose targets may be
+    hidden. The rest, and what it raises, is as in `measure`."""
+    ids, queries, composer = benchmark.picture_ids, benchmark.queries, model.composer
+    found = [benchmark.pictures[id] for id in ids]
+    folder = Path(cache_dir) if cache_dir else None
+    cache = PictureCache.open_or_build(folder, found, model.image_size)
+    keys = [picture.key for picture in found]
+    shown = [keys[benchmark.row[query.reference]] for query in queries]
+    said = [[model.text(text, query.history) for text in query.texts] for query in queries]
+    features = Features(model, cache)
+    if frozen:
+        seen = shown if composer.embeds_pixels else keys
+        features = FrozenFeatures(folder, model, cache, seen, [text for texts in said for text in texts])
+
+    def embed(keys: list[str]) -> Float[Tensor, "b ..."]:
+        if composer.embeds_pixels:
+            pictures = ImageFeatures(pixels=features.pixels(keys))
+        else:
+            pictures = features.images(keys)
+        return composer.embed(pictures).float().cpu()
+
+    def compose(shown: list[str], said: list[list[str]]) -> Float[Tensor, "b E"]:
+        """Each query's mean direction over its wordings."""
+        owner = [row for row, texts in enumerate(said) for _ in texts]
+        read = features.texts([text for texts in said for text in texts])
+        vectors = composer.compose(features.images(shown)[owner], read).float().cpu()
+        if len(owner) == len(said):
+            return vectors
+        total = torch.zeros(len(said), model.width).index_add_(0, torch.tensor(owner), vectors)
+        return normalize(total, dim=-1)
+
+    pictures = []
+    vectors = {row: torch.empty(len(queries), model.width) for row in rows}
+    with tqdm(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
+        for start in range(0, len(ids), batch_size):
+            pictures.append(embed(keys[start : start + batch_size]))
+            bar.update(len(pictures[-1]))
+        for start in range(0, len(queries), batch_size):
+            part = slice(start, start + batch_size)
+            n = len(shown[part])
+            for row in rows:
+                vectors[row][part] = compose(
+                    [BLANK] * n if row == "text only" else shown[part],
+                    [[""]] * n if row == "image only" else said[part],
+                )
+            bar.update(n)
+    return Encoded(torch.cat(pictures), vectors)

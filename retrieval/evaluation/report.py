@@ -1,0 +1,167 @@
+"""What an evaluation leaves behind: one JSON file a model; and tables of many."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.report import package_versions
+from cdd_icm.io import read_json, replacing
+from retrieval.benchmarks import Benchmark
+from retrieval.evaluation.measure import ROWS
+from retrieval.systems.model import RetrievalModel
+
+FORMAT = 1
+"""Of the report; a reader refuses another."""
+BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
+
+
+def make_report(
+    name: str, folder: Path, model: RetrievalModel, data: str, benchmark: Benchmark, measured: dict[str, Any]
+) -> dict[str, Any]:
+    """What `measure` found of the model in `folder`, with what tells another machine how to repeat it."""
+    training = folder / "training.json"
+    return {
+        "format": FORMAT,
+        "name": name,
+        "data": data,
+        **measured,
+        "model": {
+            "composer": model.composer_name,
+            "fingerprint": model.fingerprint,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "image_size": model.image_size,
+            "history": model.history,
+            "speaker": model.speaker,
+            "width": model.width,
+        },
+        "training": read_json(training) if training.is_file() else None,
+        "gallery": sum(map(len, benchmark.galleries.values())),
+        "packages": package_versions(),
+    }
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Raises InputError where the disk refuses."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Raises InputError where the file is missing or not such a report."""
+    report = read_json(path)
+    if report.get("format") != FORMAT or not {"name", "data", "protocol", "rows", "model"} <= report.keys():
+        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
+    return report
+
+
+def compare(paths: Sequence[Path], alone: bool = False) -> str:
+    """A Markdown table: a line a model, best headline first, its figures the mean over its reports (the
+    seeds) and their standard deviation, the headline also of the image alone and of the text alone; then the
+    headline and the median rank by tag, such as the turn. With `alone`, all figures of either alone stand in
+    lines below their model's. Partial reports are marked in the table's head.
+
+    Raises:
+        InputError: no report, or reports of different data or protocols, which no table can hold.
+    """
+    reports = [read_report(path) for path in paths]
+    if not reports:
+        raise InputError("no report to compare")
+    for path, report in zip(paths, reports, strict=True):
+        for key in ("data", "protocol"):
+            if report[key] != reports[0][key]:
+                raise InputError(f"{path}: its {key} is another than that of {paths[0]}")
+    by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for report in reports:
+        by_name[report["name"]].append(report)
+    best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "headline")[0])
+    composed = reports[0]["rows"]["composed"]
+    metrics = [name for name in composed if "@" in name]
+    rows = [report["rows"]["composed"] for report in reports]
+    # often it is one of the metrics; else, as in CIRR, the mean of some, and a column of its own
+    headline = next(
+        (name for name in metrics if all(row[name] == row["headline"] for row in rows)), "headline"
+    )
+    columns = list(dict.fromkeys([*metrics, headline]))
+    alone_rows = [row for row in ROWS[1:] if all(row in report["rows"] for report in reports)]
+    partial = reports[0]["protocol"].get("PARTIAL, left out")
+    mark = f", PARTIAL: {', '.join(f'{n} {of}' for of, n in partial.items())} left out" if partial else ""
+    head = [f"model{mark}", *columns, "median rank", *(f"{headline}, {row}" for row in alone_rows)]
+    head += ["weights (M)", "minutes", "runs"]
+    lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
+    for name, some in best_first:
+        minutes = [report["training"]["minutes"] for report in some if report["training"]]
+        facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
+        facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
+        beside = [_cell(some, headline, row=row) for row in alone_rows]
+        lines.append([name, *_cells(some, columns), *beside, *facts])
+        for row in alone_rows if alone else ():
+            blank = [""] * (len(beside) + 2)
+            lines.append([f"{name}, {row}", *_cells(some, columns, row), *blank, str(len(some))])
+    table = _markdown(lines)
+    if tags := sorted(composed.get("tags", {}), key=_by_number):
+        shown = headline if headline in metrics else metrics[0]
+        head = [f"{shown} / median rank", *tags]
+        lines = [head, ["---"] + ["--:"] * len(tags)]
+        for name, some in best_first:
+            cells = [
+                f"{_cell(some, shown, tag=tag)} / {_cell(some, 'median rank', 1, tag=tag)}" for tag in tags
+            ]
+            lines.append([name, *cells])
+        table += "\n" + _markdown(lines)
+    return table
+
+
+def fill(page: Path, name: str, table: str) -> None:
+    """Puts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
+
+    Raises:
+        InputError: the page is missing, or has no such comments.
+    """
+    begin, end = BEGIN.format(name), END.format(name)
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{page}: {error.strerror}") from error
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise InputError(f"{page}: no place for a table, {begin} ... {end}")
+    with replacing(page) as unfinished:
+        unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
+
+
+def _figure(
+    reports: Sequence[dict], name: str, row: str = "composed", tag: str | None = None
+) -> tuple[float, float | None]:
+    """Mean and standard deviation of a figure over reports."""
+    rows = [report["rows"][row] for report in reports]
+    values = [(figures if tag is None else figures["tags"][tag])[name] for figures in rows]
+    return mean(values), stdev(values) if len(values) > 1 else None
+
+
+def _cell(
+    reports: Sequence[dict], name: str, digits: int = 2, row: str = "composed", tag: str | None = None
+) -> str:
+    value, spread = _figure(reports, name, row, tag)
+    return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
+
+
+def _by_number(tag: str) -> list[int | str]:
+    """Turn 10 comes after turn 9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", tag)]
+
+
+def _cells(reports: Sequence[dict], names: Sequence[str], row: str = "composed") -> list[str]:
+    """The figures of those names, then the median rank."""
+    return [*(_cell(reports, name, row=row) for name in names), _cell(reports, "median rank", 1, row)]
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -1,0 +1,264 @@
+"""A folder of pictures becomes a store: read, decoded, encoded and put, all at the same time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from time import perf_counter
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from tqdm import tqdm
+
+from cdd_icm.data.files import FolderFiles
+from cdd_icm.data.picture import decode, to_square
+from cdd_icm.errors import InputError
+from cdd_icm.train.signals import StopSignal
+from retrieval.encoder import Encoder
+from retrieval.images import SUFFIXES
+from retrieval.index.store import LONGEST, Entry, Store
+from retrieval.index.tags import read_tags
+
+READERS = 8  # threads; decoding a picture leaves the interpreter to the others
+AHEAD = 2  # batches that are ready before the model asks for them
+BEHIND = 2  # batches that it has done and the store hasn't put yet
+
+
+@dataclass
+class Indexed:
+    """What a run of `index` did."""
+
+    added: int = 0
+    """Pictures that the model encoded."""
+    updated: int = 0
+    """Pictures that were in the store under another path or with other tags; the model wasn't asked."""
+    unchanged: int = 0
+    duplicates: int = 0
+    """Files whose content another file of the folder has."""
+    removed: int = 0
+    """Pictures of the store that are no longer in the folder."""
+    unreadable: list[str] = field(default_factory=list)
+    """One line for each file that was left out."""
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    """Of `seconds`, those in which the model was at work."""
+    stopped: bool = False
+    """Whether Ctrl-C or SIGTERM ended it; another run goes on."""
+
+
+def index(
+    folder: str | Path, store: Store, encoder: Encoder, batch_size: int = 64, progress: bool = True
+) -> Indexed:
+    """Brings the store to what the folder holds, at any depth, and says what was done.
+
+    Each content is encoded and kept once, under the first of its paths; what is in the store already is not
+    encoded again, so that a run that was stopped or killed goes on when it is started again. Entries of this
+    folder whose file has gone or has other content are removed at the end. Files that are no pictures by
+    their suffix are passed over; pictures that can't be read are left out and listed.
+
+    Raises:
+        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model that gives a picture
+            several vectors, or what `Store` raises.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size: {batch_size}, expected at least 1")
+    files, names, tags = _read_folder(folder)
+    batches = [names[at : at + batch_size] for at in range(0, len(names), batch_size)]
+    done, started = Indexed(), perf_counter()
+    with (
+        ThreadPoolExecutor(READERS) as readers,
+        ThreadPoolExecutor(1) as preparer,
+        ThreadPoolExecutor(1) as keeper,  # all of the store's calls, one after the other
+        tqdm(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
+        StopSignal() as stop,
+    ):
+        run = _Run(files, store, encoder.image_size, readers, keeper, tags)
+        puts: list[Future] = []
+        for batch in _ahead(map(run.prepare, batches), preparer):
+            done.unreadable += batch.unreadable
+            done.unchanged += batch.unchanged
+            done.updated += len(batch.moved)
+            done.added += len(batch.new)
+            done.duplicates += batch.duplicates
+            puts.append(keeper.submit(store.change, batch.moved))
+            if batch.new:
+                begun = perf_counter()
+                vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
+                done.model_seconds += perf_counter() - begun
+                puts.append(keeper.submit(store.put, batch.new, _one_each(vectors)))
+            while len(puts) > BEHIND:
+                puts.pop(0).result()
+            bar.update(len(batch.names))
+            if stop.seen:
+                done.stopped = True
+                break
+        for put in puts:
+            put.result()
+        if not done.stopped:
+            done.removed = keeper.submit(run.remove_gone).result()
+        keeper.submit(store.flush).result()
+    done.seconds = perf_counter() - started
+    return done
+
+
+def check(folder: str | Path, encoder: Encoder) -> None:
+    """Raises what `index` would about the folder and the model, before there is a store."""
+    _read_folder(folder)
+    side = encoder.image_size
+    _one_each(encoder.encode_gallery(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+
+
+def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
+    """The folder, the names of its pictures and their tags."""
+    root = Path(folder).resolve()
+    if not root.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = _FilesAndLinks(root)
+    names = sorted(name for name in files.names() if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    if not names:
+        raise InputError(f"{folder}: no pictures here ({', '.join(SUFFIXES)})")
+    return files, names, read_tags(files)
+
+
+def _one_each(vectors: Tensor) -> Float[Tensor, "B E"]:
+    if vectors.ndim != 2:
+        raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
+    return vectors
+
+
+class _FilesAndLinks(FolderFiles):
+    """A link whose target has gone has a name too: it can't be read, and its target may come back."""
+
+    def names(self) -> Iterator[str]:
+        for file in self.root.rglob("*"):
+            if file.is_file() or (file.is_symlink() and not file.exists()):
+                yield file.relative_to(self.root).as_posix()
+
+
+@dataclass
+class _Batch:
+    names: Sequence[str]
+    new: list[Entry] = field(default_factory=list)
+    pixels: UInt8[Tensor, "B 3 H W"] | None = None
+    """Of `new`."""
+    moved: list[Entry] = field(default_factory=list)
+    unchanged: int = 0
+    duplicates: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+class _Run:
+    """What the threads of one run share. `prepare` is called by one of them, in the order of the names."""
+
+    def __init__(
+        self,
+        files: FolderFiles,
+        store: Store,
+        image_size: int,
+        readers: ThreadPoolExecutor,
+        keeper: ThreadPoolExecutor,
+        tags: dict[str, dict],
+    ):
+        self.files, self.store, self.image_size = files, store, image_size
+        self.readers, self.keeper, self.tags = readers, keeper, tags
+        self.folder = str(files.root)
+        self.path: dict[str, str] = {}
+        """Of each content seen, the first."""
+        self.unread: set[str] = set()
+        """Names of the files that were left out."""
+        self.faulty: set[str] = set()
+        """Contents that are no pictures."""
+
+    def prepare(self, names: Sequence[str]) -> _Batch:
+        batch = _Batch(names)
+        encoded: dict[str, bytes] = {}
+        copies: list[tuple[str, str]] = []
+        for name, read in zip(names, self.readers.map(self._read, names), strict=True):
+            if isinstance(read, InputError):
+                self._leave_out(batch, name, read)
+                continue
+            content, data = read
+            if content in self.path:
+                copies.append((name, content))
+            else:
+                self.path[content], encoded[content] = name, data
+        known = self.keeper.submit(self.store.get, list(encoded)).result()
+        for content, entry in known.items():
+            path = self.path[content]
+            here = replace(entry, folder=self.folder, path=path, tags=self.tags.get(path, {}))
+            if here == entry:
+                batch.unchanged += 1
+            else:
+                batch.moved.append(here)
+        new = [content for content in encoded if content not in known]
+        pixels = []
+        for content, decoded in zip(
+            new, self.readers.map(lambda content: self._decode(content, encoded[content]), new), strict=True
+        ):
+            path = self.path[content]
+            if isinstance(decoded, InputError):
+                self._leave_out(batch, path, decoded)
+                self.faulty.add(content)
+                continue
+            square, height, width = decoded
+            pixels.append(square)
+            batch.new.append(Entry(content, self.folder, path, width, height, self.tags.get(path, {})))
+        for name, content in copies:
+            if content in self.faulty:
+                first = self.files.where(self.path[content])
+                self._leave_out(
+                    batch, name, InputError(f"{self.files.where(name)}: the same file as {first}")
+                )
+            else:
+                batch.duplicates += 1
+        if pixels:
+            batch.pixels = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+        return batch
+
+    def remove_gone(self) -> int:
+        """Removes the folder's entries that were not seen, unless their file couldn't be read."""
+        if self.store.count(self.folder) == len(self.path) - len(self.faulty):
+            return 0
+        gone = [
+            entry.content
+            for entry in self.store.of_folder(self.folder)
+            if self.path.get(entry.content) != entry.path and entry.path not in self.unread
+        ]
+        self.store.remove(gone)
+        return len(gone)
+
+    def _read(self, name: str) -> tuple[str, bytes] | InputError:
+        try:
+            if len(name.encode()) > LONGEST:
+                return InputError(f"{self.files.where(name)[:80]}...: the path is too long")
+            encoded = self.files.read(name)
+        except UnicodeEncodeError:
+            return InputError(f"{self.files.where(name)!a}: the name is not UTF-8")
+        except InputError as error:
+            return error
+        return hashlib.sha256(encoded).hexdigest(), encoded
+
+    def _decode(self, content: str, encoded: bytes) -> tuple[np.ndarray, int, int] | InputError:
+        try:
+            pixels = decode(encoded, self.files.where(self.path[content]))
+        except InputError as error:
+            return error
+        return to_square(pixels, self.image_size), *pixels.shape[:2]
+
+    def _leave_out(self, batch: _Batch, name: str, error: InputError) -> None:
+        batch.unreadable.append(str(error))
+        self.unread.add(name)
+
+
+def _ahead(batches: Iterable[_Batch], thread: ThreadPoolExecutor) -> Iterator[_Batch]:
+    """The batches, of which the next few are made in the thread meanwhile."""
+    batches = iter(batches)
+    made = [thread.submit(next, batches, None) for _ in range(AHEAD)]
+    while (batch := made.pop(0).result()) is not None:
+        made.append(thread.submit(next, batches, None))
+        yield batch

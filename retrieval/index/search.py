@@ -1,0 +1,89 @@
+"""'This picture, but with ...': the pictures of a store that answer a query, and a sheet that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from cdd_icm.data.files import FolderFiles
+from cdd_icm.data.picture import EncodedPicture, rgb, to_square
+from cdd_icm.errors import InputError
+from cdd_icm.filmstrip import filmstrip, stack
+from retrieval.encoder import Encoder
+from retrieval.index.store import Entry, Store
+
+ROW = 5  # pictures in a row of a sheet
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture that was found."""
+
+    entry: Entry
+    score: float
+    """Cosine of its vector and the query's."""
+
+    def picture(self) -> Image.Image:
+        """Reads it; raises InputError where its file has gone or is damaged since it was indexed."""
+        files = FolderFiles(self.entry.file.parent)
+        return Image.fromarray(EncodedPicture(files, self.entry.file.name).decode())
+
+
+def search(
+    store: Store,
+    encoder: Encoder,
+    picture: Image.Image | None = None,
+    text: str | None = None,
+    k: int = 10,
+    filter: str = "",
+    history: Sequence[str] = (),
+) -> list[Hit]:
+    """The k best answers, best first; fewer where the store has no more that pass the filter.
+
+    Args:
+        picture: of any size and mode. It or `text` may be left out, not both.
+        filter: which pictures may be found, see `Store.search`.
+        history: the earlier sentences of a conversation, oldest first.
+
+    Raises:
+        InputError: neither picture nor text, an empty text, a picture over the limits of
+            `cdd_icm.data.picture`, or what `Store.search` raises.
+    """
+    if picture is None and text is None:
+        raise InputError("query: it has neither a picture nor a text")
+    if text is not None and not text.strip():
+        raise InputError(f"text: {text!r} is empty")
+    (query,) = encoder.encode_query(
+        None if picture is None else _tensor(picture, encoder.image_size),
+        None if text is None else [text],
+        [list(history)] if history else None,
+    )
+    return [Hit(entry, score) for score, entry in store.search(query, k, filter)]
+
+
+def sheet(
+    picture: Image.Image | None, text: str | None, hits: Sequence[Hit], height: int = 160
+) -> Image.Image:
+    """The query in the first row, the hits below in order, each under its rank, score and path.
+
+    Raises:
+        InputError: a hit's file has gone or is damaged since it was indexed.
+    """
+    blank = Image.new("RGB", (height, height), (235, 235, 235))
+    rows = [filmstrip([blank if picture is None else picture], [text or "(no text)"], height)]
+    for start in range(0, len(hits), ROW):
+        some = hits[start : start + ROW]
+        captions = [f"{rank}. {hit.score:.3f} {hit.entry.path}" for rank, hit in enumerate(some, start + 1)]
+        rows.append(filmstrip([hit.picture() for hit in some], captions, height))
+    return stack(rows)
+
+
+def _tensor(picture: Image.Image, size: int) -> UInt8[Tensor, "1 3 size size"]:
+    square = to_square(rgb(picture, "query"), size)
+    return torch.from_numpy(np.ascontiguousarray(square.transpose(2, 0, 1)))[None]

@@ -1,0 +1,74 @@
+"""A picture's own tags: the fields of its row in a metadata.jsonl (the ImageFolder convention).
+
+    {"file_name": "cat.png", "colour": "red", "price": 3}
+
+The file lies in the indexed folder or in any folder below; `file_name` is relative to it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from cdd_icm.data.files import Files
+from cdd_icm.data.readers.folder import METADATA
+from cdd_icm.errors import InputError
+from retrieval.index.store import FIELDS
+
+MOST_BYTES = 65535
+"""Of one picture's tags, as JSON; Milvus holds no more."""
+
+
+def read_tags(files: Files) -> dict[str, dict[str, Any]]:
+    """The tags of every picture that has a row, by its name in `files`.
+
+    Raises:
+        InputError: a row is not a JSON object, has no `file_name`, names a picture that isn't there or that
+            another row has named, or has a field that the store can't hold.
+    """
+    names = set(files.names())
+    tags: dict[str, dict[str, Any]] = {}
+    for metadata in sorted(name for name in names if PurePosixPath(name).name == METADATA):
+        for number, line in enumerate(files.read(metadata).splitlines(), 1):
+            if line.strip():
+                where = f"{files.where(metadata)}:{number}"
+                name, fields = _parse(line, where)
+                path = (PurePosixPath(metadata).parent / name).as_posix()
+                if path not in names:
+                    raise InputError(f"{where}: file_name: {name!r}: no such file")
+                if path in tags:
+                    raise InputError(f"{where}: file_name: {name!r} has a row already")
+                tags[path] = fields
+    return tags
+
+
+def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    """The row's file name and its other fields."""
+    try:
+        fields = json.loads(line, parse_int=_int64, parse_constant=_refuse)
+        name = fields.pop("file_name", None) if isinstance(fields, dict) else None
+        size = len(json.dumps(fields, ensure_ascii=False).encode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON that the store can hold ({error})") from error
+    if not isinstance(fields, dict):
+        raise InputError(f"{where}: not a JSON object")
+    if not isinstance(name, str):
+        raise InputError(f"{where}: file_name: {name!r}, expected a text")
+    for taken in (*FIELDS, "$meta"):
+        if taken in fields:
+            raise InputError(f"{where}: {taken}: the store has a field of this name itself")
+    if size > MOST_BYTES:
+        raise InputError(f"{where}: {size} bytes of tags, expected at most {MOST_BYTES}")
+    return name, fields
+
+
+def _int64(digits: str) -> int:
+    value = int(digits)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"{digits} needs more than 64 bits")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")

@@ -1,0 +1,42 @@
+"""TIRG: the text gates the reference and adds a residual (Vo et al., CVPR 2019, arXiv 1812.07119)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from retrieval.systems.base import ImageFeatures, TextFeatures
+from retrieval.systems.pooled import PooledComposer
+
+
+class TIRG(PooledComposer):
+    """q = a0 sigmoid(gate([x, t])) x + a1 residual([x, t]), with a0 and a1 learnt from 1 and 10. Queries and
+    vectors are brought to one learnt length, so that its square scales their cosine.
+
+    Args:
+        dim: E. length: of queries and vectors at the start.
+    """
+
+    def __init__(self, dim: int, length: float = 4.0):
+        super().__init__()
+        self.gate = nn.Sequential(nn.BatchNorm1d(2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+        self.residual = nn.Sequential(
+            nn.BatchNorm1d(2 * dim),
+            nn.ReLU(),
+            nn.Linear(2 * dim, 2 * dim),
+            nn.ReLU(),
+            nn.Linear(2 * dim, dim),
+        )
+        self.weights = nn.Parameter(torch.tensor([1.0, 10.0]))
+        self.length = nn.Parameter(torch.tensor(length))
+
+    @property
+    def logit_scale(self) -> Float[Tensor, ""]:
+        return self.length**2
+
+    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+        both = torch.cat([reference.pooled, text.pooled], dim=-1)  # (B, 2E)
+        kept = self.weights[0] * self.gate(both).sigmoid() * reference.pooled  # (B, E)
+        return normalize((kept + self.weights[1] * self.residual(both)).float(), dim=-1)

@@ -1,0 +1,91 @@
+"""The models that ship draw what they are told, with the commands of the README."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cdd_icm.cli import main
+from cdd_icm.evaluation import load_detector
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / "data" / "pretrained"
+
+
+def draw(model, out, *said):
+    """The pictures of a dialog by the preset `fast`, and what the shipped detector sees in them: of each the
+    place of every class."""
+    settings = ["--preset", "fast", "--device", "cpu", "--dtype", "fp32"]
+    words = [word for text in said for word in ("--say", text)]
+    assert main(["generate", "--model", str(SHIPPED / model), *words, "--out", str(out), *settings]) == 0
+    pictures = np.stack([np.asarray(Image.open(f)) for f in sorted(out.glob("turn_?.png"))])
+    assert pictures.shape == (len(said), 128, 128, 3)
+    assert Image.open(out / "filmstrip.png").height > 128
+    reader = load_detector(SHIPPED / f"detector_{model}")
+    seen = reader.detect(pictures)
+    classes = np.array(reader.config.classes)
+    return pictures, [
+        dict(zip(classes[there], places[there], strict=True))
+        for there, places in zip(seen.present, seen.coordinates, strict=True)
+    ]
+
+
+def test_iclevr_adds_what_each_turn_asks_for_and_keeps_the_rest(tmp_path):
+    pictures, seen = draw(
+        "iclevr",
+        tmp_path,
+        "Add a blue cube at the center",
+        "Add a red sphere behind it on the left",
+        "Add a green cylinder in front of it on the right and in front of the blue cube on the right",
+    )
+    names = ["blue cube", "red sphere", "green cylinder"]
+    assert [set(things) for things in seen] == [set(names[: n + 1]) for n in range(3)]
+    (cube, sphere, cylinder) = (seen[-1][name] for name in names)  # x and y, from the top left
+    assert (sphere[:2] < cube[:2]).all() and (cube[:2] < cylinder[:2]).all()
+    changed = np.abs(pictures[1:].astype(int) - pictures[:-1]).max(axis=-1) > 8
+    assert (changed.mean(axis=(1, 2)) < 0.25).all()
+
+
+def test_iclevr_finds_a_place_beside_what_stands(tmp_path):
+    """Where the words leave two places, with something standing between them."""
+    _, seen = draw(
+        "iclevr",
+        tmp_path,
+        "Add a brown sphere at the center",
+        "Add a gray cylinder on the right of it",
+        "Add a cyan cylinder in front of the brown sphere on the left",
+        "Add a cyan sphere in front of the brown sphere on the left and in front of the gray cylinder "
+        "on the left",
+    )
+    assert set(seen[-1]) == {"brown sphere", "gray cylinder", "cyan cylinder", "cyan sphere"}
+
+
+def test_codraw_draws_the_piece_that_is_named(tmp_path):
+    _, seen = draw("codraw", tmp_path, "big sun at the top left corner", "small apple tree on the right side")
+    assert set(seen[0]) == {"sun"} and (seen[0]["sun"][:2] < 0.4).all()
+    assert set(seen[1]) == {"sun", "apple tree"} and seen[1]["apple tree"][0] > 0.6
+
+
+def test_codraw_draws_what_is_named_in_a_word(tmp_path):
+    """Without CoDraw's mark of who speaks, which all that it was taught begins with."""
+    _, seen = draw("codraw", tmp_path, "rain cloud", "a campfire", "add a crown", "keep everything as it is")
+    things = ["rain cloud", "campfire", "crown"]
+    assert [set(things) & set(there) for there in seen] == [set(things[: n + 1]) for n in (0, 1, 2, 2)]
+
+
+def test_codraw_draws_two_pieces_of_one_turn_beside_each_other(tmp_path):
+    _, seen = draw("codraw", tmp_path, "a boy and a girl in the middle")
+    assert set(seen[0]) == {"boy", "girl"}
+
+
+def test_make_demo_hands_on_the_words_as_they_are(tmp_path):
+    """With a command in place of ours that prints what it is given."""
+    (tmp_path / "cdd-icm").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    (tmp_path / "cdd-icm").chmod(0o755)
+    said = 'Add a "red" cube|Add it\'s 5 $HOME `pwd` worth'
+    asked = ["make", "--silent", "--old-file", ".venv/installed", "demo", f"BIN={tmp_path}", f"SAY={said}"]
+    told = subprocess.run([*asked, "PRESET=fast"], cwd=ROOT, capture_output=True, text=True, check=True)
+    model = "data/pretrained/iclevr"
+    expected = ["generate", "--model", model, "--preset", "fast", "--say", said, "--out", "outputs/demo"]
+    assert told.stdout.splitlines() == expected

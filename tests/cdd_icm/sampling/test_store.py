@@ -1,0 +1,63 @@
+"""The store of drawn pictures: it goes on where it was stopped, and never mixes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.evaluate import two_trees
+from cdd_icm.evaluation.protocol import true_pictures
+from cdd_icm.sampling.store import DrawnFolder, draw_missing
+
+SIDE = 32  # of the squares' pictures
+
+
+@pytest.mark.parametrize("layout", [{}, {"layout": two_trees}], ids=["geneva", "two trees"])
+def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
+    asked = []
+
+    def draw(part):
+        asked.extend(dialog.id for dialog in part)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return [true_pictures(dialog, SIDE) for dialog in part]
+
+    folder = DrawnFolder(tmp_path, {"seed": 0}, **layout)
+    with pytest.raises(KeyboardInterrupt):
+        draw_missing(dialogs, folder, draw, batch_size=1, progress=False)
+    assert folder.missing(dialogs) == dialogs[1:]
+    draw_missing(dialogs, DrawnFolder(tmp_path, {"seed": 0}, **layout), draw, batch_size=1, progress=False)
+    assert asked == ["test_0", "test_1", "test_1"]
+    for dialog in dialogs:
+        assert np.array_equal(folder.load(dialog), true_pictures(dialog, SIDE))
+
+
+def test_settings_are_not_mixed(tmp_path, dialogs):
+    DrawnFolder(tmp_path, {"seed": 2})  # with which nothing is drawn
+    folder = DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+    folder.save(dialogs[0], true_pictures(dialogs[0], SIDE))
+    DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+    with pytest.raises(InputError, match=r"settings\.json: seed: .* drawn with 0, not 1"):
+        DrawnFolder(tmp_path, {"seed": 1, "interval": (0, 1)})
+    with pytest.raises(InputError, match=r"settings\.json: interval: .* drawn with \[0, 1\], not None"):
+        DrawnFolder(tmp_path, {"seed": 0})
+
+
+def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialogs):
+    first, other = dialogs[0], replace(dialogs[0], turns=dialogs[0].turns[:1])
+    plain, trees = DrawnFolder(tmp_path / "a", {}), DrawnFolder(tmp_path / "b", {}, two_trees)
+    for folder in (plain, trees):
+        folder.save(first, true_pictures(first, SIDE))
+        assert folder.missing([first]) == []
+    with pytest.raises(InputError, match="another dialog of that id is there"):
+        plain.missing([other])
+    assert trees.missing([other]) == [other]
+
+
+def test_dialogs_that_would_lie_in_one_folder(tmp_path, dialogs):
+    clash = [dialogs[0], replace(dialogs[1], id=f"{dialogs[0].id}_gt")]
+    with pytest.raises(InputError, match=r"test_0_gt: dialogs 'test_0' and 'test_0_gt' both go there"):
+        draw_missing(clash, DrawnFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)

@@ -1,0 +1,118 @@
+"""Checkpoints appear whole or not at all, and what is damaged is named."""
+
+from contextlib import suppress
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from cdd_icm import io as disk
+from cdd_icm.errors import InputError
+from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.train import checkpoint
+from cdd_icm.train.checkpoint import checkpoints, save_checkpoint
+
+TENSORS = {
+    "model": {"a": torch.arange(6.0).reshape(2, 3).T},
+    "ema": {"a": torch.ones(2, dtype=torch.bfloat16)},
+}
+
+
+def write(root, samples, keep=2):
+    return save_checkpoint(root, samples, TENSORS, {"samples": samples}, keep)
+
+
+def test_what_is_written_is_read(tmp_path):
+    folder = write(tmp_path, 32)
+    assert checkpoints(tmp_path) == [folder]
+    for name, values in TENSORS.items():
+        read = load_tensors(folder / f"{name}.safetensors")
+        assert read.keys() == values.keys() and torch.equal(read["a"], values["a"])
+        assert read["a"].dtype == values["a"].dtype
+    assert read_json(folder / "state.json") == {"samples": 32}
+
+
+def test_the_newest_are_kept(tmp_path):
+    folders = [write(tmp_path, samples) for samples in (8, 16, 100_000)]
+    assert checkpoints(tmp_path) == folders[1:] and not folders[0].exists()
+    assert checkpoints(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_to_disk")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")]
+)
+def test_a_full_disk_costs_no_earlier_checkpoint(tmp_path, monkeypatch, failing, error):
+    kept = write(tmp_path, 8, keep=1)
+
+    def full(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*failing, full)
+        with pytest.raises(InputError, match=r"000000000016: can't be written .No space left on device."):
+            write(tmp_path, 16, keep=1)
+    assert checkpoints(tmp_path) == [kept] == list(tmp_path.iterdir())
+    assert torch.equal(load_tensors(kept / "model.safetensors")["a"], TENSORS["model"]["a"])
+    assert write(tmp_path, 16, keep=1).exists()
+
+
+def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, monkeypatch):
+    kept = write(tmp_path, 8)
+
+    def killed(*_):
+        raise SystemExit  # nothing is cleaned up, as after kill -9
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(disk, "_to_disk", killed)
+        patch.setattr(disk, "_remove", lambda path: None)
+        write(tmp_path, 16)
+    assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
+    assert checkpoints(tmp_path) + [write(tmp_path, 16)] == checkpoints(tmp_path)
+
+
+def test_a_folder_that_is_replaced_is_there_throughout(tmp_path, monkeypatch):
+    """A kill between the two renames leaves the old one under another name, beside the new one."""
+
+    def killed(*_):
+        raise SystemExit
+
+    folder = tmp_path / "pipeline"
+    for number in range(2):
+        with monkeypatch.context() as patch, suppress(SystemExit), replacing(folder) as unfinished:
+            unfinished.mkdir()
+            (unfinished / str(number)).touch()
+            if number:
+                patch.setattr(disk.Path, "replace", killed)
+                patch.setattr(disk, "_remove", lambda path: None)
+    assert [file.name for file in (tmp_path / ".old.pipeline").iterdir()] == ["0"]
+    assert [file.name for file in (tmp_path / ".unfinished.pipeline").iterdir()] == ["1"]
+    with replacing(folder) as unfinished:
+        unfinished.mkdir()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def damaged(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-3])
+    return file
+
+
+def pickled(folder):
+    torch.save(TENSORS["model"], folder / "model.safetensors")
+    return folder / "model.safetensors"
+
+
+def missing(folder):
+    (folder / "model.safetensors").unlink()
+    return folder / "model.safetensors"
+
+
+@pytest.mark.parametrize("spoil", [damaged, pickled, missing])
+def test_what_is_no_safetensors_file_is_named(tmp_path, spoil):
+    file = spoil(write(tmp_path, 8))
+    with pytest.raises(InputError) as error:
+        load_tensors(file)
+    assert str(error.value).startswith(f"{file}: not a whole safetensors file") and "\n" not in str(
+        error.value
+    )

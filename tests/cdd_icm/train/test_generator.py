@@ -1,0 +1,696 @@
+"""Training: exact resume, the same result however the samples are shared out, and every way to stop."""
+
+import copy
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from PIL import Image
+from safetensors.torch import save_file
+
+from cdd_icm.config import Config, from_dict, to_dict
+from cdd_icm.data import collate, load_dialogs
+from cdd_icm.data.batch import Batch
+from cdd_icm.data.readers.shards import convert
+from cdd_icm.diffusion.noise import Draws
+from cdd_icm.errors import InputError
+from cdd_icm.io import load_tensors
+from cdd_icm.model.cddicm import CDDICM
+from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.train import checkpoint, run
+from cdd_icm.train import generator as training
+from cdd_icm.train.checkpoint import checkpoints
+from cdd_icm.train.generator import adopt_tokenizer, begin_with, train
+from cdd_icm.train.schedule import crossed, learning_rate_at
+from cdd_icm.train.state import update_ema
+from tests.runs import distance, identical, log_of, newest, run_two_processes
+
+SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
+
+DEADLINE = 600
+"""Seconds after which a process that is waited for hangs."""
+
+ITEM_BY_ITEM = {
+    "objective__icm_weight": 0
+}  # a loss that is a mean over items, without negatives from the batch
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(settings_in, tmp_path_factory):
+    """The folder of a run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    assert train(from_dict(Config, settings_in(folder))) == folder / "pipeline"
+    return folder
+
+
+def at_sample(monkeypatch, sample, act):
+    """Calls `act` once, in the step that sees `sample`."""
+    make = Draws.make
+
+    def making(config, first, *rest):
+        if first == sample and not done:
+            done.append(sample)
+            act()
+        return make(config, first, *rest)
+
+    done = []
+    monkeypatch.setattr(Draws, "make", making)
+
+
+class Killed(BaseException):
+    """Ends a run where it stands, as kill -9 would: nothing that the run does later is done."""
+
+
+def die():
+    raise Killed
+
+
+def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
+    run = Path(config.output_dir)
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(config)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008", "000000000016"]
+    # what else a kill may leave behind
+    unfinished = run / "checkpoints" / ".unfinished.000000000024"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").write_bytes(b"half")
+    (run / ".unfinished.tokenizer").mkdir()
+    with open(run / "log.jsonl", "a") as file:
+        file.write('{"samples": 20, "loss": 1}\n{"samples": 24, "lo')
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+    assert log_of(run) == log_of(uninterrupted)
+    for file in sorted(uninterrupted.glob("pipeline/*/*.safetensors")):
+        assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
+
+
+def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
+    preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
+
+    def start(folder):
+        overrides = ["training.total_samples=160", "training.checkpoint_samples=48"]
+        overrides += ["training.log_samples=16", "training.validation_dialogs=1"]
+        overrides += [f"data.path={SAMPLE}", f"output_dir={tmp_path / folder}"]
+        command = [sys.executable, "-m", "cdd_icm", "train", str(preset), *overrides]
+        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+
+    whole, killed = start("whole"), start("killed")
+    while not checkpoints(tmp_path / "killed" / "checkpoints"):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait(DEADLINE) == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "pipeline").exists()
+    assert start("killed").wait(DEADLINE) == whole.wait(DEADLINE) == 0
+    assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
+    assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
+
+
+def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
+    preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
+    overrides = [f"data.path={SAMPLE}", f"output_dir={tmp_path / 'run'}", "data.num_workers=1"]
+    command = [sys.executable, "-m", "cdd_icm", "train", str(preset), *overrides, "training.log_samples=16"]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.is_file() and log.read_text()):
+        assert run.poll() is None
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGTERM)
+    said = run.communicate(timeout=DEADLINE)[1]
+    assert run.returncode == 130 and "Traceback" not in said, said
+    assert checkpoints(tmp_path / "run" / "checkpoints")
+
+
+def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
+    def one(folder):
+        return make_config(**ITEM_BY_ITEM, output_dir=str(tmp_path / folder))
+
+    train(one("whole"))
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(one("killed"))
+    train(one("killed"))
+    assert not any("matcher" in name for name in newest(tmp_path / "whole") if name.startswith("optimizer"))
+    assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsys, number):
+    before = signal.getsignal(number)
+    at_sample(monkeypatch, 8, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    assert "run the same command again to go on" in capsys.readouterr().err
+    assert signal.getsignal(number) is before  # the host program has its own handler back
+    run = Path(config.output_dir)
+    assert checkpoints(run / "checkpoints")[-1].name == "000000000012"
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+
+
+def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uninterrupted, monkeypatch):
+    publish = training.publish
+    monkeypatch.setattr(training, "publish", lambda *_: die())  # after the last checkpoint
+    with pytest.raises(Killed):
+        train(config)
+    monkeypatch.setattr(training, "publish", publish)
+    run = Path(config.output_dir)
+    assert identical(newest(run), newest(uninterrupted)) and not (run / "pipeline").exists()
+    pipeline = CDDICMPipeline.from_pretrained(train(config))
+    assert pipeline.canvas.size == (32, 32)
+    assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
+
+
+def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
+    def full(pipeline, references, instructions, *_, **__):
+        raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
+
+    monkeypatch.setattr(CDDICMPipeline, "__call__", full)
+    config = make_config(training__validation_dialogs=3)
+    with pytest.raises(torch.OutOfMemoryError, match="3 pictures"):
+        train(config)
+    assert not checkpoints(Path(config.output_dir) / "checkpoints")
+
+
+def test_what_a_run_leaves(uninterrupted):
+    assert [folder.name for folder in checkpoints(uninterrupted / "checkpoints")] == [
+        "000000000016",
+        "000000000024",
+    ]
+    lines = log_of(uninterrupted)
+    assert [line["samples"] for line in lines] == [8, 16, 24]
+    assert {
+        "loss",
+        "cdd",
+        "icm",
+        "where",
+        "changed_error",
+        "changed_error_q1",
+        "cdd_q4",
+        "learning_rate",
+        "grad_norm",
+    } <= set(lines[0])
+    sheet = Image.open(uninterrupted / "validation" / "000000024.png")
+    assert sheet.width > 6 * 32 and sheet.height > 2 * 32
+    tensors = newest(uninterrupted)
+    trained = {key for key in tensors if key.startswith("model.")}
+    assert any(not torch.equal(tensors[key], tensors[key.replace("model", "ema", 1)]) for key in trained)
+
+
+def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_config):
+    """Also after a stop: the run of two processes was stopped after its first step."""
+    config = make_config(training__total_samples=12)
+    train(config)
+    one, two = newest(config.output_dir), newest(two_processes / "run")
+    assert distance(one, two, "model") < 1e-3 * 0.1  # a tenth of what one step of the optimiser changes
+    line, other = (log_of(run)[-1] for run in (config.output_dir, two_processes / "run"))
+    assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
+
+
+def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
+    results = []
+    for parts in (1, 2, 4):
+        config = make_config(
+            **ITEM_BY_ITEM,
+            output_dir=str(tmp_path / str(parts)),
+            training__gradient_accumulation=parts,
+            training__total_samples=12,
+            training__checkpoint_samples=6,  # within a step
+        )
+        train(config)
+        folders = checkpoints(Path(config.output_dir) / "checkpoints")
+        assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
+        results.append(newest(config.output_dir))
+    assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+
+
+def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
+    weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    same = CDDICM(config, ("ball",) * 30)
+    before = {name: value.clone() for name, value in same.state_dict().items()}
+    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    for name, value in same.state_dict().items():
+        taken = name in weights and weights[name].shape == value.shape
+        assert torch.equal(value, weights[name] if taken else before[name])
+    assert torch.equal(same.fusion.text_norm.weight, weights["fusion.text_norm.weight"])
+
+
+def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, tmp_path):
+    weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    (tmp_path / "run").mkdir()
+    model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
+    begin_with(model, uninterrupted / "pipeline")
+    adopt_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
+    drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
+    for name, value in model.state_dict().items():
+        if name.startswith(drawn_with):
+            assert torch.equal(value, weights[name]), name
+    vocabulary, mine = (
+        json.loads((folder / "tokenizer" / "tokenizer.json").read_text())["model"]
+        for folder in (uninterrupted, tmp_path / "run")
+    )
+    assert mine == vocabulary
+
+
+def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uninterrupted, tmp_path):
+    begun = []
+    monkeypatch.setattr("cdd_icm.train.generator.begin_templates", lambda *given: begun.append(given[3]))
+    config = make_config(plan__template_turns=5)
+    at_sample(monkeypatch, 12, die)
+    with pytest.raises(Killed):
+        train(config)
+    train(config)
+    assert begun == [5]
+    train(make_config(init=str(uninterrupted / "pipeline"), output_dir=str(tmp_path / "other")))
+    assert begun == [5]
+
+
+@pytest.mark.parametrize(
+    "saved", [{"variant": "fp16"}, {"max_shard_size": "50KB"}], ids=["variant", "shards"]
+)
+def test_a_run_begins_with_all_parts_of_a_folder_however_saved(make_config, uninterrupted, tmp_path, saved):
+    pipeline = CDDICMPipeline.from_pretrained(uninterrupted / "pipeline")
+    pipeline.save_pretrained(tmp_path / "again", **saved)
+    classes = pipeline.planner.config.classes
+    model = CDDICM(make_config(), classes)
+    begin_with(model, tmp_path / "again")
+    for name in ("towers", "fusion", "unet", "matcher"):
+        own, theirs = (part.state_dict() for part in (getattr(model, name), getattr(pipeline, name)))
+        assert all(torch.equal(own[key], theirs[key]) for key in theirs), name
+
+
+def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
+    config = make_config(plan__grid=0)
+    save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")
+    for file, says in (
+        ("none.safetensors", "no such file or folder"),
+        ("other.safetensors", "none of its weights fits"),
+    ):
+        with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
+            begin_with(CDDICM(config), tmp_path / file)
+
+
+def test_a_run_goes_on_when_what_it_began_with_is_gone(make_config, uninterrupted, tmp_path, monkeypatch):
+    init = tmp_path / "init"
+    shutil.copytree(uninterrupted / "pipeline", init)
+    config = make_config(init=str(init))
+    at_sample(monkeypatch, 20, die)
+    with pytest.raises(Killed):
+        train(config)
+    shutil.rmtree(init)
+    train(config)
+
+
+def test_a_tokenizer_of_other_towers_is_refused(make_config, uninterrupted):
+    model = copy.deepcopy(make_config().encoder.model)
+    model["text_cfg"]["context_length"] += 1
+    config = make_config(init=str(uninterrupted / "pipeline"), encoder__model=model)
+    with pytest.raises(InputError, match="tokenizer: .* words in texts of .* but the text tower"):
+        train(config)
+
+
+def test_learning_rate_is_a_function_of_samples(make_config):
+    def rates(**changed):
+        config = make_config(training__total_samples=100, training__warmup_samples=20, **changed)
+        return [learning_rate_at(samples, config.training) for samples in range(0, 101, 4)]
+
+    rate = rates()
+    assert rate == rates(training__batch_size=64)
+    assert rate[0] == pytest.approx(1e-3 / 20) and max(rate) == pytest.approx(1e-3) == rate[5]
+    assert rate[:6] == sorted(rate[:6]) and rate[5:] == sorted(rate[5:], reverse=True)
+    assert rate[15] == pytest.approx((1e-3 + 1e-5) / 2) and rate[-1] == pytest.approx(1e-5)
+    assert learning_rate_at(0, make_config(training__warmup_samples=0).training) == 1e-3
+
+
+def test_learning_rate_falls_once_over_the_words_and_again_over_the_rest(make_config):
+    t = make_config(training__total_samples=300, training__warmup_samples=20).training
+    words = make_config(training__total_samples=100, training__warmup_samples=20).training
+    rest = make_config(training__total_samples=200, training__warmup_samples=20).training
+    for samples in range(0, 100, 4):
+        assert learning_rate_at(samples, t, restart=100) == learning_rate_at(samples, words)
+    for samples in range(0, 200, 4):
+        assert learning_rate_at(100 + samples, t, restart=100) == learning_rate_at(samples, rest)
+    assert learning_rate_at(99, words, restart=1000) == learning_rate_at(99, words)  # words alone
+
+
+def test_ema_has_its_half_life(config):
+    old, new = torch.nn.Linear(1, 1).requires_grad_(False), torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        old.weight.fill_(0.0), new.weight.fill_(1.0)
+    for samples in range(1000, 1000 + 50):  # 0.05 x 1000 samples are a half-life
+        update_ema(old, new, 1000 + 0 * samples, 1, config.training)
+    assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
+
+
+def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
+    moved = []
+    monkeypatch.setattr(training, "update_ema", lambda *a: moved.append(a[2:4]))
+    train(make_config(training__ema_samples=8))
+    assert moved == [(8, 8), (16, 8), (24, 8)]
+
+
+def test_crossed():
+    assert [crossed(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def spoil_targets(monkeypatch, sample):
+    """The third item of the batch that begins at `sample` has no finite target."""
+    on, calls = Batch.on, []
+
+    def spoiling(batch, device):
+        batch = on(batch, device)
+        if len(calls) == sample // 4:
+            batch.target[2] = torch.nan
+        calls.append(batch)
+        return batch
+
+    monkeypatch.setattr(Batch, "on", spoiling)
+    return calls
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config, monkeypatch):
+    config = make_config(**ITEM_BY_ITEM)
+    calls = spoil_targets(monkeypatch, 12)
+    with pytest.raises(FloatingPointError) as error:
+        train(config)
+    run = Path(config.output_dir)
+    named = "{} turn {}".format(*calls[-1].turns[2])
+    assert (
+        str(error.value)
+        == f"the loss is nan at sample 12 ({named}); the checkpoints in {run}/checkpoints are kept"
+    )
+    (kept,) = checkpoints(run / "checkpoints")
+    assert kept.name == "000000000008" and all(value.isfinite().all() for value in newest(run).values())
+
+
+def test_a_loss_that_is_not_finite_stops_all_processes_alike(two_processes):
+    run = two_processes / "spoilt"
+    says, also = ((two_processes / f"error_{rank}.txt").read_text() for rank in range(2))
+    assert says == also and re.fullmatch(
+        rf"the loss is nan at sample 8 \(\S+ turn \d\); the checkpoints in {run}/checkpoints are kept", says
+    )
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
+    assert all(value.isfinite().all() for value in newest(run).values())
+
+
+def test_words_come_first(make_config, monkeypatch):
+    """Of each of the first micro-batches one sample is denoised, after that all of them."""
+    forward, seen = CDDICM.forward, []
+    config = make_config(objective__words_first=8, objective__words_batch_size=8)
+
+    def counting(model, batch, draws, words):
+        out = forward(model, batch, draws, words)
+        seen.append((len(batch.ids), len(out["level"])))
+        return out
+
+    monkeypatch.setattr(CDDICM, "forward", counting)
+    train(config)
+    size, parts = (getattr(config.training, name) for name in ("batch_size", "gradient_accumulation"))
+    rest = config.training.total_samples - 8
+    assert seen == [(8 // parts, 1)] * parts + [(size // parts,) * 2] * (rest // size * parts)
+
+
+def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
+    forward = CDDICM.forward
+
+    def poisoned(model, batch, draws, words):
+        out = forward(model, batch, draws, words)
+        if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
+            out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
+        seen.append(1)
+        return out
+
+    seen = []
+    monkeypatch.setattr(CDDICM, "forward", poisoned)
+    with pytest.raises(FloatingPointError, match="the gradient is nan at sample 8; .* are kept"):
+        train(config)
+    assert all(value.isfinite().all() for value in newest(config.output_dir).values())
+
+
+def test_a_full_disk_costs_no_earlier_checkpoint(config, uninterrupted, monkeypatch):
+    save_file, written = checkpoint.save_file, []
+
+    def full(tensors, path):
+        written.append(path)
+        if len(written) > 4:  # the second checkpoint's second file
+            raise OSError(28, "No space left on device")
+        save_file(tensors, path)
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    run = Path(config.output_dir)
+    with pytest.raises(InputError, match="000000000016: can't be written .*No space left on device"):
+        train(config)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008"]
+    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    train(config)
+    assert identical(newest(run), newest(uninterrupted))
+
+
+@pytest.fixture
+def begun(make_config, monkeypatch):
+    """A run that was stopped after its first checkpoint."""
+    with monkeypatch.context() as patch:
+        at_sample(patch, 8, die)
+        with pytest.raises(Killed):
+            train(make_config())
+    return make_config
+
+
+def test_another_config_is_refused_by_the_key_that_differs(begun):
+    for key in ("training__learning_rate", "unet__query", "seed", "data__limit"):
+        with pytest.raises(
+            InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
+        ):
+            train(begun(**{key: 1 if key != "unet__query" else False}))
+
+
+def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, uninterrupted, tmp_path):
+    """Its config and the tokenizer that it took over don't count: the run is as if it had been the first."""
+    with pytest.raises(InputError, match="init: .*nope: no such file"):
+        train(make_config(init=str(tmp_path / "nope")))
+    (tmp_path / "run" / "tokenizer").mkdir()  # of another text
+    config = make_config()
+    train(config)
+    assert identical(newest(config.output_dir), newest(uninterrupted))
+
+
+def test_what_may_change_may_change(begun, tmp_path):
+    config = begun(
+        **{"training__total_samples": 12, "training__log_samples": 4, "sampling__num_inference_steps": 1},
+        sampling_presets={"slow": {"num_inference_steps": 9}},
+    )
+    train(config)
+    assert [line["samples"] for line in log_of(config.output_dir)] == [8, 12]
+    pipeline = CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline")
+    assert pipeline.settings()["num_inference_steps"] == 1
+    pipeline.use_preset("slow")
+    assert pipeline.settings()["num_inference_steps"] == 9
+
+
+def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(begun, tmp_path):
+    dialogs = load_dialogs(begun().data.path, "train")
+    for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
+        convert(some, tmp_path / name, progress=False)
+    with pytest.raises(InputError, match=r"checkpoints/000000000008: the run began on other training data;"):
+        train(begun(data__path=str(tmp_path / "fewer")))
+    train(begun(data__path=str(tmp_path / "same"), training__total_samples=12))
+    state = checkpoints(tmp_path / "run" / "checkpoints")[-1] / "state.json"
+    state.write_text('{"samples": 12}')  # of a run that began before the data was noted
+    train(begun(data__path=str(tmp_path / "fewer"), training__total_samples=16))
+
+
+def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
+    shutil.copytree(shards, tmp_path / "shards")
+    data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
+    dialogs = training.training_dialogs(data)
+    order = training.data_order(data, dialogs)
+    assert order == training.data_order(
+        make_config(data__path=str(shards), data__streaming=True).data, dialogs
+    )
+    assert order != training.data_order(data, dialogs[1:])
+    max((tmp_path / "shards").glob("train-*")).unlink()
+    assert order != training.data_order(data, dialogs)
+
+
+def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
+    accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
+    parts = (tmp_path, *run.prepare(accelerator, model, config.training), accelerator)
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    run.save(*parts, samples=4, data="", keep=1)
+    accelerator.scaler = torch.amp.GradScaler("cpu")
+    assert run.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
+
+
+def truncated(folder):
+    file = folder / "ema.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    return f"{file}: not a whole safetensors file"
+
+
+def other_weights(folder):
+    (folder / "model.safetensors").write_bytes((folder / "optimizer.safetensors").read_bytes())
+    return f"{folder}: the checkpoint doesn't fit the model"
+
+
+def no_moments(folder):
+    (folder / "optimizer.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    return f"{folder}: the checkpoint doesn't fit the model"
+
+
+@pytest.mark.parametrize("spoil", [truncated, other_weights, no_moments])
+def test_a_damaged_checkpoint_is_named(begun, tmp_path, spoil):
+    says = spoil(checkpoints(tmp_path / "run" / "checkpoints")[-1])
+    with pytest.raises(InputError) as error:
+        train(begun())
+    assert str(error.value).startswith(says) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"sampling__scheduler": "DEISMultistepScheduler", "diffusion__beta_schedule": "scaled_linear"},
+            "DEISMultistepScheduler does not take the model's noise levels",
+        ),
+        ({"training__mixed_precision": "fp16"}, "training.mixed_precision is 'fp16', which needs a GPU"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says):
+    config = make_config(**changed)
+    with pytest.raises(InputError, match=says):
+        train(config)
+    assert not Path(config.output_dir).exists()
+
+
+def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp_path):
+    """It takes up the checkpoint of one process, does what that one does from there, and leaves the same."""
+
+    def begin_at(sample, folder, config):
+        run = Path(config.output_dir)
+        for part in ("tokenizer", f"checkpoints/{sample:012d}"):
+            shutil.copytree(folder / part, run / part)
+        return run
+
+    changed = {"training__total_samples": 12, "training__checkpoint_samples": 4}
+    one = train(make_config(**changed, training__keep_checkpoints=9)).parent
+    config = make_config(**changed, training__batch_size=2, output_dir=str(tmp_path / "two"))
+    two = begin_at(4, one, config)
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(to_dict(config)))
+    run_two_processes("tests.sharded", "cdd_icm", "train", tmp_path / "two.yaml")
+    for part in ("model", "ema"):
+        assert distance(newest(one), newest(two), part) < 1e-3 * 0.1  # of what one step changes
+    assert {key: value.shape for key, value in newest(one).items()} == {
+        key: value.shape for key, value in newest(two).items()
+    }
+    line, other = (log_of(run)[-1] for run in (one, two))
+    assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
+    drawer = CDDICMPipeline.from_pretrained(two / "pipeline")
+    average = load_tensors(checkpoints(two / "checkpoints")[-1] / "ema.safetensors")
+    assert torch.equal(drawer.matcher.log_scale, average["matcher.log_scale"])
+    assert torch.equal(drawer.unet.unet.conv_in.weight, average["unet.unet.conv_in.weight"])
+    changed["training__total_samples"] = 16
+    config = make_config(**changed, output_dir=str(tmp_path / "on"))
+    on = begin_at(12, two, config)
+    train(config)
+    assert checkpoints(on / "checkpoints")[-1].name == "000000000016"
+
+
+def test_fsdp_that_would_be_none_is_refused_before_any_work(config, monkeypatch):
+    """accelerate itself would run DDP in its place on CPUs."""
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="accelerate's config asks for FSDP, which needs GPUs and"):
+        train(config)
+    assert not Path(config.output_dir).exists()
+
+
+def test_trackers(make_config):
+    config = make_config(training__tracker="tensorboard", training__total_samples=8)
+    train(config)
+    (events,) = Path(config.output_dir).rglob("events.out.tfevents.*")
+    assert events.stat().st_size > 100
+
+
+def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"training\.tracker: wandb is not installed"):
+        train(make_config(training__tracker="wandb"))
+
+
+@pytest.mark.parametrize(("units", "found"), [(True, "bf16"), (False, "no")])
+def test_auto_is_bf16_where_the_device_has_units_for_it(monkeypatch, units, found):
+    """An emulated bf16 takes many times as long as float32."""
+    monkeypatch.setattr(run, "computes_in_bf16", lambda device: units)
+    assert run.precision("auto", torch.device("cpu")) == found
+    assert run.precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
+
+
+def test_mixed_precision_trains(make_config):
+    AcceleratorState._reset_state(reset_partial_state=True)  # accelerate fixes the precision of a process
+    try:
+        config = make_config(training__mixed_precision="bf16", training__total_samples=8)
+        train(config)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    tensors = newest(config.output_dir)
+    assert {value.dtype for value in tensors.values()} == {torch.float32}
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+@pytest.fixture(scope="module")
+def shards(settings_in, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards") / "shards"
+    convert(load_dialogs(settings_in("")["data"]["path"]), folder, max_dialogs_per_shard=4, progress=False)
+    return folder
+
+
+def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, monkeypatch):
+    changed = {"data__path": str(shards), "data__streaming": True, "training__total_samples": 12}
+    whole, parts = (make_config(**changed, output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
+    train(whole)
+    at_sample(monkeypatch, 8, die)
+    with pytest.raises(Killed):
+        train(parts)
+    train(parts)
+    assert identical(newest(whole.output_dir), newest(parts.output_dir))
+
+
+def test_a_url_is_streamed(make_config, shards):
+    by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
+    folder = make_config(data__path=str(shards), data__streaming=True)
+    dialogs = training.training_dialogs(by_url.data)
+    assert [dialog.id for dialog in dialogs] == [
+        dialog.id for dialog in training.training_dialogs(folder.data)
+    ]
+    assert training.validation_dialogs(by_url.data, dialogs) is dialogs
+    one, other = (next(training.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
+    assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
+
+
+def test_validation_split(config, make_config, shards, capsys):
+    trained = training.training_dialogs(config.data)
+    assert {dialog.split for dialog in trained} == {"train"} and len(trained) == 12
+    assert {dialog.split for dialog in training.validation_dialogs(config.data, trained)} == {"val"}
+    none = make_config(data__validation_split="holdout").data
+    assert training.validation_dialogs(none, trained) is trained
+    assert "no split 'holdout'" in "".join(capsys.readouterr())
+    stream = make_config(data__path=str(shards), data__streaming=True).data
+    assert len(training.training_dialogs(stream)) == 12
+    assert {dialog.split for dialog in training.validation_dialogs(stream, trained)} == {"val"}
