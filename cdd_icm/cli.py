@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdd_icm.config import LARGEST_SEED
+from cdd_icm.console import complain, say
 from cdd_icm.errors import InputError, of_disk
+from cdd_icm.sources import local_path
 
 if TYPE_CHECKING:
     from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -35,19 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except InputError as error:
-        print(f"cdd-icm: {error}", file=sys.stderr)
+        complain("cdd-icm", error)
         return 2
     except BrokenPipeError:  # of `| head`; what is still to be written would fail at the exit, too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # where a path is only looked at: no permission, too long a name
-        print(f"cdd-icm: {of_disk(error)}", file=sys.stderr)
+        complain("cdd-icm", of_disk(error))
         return 2
     except FloatingPointError as error:
-        print(f"cdd-icm: {error}", file=sys.stderr)
+        complain("cdd-icm", error)
         return 1
     except KeyboardInterrupt:
-        print("cdd-icm: stopped", file=sys.stderr)
+        say("cdd-icm: stopped", file=sys.stderr)
         return 130
 
 
@@ -67,7 +69,7 @@ def _train_run(arguments: argparse.Namespace) -> None:
 
     from cdd_icm.train.generator import train  # after the config: a wrong key is told at once
 
-    print(train(config))
+    say(train(config))
 
 
 def _generate(commands: argparse._SubParsersAction) -> None:
@@ -112,7 +114,7 @@ def _generate_split(arguments: argparse.Namespace) -> None:
         **_sampling(arguments),
     )
     if process_state().is_main_process:
-        print(arguments.out)
+        say(arguments.out)
 
 
 def _generate_dialog(arguments: argparse.Namespace) -> None:
@@ -133,14 +135,14 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         with replacing(arguments.out / f"turn_{turn}.png") as path:
             picture.save(path)
-        print(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+        say(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
     with replacing(arguments.out / "filmstrip.png") as path:
         session.filmstrip().save(path)
     for file in arguments.out.iterdir():  # left by a longer dialog
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
-    print(arguments.out / "filmstrip.png")
+    say(arguments.out / "filmstrip.png")
 
 
 def _chat(commands: argparse._SubParsersAction) -> None:
@@ -171,10 +173,10 @@ def _chat_run(arguments: argparse.Namespace) -> None:
         if arguments.seed is not None:
             session.seed = arguments.seed
         session.use(**_sampling(arguments))
-        print(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
+        say(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
     else:
         session = DrawingSession(pipeline, seed=arguments.seed or 0, **_sampling(arguments))
-        print(f"say what to draw; pictures go to {out}; /help tells the commands")
+        say(f"say what to draw; pictures go to {out}; /help tells the commands")
     Chat(session, out).run()
 
 
@@ -236,7 +238,9 @@ def _sampling(arguments: argparse.Namespace) -> dict[str, Any]:
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
     try:
-        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        return [
+            line for line in local_path(file).read_text(encoding="utf-8-sig").splitlines() if line.strip()
+        ]
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -270,9 +274,9 @@ def _data_info(arguments: argparse.Namespace) -> int:
     from cdd_icm.data.check import info
 
     found = info(arguments.path)
-    print(found)
+    say(found)
     for fault in found.faults:
-        print(f"cdd-icm: {fault}", file=sys.stderr)
+        complain("cdd-icm", fault)
     return 2 if found.faults else 0
 
 
@@ -291,7 +295,7 @@ def _data_preview(arguments: argparse.Namespace) -> None:
             sheet.save(path)
         except ValueError as error:  # WebP, of a large sheet
             raise InputError(f"--out {arguments.out}: can't be written ({error})") from error
-    print(arguments.out)
+    say(arguments.out)
 
 
 def _data_convert(arguments: argparse.Namespace) -> None:
@@ -300,7 +304,7 @@ def _data_convert(arguments: argparse.Namespace) -> None:
 
     dialogs = load_dialogs(arguments.path, split=arguments.split)
     for shard in convert(dialogs, arguments.out, arguments.dialogs_per_shard):
-        print(shard)
+        say(shard)
 
 
 def _train_detector(commands: argparse._SubParsersAction) -> None:
@@ -317,7 +321,7 @@ def _train_detector_run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, arguments.overrides, DetectorConfig)
     report = train_detector(config)
     error = ", ".join(f"{value:.3g}" for value in report["validation"]["coordinate_error"])
-    print(f"{config.output_dir}: F1 {report['validation']['f1']:.2f}, mean coordinate error {error}")
+    say(f"{config.output_dir}: F1 {report['validation']['f1']:.2f}, mean coordinate error {error}")
 
 
 def _evaluate(commands: argparse._SubParsersAction) -> None:
@@ -359,7 +363,7 @@ def _evaluate_run(arguments: argparse.Namespace) -> None:
     options["sampling"] = dict(map(parse_override, arguments.sampling))
     report = evaluate_model(**options)
     if report is not None:  # only the main process has one
-        print(markdown(report))
+        say(markdown(report))
 
 
 def _compare(commands: argparse._SubParsersAction) -> None:
@@ -371,7 +375,7 @@ def _compare(commands: argparse._SubParsersAction) -> None:
 def _compare_run(arguments: argparse.Namespace) -> None:
     from cdd_icm.evaluation.report import compare
 
-    print(compare(arguments.reports))
+    say(compare(arguments.reports))
 
 
 def positive(text: str) -> int:

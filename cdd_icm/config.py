@@ -16,6 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path, scheme_of
 
 SPEAKER = re.compile(r"<\w+>")
 """Who says what follows: CoDraw's texts have <teller> and <drawer>."""
@@ -558,9 +559,10 @@ class Config:
 
 
 def check_data_path(data: DataConfig) -> None:
-    """Raises InputError where a run has nothing to train on."""
+    """Raises InputError where a run has nothing to train on, or an address that is refused."""
     if not data.path:
         raise InputError("data.path is '', expected the data to train on")
+    scheme_of(data.path)
 
 
 def check_trained(sampling: SamplingConfig, objective: ObjectiveConfig) -> None:
@@ -599,7 +601,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
             value has the wrong type, or the combination is impossible.
     """
     try:
-        text = Path(path).read_text()
+        text = local_path(path).read_text()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cdd_icm.config import parse_override
+from cdd_icm.console import complain, printable, say
 from cdd_icm.errors import InputError, of_disk
+from cdd_icm.sources import local_path
 from retrieval import images
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 from retrieval.evaluation import submission
@@ -31,19 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed.run(parsed)
         sys.stdout.flush()
     except InputError as error:
-        print(f"cdd-retrieval: {error}", file=sys.stderr)
+        complain("cdd-retrieval", error)
         return 2
     except BrokenPipeError:  # as in cdd_icm.cli, like the next
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        print(f"cdd-retrieval: {of_disk(error)}", file=sys.stderr)
+        complain("cdd-retrieval", of_disk(error))
         return 2
     except FloatingPointError as error:
-        print(f"cdd-retrieval: {error}", file=sys.stderr)
+        complain("cdd-retrieval", error)
         return 1
     except KeyboardInterrupt:
-        print("cdd-retrieval: stopped", file=sys.stderr)
+        say("cdd-retrieval: stopped", file=sys.stderr)
         return 130
     return 0
 
@@ -154,13 +156,13 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
     benchmark = read_benchmark(arguments.name, arguments.path, _options(arguments.options))
     _print_protocol(benchmark)
     words = [len(text.split()) for query in benchmark.queries for text in query.texts]
-    print(f"words a text: {sum(words) / len(words):.1f}, at most {max(words)}")
-    print(f"first query: {benchmark.queries[0]}")
+    say(f"words a text: {sum(words) / len(words):.1f}, at most {max(words)}")
+    say(f"first query: {benchmark.queries[0]}")
     if arguments.images:
         missing = images.find(benchmark, arguments.images).missing
-        print(f"pictures: {len(benchmark.picture_ids) - len(missing)} of {len(benchmark.picture_ids)} found")
+        say(f"pictures: {len(benchmark.picture_ids) - len(missing)} of {len(benchmark.picture_ids)} found")
         for id in missing:
-            print(f"missing: {id} ({benchmark.named_in[id]})")
+            say(f"missing: {id} ({benchmark.named_in[id]})")
         if missing:
             raise InputError(f"{arguments.images}: {len(missing)} pictures are missing")
 
@@ -173,7 +175,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     from retrieval.train.trainer import train  # after the config: a wrong key is told at once
 
-    print(train(config))
+    say(train(config))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -209,9 +211,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     write_report(arguments.report, report)
     for row, figures in report["rows"].items():
         said = [f"{name} {value:.2f}" for name, value in figures.items() if isinstance(value, float)]
-        print(f"{row}: {', '.join(said)}")
+        say(f"{row}: {', '.join(said)}")
     if left_out := benchmark.partial:
-        print(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
+        say(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -220,7 +222,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     table = compare(arguments.reports, arguments.alone)
     if arguments.into:
         fill(Path(arguments.into[0]), arguments.into[1], table)
-    print(table, end="")
+    say(table, end="")
 
 
 def _submission_write(arguments: argparse.Namespace) -> None:
@@ -253,7 +255,7 @@ def _submission_write(arguments: argparse.Namespace) -> None:
     else:
         written = [submission.write_circo(arguments.out / "circo.json", benchmark, ranked)]
     for path in written:
-        print(f"{path}: {submission.check(path, benchmark)}")
+        say(f"{path}: {submission.check(path, benchmark)}")
 
 
 def _submission_check(arguments: argparse.Namespace) -> None:
@@ -264,7 +266,7 @@ def _submission_check(arguments: argparse.Namespace) -> None:
         benchmark = read_benchmark("circo", arguments.circo, {"split": "test"})
     elif arguments.circo:
         circo_queries = circo.read_queries(arguments.circo, "test")
-    print(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
+    say(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
 
 
 def _index(arguments: argparse.Namespace) -> None:
@@ -279,13 +281,13 @@ def _index(arguments: argparse.Namespace) -> None:
         done = index(arguments.images, store, model, arguments.batch_size)
         total = store.count()
     for reason in done.unreadable:
-        print(f"left out: {reason}")
-    print(
+        say(f"left out: {reason}")
+    say(
         f"{arguments.store}: {done.added} added, {done.updated} updated, {done.unchanged} unchanged, "
         f"{done.duplicates} duplicates, {done.removed} removed; {total} pictures"
     )
     if done.added:
-        print(f"{done.seconds:.1f} s, the model at work for {done.model_seconds / done.seconds:.0%} of them")
+        say(f"{done.seconds:.1f} s, the model at work for {done.model_seconds / done.seconds:.0%} of them")
     if done.stopped:
         raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
     if done.unreadable and not arguments.allow_unreadable:
@@ -310,21 +312,22 @@ def _search(arguments: argparse.Namespace) -> None:
         check_writable(arguments.out)
     picture = None
     if arguments.image:
-        files = FolderFiles(arguments.image.parent)
+        files = FolderFiles(local_path(arguments.image).parent)
         picture = Image.fromarray(EncodedPicture(files, arguments.image.name).decode())
     model = _model(arguments)
     with Store(arguments.store, model.fingerprint, model.width) as store:
         hits = search(store, model, picture, arguments.text, arguments.k, arguments.filter)
         if not hits:
-            print(f"{arguments.store}: nothing found among {store.count()} pictures", file=sys.stderr)
+            say(f"{arguments.store}: nothing found among {store.count()} pictures", file=sys.stderr)
     for rank, hit in enumerate(hits, 1):
         entry = hit.entry
         tags = json.dumps(entry.tags, ensure_ascii=False)
-        print(f"{rank}\t{hit.score:.4f}\t{entry.file}\t{entry.width}x{entry.height}\t{tags}")
+        line = f"{rank}\t{hit.score:.4f}\t{entry.file}\t{entry.width}x{entry.height}\t{tags}"
+        say(printable(line, one_line=True))
     if arguments.out:
         with replacing(arguments.out) as path:
             sheet(picture, arguments.text, hits).save(path)
-        print(arguments.out)
+        say(arguments.out)
 
 
 def _model(arguments: argparse.Namespace) -> RetrievalModel:
@@ -337,7 +340,7 @@ def _model(arguments: argparse.Namespace) -> RetrievalModel:
 
 def _print_protocol(benchmark: Benchmark) -> None:
     for name, value in benchmark.protocol.items():
-        print(f"{name}: {value}")
+        say(f"{name}: {value}")
 
 
 def _options(given: Sequence[str]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from cdd_icm.data import Picture
 from cdd_icm.data.files import Files, FolderFiles, ZipFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path
 from retrieval.benchmarks import Benchmark, Place
 from retrieval.benchmarks.genecis import crop
 
@@ -59,7 +60,7 @@ def find(benchmark: Benchmark, images: str | Path) -> Found:
     """
     if benchmark.pictures:
         raise InputError(f"{images}: the pictures of {benchmark.name} are known already")
-    files = _open(Path(images))
+    files = _open(local_path(images))
     by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
     for name in files.names():
         path = PurePosixPath(name)

@@ -34,6 +34,7 @@ from torch.nn.functional import normalize
 from tqdm import trange
 
 from cdd_icm.cli import positive
+from cdd_icm.console import say
 from cdd_icm.data import PictureCache
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_float
@@ -89,7 +90,7 @@ def main() -> None:
             report["indexing"] = bench_indexing(model, Path(folder))
     with replacing(a.report) as path:
         path.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report, indent=1))
+    say(json.dumps(report, indent=1))
 
 
 def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torch.Tensor, torch.Tensor]:

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
+from cdd_icm.console import complain, say
 from cdd_icm.data import Dialog, load_dialogs, to_square
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
@@ -225,18 +226,18 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = bench(a)
     except InputError as error:
-        print(f"bench_sampling: {error}", file=sys.stderr)
+        complain("bench_sampling", error)
         return 2
     except KeyboardInterrupt:
-        print("bench_sampling: stopped; the same command goes on", file=sys.stderr)
+        say("bench_sampling: stopped; the same command goes on", file=sys.stderr)
         return 130
     for row in report["rows"]:
         if "fault" in row:
-            print(f"{row['name']:40}{row['fault']}")
+            say(f"{row['name']:40}{row['fault']}")
             continue
         figures = row["figures"]
         told = "".join(f"{name} {figures[name]['value']:6.2f}  " for name in ("f1", "rsim"))
-        print(f"{row['name']:40}{told}{row['seconds']:.3f} s")
+        say(f"{row['name']:40}{told}{row['seconds']:.3f} s")
     write(a.report or (Path("outputs") / REPORT.name if a.quick else REPORT), report)
     return 0
 

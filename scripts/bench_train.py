@@ -30,6 +30,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, load_config
+from cdd_icm.console import complain, say
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, keep_memory, layout
@@ -338,10 +339,10 @@ def main(argv: list[str] | None = None) -> int:
         steps, repeats = (1, 1) if a.quick else (a.steps, a.repeats)
         report = bench(load_config(a.config, overrides), a.config.name, overrides, steps, repeats, a.quick)
     except InputError as error:
-        print(f"bench_train: {error}", file=sys.stderr)
+        complain("bench_train", error)
         return 2
     for name, value in report["ratios"].items():
-        print(f"{value:8.3f}  {name}")
+        say(f"{value:8.3f}  {name}")
     write(a.report or (Path("outputs") / REPORT.name if a.quick else REPORT), report)
     return 0
 

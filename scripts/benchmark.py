@@ -13,6 +13,7 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
+from cdd_icm.console import say
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import replacing
 
@@ -52,4 +53,4 @@ def machine(device: torch.device) -> dict[str, str | int]:
 def write(path: Path, report: dict) -> None:
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps({**report, "versions": package_versions()}, indent=1) + "\n")
-    print(path)
+    say(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cdd_icm import load_dialogs
 from cdd_icm.cli import positive, seed_number
+from cdd_icm.console import complain, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable
 from cdd_icm.sampling.dialogs import draw_sheet
@@ -37,10 +38,10 @@ def main() -> int:
         dialogs = load_dialogs(a.data, a.split)[: a.limit]
         pipeline = load_pipeline(a.model)
     except InputError as error:
-        print(f"draw_sheet: {error}", file=sys.stderr)
+        complain("draw_sheet", error)
         return 2
     draw_sheet(pipeline, dialogs, seed=a.seed, height=a.height, truth=not a.no_truth).save(a.out)
-    print(a.out)
+    say(a.out)
     return 0
 
 

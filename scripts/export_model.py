@@ -17,6 +17,7 @@ import torch
 
 from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
+from cdd_icm.console import complain, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable, replacing
 from cdd_icm.sampling.folder import check_folder
@@ -64,9 +65,9 @@ def main() -> int:
     try:
         export(a.run, a.out, a.report)
     except InputError as error:
-        print(f"export_model: {error}", file=sys.stderr)
+        complain("export_model", error)
         return 2
-    print(a.out, a.report)
+    say(a.out, a.report)
     return 0
 
 

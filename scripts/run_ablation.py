@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
+from cdd_icm.console import complain, printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate_model
 from cdd_icm.io import read_json, replacing
@@ -244,7 +245,7 @@ class Ablation:
                     bar.update()
                 except FloatingPointError as error:
                     failed += 1
-                    bar.write(f"{row.name}: {error}", file=sys.stderr)
+                    bar.write(printable(f"{row.name}: {error}", one_line=True), file=sys.stderr)
         return failed
 
 
@@ -276,13 +277,13 @@ def main(argv: list[str] | None = None) -> int:
             ablation.config(row)
             state = "finished" if ablation.is_finished(row) else "to do"
             changes = " ".join(f"{key}={json.dumps(value)}" for key, value in row.overrides.items())
-            print(f"{row.name:32}  {state:8}  run {row.run:26}{changes}".rstrip())
+            say(f"{row.name:32}  {state:8}  run {row.run:26}{changes}".rstrip())
         return 0
     except InputError as error:
-        print(f"run_ablation: {error}", file=sys.stderr)
+        complain("run_ablation", error)
         return 2
     except KeyboardInterrupt:
-        print("run_ablation: stopped; the same command goes on", file=sys.stderr)
+        say("run_ablation: stopped; the same command goes on", file=sys.stderr)
         return 130
 
 

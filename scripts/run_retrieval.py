@@ -16,6 +16,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cdd_icm.console import say
+
 MODELS = (
     "sum",
     "fusion",
@@ -95,7 +97,7 @@ def folder(a: argparse.Namespace, model: str, seed: int) -> Path:
 
 
 def run(command: Sequence[str | Path]) -> None:
-    print("+", *command, flush=True)
+    say("+", *command, flush=True)
     subprocess.run([sys.executable, "-m", *map(str, command)], check=True)
 
 

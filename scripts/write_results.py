@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from cdd_icm.console import complain, say
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER
 from cdd_icm.evaluation.report import paired_difference, read_report, same_dialogs
 from cdd_icm.io import read_json, replacing
+from cdd_icm.markdown import escaped
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +103,7 @@ def results(reports: Path) -> str:
 def dataset(reports: Path, name: str) -> list[str]:
     """The published table with our rows, and ours by turn."""
     file = reports / f"{name}_test.json"
-    report = read_report(file) if file.exists() else None
+    report = escaped(read_report(file)) if file.exists() else None
     published = [(title, [f"{value:.2f}" for value in values]) for title, values in PUBLISHED[name].items()]
     if report is None:
         lines = table(["system", *COLUMNS.values()], [[title, *cells] for title, cells in published])
@@ -114,7 +116,7 @@ def dataset(reports: Path, name: str) -> list[str]:
         for title, row in (("**CDD-ICM, ours**", MODEL), (f"*{UPPER}*", UPPER), (f"*{LOWER}*", LOWER))
     ]
     files = (reports / f"{name}_{kind}_test.json" for kind in OTHERWISE)
-    others = {other: read_report(other) for other in files if other.exists()}
+    others = {other: escaped(read_report(other)) for other in files if other.exists()}
     for path, other in others.items():
         if other["model"]["fingerprint"] != report["model"]["fingerprint"]:
             raise InputError(f"{path}: of another model than {file}; evaluate again")
@@ -186,7 +188,7 @@ def amount(data: dict) -> str:
 
 def ablation(folder: Path) -> list[str]:
     """One row a report, in the order of the ablation's own list; the full model's seeds also as a range."""
-    reports = [read_report(file) for file in sorted(folder.glob("*.json"))]
+    reports = [escaped(read_report(file)) for file in sorted(folder.glob("*.json"))]
     if not reports:
         return [missing("The ablation", COMMANDS["ablation"])]
     stated = reports[0]["ablation"]
@@ -357,7 +359,7 @@ def finding(file: Path) -> list[str]:
     """Retrieval, each part beside the bare work that it can't do without."""
     if not file.exists():
         return [missing("The figures", COMMANDS["bench_retrieval"])]
-    report = read_json(file)
+    report = escaped(read_json(file))
     said, machine = report["settings"], report["machine"]
     judged, search = report["evaluation"], report["search"]
     bare = min(seconds for name, seconds in judged["seconds"].items() if name != "ours")
@@ -434,7 +436,7 @@ def benchmark(file: Path) -> dict | None:
     """
     if not file.exists():
         return None
-    report = read_json(file)
+    report = escaped(read_json(file))
     if report.get("quick", True):
         raise InputError(f"{file}: quick is {report.get('quick')!r}; only a whole run goes into the docs")
     return report
@@ -468,9 +470,9 @@ def main(argv: list[str] | None = None) -> int:
         for name, text in pages.items():
             with replacing(a.docs / name) as path:
                 path.write_text(text)
-            print(a.docs / name)
+            say(a.docs / name)
     except InputError as error:
-        print(f"write_results: {error}", file=sys.stderr)
+        complain("write_results", error)
         return 2
     return 0
 

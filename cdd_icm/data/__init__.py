@@ -12,6 +12,7 @@ from cdd_icm.data.readers import codraw, folder, geneva_hdf5, iclevr, shards
 from cdd_icm.data.readers.shards import ShardTriplets
 from cdd_icm.data.triplets import ResumableSampler, Triplet, TripletDataset, collate, pictures_of
 from cdd_icm.errors import InputError
+from cdd_icm.sources import scheme_of
 
 __all__ = [
     "Dialog",
@@ -63,7 +64,7 @@ def kind_of(path: str | Path) -> str:
 
 
 def _reader(path: str | Path):
-    if ":/" in str(path):  # one slash is left of a URL's two in a Path
+    if scheme_of(path):
         raise InputError(f"{path}: data at a URL can only be trained on; download the shards to look at them")
     path = Path(path)
     for reader in READERS if path.exists() else (shards,):

@@ -152,7 +152,7 @@ class ClipArt:
     def _open(self, png: str) -> Image.Image:
         encoded = self._read(png)
         try:
-            return Image.open(io.BytesIO(encoded)).convert("RGBA")
+            return Image.open(io.BytesIO(encoded), formats=["PNG"]).convert("RGBA")
         except Exception as error:  # as in picture.decode
             raise InputError(f"{self.folder / png}: clip art can't be decoded ({error})") from error
 

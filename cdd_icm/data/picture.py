@@ -44,7 +44,8 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
     first frame of an animation is taken.
 
     Raises:
-        InputError: not a picture, truncated, over 64 million pixels, or more than 8 bits a channel.
+        InputError: not a picture, truncated, PostScript, over 64 million pixels, or more than 8 bits a
+            channel.
     """
     try:
         with Image.open(io.BytesIO(encoded)) as image:
@@ -64,6 +65,8 @@ def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
     """
     if 0 in image.size:
         raise InputError(f"{where}: {image.width}x{image.height} pixels, expected some")
+    if image.format == "EPS":  # PIL would have Ghostscript run it
+        raise InputError(f"{where}: PostScript is a program, not a picture; save it as PNG")
     if image.width * image.height > MAX_PIXELS:
         raise InputError(f"{where}: {image.width}x{image.height} pixels is over the limit of {MAX_PIXELS}")
     if image.mode.startswith(("I", "F")):

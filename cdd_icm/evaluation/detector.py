@@ -21,6 +21,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
 from cdd_icm.sampling.folder import check_weights
+from cdd_icm.sources import check_links, local_path
 
 THRESHOLD = 0.5
 """A class is seen where its sigmoid is above this (GeNeVA)."""
@@ -225,8 +226,9 @@ class Detector(ModelMixin, ConfigMixin):
 
 def load_detector(folder: Path) -> Detector:
     """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
-    if not folder.is_dir():  # diffusers would take the name for one on the hub
+    if not local_path(folder).is_dir():  # diffusers would take the name for one on the hub
         raise InputError(f"{folder}: no such folder")
+    check_links(folder)
     check_weights(folder, Detector)
     return Detector.from_pretrained(
         folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True

@@ -28,6 +28,7 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import load_detector, to_input
 from cdd_icm.io import load_tensors
+from cdd_icm.sources import local_path
 
 EXTRACTOR = "cdd-icm-detector"
 HUB = "hf://"
@@ -82,7 +83,7 @@ def inception_weights(source: str) -> bytes:
     Raises:
         InputError: the hub or the file can't be read, or the weights are of another network.
     """
-    path = _from_hub(source) if source.startswith(HUB) else Path(source)
+    path = _from_hub(source) if source.startswith(HUB) else local_path(source)
     buffer = io.BytesIO()
     torch.save(load_tensors(path), buffer)
     try:

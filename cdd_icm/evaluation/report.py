@@ -17,6 +17,8 @@ from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.io import replacing
+from cdd_icm.markdown import escaped
+from cdd_icm.sources import local_path
 
 FORMAT = 1
 """Of the JSON report; a reader refuses another."""
@@ -61,13 +63,15 @@ def write_report(path: Path, report: dict) -> None:
 def read_report(path: Path) -> dict:
     """Raises InputError where the file is missing or not such a report."""
     try:
-        report = json.loads(path.read_text())
+        report = json.loads(local_path(path).read_text())
         known = report["format"] == FORMAT
         report["data"]["split"], report["detector"]["fingerprint"], _drawn(report)
         [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
         for dialog in report["dialogs"]:
             turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
             dialog["fingerprint"], turns[:, -1]
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, LookupError, TypeError) as error:
@@ -78,6 +82,7 @@ def read_report(path: Path) -> dict:
 
 
 def markdown(report: dict) -> str:
+    report = escaped(report)
     data = report["data"]
     way = "each turn on the true reference" if report["teacher_forced"] else "free-running"
     lines = [
@@ -158,22 +163,22 @@ def compare(paths: Sequence[Path]) -> str:
     Raises:
         InputError: reports of different detectors, or without a dialog in common.
     """
-    reports = [(path, read_report(path)) for path in paths]
+    reports = [(path, escaped(read_report(path))) for path in paths]
     (first, base), *others = reports
     heads = ["report", "drawn", *COLUMNS.values(), "kept"]
     table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for path, report in reports:
         figures = report["figures"][MODEL][DETECTOR]
         cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
-        table.append(f"| {path.stem} | {_drawn(report)} | {' | '.join(cells)} |")
+        table.append(f"| {escaped(path.stem)} | {_drawn(report)} | {' | '.join(cells)} |")
     if not others:
         return "\n".join(table) + "\n"
-    table += ["", f"| minus {first.stem} | dialogs | {' | '.join(COLUMNS.values())} |"]
+    table += ["", f"| minus {escaped(first.stem)} | dialogs | {' | '.join(COLUMNS.values())} |"]
     table.append("|---" * (len(COLUMNS) + 2) + "|")
     for path, report in others:
         pairs = same_dialogs((first, base), (path, report))
         cells = [_with_interval(paired_difference(pairs, name), sign="+") for name in COLUMNS]
-        table.append(f"| {path.stem} | {len(pairs)} | {' | '.join(cells)} |")
+        table.append(f"| {escaped(path.stem)} | {len(pairs)} | {' | '.join(cells)} |")
     return "\n".join(table) + "\n"
 
 

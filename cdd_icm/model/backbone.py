@@ -23,6 +23,7 @@ from cdd_icm.config import EncoderConfig
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.attention import _attention_kernel
+from cdd_icm.sources import local_path
 
 EMBEDDING_STD = 0.5
 """Of the token embeddings of a tower that is trained from scratch. From open_clip's 0.02, at which all words
@@ -156,7 +157,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                     f"encoder.pretrained: the weights {pretrained} of {model} can't be had "
                     f"({type(error).__name__}); give a local .safetensors file where no hub is reached"
                 ) from None
-        elif Path(pretrained).is_file():
+        elif local_path(pretrained).is_file():
             weights = load_tensors(Path(pretrained))
         else:
             known = open_clip.list_pretrained_tags_by_model(model) if isinstance(model, str) else []
@@ -212,6 +213,8 @@ def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
     settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
     if settings is None:
         raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
+    if "hf_model_name" in settings.get("text_cfg", {}):  # transformers would load it, code and all
+        raise InputError(f"encoder.model: {model!r} has a text tower of transformers, not open_clip's")
     if "hf_tokenizer_name" in settings.get("text_cfg", {}):
         raise InputError(
             f"encoder.model: {model!r} has a tokenizer of its own; take one with CLIP's vocabulary"

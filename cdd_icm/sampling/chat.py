@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.sampling.session import DrawingSession
@@ -32,7 +33,7 @@ class Chat:
     def __init__(self, session: DrawingSession, out: Path):
         self.session, self.out = session, out
 
-    def run(self, read: Callable[[str], str] = input, write: Callable[[str], None] = print) -> None:
+    def run(self, read: Callable[[str], str] = input, write: Callable[[str], None] = say) -> None:
         """Reads and answers lines until /quit, Ctrl-C or the end of the input."""
         while True:
             try:

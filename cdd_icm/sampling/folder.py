@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import diffusers
+import transformers
 from accelerate import init_empty_weights
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import AutoTokenizer
 
 from cdd_icm.config import (
     DiffusionConfig,
@@ -23,6 +24,7 @@ from cdd_icm.config import (
 from cdd_icm.data.dialog import Dialog, class_names
 from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
+from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import read_json
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
@@ -30,6 +32,7 @@ from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.tokenizer import check_tokenizer
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.annotated.planner import Planner
+from cdd_icm.sources import check_links, inside, local_path
 
 CANVAS = "canvas.png"
 """The empty picture that the training dialogs began with, at the model's size."""
@@ -39,6 +42,10 @@ MODELS = {
     **{"planner": Planner, "matcher": Matcher},
 }
 OPTIONAL = {"planner"}
+LIBRARY_PARTS = {
+    "scheduler": (diffusers, diffusers.SchedulerMixin),
+    "tokenizer": (transformers, transformers.PreTrainedTokenizerBase),
+}
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 
@@ -46,12 +53,13 @@ def check_folder(folder: Path) -> None:
     """Checks configs and weights against each other, from the weights' headers alone.
 
     Raises:
-        InputError: a missing folder or file, pickled weights, JSON that doesn't parse, another class, a
-            truncated weights file, weights that don't fit their config, or parts of different models; the
-            message names the file.
+        InputError: a missing folder or file, a link out of the folder, pickled weights, JSON that doesn't
+            parse, another class, a truncated weights file, weights that don't fit their config, or parts of
+            different models; the message names the file.
     """
-    if not folder.is_dir():
+    if not local_path(folder).is_dir():
         raise InputError(f"{folder}: no such folder")
+    check_links(folder)
     for file in sorted(folder.rglob("*")):
         if file.suffix in PICKLES:
             raise InputError(f"{file}: pickled weights are refused; only safetensors are read")
@@ -78,17 +86,19 @@ def check_folder(folder: Path) -> None:
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
         parts[name] = check_weights(folder / name, kind)
-    for name, library in (("scheduler", "diffusers"), ("tokenizer", "transformers")):
+    for name, (library, kind) in LIBRARY_PARTS.items():
         found = index.get(name)
-        if not isinstance(found, list) or found[:1] != [library]:  # any module could be imported by this name
-            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library}")
+        # by this name any module could be imported, or a pipeline with code of its own
+        known = isinstance(found, list) and len(found) == 2 and found[0] == library.__name__
+        named = getattr(library, str(found[1]), None) if known else None
+        if not (isinstance(named, type) and issubclass(named, kind)):
+            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library.__name__}")
         read_json(folder / name / f"{name}_config.json")
+    for name, value in index.items():
+        if isinstance(value, list) and name not in (*MODELS, *LIBRARY_PARTS):
+            raise InputError(f"{index_file}: {name} is {value!r}, but the pipeline has no such part")
     _check_parts(folder, **parts)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", trust_remote_code=False)
-    except Exception as error:  # its loaders have no common error
-        raise InputError(f"{folder / 'tokenizer'}: no tokenizer ({_line(error)})") from error
-    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer")
+    check_tokenizer(load_tokenizer(folder / "tokenizer"), parts["towers"], folder / "tokenizer")
 
 
 def _check_parts(
@@ -164,6 +174,9 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
         expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     except Exception as error:  # open_clip and diffusers raise whatever a wrong number leads to
         raise InputError(f"{config_file}: no {kind.__name__} can be made of it ({_line(error)})") from error
+    for file in folder.glob("*.index.json"):
+        for name in read_json(file).get("weight_map", {}).values():
+            inside(str(name), f"{file}: weight_map")
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
         for key, shape in _header(file).items():

@@ -39,6 +39,7 @@ from cdd_icm.diffusion.region import composite
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
 from cdd_icm.diffusion.schedule import noise_levels
 from cdd_icm.errors import InputError
+from cdd_icm.hub import load_tokenizer, without_code
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
@@ -50,6 +51,7 @@ from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.planner import Planner
 from cdd_icm.plan.annotated.vocabulary import middle_place
 from cdd_icm.sampling.folder import CANVAS, check_folder, read_canvas
+from cdd_icm.sources import local_path
 
 OUTPUT_TYPES = ("pil", "np", "pt")
 
@@ -128,7 +130,8 @@ class CDDICMPipeline(DiffusionPipeline):
             InputError: the folder is no whole pipeline of this kind (see `folder.check_folder`), or
                 there is none and its name is none of a hub.
         """
-        folder = Path(pretrained_model_name_or_path)
+        kwargs = without_code(kwargs)
+        folder = local_path(pretrained_model_name_or_path)
         if not folder.is_dir():
             try:
                 validate_repo_id(str(folder))
@@ -144,7 +147,9 @@ class CDDICMPipeline(DiffusionPipeline):
             )
         check_folder(folder)
         canvas = kwargs.pop("canvas", None) or read_canvas(folder)
-        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, "use_safetensors": True})
+        kwargs = {"tokenizer": load_tokenizer(folder / "tokenizer"), **kwargs}
+        safe = {"use_safetensors": True, "trust_remote_code": False}
+        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """As every diffusers pipeline, with the canvas in `canvas.png`."""

@@ -21,6 +21,7 @@ from cdd_icm.filmstrip import filmstrip
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sources import check_link
 
 RECORD = "session.json"
 
@@ -189,6 +190,7 @@ class DrawingSession:
         """
         folder = Path(folder)
         file = folder / RECORD
+        check_link(file, folder)
         record = from_dict(_Record, read_json(file), str(file))
         if record.image_size != pipeline.image_size:
             raise InputError(
@@ -248,6 +250,7 @@ def _write(folder: Path, name: str, picture: Image.Image) -> str:
 def _read(file: Path, field: str, name: str, pipeline: CDDICMPipeline) -> Image.Image:
     if Path(name).name != name:
         raise InputError(f"{file}: {field} is {name!r}, expected the name of a file beside it")
+    check_link(file.parent / name, file.parent)
     try:
         pixels = EncodedPicture(FolderFiles(file.parent), name).decode()
     except InputError as error:

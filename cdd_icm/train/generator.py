@@ -23,6 +23,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, DataConfig, SamplingConfig, check_data_path, to_dict, to_plain
+from cdd_icm.console import printable
 from cdd_icm.data import (
     Dialog,
     PictureCache,
@@ -45,6 +46,7 @@ from cdd_icm.plan.annotated.templates import begin_templates
 from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sources import local_path
 from cdd_icm.train.checkpoint import checkpoints, restore, save
 from cdd_icm.train.log import DenoisingLog
 from cdd_icm.train.run import digest, kept, run_tokenizer, start
@@ -94,7 +96,7 @@ def train(config: Config) -> Path:
     model = CDDICM(config, classes, traits, forms)
     begun = bool(checkpoints(root / "checkpoints"))  # what it began with is in them, and need not be there
     if config.init and not begun:
-        begin_with(model, Path(config.init))
+        begin_with(model, local_path(config.init))
         if accelerator.is_main_process:
             adopt_tokenizer(Path(config.init), root)
     elif model.planner is not None and not begun:
@@ -221,7 +223,7 @@ def begin_with(model: CDDICM, init: Path) -> None:
     if not fitting:
         raise InputError(f"init: {init}: none of its weights fits the model")
     model.load_state_dict(fitting, strict=False)
-    tqdm.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
+    tqdm.write(printable(f"{init}: {len(fitting)} of the model's {len(own)} tensors"))
 
 
 def adopt_tokenizer(init: Path, root: Path) -> None:
@@ -284,7 +286,8 @@ def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:
         if faults:
             raise faults[0]
     if not found:
-        tqdm.write(f"{data.path}: no split {data.validation_split!r}; the film strips show training dialogs")
+        missing = f"{data.path}: no split {data.validation_split!r}"
+        tqdm.write(printable(f"{missing}; the film strips show training dialogs"))
     return found or trained
 
 

@@ -14,11 +14,12 @@ import torch
 import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import parse_flag_from_env
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import EncoderConfig, differing_keys, load_config, to_dict
 from cdd_icm.device import computes_in_bf16, keep_memory, process_state
 from cdd_icm.errors import InputError
+from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.prompt import compose_text
@@ -101,7 +102,7 @@ def run_tokenizer(
         with replacing(folder) as unfinished:
             tokenizer.save_pretrained(unfinished)
     accelerator.wait_for_everyone()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     check_tokenizer(tokenizer, towers, folder)
     return tokenizer
 

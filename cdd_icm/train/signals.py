@@ -8,6 +8,8 @@ import sys
 import torch
 from accelerate import Accelerator
 
+from cdd_icm.console import say
+
 
 class StopSignal:
     """Inside `with StopSignal() as stop`, Ctrl-C and SIGTERM are remembered until the job asks; a second
@@ -30,7 +32,7 @@ class StopSignal:
         if self.seen:
             sys.exit(128 + number)
         self.seen = True
-        print("stopping after this step; run the same command again to go on", file=sys.stderr)
+        say("stopping after this step; run the same command again to go on", file=sys.stderr)
 
     def requested(self, accelerator: Accelerator) -> bool:
         """Whether any process was told to stop: all must agree, or some would wait for ever."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path
 from retrieval.benchmarks import (
     circo,
     cirr,
@@ -52,7 +53,7 @@ def read_benchmark(name: str, path: str | Path, options: Mapping[str, object] | 
         if option not in known:
             raise InputError(f"unknown option {option!r} of benchmark {name}: {_nearest(option, known)}")
         _check_type(f"{name}: {option}", value, known[option].default)
-    return READERS[name](path, **options)
+    return READERS[name](local_path(path), **options)
 
 
 def _check_type(option: str, value: object, default: object) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import read_json, replacing
+from cdd_icm.markdown import escaped
+from cdd_icm.sources import local_path
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
 from retrieval.systems.model import RetrievalModel
@@ -55,7 +57,7 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
 
 def read_report(path: Path) -> dict[str, Any]:
     """Raises InputError where the file is missing or not such a report."""
-    report = read_json(path)
+    report = read_json(local_path(path))
     if report.get("format") != FORMAT or not {"name", "data", "protocol", "rows", "model"} <= report.keys():
         raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
     return report
@@ -70,7 +72,7 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     Raises:
         InputError: no report, or reports of different data or protocols, which no table can hold.
     """
-    reports = [read_report(path) for path in paths]
+    reports = [escaped(read_report(path)) for path in paths]
     if not reports:
         raise InputError("no report to compare")
     for path, report in zip(paths, reports, strict=True):

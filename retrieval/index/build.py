@@ -18,6 +18,7 @@ from tqdm import tqdm
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import decode, to_square
 from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path
 from cdd_icm.train.signals import StopSignal
 from retrieval.encoder import Encoder
 from retrieval.images import SUFFIXES
@@ -115,7 +116,7 @@ def check(folder: str | Path, encoder: Encoder) -> None:
 
 def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
     """The folder, the names of its pictures and their tags."""
-    root = Path(folder).resolve()
+    root = local_path(folder).resolve()
     if not root.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = _FilesAndLinks(root)

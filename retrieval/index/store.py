@@ -21,6 +21,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
 from cdd_icm.errors import InputError
+from cdd_icm.sources import check_links, inside, local_path
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
 """The columns of a store. A picture's own tags are columns beside them, so they can't have these names."""
@@ -34,6 +35,9 @@ MOST_HITS = 16384
 EXACT_INDEX = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
 """One list, which each search reads whole, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
 100,000 that takes longer than all the rest. Params within params are those that pymilvus doesn't flatten."""
+
+SERVERS = ("http", "https", "tcp", "unix")
+"""How a store's server may be reached."""
 
 LONGEST = 65535  # bytes of a text column; Milvus allows no more
 CONNECT_SECONDS = 10.0
@@ -177,7 +181,8 @@ class Store:
 
     def get(self, contents: Sequence[str]) -> dict[str, Entry]:
         """The entries of those contents that are in the store."""
-        return {entry.content: entry for entry in map(_entry, self._rows(contents, _OF_AN_ENTRY))}
+        rows = self._rows(contents, _OF_AN_ENTRY)
+        return {entry.content: entry for entry in (_entry(row, self.uri) for row in rows)}
 
     def change(self, entries: Sequence[Entry]) -> None:
         """Replaces what is known of pictures that are all in the store; their vectors stay. A process that is
@@ -210,7 +215,7 @@ class Store:
                 self.collection, MOST_HITS, filter=_in(folder), output_fields=_OF_AN_ENTRY
             )
             while rows := pages.next():
-                yield from map(_entry, rows)
+                yield from (_entry(row, self.uri) for row in rows)
             pages.close()
 
     def search(self, query: Float[Tensor, " E"], k: int, filter: str = "") -> list[tuple[float, Entry]]:
@@ -236,7 +241,7 @@ class Store:
                 timeout=ANSWER_SECONDS,
             )
         # by which name a hit has its key depends on the server's version; every one calls it its id
-        return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]})) for hit in hits]
+        return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]}, self.uri)) for hit in hits]
 
     def flush(self) -> None:
         """Brings what was put into the form in which it is searched fast."""
@@ -280,8 +285,9 @@ class Store:
 _OF_AN_ENTRY = ["folder", "path", "width", "height", "$meta"]
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def _entry(row: dict[str, Any], uri: str) -> Entry:
     own = {name: row[name] for name in ("content", "folder", "path", "width", "height")}
+    inside(own["path"], f"{uri}: path")
     return Entry(**own, tags={name: value for name, value in row.items() if name not in FIELDS})
 
 
@@ -291,13 +297,17 @@ def _in(folder: str) -> str:
 
 def _connect(uri: str) -> MilvusClient:
     scheme, _, rest = uri.partition("://")
+    if scheme not in SERVERS:
+        raise InputError(
+            f"{uri}: {scheme}: is refused; expected a path that ends in .db, or http://HOST:PORT"
+        )
     if scheme != "unix" and (not rest or rest[0] in ":/"):  # Milvus would take it for localhost
         raise InputError(f"{uri}: it names no host, expected http://HOST:PORT")
     return MilvusClient(uri, timeout=CONNECT_SECONDS)
 
 
 def _connect_embedded(uri: str, create: bool) -> MilvusClient:
-    path = Path(uri)
+    path = local_path(uri)
     if path.suffix != ".db":
         raise InputError(f"{uri}: expected a path that ends in .db, or http://HOST:PORT")
     for folder in (path, *path.parents):
@@ -305,6 +315,7 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
             raise InputError(f"{uri}: a store is a folder, but {folder} is a file")
     if not create and not path.exists():
         raise InputError(f"{uri}: no store here")
+    check_links(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _logged("milvus_lite.server_manager") as reasons:
         try:

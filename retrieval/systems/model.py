@@ -14,12 +14,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import check_speaker, to_plain
 from cdd_icm.data import to_square
 from cdd_icm.data.picture import rgb, to_float
 from cdd_icm.errors import InputError
+from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
@@ -27,6 +28,7 @@ from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import TURN_MARK, compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.sampling.folder import check_folder
+from cdd_icm.sources import check_links, local_path
 from retrieval.systems import COMPOSERS, ImageFeatures, TextFeatures
 
 Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
@@ -64,10 +66,10 @@ class RetrievalModel(nn.Module):
         a pipeline that draws, whose matcher finds what it would have drawn.
 
         Raises:
-            InputError: no such folder, a file that is missing or damaged, or weights that don't fit their
-                config; the message names the file.
+            InputError: no such folder, a link out of it, a file that is missing or damaged, or weights that
+                don't fit their config; the message names the file.
         """
-        folder = Path(folder)
+        folder = local_path(folder)
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
         if (folder / "model_index.json").is_file():
@@ -78,8 +80,9 @@ class RetrievalModel(nn.Module):
             raise InputError(
                 f"{file}: _class_name is {config.get('_class_name')!r}, expected 'RetrievalModel'"
             )
+        check_links(folder)
         tensors = load_tensors(folder / "model.safetensors")
-        tokenizer = _read_tokenizer(folder / "tokenizer")
+        tokenizer = load_tokenizer(folder / "tokenizer")
         try:
             towers = CLIPTowers(**config["towers"])
             settings = {name: config[name] for name in ("composer", "options", "image_size", "history")}
@@ -250,21 +253,13 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
         name: {key: value for key, value in part.config.items() if not key.startswith("_")}
         for name, part in parts.items()
     }
-    tokenizer = _read_tokenizer(folder / "tokenizer")
+    tokenizer = load_tokenizer(folder / "tokenizer")
     size = parts["matcher"].config.image_size
     reads = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
     model = RetrievalModel(towers, tokenizer, "matching", keywords, size, **reads)
     for name, part in parts.items():
         getattr(model.composer, name).load_state_dict(part.state_dict())
     return model.eval().requires_grad_(False)
-
-
-def _read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    read_json(folder / "tokenizer_config.json")
-    try:
-        return AutoTokenizer.from_pretrained(folder)
-    except Exception as error:  # its loaders have no common error
-        raise InputError(f"{folder}: no tokenizer can be loaded from here ({_line(error)})") from error
 
 
 def _line(error: Exception, number: int = 0) -> str:

@@ -156,7 +156,7 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
             ["--say", "a", "--num-inference-steps", "1001"],
             "num_inference_steps is 1001, expected at most 1000",
         ),
-        (["--data", "http://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
+        (["--data", "https://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
         (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected at least 0"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
         (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
@@ -257,7 +257,7 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
             ["info", str(SAMPLE / "background.png")],
             f"{SAMPLE / 'background.png'}: a file of a data set; give its folder, {SAMPLE}",
         ),
-        (["info", "http://localhost:1/x.tar"], "http://localhost:1/x.tar: data at a URL can only be"),
+        (["info", "https://localhost:1/x.tar"], "https://localhost:1/x.tar: data at a URL can only be"),
     ],
 )
 def test_data_fault_table(capsys, arguments, says):

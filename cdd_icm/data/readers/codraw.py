@@ -19,6 +19,7 @@ from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.fields import checked
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
+from cdd_icm.sources import local_path
 
 KIND = "codraw"
 CHITCHAT = frozenset({"hi", "done", "ok", "alright", "okay", "thanks", "bye", "hello"})
@@ -42,7 +43,7 @@ def read(
     Raises:
         InputError: a file can't be parsed, a field or clip art is missing, a canvas is malformed.
     """
-    art = ClipArt(_clip_art_folder(path) if clip_art is None else Path(clip_art))
+    art = ClipArt(_clip_art_folder(path) if clip_art is None else local_path(clip_art))
     try:
         art.check()
     except InputError as fault:

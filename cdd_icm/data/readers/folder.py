@@ -17,7 +17,7 @@ import os
 from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +29,7 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
+from cdd_icm.sources import inside
 
 KIND = "folder"
 METADATA = "metadata.jsonl"
@@ -109,9 +110,7 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
 
 
 def _row(fields: dict, metadata: Path, where: str) -> _Row:
-    name = field(fields, "file_name", str, where)
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise InputError(f"{where}: file_name: {name!r} leaves the folder")
+    name = inside(field(fields, "file_name", str, where), f"{where}: file_name")
     if not os.path.isfile(metadata.parent / name):  # Path's own raises where a name is too long
         raise InputError(f"{where}: file_name: {metadata.parent / name}: no such file")
     objects = field(fields, "objects", list | None, where, None)

@@ -41,9 +41,10 @@ def kind_of(path: Path) -> str | None:
     files = _h5_files(path)
     for each in files:
         try:
-            for group in _open(each).values():
-                if isinstance(group, h5py.Group):
-                    return "codraw" if "utterences" in group else "iclevr"
+            file = _open(each)
+            for name in file:
+                if isinstance(group := _member(file, each, name), h5py.Group):
+                    return "codraw" if "utterences" in set(group) else "iclevr"
         except DAMAGED:
             continue
     return "iclevr" if files else None
@@ -101,7 +102,7 @@ class H5Picture:
 
 
 def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None) -> Dialog:
-    fields = _open(file).get(group)
+    fields = _member(_open(file), file, group)
     if not isinstance(fields, h5py.Group):
         raise InputError(f"{file}: {group} is not a dialog's group")
     images = _field(fields, file, "images")
@@ -144,7 +145,7 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
 
 
 def _instructions(fields: h5py.Group, file: Path) -> list[str]:
-    key = "utterences" if "utterences" in fields else "text"
+    key = "utterences" if "utterences" in set(fields) else "text"
     if key == "text":
         texts = _json_list(fields, file, key)
     else:
@@ -179,12 +180,24 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
     return None
 
 
+def _member(group: h5py.Group, file: Path, key: str) -> h5py.Group | h5py.Dataset | None:
+    """What the group has under that key; None where it has nothing. No other file is opened for it."""
+    where = f"{file}: {f'{group.name}/{key}'.strip('/')}"
+    if not isinstance(group.get(key, getlink=True, default=h5py.HardLink()), h5py.HardLink):
+        raise InputError(f"{where}: a link, which may lead to another file")
+    found = group.get(key)
+    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
+        raise InputError(f"{where}: its values lie in another file")
+    return found
+
+
 def _field(group: h5py.Group, file: Path, key: str) -> h5py.Dataset:
-    if not isinstance(group.get(key), h5py.Dataset):
+    found = _member(group, file, key)
+    if not isinstance(found, h5py.Dataset):
         raise InputError(
             f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (there are: {', '.join(list(group)[:8])})"
         )
-    return group[key]
+    return found
 
 
 def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:

@@ -26,8 +26,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
-from webdataset.shardlists import expand_urls
-from webdataset.tariterators import tarfile_samples
+from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
@@ -37,6 +36,7 @@ from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json, replacing, writing
+from cdd_icm.sources import expand, open_stream, scheme_of
 
 KIND = "shards"
 
@@ -121,7 +121,8 @@ class ShardTriplets(IterableDataset):
         shuffle_buffer: int = 1000,
     ):
         """Args:
-        shards: a path, glob, brace pattern or URL (`https://host/train-{000000..000063}.tar`), or several.
+        shards: a path, glob, brace pattern or URL (`https://host/train-{000000..000063}.tar`), or several;
+            see `cdd_icm.sources`.
         size: side of the pictures in pixels.
         batch_size: the global batch, over all processes.
         shuffle_buffer: triplets, undecoded, from which the next is drawn.
@@ -248,13 +249,19 @@ def _turn(files: Files, key: str, facts: object, where: str) -> Turn:
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
     for shard in shards:
         try:
-            for sample in tarfile_samples([{"url": shard}]):
-                key = sample["__key__"]
-                members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
-                yield _dialog(MemoryFiles(shard, members), key)
-        except (tarfile.TarError, OSError, EOFError) as error:
-            if "://" in shard:  # the error holds Python objects, and its text depends on who noticed first
+            # webdataset's own opener would hand addresses to a shell: it gets what is open already
+            with open_stream(shard) as stream:
+                for sample in group_by_keys(tar_file_expander([{"url": shard, "stream": stream}])):
+                    key = sample["__key__"]
+                    members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
+                    yield _dialog(MemoryFiles(shard, members), key)
+        except InputError:
+            raise
+        except Exception as error:  # each scheme's package has errors of its own
+            if scheme_of(shard):  # they hold Python objects, and their text depends on who noticed first
                 raise InputError(f"{shard}: can't be reached, or is no whole tar") from error
+            if not isinstance(error, tarfile.TarError | OSError | EOFError | ValueError):
+                raise
             reason = getattr(error, "strerror", None) or next(iter(error.args), "it ends too soon")
             raise InputError(f"{shard}: not a readable tar ({reason})") from error
 
@@ -265,12 +272,14 @@ def _shards(shards: str | Sequence[str]) -> list[str]:
 
 
 def _local_shards(pattern: str) -> list[str]:
+    if scheme_of(pattern):
+        return []
     if Path(pattern).is_dir():
         return sorted(str(shard) for shard in Path(pattern).glob("*.tar"))
-    return sorted(shard for name in expand_urls(pattern) for shard in glob(name) if shard.endswith(".tar"))
+    return sorted(shard for name in expand(pattern) for shard in glob(name) if shard.endswith(".tar"))
 
 
 def _urls(pattern: str) -> list[str]:
-    if ":" not in pattern:
+    if scheme_of(pattern) is None:
         raise InputError(f"{pattern}: no shards (*.tar) here")
-    return expand_urls(pattern)
+    return expand(pattern)

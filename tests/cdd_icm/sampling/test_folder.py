@@ -265,7 +265,7 @@ FAULTS = {
     ),
     "damaged tokenizer": (
         lambda f: (f / "tokenizer/tokenizer.json").write_text("{"),
-        "/tokenizer: no tokenizer (",
+        "/tokenizer: no tokenizer can be loaded from here (",
     ),
     "tokenizer of longer texts": (
         tokenizer_of(300, 25),

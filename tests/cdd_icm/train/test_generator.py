@@ -28,6 +28,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sources import SCHEMES
 from cdd_icm.train import checkpoint, run
 from cdd_icm.train import generator as training
 from cdd_icm.train.checkpoint import checkpoints
@@ -672,7 +673,8 @@ def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, mon
     assert identical(newest(whole.output_dir), newest(parts.output_dir))
 
 
-def test_a_url_is_streamed(make_config, shards):
+def test_a_url_is_streamed(make_config, shards, monkeypatch):
+    monkeypatch.setitem(SCHEMES, "file", "fsspec")  # refused elsewhere; here it stands for a server
     by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
     folder = make_config(data__path=str(shards), data__streaming=True)
     dialogs = training.training_dialogs(by_url.data)

@@ -104,7 +104,7 @@ BROKEN = {  # what stands in place of a key, and what is said of it
     "text that is a number": ("000001/text", 3, "is int64, not text"),
     "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
     "a dialog that is no group": ("000001", np.zeros(3), "is not a dialog's group"),
-    "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), "is not a dialog's group"),
+    "a dialog that lies nowhere": ("000001", h5py.SoftLink("/nowhere"), ": a link, which may lead to"),
     "half a character": (
         "000001/text",
         '["a \\ud800", "a cube"]',

@@ -1,0 +1,20 @@
+"""Names from elsewhere on a Markdown page."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from cdd_icm.console import printable
+
+_PUNCTUATION = str.maketrans({"|": "&#124;", "[": "&#91;", "]": "&#93;", "`": "&#96;"})
+
+
+def escaped(value: Any) -> Any:
+    """A report with all its texts, keys included, as they may stand in a Markdown page: no HTML, no link, no
+    new cell or line, no control character."""
+    if isinstance(value, str):
+        return html.escape(printable(value, one_line=True), quote=False).translate(_PUNCTUATION)
+    if isinstance(value, dict):
+        return {escaped(key): escaped(item) for key, item in value.items()}
+    return [escaped(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,114 @@
+"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+SOURCES = sorted(file for part in ("cdd_icm", "retrieval", "scripts") for file in (ROOT / part).rglob("*.py"))
+FORBIDDEN = {
+    "pickle": (),
+    "joblib": (),
+    "dill": (),
+    "marshal": (),
+    "shelve": (),
+    "eval": (),
+    "exec": (),
+    "__import__": (),
+    "os.system": (),
+    "os.popen": (),
+    "torch.load": (),
+    "torch.jit.load": (),
+    "torch.hub.load": (),
+    "webdataset.WebDataset": (),
+    "gopen": (),
+    "url_opener": (),
+    "tarfile_samples": (),
+    "extractall": (),
+    "AutoTokenizer.from_pretrained": ("hub",),
+    "print": ("console",),
+    "Image.open": ("picture", "codraw_painter", "bench_retrieval"),
+}
+"""Calls and imports that may stand nowhere but in the modules named."""
+
+
+def faults(tree: ast.AST, module: str) -> list[str]:
+    """Lines of a module that break the rules, as `number: call`."""
+    found = []
+    loaders = {"yaml.SafeLoader"}
+    loaders |= {node.name for node in ast.walk(tree) if _is_safe_loader(node)}
+    for node in ast.walk(tree):
+        names, keywords = [], {}
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Call):
+            names = [ast.unparse(node.func)]
+            keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            loader = keywords.get("Loader") or (ast.unparse(node.args[1]) if len(node.args) > 1 else "")
+            if names[0] in ("yaml.load", "yaml.load_all") and loader not in loaders:
+                found.append(f"{node.lineno}: {names[0]} without a safe loader")
+        for name in names:
+            parts = name.split(".")
+            for forbidden, allowed in FORBIDDEN.items():
+                wanted = forbidden.split(".")
+                # a bare name is a builtin or a module, not a method such as `model.eval()`
+                hit = name == forbidden or (len(wanted) > 1 and parts[-len(wanted) :] == wanted)
+                hit = hit or (forbidden in ("gopen", "extractall") and forbidden in parts)
+                if hit and module not in allowed:
+                    found.append(f"{node.lineno}: {name}")
+            if name.startswith("Auto") and name.endswith(".from_pretrained") and module != "hub":
+                found.append(f"{node.lineno}: {name}")
+        for key in ("shell", "allow_pickle", "trust_remote_code"):
+            if keywords.get(key, "False") != "False":
+                found.append(f"{node.lineno}: {key}={keywords[key]}")
+    return found
+
+
+def _is_safe_loader(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and [ast.unparse(base) for base in node.bases] == [
+        "yaml.SafeLoader"
+    ]
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_source_breaks_the_rules(file):
+    assert faults(ast.parse(file.read_text(encoding="utf-8")), file.stem) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import joblib",
+        "eval('1')",
+        "exec(text)",
+        "os.system('ls')",
+        "subprocess.run('ls', shell=True)",
+        "torch.load(file)",
+        "yaml.load(text, yaml.Loader)",
+        "yaml.load(text)",
+        "np.load(file, allow_pickle=True)",
+        "AutoTokenizer.from_pretrained(folder)",
+        "AutoModel.from_pretrained(folder, trust_remote_code=False)",
+        "transformers.AutoTokenizer.from_pretrained(folder)",
+        "DiffusionPipeline.from_pretrained(folder, trust_remote_code=True)",
+        "webdataset.WebDataset(url)",
+        "from webdataset.tariterators import tarfile_samples",
+        "from webdataset import gopen",
+        "tar.extractall(folder)",
+        "print(name)",
+        "Image.open(file)",
+    ],
+)
+def test_the_rules_find(line):
+    assert faults(ast.parse(line), "module")
+
+
+def test_the_rules_pass_what_is_meant():
+    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
+    assert faults(ast.parse(fine), "module") == []
