@@ -11,7 +11,7 @@ from cdd_icm.console import complain, printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.markdown import escaped
 from retrieval.evaluation import report as retrieval_report
-from tests.retrieval.test_report import report
+from tests.retrieval.evaluation.test_report import report
 
 ROOT = Path(__file__).parents[1]
 

@@ -29,7 +29,7 @@ from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import SCHEMES
-from cdd_icm.train import checkpoint, run
+from cdd_icm.train import checkpoint, run, state
 from cdd_icm.train import generator as training
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import adopt_tokenizer, begin_with, train
@@ -533,11 +533,11 @@ def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shar
 
 def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
-    parts = (tmp_path, *run.prepare(accelerator, model, config.training), accelerator)
+    parts = (tmp_path, *state.prepare(accelerator, model, config.training), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
-    run.save(*parts, samples=4, data="", keep=1)
+    checkpoint.save(*parts, samples=4, data="", keep=1)
     accelerator.scaler = torch.amp.GradScaler("cpu")
-    assert run.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
+    assert checkpoint.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
 
 
 def truncated(folder):
