@@ -92,7 +92,7 @@ def test_a_scheme_without_its_package(scheme, package, monkeypatch):
     )
 
 
-TINY = str(ROOT / "configs" / "tiny.yaml")
+TINY = str(ROOT / "configs/generate/tiny.yaml")
 SAMPLE = str(ROOT / "data" / "iclevr_sample")
 
 PLACES = {
@@ -102,7 +102,7 @@ PLACES = {
         cli,
         [
             "train-detector",
-            str(ROOT / "configs" / "detector_iclevr.yaml"),
+            str(ROOT / "configs/detect/iclevr.yaml"),
             "data.path=PIPE",
             "output_dir=OUT",
         ],
