@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from cdd_icm.data import Dialog, Picture, kind_of, load_dialogs, pictures_of
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.progress import Progress
 
 
 @dataclass
@@ -127,5 +127,5 @@ def _sizes(pictures: Sequence[tuple[Picture, str]], progress: bool) -> list[tupl
     with ThreadPoolExecutor() as pool:
         sizes = pool.map(size, (picture for picture, _ in pictures))
         return list(
-            tqdm(sizes, "decoding", len(pictures), unit="pictures", disable=not (progress and pictures))
+            Progress(sizes, "decoding", len(pictures), unit="pictures", disable=not (progress and pictures))
         )

@@ -25,7 +25,6 @@ import webdataset
 from jaxtyping import UInt8
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
-from tqdm import tqdm
 from webdataset.shardlists import expand_urls
 from webdataset.tariterators import tarfile_samples
 
@@ -37,6 +36,7 @@ from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json, replacing, writing
+from cdd_icm.progress import Progress
 
 KIND = "shards"
 
@@ -58,7 +58,7 @@ def convert(
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
     with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+        with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
                 of_split = [dialog for dialog in dialogs if dialog.split == split]
                 for start in range(0, len(of_split), max_dialogs_per_shard):

@@ -135,8 +135,6 @@ def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path)
     arguments += ["--batch-size", "1", "--device", "cpu", "--dtype", "fp32"]
     done = run_two_processes("cdd_icm", *arguments)
     assert done.stdout == f"{tmp_path / 'two'}\n"  # one of them speaks
-    share = (len(dialogs) + 1) // 2 * 5
-    assert f"/{share} [" in done.stderr and f"/{5 * len(dialogs)} [" not in done.stderr
     one, two = (contents(tmp_path / name) for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:
