@@ -13,7 +13,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from cdd_icm.config import END_ID
 from cdd_icm.errors import InputError
 from cdd_icm.model.backbone import CLIPTowers
-from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.model.prompt import TURN_SEPARATOR
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
@@ -45,7 +45,7 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*texts, TURN_MARK], trainer)
+    tokenizer.train_from_iterator([*texts, TURN_SEPARATOR], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", END_ID)]
     )

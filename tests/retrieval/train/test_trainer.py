@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.model.prompt import TURN_SEPARATOR
 from cdd_icm.train.checkpoint import checkpoints
 from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
@@ -196,7 +196,7 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     samples = samples_of(config, model)
     queries, pictures = samples.benchmark.queries, samples.benchmark.pictures
     items = [(2, 2**30), (0, 2**30), (8, int(0.07 * 2**31)), (14, 2**30)]
-    said = [TURN_MARK.join(reversed(queries[index].history)) for index, _ in items]
+    said = [TURN_SEPARATOR.join(reversed(queries[index].history)) for index, _ in items]
     assert [queries[index].caption for index, _ in items] == [said[0], None, said[2], said[3]]
     with torch.no_grad():
         loss = Objective(model, config.objective)(samples.batch(items))["loss"]
@@ -273,7 +273,7 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     samples = samples_of(config, make_model("sum"))
     query = samples.benchmark.queries[2]
     keys = [samples.benchmark.pictures[id].key for id in (query.reference, query.targets[0])]
-    text = f"{query.texts[0]}{TURN_MARK}{query.history[-1]}"
+    text = f"{query.texts[0]}{TURN_SEPARATOR}{query.history[-1]}"
     whole, textless, blank = (keys[0], text), (keys[0], ""), (BLANK, text)
     expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
     for share, (reference, said) in expected.items():
