@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cdd_icm.data import PictureCache, TripletDataset, load_dialogs, pictures_of
+from cdd_icm.train.generator import planned
+
 SHAPES = ("cube", "sphere", "cylinder")
 
 
@@ -17,6 +20,18 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("CDD_ICM_DATA does not name the folder of the real data")
     return Path(folder)
+
+
+@pytest.fixture
+def real_items():
+    """real_items(config, n) -> the first n triplets of the shipped training dialogs, and their classes."""
+
+    def items(config, n):
+        dialogs = load_dialogs(config.data.path, "train")[:2]
+        cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
+        return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
+
+    return items
 
 
 @pytest.fixture
