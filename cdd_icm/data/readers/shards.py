@@ -39,6 +39,7 @@ from cdd_icm.io import parse_json, replacing, writing
 from cdd_icm.progress import Progress
 
 KIND = "shards"
+DESCRIPTION = "WebDataset shards"
 
 
 def convert(
@@ -46,7 +47,7 @@ def convert(
 ) -> list[Path]:
     """Writes `out/<split>-<number>.tar` and returns their paths.
 
-    `out` has its name only when complete. A conversion that was killed, run again, keeps the shards it had.
+    `out` appears only when complete. A conversion that was killed goes on from the shards that it wrote.
 
     Raises:
         InputError: a picture can't be read, or `out` exists or can't be written.
@@ -195,7 +196,7 @@ def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
 
 
 def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:
-    """What a TarWriter takes: the members of one dialog, by what follows the key in their names."""
+    """One dialog as a TarWriter takes it: the contents of its members by the suffix of their names."""
     suffix, encoded = _stored(dialog.canvas)
     members = {f"canvas{suffix}": encoded}
     facts = {"id": dialog.id, "split": dialog.split, "canvas": f"canvas{suffix}", "turns": []}

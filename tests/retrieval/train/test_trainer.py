@@ -344,7 +344,7 @@ def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp
             {"composer": "fusion", "init": str(tmp_path / "drawn"), "fusion__layers": 2},
             "fusion is {.*'layers': 2.*, but that of init, .*'layers': 1",
         ),
-        ({"data__path": str(tmp_path)}, "neither i-CLEVR, CoDraw"),
+        ({"data__path": str(tmp_path)}, "no data of a known kind is here"),
         ({"data__benchmark": "dialog"}, "unknown benchmark 'dialog': did you mean 'dialogs'"),
         ({"data__train_split": "holdout"}, "no dialogs of split 'holdout'"),
     ):
