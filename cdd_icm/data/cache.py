@@ -18,7 +18,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.progress import Progress
 
-CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
+CHUNK = 1024  # pictures between two writes of the index: at most these are lost when the process is killed
 
 
 def default_folder() -> Path:
@@ -50,8 +50,8 @@ class PictureCache:
     ) -> PictureCache:
         """Opens the cache of that size in `folder` (None: the default), decoding what it lacks of `pictures`.
 
-        Processes that come at the same time wait for each other; one that was killed is taken up where its
-        last index stood.
+        Of several processes one decodes and the others wait. What a killed process left is used as far as
+        its last index reaches.
 
         Raises:
             InputError: a picture can't be decoded, the index is damaged, or the folder can't be written.

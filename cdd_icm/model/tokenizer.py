@@ -33,7 +33,7 @@ def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
 
 def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
     """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016, arXiv 1508.07909): ids
-    0, 1, 2 are padding, start and end. Words that were never seen fall apart into bytes; none is lost."""
+    0, 1, 2 are padding, start and end. Unknown words are spelt in bytes, so that none is lost."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -72,8 +72,7 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
     """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
-    end, which is the oldest history. The empty text stands for "no
-    instruction"."""
+    end, which is the oldest history. The empty text stands for "no instruction"."""
     # split_special_tokens: who writes "<end>" means these five characters
     out = tokenizer(
         texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"

@@ -47,9 +47,9 @@ def test_samplers_can_follow_each_other(name):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("DDIMInverseScheduler", "makes noise of pictures"),
-        ("DPMSolverMultistepInverseScheduler", "makes noise of pictures"),
-        ("HeunDiscreteScheduler", "can't begin with pure noise"),
+        ("DDIMInverseScheduler", "turns pictures into noise"),
+        ("DPMSolverMultistepInverseScheduler", "turns pictures into noise"),
+        ("HeunDiscreteScheduler", "can't start from pure noise"),
     ],
 )
 def test_a_scheduler_that_can_not_draw_is_refused(name, reason):
