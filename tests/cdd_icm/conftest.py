@@ -46,16 +46,32 @@ def tiny_settings():
     return copy.deepcopy(TINY)
 
 
-@pytest.fixture(scope="session")
-def tiny_pipeline():
-    """32 x 32 pixels, two steps, and a gray canvas."""
-    config = from_dict(Config, TINY)
+def tiny(settings, classes):
+    """A pipeline of 32 x 32 pixels and two steps, with a gray canvas."""
+    config = from_dict(Config, settings)
     torch.manual_seed(0)
-    model = CDDICM(config, CLASSES).eval().requires_grad_(False)
+    model = CDDICM(config, classes).eval().requires_grad_(False)
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
     pipeline = build_pipeline(model, tokenizer, config, Image.new("RGB", (32, 32), (120, 130, 140)))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline():
+    return tiny(TINY, CLASSES)
+
+
+@pytest.fixture(scope="session")
+def planless_pipeline():
+    """The same without a plan, as a model of data without annotation is."""
+    return tiny(TINY | {"plan": {"grid": 0}}, ())
+
+
+@pytest.fixture(params=["with a plan", "without a plan"])
+def any_pipeline(request, tiny_pipeline, planless_pipeline):
+    """Both, one after the other."""
+    return tiny_pipeline if request.param == "with a plan" else planless_pipeline
 
 
 @pytest.fixture
