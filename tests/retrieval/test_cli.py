@@ -146,6 +146,7 @@ def test_the_shipped_model_finds_the_next_picture_of_a_sample_dialog(tmp_path, c
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
 
 
+@pytest.mark.slow
 def test_a_killed_index_goes_on_without_duplicates(tmp_path, capsys):
     pictures, store = tmp_path / "pictures", ["--store", str(tmp_path / "mine.db")]
     files = {str(paint(pictures / f"{n}.png", "red", "blue", size=(n + 2, 4))) for n in range(80)}

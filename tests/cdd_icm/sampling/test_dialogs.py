@@ -128,6 +128,7 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
     assert contents(out) == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path):
     dialogs = load_dialogs(SAMPLE, "test")
     generate_split(tiny_pipeline, dialogs, tmp_path / "one", batch_size=1, progress=False)

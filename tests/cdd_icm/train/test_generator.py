@@ -96,6 +96,7 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
         assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
     preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
 
@@ -118,6 +119,7 @@ def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
     assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
     preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
     overrides = [f"data.path={SAMPLE}", f"output_dir={tmp_path / 'run'}", "data.num_workers=1"]
@@ -219,6 +221,7 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
 def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
     results = []
     for parts in (1, 2, 4):
@@ -264,6 +267,7 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     assert mine == vocabulary
 
 
+@pytest.mark.slow
 def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uninterrupted, tmp_path):
     begun = []
     monkeypatch.setattr("cdd_icm.train.generator.begin_templates", lambda *given: begun.append(given[3]))
@@ -580,6 +584,7 @@ def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says)
     assert not Path(config.output_dir).exists()
 
 
+@pytest.mark.slow
 def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp_path):
     """It takes up the checkpoint of one process, does what that one does from there, and leaves the same."""
 

@@ -101,6 +101,7 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("composer", "changed", "stages"),
     [
