@@ -125,6 +125,7 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_pat
         assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
 def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_path):
     """The smallest one, from training to a report."""
     triplet = {"reference": "a.png", "text": "redder", "target": "b.png"}
