@@ -27,7 +27,7 @@ test: .venv/installed-test
 
 test-fast: .venv/installed-test
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 results: .venv/installed
 	$(BIN)/python scripts/write_results.py

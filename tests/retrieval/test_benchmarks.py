@@ -323,6 +323,7 @@ def test_dialogs_of_iclevr(cir):
     assert benchmark.pictures[first.targets[0]].decode().shape[2] == 3
 
 
+@pytest.mark.slow
 def test_dialogs_of_codraw(cir, tmp_path):
     """Thirty of them, and the last once more."""
     whole = json.loads(lzma.decompress((cir.parent / "codraw" / "CoDraw_1_0.json.xz").read_bytes()))["data"]

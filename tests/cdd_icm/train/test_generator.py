@@ -135,6 +135,7 @@ def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
     assert checkpoints(tmp_path / "run" / "checkpoints")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
     def one(folder):
         return make_config(**ITEM_BY_ITEM, output_dir=str(tmp_path / folder))
@@ -306,6 +307,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
             begin_with(CDDICM(config), tmp_path / file)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_what_it_began_with_is_gone(make_config, uninterrupted, tmp_path, monkeypatch):
     init = tmp_path / "init"
     shutil.copytree(uninterrupted / "pipeline", init)
@@ -449,6 +451,7 @@ def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     assert all(value.isfinite().all() for value in newest(config.output_dir).values())
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_no_earlier_checkpoint(config, uninterrupted, monkeypatch):
     save_file, written = checkpoint.save_file, []
 
@@ -509,6 +512,7 @@ def test_what_may_change_may_change(begun, tmp_path):
     assert pipeline.settings()["num_inference_steps"] == 9
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(begun, tmp_path):
     dialogs = load_dialogs(begun().data.path, "train")
     for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
@@ -666,6 +670,7 @@ def shards(settings_in, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, monkeypatch):
     changed = {"data__path": str(shards), "data__streaming": True, "training__total_samples": 12}
     whole, parts = (make_config(**changed, output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
