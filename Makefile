@@ -1,4 +1,5 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
+# `make test-fast` leaves out the tests marked slow: under two minutes on two cores.
 # `make demo PRESET=fast` draws in fewer steps, `make demo DATASET=codraw` draws clip art; `make results` writes docs/
 # anew from reports/.
 PYTHON ?= python3
@@ -14,7 +15,7 @@ export SAID := $(SAY_$(DATASET))
 endif
 unexport SAY
 
-.PHONY: demo test results
+.PHONY: demo test test-fast results
 
 demo: .venv/installed
 	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) $(if $(PRESET),--preset $(PRESET)) --say "$$SAID" --out outputs/demo
@@ -23,6 +24,10 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+test-fast: .venv/installed-test
+	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 results: .venv/installed
 	$(BIN)/python scripts/write_results.py

@@ -13,7 +13,6 @@ import torch
 from filelock import FileLock
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from cdd_icm.data import PictureCache
 from cdd_icm.data.cache import default_folder
@@ -21,6 +20,7 @@ from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable, read_json, replacing, writing
 from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.progress import Progress
 from retrieval.systems import ImageFeatures, TextFeatures
 from retrieval.systems.model import RetrievalModel, content_hash
 
@@ -49,7 +49,7 @@ class FeatureCache:
             missing = [key for key in dict.fromkeys(keys) if key not in self.rows]
             if not missing:
                 return
-            bar = tqdm(total=len(missing), desc=self.file.stem, unit="rows")
+            bar = Progress(total=len(missing), desc=self.file.stem, unit="rows")
             with bar, open(self.file, "ab") as file:
                 file.truncate(4 * self.width * len(self.rows))  # what a killed writer left after its index
                 for start in range(0, len(missing), BATCH * 16):

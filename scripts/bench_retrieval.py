@@ -31,7 +31,6 @@ from time import perf_counter
 import torch
 from PIL import Image
 from torch.nn.functional import normalize
-from tqdm import trange
 
 from cdd_icm.cli import positive
 from cdd_icm.console import say
@@ -40,6 +39,7 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_float
 from cdd_icm.device import find_device
 from cdd_icm.io import replacing
+from cdd_icm.progress import Progress
 from retrieval.benchmarks import Benchmark, Query
 from retrieval.evaluation.metrics import SCORE_BYTES
 from retrieval.evaluation.ranking import evaluate
@@ -157,7 +157,7 @@ def bench_search(vectors: int, width: int, searches: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         uri = str(Path(folder) / "bench.db")
         with Store(uri, "bench", width, create=True) as store:
-            for start in trange(0, vectors, 1000, desc="filling the store"):
+            for start in Progress(range(0, vectors, 1000), desc="filling the store"):
                 numbers = range(start, min(start + 1000, vectors))
                 some = normalize(torch.randn(len(numbers), width, generator=generator), dim=1)
                 store.put(
@@ -230,7 +230,7 @@ def bench_indexing(model, folder: Path) -> dict:
 def best_of(repeats: int, device: torch.device, **work: Callable[[], object]) -> dict[str, float]:
     """The shortest time of each, in seconds, after one round that isn't counted."""
     times: dict[str, list[float]] = {name: [] for name in work}
-    for _ in trange(repeats + 1, desc=", ".join(work)):
+    for _ in Progress(range(repeats + 1), desc=", ".join(work)):
         for name, function in work.items():
             begun = perf_counter()
             function()

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from benchmark import interleaved, machine, write
 from PIL import Image
-from tqdm import tqdm
 
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
@@ -36,6 +35,7 @@ from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_de
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
 from cdd_icm.io import read_json, replacing
+from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -137,7 +137,7 @@ def judge_all(
     kept in `kept`, by setting, and not done again."""
     done = read_json(kept) if kept.exists() else {}
     found: dict[str, list[dict]] = {}
-    for row in tqdm(rows, unit="settings"):
+    for row in Progress(rows, unit="settings"):
         if "fault" in row:
             continue
         key = json.dumps([row["scheduler"], row["sampling"]], sort_keys=True)

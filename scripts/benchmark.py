@@ -11,21 +11,21 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from tqdm import tqdm
 
 from cdd_icm.console import say
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import replacing
+from cdd_icm.progress import Progress
 
 
 def interleaved(works: Mapping[str, Callable[[], float | None]], repeats: int) -> dict[str, list[float]]:
     """Seconds of every work, `repeats` of each, in turn: what else the machine does hits all alike. A work
     that takes its own time returns it. One more round comes first and is not counted."""
     times: dict[str, list[float]] = {name: [] for name in works}
-    with tqdm(total=(repeats + 1) * len(works), unit="works") as bar:
+    with Progress(total=(repeats + 1) * len(works), unit="works") as bar:
         for _ in range(repeats + 1):
             for name, work in works.items():
-                bar.set_description(name)
+                bar.set_description_str(name)
                 start = time.perf_counter()
                 taken = work()
                 synchronize()

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
 from cdd_icm.console import complain, printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate_model
 from cdd_icm.io import read_json, replacing
+from cdd_icm.progress import Progress
 from cdd_icm.train.generator import train
 
 SEEDS = 3
@@ -236,10 +235,10 @@ class Ablation:
             self.config(row)
         todo = [row for row in self.rows if not self.is_finished(row)]
         todo.sort(key=lambda row: row.run != "full-1")  # all of one training while its run is there
-        with tqdm(total=len(self.rows), initial=len(self.rows) - len(todo), unit="rows") as bar:
+        with Progress(total=len(self.rows), initial=len(self.rows) - len(todo), unit="rows") as bar:
             failed = 0
             for row in todo:
-                bar.set_description(row.name)
+                bar.set_description_str(row.name)
                 try:
                     self.do(row)
                     bar.update()

@@ -1,18 +1,11 @@
-"""Dialogs of every data set, and what training sees of them."""
-
-from __future__ import annotations
-
-from pathlib import Path
+"""Dialogs of every data set, and the batches that a model trains on."""
 
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
-from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.picture import to_square
-from cdd_icm.data.readers import codraw, folder, geneva_hdf5, iclevr, shards
+from cdd_icm.data.readers import kind_of, load_dialogs
 from cdd_icm.data.readers.shards import ShardTriplets
 from cdd_icm.data.triplets import ResumableSampler, Triplet, TripletDataset, collate, pictures_of
-from cdd_icm.errors import InputError
-from cdd_icm.sources import scheme_of
 
 __all__ = [
     "Dialog",
@@ -30,48 +23,3 @@ __all__ = [
     "pictures_of",
     "to_square",
 ]
-
-READERS = (folder, iclevr, codraw, geneva_hdf5, shards)
-"""Modules with `kind_of(path)`, the kind of data that they can read at the path, or None, and
-`read(path, split, on_fault, **options)`. The first that knows the data reads it."""
-
-
-def load_dialogs(
-    path: str | Path, split: str | None = None, on_fault: OnFault = stop, **options
-) -> list[Dialog]:
-    """The dialogs at `path`, whatever kind of data it is; only those of `split` where it is given.
-
-    Args:
-        path: a file or folder, or a glob or brace pattern of shards.
-        on_fault: called with every fault; the default raises it.
-        options: for the reader of that kind, such as `clip_art` for CoDraw.
-
-    Raises:
-        InputError: no such path, or no data of a known kind; no dialogs, or none of `split`; or what the
-            reader finds wrong in the files.
-    """
-    reader, _ = _reader(path)
-    dialogs = reader.read(Path(path), split=split, on_fault=on_fault, **options)
-    if not dialogs and on_fault is stop:
-        raise InputError(f"{path}: no dialogs" + (f" of split {split!r}" if split else ""))
-    return dialogs
-
-
-def kind_of(path: str | Path) -> str:
-    """The kind of the data at `path`: "iclevr" or "codraw" (both also of GeNeVA's HDF5), "folder" or
-    "shards". Raises InputError where there is none of a known kind."""
-    return _reader(path)[1]
-
-
-def _reader(path: str | Path):
-    if scheme_of(path):
-        raise InputError(f"{path}: data at a URL can only be trained on; download the shards to look at them")
-    path = Path(path)
-    for reader in READERS if path.exists() else (shards,):
-        if kind := reader.kind_of(path):
-            return reader, kind
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if path.is_file() and any(reader.kind_of(path.parent) for reader in READERS):
-        raise InputError(f"{path}: a file of a data set; give its folder, {path.parent}")
-    raise InputError(f"{path}: neither i-CLEVR, CoDraw, GeNeVA's HDF5, metadata.jsonl nor shards are here")

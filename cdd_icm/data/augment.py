@@ -1,4 +1,4 @@
-"""Changes to a sample that keep its words true: mirror images and exchanged words."""
+"""Augmentation that keeps the words true: mirror images, with left and right exchanged in the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cdd_icm.data.triplets import PICTURES
 
 
 def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    """Every word (or phrase) of a pair becomes the other one: "on the left" -> "on the right"."""
+    """Replaces every word or phrase of a pair by its partner: "on the left" -> "on the right"."""
     partner = {a.lower(): b for pair in pairs for a, b in (pair, pair[::-1])}
     if not partner:
         return text
@@ -25,7 +25,7 @@ def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
 def mirrored(
     raw: Mapping[str, Tensor | list], pairs: tuple[tuple[str, str], ...]
 ) -> Mapping[str, Tensor | list]:
-    """Half of the samples (by their draws) as a mirror shows them: pictures, objects and words alike."""
+    """Mirrors half of the samples, chosen by their draws: pictures, objects and words alike."""
     # A bit of the draw that chooses neither the idle samples nor, but for dialogs of hundreds of turns, the
     # negative.
     turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]

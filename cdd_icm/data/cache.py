@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from jaxtyping import UInt8
-from tqdm import tqdm
 
 from cdd_icm.data.dialog import Picture
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
+from cdd_icm.progress import Progress
 
-CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
+CHUNK = 1024  # pictures between two writes of the index: at most these are lost when the process is killed
 
 
 def default_folder() -> Path:
@@ -50,8 +50,8 @@ class PictureCache:
     ) -> PictureCache:
         """Opens the cache of that size in `folder` (None: the default), decoding what it lacks of `pictures`.
 
-        Processes that come at the same time wait for each other; one that was killed is taken up where its
-        last index stood.
+        Of several processes one decodes and the others wait. What a killed process left is used as far as
+        its last index reaches.
 
         Raises:
             InputError: a picture can't be decoded, the index is damaged, or the folder can't be written.
@@ -112,7 +112,7 @@ def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], p
         return to_square(picture.decode(), size).transpose(2, 0, 1).tobytes()
 
     data, index = _data(folder, size), _index(folder, size)
-    bar = tqdm(total=len(pictures), desc=f"decoding to {size} px", unit="pictures", disable=not progress)
+    bar = Progress(total=len(pictures), desc=f"decoding to {size} px", unit="pictures", disable=not progress)
     with bar, open(data, "ab") as file, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         file.truncate(len(keys) * 3 * size * size)  # what a killed writer left after its last index
         for start in range(0, len(pictures), CHUNK):

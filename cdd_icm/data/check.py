@@ -1,4 +1,4 @@
-"""Looking at a data set before training on it: what is in it, what is wrong with it, what it looks like."""
+"""Checks of a data set before training: its counts, its faults, and a sheet of its pictures."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from cdd_icm.data import Dialog, Picture, kind_of, load_dialogs, pictures_of
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.progress import Progress
 
 
 @dataclass
 class SplitInfo:
-    """Counts of one split."""
+    """The counts of one split."""
 
     dialogs: int = 0
     turns: int = 0
     words: list[int] = field(default_factory=list)
-    """Of each instruction."""
+    """The number of words of each instruction."""
     objects: Counter[str] = field(default_factory=Counter)
-    """Turns in which an object of the class is new, by class."""
+    """By class, the turns that add an object of it."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """Pictures by (width, height), equal pictures counted once."""
+    """By (width, height), the number of distinct pictures."""
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Info:
             sizes = ", ".join(f"{w}x{h} ({n})" for (w, h), n in split.sizes.most_common(4))
             mean = split.turns / split.dialogs
             lines += [
-                f"{name}: {split.dialogs} dialogs, {split.turns} turns ({mean:.2f} a dialog)",
-                "  words an instruction: {} least, {} median, {} at 95%, {} most".format(*words),
+                f"{name}: {split.dialogs} dialogs, {split.turns} turns ({mean:.2f} per dialog)",
+                "  words per instruction: min {}, median {}, 95th percentile {}, max {}".format(*words),
                 f"  distinct pictures by size: {sizes}",
             ]
             if split.objects:
@@ -90,7 +90,8 @@ def info(path: str | Path, progress: bool = True, **options) -> Info:
 
 
 def preview(path: str | Path, n: int = 8, split: str | None = None, **options) -> Image.Image:
-    """A sheet of `n` dialogs spread evenly over the data: a row each, the canvas first, instructions below.
+    """A sheet of `n` dialogs spread evenly over the data, one per row: the canvas, then the turns, each above
+    its instruction.
 
     Raises:
         InputError: as `load_dialogs`, or a picture can't be decoded.
@@ -127,5 +128,5 @@ def _sizes(pictures: Sequence[tuple[Picture, str]], progress: bool) -> list[tupl
     with ThreadPoolExecutor() as pool:
         sizes = pool.map(size, (picture for picture, _ in pictures))
         return list(
-            tqdm(sizes, "decoding", len(pictures), unit="pictures", disable=not (progress and pictures))
+            Progress(sizes, "decoding", len(pictures), unit="pictures", disable=not (progress and pictures))
         )

@@ -41,7 +41,7 @@ TOYS = (
     "baseball", "bucket", "beach ball", "basketball", "soccer ball", "tennis ball", "football", "frisbee",
     "baseball bat", "balloons", "baseball glove", "shovel", "tennis racket", "kite", "campfire",
 )  # fmt: skip
-POSES, FACES = 7, 5  # of the boy and of the girl, whose pictures go through the faces of each pose in turn
+POSES, FACES = 7, 5  # of the boy and of the girl; picture number n shows pose n // 5 with face n % 5
 
 CODRAW_CLASSES = (*SKY, *LARGE, "boy", "girl", *ANIMALS, *CLOTHES, *FOOD, *TOYS)
 CLASS_OF_PNG = {
@@ -76,7 +76,7 @@ class Piece:
 
     @property
     def look(self) -> dict[str, str]:
-        """Its size, on which side it faces, and the boy's and the girl's pose and face."""
+        """Its size (`depth`), the side it faces (`flip`), and for boy and girl `pose` and `face`."""
         look = {"depth": str(self.depth), "flip": str(int(self.flip))}
         if self.name in ("boy", "girl"):
             pose, face = divmod(int(self.png.partition("_")[2].removesuffix("s.png")), FACES)
@@ -87,8 +87,8 @@ class Piece:
 def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
     """The pieces that lie on the canvas, in the order in which they are painted.
 
-    That order is the drawing game's own: the sky behind everything else, then far before near, then the
-    string's own order, which goes by type.
+    As in the drawing game: the sky first, then far before near; pieces of equal depth keep the order of the
+    string, which is by type.
 
     Raises:
         InputError: the string is malformed or names an unknown piece; the message starts with `where`.
@@ -159,7 +159,7 @@ class ClipArt:
 
 @dataclass(frozen=True)
 class PaintedPicture:
-    """A canvas, painted anew at each look."""
+    """A canvas, painted on every call."""
 
     clip_art: ClipArt
     pieces: tuple[Piece, ...]
@@ -180,6 +180,6 @@ class PaintedPicture:
         return np.asarray(canvas.convert("RGB"))
 
 
-# the sprites are used again in every picture: 756 of them at most
+# every picture uses the same sprites, of which there are 756
 _background = lru_cache(maxsize=2)(ClipArt.background)
 _sprite = lru_cache(maxsize=1024)(ClipArt.sprite)

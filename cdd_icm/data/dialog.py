@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Picture(Protocol):
-    """A picture that is decoded only when somebody looks at it."""
+    """A picture that is decoded on demand."""
 
     @property
     def key(self) -> str:
@@ -28,8 +28,9 @@ class Picture(Protocol):
 class SceneObject:
     """One annotated object. `x` and `y` are its centre as a fraction of the picture's width and height, from
     the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2).
-    `look` is how it looks beside its class, trait by trait, such as {"pose": "sitting"}: a value means the
-    same whatever the class. The trait `flip` has the values "0" and "1", as it was drawn and mirrored."""
+    `look` holds what else is known of its appearance, by trait, such as {"pose": "sitting"}; a value means
+    the same for every class. The trait `flip` is "0" for the object as it was drawn, "1" for its mirror
+    image."""
 
     name: str
     x: float
@@ -38,7 +39,8 @@ class SceneObject:
     look: Mapping[str, str] = field(default_factory=dict)
 
     def mirrored(self) -> SceneObject:
-        """The object in a mirror: where `look` has `flip`, "0" or "1", that turns over."""
+        """Its mirror image, left for right: `x` becomes 1 - x, and the trait `flip` changes where it is
+        known."""
         flip = {"flip": {"0": "1", "1": "0"}[self.look["flip"]]} if "flip" in self.look else {}
         return replace(self, x=1 - self.x, look={**self.look, **flip})
 
@@ -46,7 +48,7 @@ class SceneObject:
 @dataclass(frozen=True)
 class Turn:
     """One instruction and the picture after it. `objects` are all the objects in that picture, those of
-    earlier turns included and first, or None where the data has no annotation."""
+    earlier turns first, or None where the data has no annotation."""
 
     instruction: str
     picture: Picture

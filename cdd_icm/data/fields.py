@@ -22,8 +22,8 @@ def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQU
 
 
 def checked(value: Any, name: str, kind: Any, where: str) -> Any:
-    """The value, of type `kind`, of what the error calls `name`. Numbers are finite, also as floats;
-    text is such that UTF-8 can hold it."""
+    """The value, checked to be of type `kind`: a number finite as a float, a text encodable as UTF-8. The
+    error begins with `where` and `name`."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
@@ -34,8 +34,8 @@ def checked(value: Any, name: str, kind: Any, where: str) -> Any:
 
 
 def is_utf8(text: str) -> bool:
-    """Halves of a surrogate pair are not: JSON can hold them, and Python reads as such what is no UTF-8 at a
-    prompt."""
+    """Whether UTF-8 can encode the text: lone surrogates, which JSON can hold and which Python makes of
+    undecodable command-line input, it can't."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -44,15 +44,16 @@ def is_utf8(text: str) -> bool:
 
 
 def nameable(value: str, name: str, where: str, never: str = "/\0") -> str:
-    """The value, after which files are named, of what the error calls `name`. It has no character of `never`:
-    none for an id, as files have it quoted."""
+    """The value, checked to be fit for a file's name: not empty, no "." or "..", and no character of `never`.
+    `name` and `where` begin the error."""
     if value in ("", ".", "..") or any(character in value for character in never):
         raise InputError(f"{where}: {name}: {value!r} can't name a file")
     return value
 
 
 def scene_object(thing: object, where: str) -> SceneObject:
-    """The object that {"name", "x", "y", "depth", "look"} stands for; the last two may be left out."""
+    """The object that a JSON object {"name", "x", "y", "depth", "look"} describes; the last two are
+    optional."""
     where = f"{where}: objects"
     x, y = (float(field(thing, axis, float | int, where)) for axis in "xy")
     depth = float(field(thing, "depth", float | int, where, 0.0))

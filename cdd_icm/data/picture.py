@@ -20,7 +20,7 @@ MAX_PIXELS = 64_000_000  # larger ones are refused before they are decoded
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture in a file, read and decoded anew at each look."""
+    """A picture in a file, read and decoded on every call."""
 
     files: Files
     name: str
@@ -87,16 +87,16 @@ def to_float(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-METHOD = "bicubic-1"  # part of the names of the cache's files: change it when the pixels change
+METHOD = "bicubic-1"  # part of the names of the cache's files: change it whenever the pixels change
 
 
 def to_square(
     image: UInt8[np.ndarray, "h w 3"] | Image.Image, size: int
 ) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """Squeezes the whole picture to (size, size), antialiased; nothing is cropped, padded or mirrored.
+    """Resizes the whole picture to (size, size), antialiased; nothing is cropped, padded or mirrored.
 
-    Training, evaluation and generation all come through here, so that a true picture and a generated one
-    differ by nothing but what was drawn. A picture of that size already comes back unchanged.
+    Training, evaluation and generation share it, so that a true picture and a generated one differ in nothing
+    but what was drawn. A picture of that size already is returned unchanged.
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)

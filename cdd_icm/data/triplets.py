@@ -1,4 +1,4 @@
-"""What training sees: (reference, instruction, target) triplets, in an order that can be resumed."""
+"""(reference, instruction, target) triplets, the samples of training, in an order that can be resumed."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ class Triplet(TypedDict):
     after: tuple[SceneObject, ...] | None
     """The objects of the reference and of the target, None where the data has no annotation."""
     draw: int
-    """The random integer, 0 to 2^31 - 1, that chose the negative; all of the sample's other choices may
-    come from it."""
+    """The sample's random integer, 0 to 2^31 - 1: it chose the negative and seeds all other choices."""
 
 
 def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
-    """A picture of the same dialog that is wrong for the turn: that of another turn, neither the turn's
-    reference nor its target, or the canvas where there is none. `draw` (any integer >= 0) chooses."""
+    """A picture of the same dialog that is wrong for the turn: that of another turn, differing from both the
+    turn's reference and its target, or the canvas if there is none. `draw` (an integer >= 0) chooses."""
     taken = {dialog.reference(turn).key, dialog.turns[turn].picture.key}
     others = [other.picture for other in dialog.turns if other.picture.key not in taken]
     return others[draw % len(others)] if others else dialog.canvas
@@ -69,9 +68,9 @@ def triplet(
 
 
 def joined(one: Triplet, first: Triplet) -> Triplet | None:
-    """`one` with all that `first`, the first turn of another dialog, asks for: its words come before or after
-    those of `one`, by a bit of the draw, and the pixels that it changed lie on `one`'s target and negative.
-    None where both have an object of the same class: it would be unclear which is which."""
+    """`one` combined with `first`, the first turn of another dialog: the instructions are concatenated, in an
+    order that a bit of the draw decides, and the pixels that `first` changed are pasted on target and
+    negative. None where both have an object of the same class, as it would be unclear which is which."""
     things = {thing.name for thing in (*(one["before"] or ()), *(one["after"] or ()))}
     if things & {thing.name for thing in first["after"] or ()}:
         return None
@@ -86,7 +85,7 @@ def joined(one: Triplet, first: Triplet) -> Triplet | None:
 
 
 def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
-    """All pictures of the dialogs, canvases included: what the cache has to hold."""
+    """All pictures of the dialogs, canvases included."""
     for dialog in dialogs:
         yield dialog.canvas
         for turn in dialog.turns:

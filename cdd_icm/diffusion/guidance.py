@@ -1,4 +1,4 @@
-"""Guidance at sampling: classifier-free in two scales, and the gradient of the matcher."""
+"""Guidance at sampling: classifier-free with two scales, and by the gradient of the matcher."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def classifier_free(
 
 
 def branches(guidance_scale: float, image_guidance_scale: float) -> tuple[str, ...]:
-    """The forward passes that these scales need, of "full", "image_only" and "nothing"."""
+    """Which of the forward passes "full", "image_only" and "nothing" these scales need."""
     if image_guidance_scale != 1:
         return ("full", "image_only", "nothing")
     return ("full", "image_only") if guidance_scale != 1 else ("full",)
 
 
 def combine(predictions: dict[str, Tensor], guidance_scale: float, image_guidance_scale: float) -> Tensor:
-    """`classifier_free` on whatever `branches` asked for; a branch that was not needed has weight 0."""
+    """`classifier_free` on the predictions that `branches` names; the missing ones have weight 0."""
     full = predictions["full"]
     image_only = predictions.get("image_only", full)
     return classifier_free(
@@ -47,8 +47,8 @@ def icm_step(
     """Classifier guidance (Dhariwal and Nichol 2021, arXiv 2105.05233) on the predicted clean picture.
 
     eps' = eps - w sigma_t g with g = grad log p_ICM(match | x_t, f) is x' = x + w (sigma_t^2 / alpha_t) g.
-    Near pure noise 1 / alpha_t explodes and g says little, so the norm of the step is bounded: its root mean
-    square over an item is at most `max_rms`, in [-1, 1] pixel units.
+    Near pure noise 1 / alpha_t diverges while g says little, so the step is bounded: its root mean square
+    over an item is at most `max_rms`, in [-1, 1] pixel units.
     """
     step = icm_guidance_scale * sigma.square() / alpha.clamp(min=1e-3) * gradient
     rms = step.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
@@ -56,6 +56,6 @@ def icm_step(
 
 
 def inside(interval: tuple[float, float], timestep: int | Tensor, num_train_timesteps: int) -> bool:
-    """Whether guidance is on at this noise level (Kynkaanniemi et al. 2024, arXiv 2404.07724): the interval
-    is in shares of the training timesteps, 0 the clean picture, 1 pure noise."""
+    """Whether guidance is on at this timestep (Kynkaanniemi et al. 2024, arXiv 2404.07724). The interval is
+    in fractions of the training timesteps: 0 is the clean picture, 1 pure noise."""
     return interval[0] <= (float(timestep) + 1) / num_train_timesteps <= interval[1]

@@ -14,8 +14,8 @@ from cdd_icm.config import Config, DiffusionConfig
 
 @dataclass
 class Draws:
-    """The randomness of one batch, made outside the model: sample number i of a run gets the same draws in
-    whatever process, batch or micro-batch it is seen."""
+    """The random numbers of one batch. Sample number i of a run gets the same ones in whatever process, batch
+    or micro-batch it is."""
 
     timestep: Int[Tensor, " B"]
     noise: Float[Tensor, "B 3 R R"]
@@ -27,7 +27,8 @@ class Draws:
 
     @classmethod
     def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
-        """The draws of samples `first`, ..., `first + n - 1` of the run, counted over all processes."""
+        """The random numbers of samples `first`, ..., `first + n - 1` of the run, counted over all
+        processes."""
         generator = torch.Generator(device)
         uniform = torch.empty(n, 3, device=device)
         normal = torch.empty(n, 2, 3, config.data.image_size, config.data.image_size, device=device)
@@ -48,12 +49,12 @@ class Draws:
 
 def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
     """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
-    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is seen more often."""
+    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is drawn more often."""
     s = diffusion.timestep_shift
     t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
     return t.clamp(max=diffusion.num_train_timesteps - 1)
 
 
 def _seed(seed: int, sample: int) -> int:
-    """Seeds that have nothing to do with each other, for generators that like their seeds well mixed."""
+    """A 56-bit hash, so that neighbouring samples get unrelated random streams."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{sample}".encode()).digest()[:7], "big")

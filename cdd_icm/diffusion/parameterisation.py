@@ -1,18 +1,24 @@
-"""What the network predicts, and the clean picture that it stands for."""
+"""What the network predicts, converted to and from the clean picture x."""
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
+Images = Float[Tensor, "B C H W"]
+Level = Float[Tensor, "B 1 1 1"]
 
-def add_noise(x: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+
+def add_noise(x: Images, eps: Images, alpha: Level, sigma: Level) -> Images:
     """x_t = alpha x + sigma eps."""
     return alpha * x + sigma * eps
 
 
-def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
-    """The clean picture that a prediction stands for. v = alpha eps - sigma x (Salimans and Ho 2022, arXiv
-    2202.00512); `epsilon` says nothing about x where alpha is 0.
+def to_sample(prediction: Images, noisy: Images, alpha: Level, sigma: Level, kind: str) -> Images:
+    """The clean picture x of a prediction.
+
+    `kind` is "sample" (x itself), "v_prediction" (v = alpha eps - sigma x, Salimans and Ho 2022, arXiv
+    2202.00512) or "epsilon", which does not determine x where alpha is 0.
     """
     if kind == "sample":
         return prediction
@@ -21,7 +27,7 @@ def to_sample(prediction: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, k
     return (noisy - sigma * prediction) / alpha.clamp(min=1e-3)
 
 
-def from_sample(x: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor, kind: str) -> Tensor:
+def from_sample(x: Images, noisy: Images, alpha: Level, sigma: Level, kind: str) -> Images:
     """The inverse of `to_sample`."""
     if kind == "sample":
         return x

@@ -1,4 +1,4 @@
-"""The region that a turn changes: found, weighed against the rest, and composited over the reference."""
+"""The region that a turn changes: found, weighted against the rest, and composited over the reference."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ def composite(
     mask: Float[Tensor, "B 1 R R"] | None,
     reference: Float[Tensor, "B 3 R R"],
 ) -> Float[Tensor, "B 3 R R"]:
-    """M c + (1 - M) r, M the sigmoid of the mask's logits: where a turn changes nothing, the clean reference
-    shows through untouched, so that errors do not pile up over turns. Without a mask it is c."""
+    """M c + (1 - M) r with c `painted`, r `reference` and M the sigmoid of `mask`, which holds logits.
+    Outside the mask the clean reference is copied exactly, so that errors do not accumulate over turns.
+    Without a mask it is c."""
     if mask is None:
         return painted
     shown = mask.sigmoid()
@@ -32,8 +33,7 @@ def changed_region(
     """Where |target - reference| exceeds `threshold` (of [-1, 1]) in some channel, dilated to `grow`
     pixels."""
     change = (target - reference).abs().amax(dim=1)
-    # The batch as channels that lie last, rows before columns: so torch's pooling on CPUs takes a seventh of
-    # the time.
+    # with the batch as channels, in channels-last order, torch's pooling on a CPU takes a seventh of the time
     mask = (change > threshold).float()[None].contiguous(memory_format=torch.channels_last)
     mask = max_pool2d(mask, (grow, 1), stride=1, padding=(grow // 2, 0))
     mask = max_pool2d(mask, (1, grow), stride=1, padding=(0, grow // 2))
@@ -43,13 +43,12 @@ def changed_region(
 def balanced(
     values: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], c: float, balance: Balance
 ) -> Float[Tensor, " B"]:
-    """What the changed region and the rest count, per item.
+    """`values` averaged per item, the changed region weighted against the rest.
 
-    "regions": the mean of `values` outside + c the mean inside. A changed pixel then counts as much as many
-    others, so that a small object is seen at all; but where the network can't know whether something is to
-    vanish, that makes it vanish.
-    "pixels": (the sum outside + c the sum inside) / the pixels inside (at least a hundredth of the picture).
-    A changed pixel counts c others.
+    "regions": mean outside + c * mean inside. A pixel of a small region then weighs as much as many others,
+    without which small objects are not learnt; but what may or may not vanish will vanish.
+    "pixels": (sum outside + c * sum inside) / number of changed pixels, of which at least a hundredth of the
+    picture are assumed. A changed pixel weighs c times as much as another.
     """
     inside, outside = ((values * region).sum(dim=(1, 2, 3)) for region in (changed, ~changed))
     if balance == "regions":

@@ -39,14 +39,17 @@ def scheduler_like(scheduler: SchedulerMixin, name: str) -> SchedulerMixin:
 
 
 def check_scheduler(scheduler: SchedulerMixin) -> None:
-    """Raises InputError where a scheduler goes from the picture to the noise, can't begin where there is only
-    noise, or its noise levels are not those of `training_scheduler`, in whose config it should have been
-    made: the network would be told wrong ones."""
+    """Checks that a scheduler can draw with a model trained on `training_scheduler`'s noise levels.
+
+    Raises:
+        InputError: it goes from the picture to the noise, can't start from pure noise, or has other noise
+            levels.
+    """
     name = type(scheduler).__name__
     if isinstance(scheduler, DDIMInverseScheduler | DPMSolverMultistepInverseScheduler):
-        raise InputError(f"scheduler: {name} makes noise of pictures; take one of {', '.join(SAMPLERS)}")
+        raise InputError(f"scheduler: {name} turns pictures into noise; take one of {', '.join(SAMPLERS)}")
     if isinstance(scheduler, HeunDiscreteScheduler):
-        raise InputError(f"scheduler: {name} can't begin with pure noise; take one of {', '.join(SAMPLERS)}")
+        raise InputError(f"scheduler: {name} can't start from pure noise; take one of {', '.join(SAMPLERS)}")
     trained = DDIMScheduler.from_config(scheduler.config).alphas_cumprod
     own = getattr(scheduler, "alphas_cumprod", None)
     if own is None or own.shape != trained.shape or (own.sqrt() - trained.sqrt()).abs().max() > 0.01:
@@ -54,10 +57,11 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
 
 
 def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None = None) -> None:
-    """Prepares the scheduler for so many steps. Raises InputError where it can't take so many, or so few."""
-    name, most = type(scheduler).__name__, scheduler.config.num_train_timesteps
-    if steps > most:  # of which some samplers would draw nonsense
-        raise InputError(f"num_inference_steps is {steps}, expected at most {most}, as many as in training")
+    """Sets the number of inference steps. Raises InputError where the scheduler can't take that many, or that
+    few."""
+    name, limit = type(scheduler).__name__, scheduler.config.num_train_timesteps
+    if steps > limit:  # some samplers would draw nonsense
+        raise InputError(f"num_inference_steps is {steps}, expected at most {limit}, as many as in training")
     try:
         scheduler.set_timesteps(steps, device=device)
     except ValueError as error:  # such as PNDM's, which needs four

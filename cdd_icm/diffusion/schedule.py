@@ -1,10 +1,8 @@
-"""The noise schedule: x_t = alpha_t x + sigma_t eps, and what a noise level weighs."""
+"""The noise schedule x_t = alpha_t x + sigma_t eps, and the weight of the loss at each noise level."""
 
 from __future__ import annotations
 
-from diffusers import (
-    DDIMScheduler,
-)
+from diffusers import DDIMScheduler
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -12,8 +10,8 @@ from cdd_icm.config import DiffusionConfig
 
 
 def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): at the last step there
-    is only noise. Every sampler is made from this scheduler's config."""
+    """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): the last timestep is
+    pure noise. Every sampler is made from this scheduler's config."""
     return DDIMScheduler(
         num_train_timesteps=config.num_train_timesteps,
         beta_schedule=config.beta_schedule,
@@ -36,6 +34,6 @@ def noise_levels(
 def snr_weight(
     alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
 ) -> Float[Tensor, "B 1 1 1"]:
-    """min(alpha^2/sigma^2 + 1, bound): the weight of the squared error of x. Unbounded it is the
-    v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    """min(SNR + 1, bound) with SNR = alpha^2 / sigma^2: the weight of the squared error of x. Without the
+    bound it is the v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
     return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int, UInt8
-from tqdm import tqdm
 
 from cdd_icm.data import Dialog, Turn, to_square
 from cdd_icm.diffusion.region import changed_region
@@ -22,6 +21,7 @@ from cdd_icm.evaluation.metrics import (
     preservation,
     relational_similarity,
 )
+from cdd_icm.progress import Progress
 
 MODEL, UPPER, LOWER = "model", "true pictures", "copy the reference"
 """The rows. The upper bound reads the true pictures themselves; the lower one answers every turn with the
@@ -63,7 +63,9 @@ def evaluate_pictures(
             raise InputError(f"{dialog.id}: {len(drawn)} generated pictures for {len(dialog.turns)} turns")
     chunks = [
         _read_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
-        for at in tqdm(range(0, len(dialogs), CHUNK), "reading pictures", unit="chunk", disable=not progress)
+        for at in Progress(
+            range(0, len(dialogs), CHUNK), "reading pictures", unit="chunk", disable=not progress
+        )
     ]
     tables = {
         key: {name: np.concatenate([chunk[key][name] for chunk in chunks]) for name in chunks[0][key]}

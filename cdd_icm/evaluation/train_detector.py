@@ -14,7 +14,6 @@ from einops import rearrange
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
-from tqdm import tqdm
 
 from cdd_icm.config import LARGEST_SEED, DataConfig, check_data_path, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
@@ -33,6 +32,7 @@ from cdd_icm.evaluation.detector import (
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
 from cdd_icm.io import append_json, check_writable, load_tensors, read_json, replacing
+from cdd_icm.progress import Progress
 from cdd_icm.train.checkpoint import checkpoints, save_checkpoint
 from cdd_icm.train.schedule import crossed
 from cdd_icm.train.signals import StopSignal
@@ -127,7 +127,7 @@ def train_detector(config: DetectorConfig) -> dict:
     sampler = iter(ResumableSampler(len(data), config.batch_size, config.seed, start_sample=seen))
     with (
         StopSignal() as stop,
-        tqdm(total=config.total_samples, initial=seen, unit="pictures", desc="detector") as bar,
+        Progress(total=config.total_samples, initial=seen, unit="pictures", desc="detector") as bar,
     ):
         while seen < config.total_samples:
             rows, draws = zip(*next(sampler), strict=True)
@@ -169,7 +169,7 @@ def train_detector(config: DetectorConfig) -> dict:
             if crossed(config.validation_samples, before, seen):
                 validation = scores(detector, held_out)
                 append_json(log, {"samples": seen, "validation": validation})
-                tqdm.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
+                Progress.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
     _save(root, detector, optimizer, seen, settings)
 
     detector.half().save_pretrained(folder)

@@ -26,13 +26,13 @@ from cdd_icm.model.attention import _attention_kernel
 from cdd_icm.sources import local_path
 
 EMBEDDING_STD = 0.5
-"""Of the token embeddings of a tower that is trained from scratch. From open_clip's 0.02, at which all words
-look nearly alike to the first block, a small tower learns left from right much later."""
+"""Standard deviation of token embeddings trained from scratch. With open_clip's 0.02 all words look nearly
+alike to the first block, and a small tower learns left from right much later."""
 
 
 @dataclass
 class Encoded:
-    """What the towers see. `mask` is True at real text tokens, False at padding."""
+    """Reference and text, encoded. `mask` is True at text tokens, False at padding."""
 
     image_tokens: Float[Tensor, "B Nv Dv"]
     image_pooled: Float[Tensor, "B E"]
@@ -100,10 +100,10 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         return towers
 
     def freeze_all_but(self, blocks: int | None) -> None:
-        """Leaves the last `blocks` blocks of each tower trainable; 0 freezes both, None leaves all.
+        """Keeps the last `blocks` blocks of each tower trainable; 0 freezes both towers, None nothing.
 
         Raises:
-            InputError: open_clip knows no blocks of this architecture's image tower, or they are all.
+            InputError: open_clip can't freeze this image tower by blocks, or it has no more than `blocks`.
         """
         if blocks == 0:
             self.requires_grad_(False)
@@ -122,23 +122,23 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                 )
 
     def train(self, mode: bool = True) -> CLIPTowers:
-        """As of any module, but that batch normalisation keeps its statistics (by those of a batch, a
-        picture's features would depend on the others), and that transformers lay the batch where their
-        attention is fastest."""
+        """As `nn.Module.train`, but batch normalisation keeps its statistics (those of a batch would make a
+        picture's features depend on the others), and transformers take the batch in the dimension where
+        their attention is fastest."""
         super().train(mode)
         for part in self.modules():
             if isinstance(part, nn.BatchNorm2d):
                 part.eval()
             elif isinstance(part, Transformer) and isinstance(part.resblocks[0], ResidualAttentionBlock):
-                # Torch's fused kernel for inference wants the batch first. Training can't take that kernel,
-                # and without it the batch in front makes torch copy frozen weights for each token.
+                # Torch's fused kernel for inference wants the batch first. Training can't use that kernel,
+                # and without it a leading batch makes torch copy frozen weights for each token.
                 part.batch_first = not mode
                 for block in part.resblocks:
                     block.attn.batch_first = not mode
         return self
 
     def load_pretrained(self, pretrained: str) -> None:
-        """Takes the weights of an open_clip `pretrained` tag, or of a local safetensors file.
+        """Loads the weights of an open_clip `pretrained` tag, or of a local safetensors file.
 
         Raises:
             InputError: neither a tag of the architecture nor a safetensors file that fits it; a tag whose
@@ -175,7 +175,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     def encode_image(
         self, image: Float[Tensor, "B 3 H W"]
     ) -> tuple[Float[Tensor, "B Nv Dv"], Float[Tensor, "B E"]]:
-        """Tokens and pooled vector of a picture in [-1, 1], of any size."""
+        """Tokens of the last block and the pooled vector of a picture in [-1, 1]. H and W are any: the tower
+        gets the picture resized to its own size."""
         if image.shape[-2:] != (self.image_size, self.image_size):
             image = interpolate(image, size=(self.image_size,) * 2, mode="bicubic", antialias=True)
         image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
@@ -190,7 +191,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         return _tokens(out), out["image_features"]
 
     def encode_text(self, ids: Int[Tensor, "B Nw"]) -> tuple[Float[Tensor, "B Nw Dw"], Float[Tensor, "B E"]]:
-        """Tokens and pooled vector of a text whose ids `tokenize` made."""
+        """Tokens of the last block and the pooled vector of token ids, see `tokenize`."""
         with _attention_kernel(ids.device):
             out = self.clip.forward_intermediates(
                 text=ids, text_indices=1, normalize=False, normalize_intermediates=True
@@ -200,15 +201,15 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     def forward(
         self, image: Float[Tensor, "B 3 H W"], ids: Int[Tensor, "B Nw"], mask: Bool[Tensor, "B Nw"]
     ) -> Encoded:
-        """Both towers; see `encode_image`, `encode_text` and `tokenize`."""
+        """Both towers: see `encode_image` and `encode_text`."""
         return Encoded(*self.encode_image(image), *self.encode_text(ids), mask)
 
 
 def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
-    """The open_clip model config of an architecture's name, or a copy of the one given.
+    """The open_clip model config of a named architecture, or a copy of the given config.
 
     Raises:
-        InputError: open_clip has none of that name, or it doesn't read text by CLIP's own vocabulary.
+        InputError: open_clip has none of that name, or its vocabulary is not CLIP's own.
     """
     settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
     if settings is None:
@@ -223,7 +224,7 @@ def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
 
 
 def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
-    """Nv and D_v."""
+    """Number and width of the image tower's tokens, found by a forward pass."""
     visual, device = clip.visual, next(clip.visual.parameters()).device
     if device.type == "meta":  # while diffusers loads a folder; its buffers are not
         visual = copy.deepcopy(visual).to(device)
@@ -238,11 +239,11 @@ def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
 
 
 def _tokens_format(clip: nn.Module) -> str:
-    """What the image tower can give: a transformer its tokens, other towers a map of features."""
+    """open_clip's name for the output: tokens of a transformer, else a feature map."""
     return "NLC" if isinstance(clip.visual, VisionTransformer) else "NCHW"
 
 
 def _tokens(out: Mapping[str, Any]) -> Float[Tensor, "B Nv Dv"]:
-    """Those of the last block; of a map of features, row by row."""
+    """Tokens of the last block; a feature map is read row by row."""
     last = out["image_intermediates"][-1]
     return last if last.ndim == 3 else last.flatten(2).transpose(1, 2)

@@ -47,7 +47,7 @@ class Matcher(ModelMixin, ConfigMixin):
                 ResnetBlock2D(in_channels=2 * width, temb_channels=time, groups=16),
             ]
         )
-        # Which place a feature stands in matters as much as what it is, so nothing is averaged over places.
+        # No pooling: where a feature lies matters as much as what it is.
         self.squeeze = nn.Conv2d(2 * width, 32, 1)
         self.image_out = nn.Sequential(nn.LayerNorm(32 * side**2), nn.Linear(32 * side**2, query_width))
         self.query_out = nn.Linear(query_width, query_width)
@@ -88,7 +88,7 @@ def log_match(
     other_query: Float[Tensor, "B D"],
 ) -> Float[Tensor, " B"]:
     """log p_ICM(match | x_t, f) = log sigmoid(s(x_t, t, f) - s(x_t, t, f')): the InfoNCE posterior of the
-    query f against one alternative, f' (the same reference with nothing said)."""
+    query f against one alternative f', the query of the same reference with the empty text."""
     image = matcher.embed_image(noisy, timestep)
     difference = matcher.embed_query(query) - matcher.embed_query(other_query)
     return torch.nn.functional.logsigmoid(matcher.scale * (image * difference).sum(dim=-1))

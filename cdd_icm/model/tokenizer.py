@@ -13,7 +13,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from cdd_icm.config import END_ID
 from cdd_icm.errors import InputError
 from cdd_icm.model.backbone import CLIPTowers
-from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.model.prompt import TURN_SEPARATOR
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
@@ -33,7 +33,7 @@ def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
 
 def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
     """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016, arXiv 1508.07909): ids
-    0, 1, 2 are padding, start and end. Words that were never seen fall apart into bytes; none is lost."""
+    0, 1, 2 are padding, start and end. Unknown words are spelt in bytes, so that none is lost."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -45,7 +45,7 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*texts, TURN_MARK], trainer)
+    tokenizer.train_from_iterator([*texts, TURN_SEPARATOR], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", END_ID)]
     )
@@ -72,8 +72,7 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
     """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
-    end, which is the oldest history. The empty text stands for "no
-    instruction"."""
+    end, which is the oldest history. The empty text stands for "no instruction"."""
     # split_special_tokens: who writes "<end>" means these five characters
     out = tokenizer(
         texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import to_square
 from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.progress import Progress
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import DrawnFolder, draw_missing
 
@@ -59,7 +59,7 @@ def draw_dialogs(
     turns = sum(len(d.turns) for d in dialogs)
     with (
         without_bar(pipeline),
-        tqdm(total=turns, desc="drawing", unit="turns", disable=not progress) as bar,
+        Progress(total=turns, desc="drawing", unit="turns", disable=not progress) as bar,
     ):
         for start in range(0, len(dialogs), batch_size):
             group = dialogs[start : start + batch_size]

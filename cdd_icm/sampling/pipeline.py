@@ -50,6 +50,7 @@ from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.planner import Planner
 from cdd_icm.plan.annotated.vocabulary import middle_place
+from cdd_icm.progress import Progress
 from cdd_icm.sampling.folder import CANVAS, check_folder, read_canvas
 from cdd_icm.sources import local_path
 
@@ -171,6 +172,12 @@ class CDDICMPipeline(DiffusionPipeline):
         reached for past the modules that hold them, where the hooks don't see it."""
         self._exclude_from_cpu_offload = ["towers", "fusion", "planner", "matcher"]
         super().enable_sequential_cpu_offload(*args, **kwargs)
+
+    def progress_bar(self, iterable=None, total: int | None = None) -> Progress:
+        """As any diffusers pipeline's, but lines instead of a bar where standard error is no terminal."""
+        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        options = {"disable": not first, **getattr(self, "_progress_bar_config", {})}
+        return Progress(iterable, total=total, **options)
 
     @property
     def image_size(self) -> int:

@@ -19,7 +19,6 @@ from urllib.parse import quote
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
-from tqdm import tqdm
 
 from cdd_icm.config import to_plain
 from cdd_icm.data.dialog import Dialog
@@ -28,6 +27,7 @@ from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
 from cdd_icm.io import read_json, replacing
+from cdd_icm.progress import Progress
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
 
@@ -135,7 +135,7 @@ def draw_missing(
     todo = folder.missing(dialogs[state.process_index :: state.num_processes])
     turns = sum(len(dialog.turns) for dialog in todo)
     quiet = not (progress and state.is_main_process)
-    with tqdm(total=turns, desc="drawing", unit="turns", disable=quiet) as bar:
+    with Progress(total=turns, desc="drawing", unit="turns", disable=quiet) as bar:
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
             for dialog, pictures in zip(part, draw(part), strict=True):

@@ -19,11 +19,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, DataConfig, SamplingConfig, check_data_path, to_dict, to_plain
-from cdd_icm.console import printable
 from cdd_icm.data import (
     Dialog,
     PictureCache,
@@ -43,6 +41,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.plan.annotated.templates import begin_templates
+from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -114,7 +113,7 @@ def train(config: Config) -> Path:
     samples = restore(root, model, ema, optimizer, accelerator, data)
     micro, batches = 0, iter(())
     log = DenoisingLog(root / "log.jsonl", samples, accelerator)
-    bar = tqdm(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
+    bar = Progress(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
     model.train()
     with StopSignal() as stop, bar:
         while samples < t.total_samples:
@@ -223,7 +222,7 @@ def begin_with(model: CDDICM, init: Path) -> None:
     if not fitting:
         raise InputError(f"init: {init}: none of its weights fits the model")
     model.load_state_dict(fitting, strict=False)
-    tqdm.write(printable(f"{init}: {len(fitting)} of the model's {len(own)} tensors"))
+    Progress.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
 
 
 def adopt_tokenizer(init: Path, root: Path) -> None:
@@ -287,7 +286,7 @@ def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:
             raise faults[0]
     if not found:
         missing = f"{data.path}: no split {data.validation_split!r}"
-        tqdm.write(printable(f"{missing}; the film strips show training dialogs"))
+        Progress.write(f"{missing}; the film strips show training dialogs")
     return found or trained
 
 

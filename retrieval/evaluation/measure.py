@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
-from tqdm import tqdm
 
 from cdd_icm.data import PictureCache
+from cdd_icm.progress import Progress
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.ranking import evaluate, rank, summarise
 from retrieval.features import BLANK, Features, FrozenFeatures
@@ -102,7 +102,7 @@ def encode(
 
     pictures = []
     vectors = {row: torch.empty(len(queries), model.width) for row in rows}
-    with tqdm(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
+    with Progress(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
         for start in range(0, len(ids), batch_size):
             pictures.append(embed(keys[start : start + batch_size]))
             bar.update(len(pictures[-1]))

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import decode, to_square
 from cdd_icm.errors import InputError
+from cdd_icm.progress import Progress
 from cdd_icm.sources import local_path
 from cdd_icm.train.signals import StopSignal
 from retrieval.encoder import Encoder
@@ -75,7 +75,7 @@ def index(
         ThreadPoolExecutor(READERS) as readers,
         ThreadPoolExecutor(1) as preparer,
         ThreadPoolExecutor(1) as keeper,  # all of the store's calls, one after the other
-        tqdm(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
+        Progress(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
         run = _Run(files, store, encoder.image_size, readers, keeper, tags)

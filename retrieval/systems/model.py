@@ -25,7 +25,7 @@ from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
-from cdd_icm.model.prompt import TURN_MARK, compose_text
+from cdd_icm.model.prompt import TURN_SEPARATOR, compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
@@ -201,7 +201,7 @@ class RetrievalModel(nn.Module):
 
     def caption(self, caption: str) -> str:
         """What is read of a caption, which may be a text that `compose_text` made of what was said."""
-        newest, *earlier = caption.split(TURN_MARK)
+        newest, *earlier = caption.split(TURN_SEPARATOR)
         return compose_text(newest, earlier[::-1], len(earlier), self.speaker)
 
     def see(self, pixels: Float[Tensor, "B 3 R R"]) -> ImageFeatures:

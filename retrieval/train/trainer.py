@@ -13,7 +13,6 @@ import torch
 from accelerate import Accelerator
 from jaxtyping import Bool
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from cdd_icm.config import to_plain, without_places
 from cdd_icm.data import PictureCache, ResumableSampler
@@ -22,6 +21,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.objectives.icm import info_nce
+from cdd_icm.progress import Progress
 from cdd_icm.train.checkpoint import restore, save
 from cdd_icm.train.log import Log, seconds_logged
 from cdd_icm.train.run import digest, kept, run_tokenizer, start
@@ -95,7 +95,7 @@ def train_stage(config: RetrievalConfig) -> Path:
         len(dataset), t.batch_size * world, config.seed, start_sample=samples, rank=rank, world=world
     )
     log = Log(root / "log.jsonl", samples, accelerator)
-    bar = tqdm(total=t.total_samples, initial=samples, unit="queries", smoothing=0.05, disable=rank > 0)
+    bar = Progress(total=t.total_samples, initial=samples, unit="queries", smoothing=0.05, disable=rank > 0)
     objective.train()
     with StopSignal() as stop, bar:
         for items in order:
@@ -400,7 +400,9 @@ def publish(
     with replacing(validation_file(root, samples)) as path:
         path.write_text(json.dumps(rows, indent=1) + "\n")
     figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
-    tqdm.write(f"{samples} queries: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
+    Progress.write(
+        f"{samples} queries: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+    )
 
 
 def validation_file(root: Path, samples: int) -> Path:

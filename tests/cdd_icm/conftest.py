@@ -1,8 +1,12 @@
-"""A pipeline small enough to be built and run in a moment; its weights are random."""
+"""Small pipelines of random weights, a small data set in i-CLEVR's layout, and the real data where there are
+any."""
 
 import copy
+import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -37,7 +41,14 @@ TINY = {
 
 CLASSES = ("blue sphere", "red cube")
 
+SHAPES = ("cube", "sphere", "cylinder")
+
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
+
+
+def pytest_itemcollected(item):
+    if "two_processes" in getattr(item, "fixturenames", ()):
+        item.add_marker("slow")
 
 
 @pytest.fixture
@@ -46,16 +57,32 @@ def tiny_settings():
     return copy.deepcopy(TINY)
 
 
-@pytest.fixture(scope="session")
-def tiny_pipeline():
-    """32 x 32 pixels, two steps, and a gray canvas."""
-    config = from_dict(Config, TINY)
+def tiny(settings, classes):
+    """A pipeline of 32 x 32 pixels and two steps, with a gray canvas."""
+    config = from_dict(Config, settings)
     torch.manual_seed(0)
-    model = CDDICM(config, CLASSES).eval().requires_grad_(False)
+    model = CDDICM(config, classes).eval().requires_grad_(False)
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
     pipeline = build_pipeline(model, tokenizer, config, Image.new("RGB", (32, 32), (120, 130, 140)))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline():
+    return tiny(TINY, CLASSES)
+
+
+@pytest.fixture(scope="session")
+def planless_pipeline():
+    """The same without a plan, as a model of data without annotation is."""
+    return tiny(TINY | {"plan": {"grid": 0}}, ())
+
+
+@pytest.fixture(params=["with a plan", "without a plan"])
+def any_pipeline(request, tiny_pipeline, planless_pipeline):
+    """Both, one after the other."""
+    return tiny_pipeline if request.param == "with a plan" else planless_pipeline
 
 
 @pytest.fixture
@@ -115,4 +142,45 @@ def two_processes(tmp_path_factory, settings_in):
     settings["training"] |= {"batch_size": 2, "total_samples": 12}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     run_two_processes("tests.cdd_icm.two_processes", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("CDD_ICM_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("CDD_ICM_DATA does not name the folder of the real data")
+    return Path(folder)
+
+
+@pytest.fixture
+def make_iclevr():
+    return write_iclevr
+
+
+@pytest.fixture
+def iclevr(tmp_path) -> Path:
+    """Three train dialogs and one of val, of three turns each, all pictures different."""
+    folder = write_iclevr(tmp_path / "iclevr", 3, "train")
+    return write_iclevr(folder, 1, "val")
+
+
+def write_iclevr(folder: Path, dialogs: int, split: str, suffix=".png", first_turn=0, turns=3) -> Path:
+    for name in ("images", "scenes", "text"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (16, 12), (90, 90, 90)).save(folder / "background.png")
+    for number in range(dialogs):
+        id = f"CLEVR_{split}_{number:06d}"
+        objects = [
+            {"color": "red", "shape": SHAPES[turn], "pixel_coords": [160 + 10 * turn, 60, 9.5]}
+            for turn in range(turns)
+        ]
+        (folder / f"scenes/{id}.json").write_text(json.dumps({"objects": objects}))
+        text = [f"Add a red {SHAPES[turn]} on the left" for turn in range(turns)]
+        (folder / f"text/{id}.txt").write_text("\n".join(text) + "\n")
+        for turn in range(turns):
+            pixels = np.full((12, 16, 3), 90, np.uint8)
+            pixels[: turn + 1, : number + 1] = (200, 30, len(split))
+            picture = Image.fromarray(pixels)
+            picture.save(folder / f"images/{id}_{turn + first_turn}{suffix}")
     return folder

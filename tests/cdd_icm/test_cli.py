@@ -196,6 +196,7 @@ def config(tiny_settings, tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_train_then_draw_on_the_datas_own_canvas(config, tmp_path, capsys, handlers):
     assert main(["train", str(config), "training.total_samples=6"]) == 0
     folder = tmp_path / "run" / "pipeline"
@@ -274,6 +275,7 @@ def test_a_sheet_larger_than_its_format_takes(tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone():
     command = f"{sys.executable} -m cdd_icm data info {SAMPLE} | true; echo ${{PIPESTATUS[0]}}"
     out = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cdd_icm.errors import InputError
-from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.model.prompt import TURN_SEPARATOR
 from retrieval.benchmarks import (
     circo,
     cirr,
@@ -305,7 +305,7 @@ def test_what_was_said_before_a_turn_is_its_reference_in_words():
     queries = dialogs.read(SAMPLE, split="train").queries
     one, two, three = (query.texts[0] for query in queries[:3])
     assert [query.caption for query in queries[:4]] == [
-        *(None, one, f"{two}{TURN_MARK}{one}", f"{three}{TURN_MARK}{two}{TURN_MARK}{one}")
+        *(None, one, f"{two}{TURN_SEPARATOR}{one}", f"{three}{TURN_SEPARATOR}{two}{TURN_SEPARATOR}{one}")
     ]
     assert all((query.caption is None) == (query.tags == ("turn 1",)) for query in queries)
 
@@ -323,6 +323,7 @@ def test_dialogs_of_iclevr(cir):
     assert benchmark.pictures[first.targets[0]].decode().shape[2] == 3
 
 
+@pytest.mark.slow
 def test_dialogs_of_codraw(cir, tmp_path):
     """Thirty of them, and the last once more."""
     whole = json.loads(lzma.decompress((cir.parent / "codraw" / "CoDraw_1_0.json.xz").read_bytes()))["data"]

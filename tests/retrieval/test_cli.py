@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from types import ModuleType
 
@@ -144,17 +146,22 @@ def test_the_shipped_model_finds_the_next_picture_of_a_sample_dialog(tmp_path, c
     assert Image.open(tmp_path / "sheet.png").format == "PNG"
 
 
+@pytest.mark.slow
 def test_a_killed_index_goes_on_without_duplicates(tmp_path, capsys):
     pictures, store = tmp_path / "pictures", ["--store", str(tmp_path / "mine.db")]
     files = {str(paint(pictures / f"{n}.png", "red", "blue", size=(n + 2, 4))) for n in range(80)}
     index = ["index", str(pictures), *store, "--batch-size", "2"]
     command = [sys.executable, "-m", "retrieval.cli", *index]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+    terminal, inside = pty.openpty()  # where standard error is none, there is no bar to go by
+    termios.tcsetwinsize(inside, (24, 120))
+    with subprocess.Popen(command, cwd=ROOT, stderr=inside) as process:
+        os.close(inside)
         said = b""
         while not re.search(rb" [1-7]\d/80 ", said):  # all of them but the newest are in the store
-            said += (piece := os.read(process.stderr.fileno(), 4096))
+            said += (piece := os.read(terminal, 4096))
             assert piece, said.decode()
         process.kill()
+    os.close(terminal)
     assert process.returncode == -signal.SIGKILL
     assert main(index) == 0
     counts = r"(\d+) added, 0 updated, (\d+) unchanged, 0 duplicates, 0 removed; 80 pictures\n"

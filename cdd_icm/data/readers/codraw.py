@@ -22,6 +22,7 @@ from cdd_icm.io import parse_json
 from cdd_icm.sources import local_path
 
 KIND = "codraw"
+DESCRIPTION = "CoDraw"
 CHITCHAT = frozenset({"hi", "done", "ok", "alright", "okay", "thanks", "bye", "hello"})
 
 _WORD = re.compile(r"['’]?\w+(?:['’./-]\w+)*")
@@ -68,13 +69,13 @@ def count_raw_dialogs(path: Path) -> Counter[str]:
 
 
 def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...]]]:
-    """(description, canvas) of each turn: what was said since the turn before, and what it came to.
+    """(description, canvas) of each turn: what was said since the turn before, and the canvas after it.
 
-    A round whose canvas did not change, or has no more object classes than the last changed one had, or
-    before which nothing was said, makes no turn: its words go to the next. Of a message that is all small
-    talk nothing stays. GeNeVA's own script leaves its bare <teller> or <drawer> unless it is one such word
-    exactly ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else and are no
-    instructions.
+    A round makes no turn, and its words go to the next, if its canvas did not change, has no more object
+    classes than the last changed one, or nothing was said before it. A message that is all small talk is
+    dropped. GeNeVA's own script keeps the bare <teller> or <drawer> of such a message unless it is exactly
+    one word of small talk ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else
+    and are no instructions.
 
     Raises:
         InputError: a field is missing or malformed, or nobody says anything; the message starts with `where`.
@@ -130,7 +131,7 @@ def _dialog(id: str, split: str, turns: list[tuple[str, tuple[Piece, ...]]], art
 
 
 def _scenes(path: Path, on_fault: OnFault) -> Iterator[tuple[str, dict, str]]:
-    """(id, scene, what errors call it) of every dialog, sorted by id."""
+    """(id, scene, its name in errors) of every dialog, sorted by id."""
     scenes: dict[str, tuple[dict, str]] = {}
     for file in _json_files(path):
         try:

@@ -1,11 +1,11 @@
-"""One's own dialogs: a folder of pictures with `metadata.jsonl` (the ImageFolder convention).
+"""Your own dialogs: a folder of pictures with `metadata.jsonl` (the ImageFolder convention).
 
     {"file_name": "cat_1.png", "dialog_id": "cat", "turn": 1, "instruction": "add a cat on the left"}
 
-A row a picture. `turn` counts the dialog's turns in order from 0 or 1. Optional: `split` (else the name of
-the folder that holds the metadata.jsonl, where each split has its own, else "train") and `objects`, a list of
-{"name", "x", "y", "depth", "look"}: x and y as fractions of width and height, depth 0 where left out; look is
-optional and holds the value of each further trait, such as {"pose": "sitting"}.
+One row per picture. `turn` numbers the dialog's turns from 0 or 1. Optional are `split` (by default the name
+of the folder that holds the metadata.jsonl if each split has its own, else "train") and `objects`, a list of
+{"name", "x", "y", "depth", "look"}: x and y are fractions of width and height, depth is 0 by default, and
+look holds further traits, such as {"pose": "sitting"}.
 
 The canvas that a dialog starts from is its row of turn 0 without instruction; else `canvas.png` or
 `background.png` beside the metadata.jsonl; else plain white, of the size of the dialog's first picture.
@@ -32,6 +32,7 @@ from cdd_icm.io import parse_json
 from cdd_icm.sources import inside
 
 KIND = "folder"
+DESCRIPTION = "a folder with metadata.jsonl"
 METADATA = "metadata.jsonl"
 CANVASES = ("canvas.png", "background.png")
 

@@ -28,16 +28,17 @@ from cdd_icm.data.readers.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
 
+DESCRIPTION = "GeNeVA's HDF5"
 COORDS_UNIT = 128
 DAMAGED = (OSError, RuntimeError, TypeError, ValueError, LookupError)
-"""What h5py raises where a file is damaged, by where the damage lies."""
+"""What h5py raises for damaged files."""
 OF_THE_FILE = {"background", "entities"}
-"""What stands beside the dialogs' groups."""
+"""Keys of the file that are no dialogs."""
 
 
 def kind_of(path: Path) -> str | None:
-    """The data set that the files hold, told by what the text is called in the first dialog that can be read;
-    where none can be, `read` says why."""
+    """The data set of the files, by the key of the text in the first dialog that can be read. Where none can
+    be, `read` says why."""
     files = _h5_files(path)
     for each in files:
         try:

@@ -20,13 +20,11 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
 
 KIND = "iclevr"
+DESCRIPTION = "i-CLEVR"
 SHAPES = ("cube", "sphere", "cylinder")
 COLORS = ("gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow")
 ICLEVR_CLASSES = tuple(f"{color} {shape}" for shape in SHAPES for color in COLORS)
-SCENE_WIDTH, SCENE_HEIGHT = (
-    320,
-    240,
-)  # the frame that `pixel_coords` are given in, whatever the pictures' size
+SCENE_WIDTH, SCENE_HEIGHT = 320, 240  # the units of `pixel_coords`, whatever the pictures' size
 
 _DIALOG = r"(?P<dialog>CLEVR_(?P<split>[^/]+)_\d+)"
 _IMAGE = re.compile(rf"(?P<root>(?:.*/)?)images/{_DIALOG}_(?P<turn>\d+)\.\w+")
@@ -79,7 +77,7 @@ def _sources(path: Path) -> list[Files]:
 
 
 def _may_hold_dialogs(files: Files) -> bool:
-    """Also where they can't be opened: `read` says so, and goes on with the next."""
+    """True also for files that can't be opened, so that `read` reports them."""
     try:
         return any(_IMAGE.fullmatch(name) for name in files.names())
     except InputError:

@@ -25,7 +25,6 @@ import webdataset
 from jaxtyping import UInt8
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
-from tqdm import tqdm
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from cdd_icm.data.dialog import Dialog, Picture, Turn
@@ -36,9 +35,11 @@ from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json, replacing, writing
+from cdd_icm.progress import Progress
 from cdd_icm.sources import expand, open_stream, scheme_of
 
 KIND = "shards"
+DESCRIPTION = "WebDataset shards"
 
 
 def convert(
@@ -46,7 +47,7 @@ def convert(
 ) -> list[Path]:
     """Writes `out/<split>-<number>.tar` and returns their paths.
 
-    `out` has its name only when complete. A conversion that was killed, run again, keeps the shards it had.
+    `out` appears only when complete. A conversion that was killed goes on from the shards that it wrote.
 
     Raises:
         InputError: a picture can't be read, or `out` exists or can't be written.
@@ -58,7 +59,7 @@ def convert(
     partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
     with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+        with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
                 of_split = [dialog for dialog in dialogs if dialog.split == split]
                 for start in range(0, len(of_split), max_dialogs_per_shard):
@@ -196,7 +197,7 @@ def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
 
 
 def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:
-    """What a TarWriter takes: the members of one dialog, by what follows the key in their names."""
+    """One dialog as a TarWriter takes it: the contents of its members by the suffix of their names."""
     suffix, encoded = _stored(dialog.canvas)
     members = {f"canvas{suffix}": encoded}
     facts = {"id": dialog.id, "split": dialog.split, "canvas": f"canvas{suffix}", "turns": []}

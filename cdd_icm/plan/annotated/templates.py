@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, pad
-from tqdm import tqdm
 
 from cdd_icm.data.dialog import Dialog, Picture
 from cdd_icm.data.picture import to_float, to_square
 from cdd_icm.plan.annotated.planner import Planner
 from cdd_icm.plan.annotated.splats import Stamps
 from cdd_icm.plan.annotated.vocabulary import drawn_objects, to_look, to_plan
+from cdd_icm.progress import Progress
 
 CHANNELS = 4
 """Colour and cover."""
@@ -44,7 +44,7 @@ def begin_templates(
     sums: dict[int, Float[Tensor, "5 k k"]] = {}
     places = [(dialog, turn) for dialog in dialogs for turn in range(len(dialog.turns))]
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:turns]
-    for index in tqdm(order.tolist(), desc="templates", unit="turns", disable=not (progress and turns)):
+    for index in Progress(order.tolist(), desc="templates", unit="turns", disable=not (progress and turns)):
         dialog, turn = places[index]
         before, after = dialog.turns[turn - 1].objects if turn else (), dialog.turns[turn].objects
         if before is None or after is None:  # not annotated

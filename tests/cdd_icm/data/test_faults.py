@@ -217,7 +217,7 @@ def test_wrong_places(tmp_path, capsys, command):
     (tmp_path / "broken.zip").write_bytes(b"PK")
     for name, says in (
         ("nowhere", "no such file or folder"),
-        ("empty", "neither i-CLEVR, CoDraw"),
+        ("empty", "no data of a known kind is here"),
         ("broken.zip", "not a readable zip"),
     ):
         assert main(["data", command[0], str(tmp_path / name), *command[1:]]) == 2
@@ -291,7 +291,7 @@ def test_info_counts(iclevr):
     assert (train.dialogs, train.turns, train.words) == (3, 9, [7] * 9)
     assert train.objects == {"red cube": 3, "red sphere": 3, "red cylinder": 3}
     assert sum(train.sizes.values()) == 10 and set(train.sizes) == {(16, 12)}  # nine and the canvas
-    assert "train: 3 dialogs, 9 turns (3.00 a dialog)" in str(found)
+    assert "train: 3 dialogs, 9 turns (3.00 per dialog)" in str(found)
 
 
 def test_preview_has_a_row_a_dialog(iclevr):

@@ -66,20 +66,20 @@ def test_icm_step_is_bounded(alpha):
     assert torch.allclose(direction, torch.ones(2), atol=1e-3)
 
 
-def test_the_matchers_gradient_equals_finite_differences(tiny_pipeline):
+def test_the_matchers_gradient_equals_finite_differences(any_pipeline):
     generator = torch.Generator().manual_seed(0)
     noisy, way = torch.randn(2, 2, 3, 32, 32, generator=generator)
     step = torch.tensor([100, 700])
     reference = torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1
     conditions = {
-        "full": tiny_pipeline.encode(reference, ["add a red cube", "add a blue cube"]),
-        "image_only": tiny_pipeline.encode(reference, ["", ""]),
+        "full": any_pipeline.encode(reference, ["add a red cube", "add a blue cube"]),
+        "image_only": any_pipeline.encode(reference, ["", ""]),
     }
-    gradient = tiny_pipeline._match_gradient(noisy, step, conditions)
+    gradient = any_pipeline._match_gradient(noisy, step, conditions)
     queries = conditions["full"].query, conditions["image_only"].query
 
     def along(h):
-        return log_match(tiny_pipeline.matcher, noisy + h * way, step, *queries)
+        return log_match(any_pipeline.matcher, noisy + h * way, step, *queries)
 
     measured = (along(0.01) - along(-0.01)) / 0.02
     assert torch.allclose((gradient * way).flatten(1).sum(1), measured, rtol=2e-2, atol=1e-4)

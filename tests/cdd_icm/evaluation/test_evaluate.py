@@ -125,6 +125,7 @@ def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids,
     assert "preset: the pictures there were drawn with 'fast', not None" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path):
     """The model that ships on two dialogs that ship."""
     model, sample = (ROOT / "data" / name for name in ("pretrained/iclevr", "iclevr_sample"))

@@ -171,6 +171,7 @@ def test_inception_weights_are_never_unpickled(tmp_path):
         inception_weights(str(tmp_path / "x.safetensors"))
 
 
+@pytest.mark.slow
 def test_with_inception_weights_it_is_fid(tmp_path, monkeypatch, detector_folder):
     """torch-fidelity's own network with random weights, from a file and as if the hub had it."""
     file = tmp_path / "inception.safetensors"

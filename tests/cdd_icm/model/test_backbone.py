@@ -1,6 +1,5 @@
-"""The towers, and how a dialog's words reach them."""
+"""The towers: shapes, frozen blocks, pretrained weights, and what they refuse."""
 
-import unicodedata
 from dataclasses import replace
 
 import open_clip
@@ -12,79 +11,10 @@ from torchvision.transforms.v2.functional import normalize
 from cdd_icm.config import EncoderConfig
 from cdd_icm.errors import InputError
 from cdd_icm.model.backbone import EMBEDDING_STD, CLIPTowers
-from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer, tokenize
+from cdd_icm.model.tokenizer import learn_tokenizer, tokenize
 
 STATISTICS = (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
 WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the left"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Add a red cube.",
-        " It's   behind the BLUE sphere, on the left!! ",
-        "naïve café 12",
-        "",
-        "a <= b",
-    ],
-)
-def test_clips_own_tokenizer_gives_open_clips_ids(text):
-    ids, mask = tokenize(clip_tokenizer(), [text])
-    expected = open_clip.tokenize([text])[0]
-    length = int(mask.sum())
-    assert ids[0, :length].tolist() == expected[:length].tolist()
-    assert not expected[length:].any()  # open_clip's padding
-    assert mask[0, :length].all() and ids.max() < 49408
-
-
-@pytest.mark.parametrize(
-    "text", ["Add a purple cone", "Größe ☃ 你好 \x07", "add <end> now <pad>", "  two  blanks"]
-)
-def test_a_learnt_tokenizer_loses_no_bytes(text):
-    tokenizer = learn_tokenizer(WORDS, 300, 64)
-    ids, mask = tokenize(tokenizer, [text])
-    words = ids[mask].tolist()
-    assert (words[0], words[-1]) == (1, 2) and not set(words[1:-1]) & {0, 1, 2}
-    assert tokenizer.decode(words[1:-1]).strip() == unicodedata.normalize("NFKC", text).lower().strip()
-    assert (
-        len(tokenizer) <= 300
-        and tokenizer.decode(tokenize(tokenizer, [WORDS[0]])[0][0].tolist()).count(" ") < 9
-    )
-
-
-@pytest.mark.parametrize(
-    "tokenizer", [clip_tokenizer(16), learn_tokenizer(WORDS, 300, 16)], ids=["clip", "learnt"]
-)
-def test_a_text_that_is_too_long_loses_its_end(tokenizer):
-    newest = "and now a red cube"
-    long, short = (
-        tokenize(tokenizer, [text])[0][0].tolist() for text in (newest + " old words" * 40, newest)
-    )
-    kept = [
-        i for i in short if i not in (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
-    ]
-    assert len(long) == 16
-    assert long[0] == tokenizer.bos_token_id and long[-1] == tokenizer.eos_token_id
-    assert long[1 : 1 + len(kept)] == kept
-
-
-def test_the_text_is_the_instruction_then_the_newest_history():
-    history = ["one", "two", "three"]
-    assert compose_text("now", history, 0) == "now"
-    assert compose_text("now", history, 1) == "now <= three"
-    assert compose_text("now", history, 9) == "now <= three <= two <= one"
-    assert compose_text("now", [], 2) == "now"
-    assert compose_text(" add\n a  cube ", ["a\tb"], 1) == "add a cube <= a b"
-
-
-def test_a_text_that_names_no_speaker_gets_one():
-    said = ["a sun", "<drawer> how big", "<3 a tree", " ", ""]
-    told = ["<teller> a sun", "<drawer> how big", "<teller> <3 a tree", "", ""]
-    assert [compose_text(text, [], 1, "<teller>") for text in said] == told
-    assert compose_text("a sun", ["a tree", "<drawer> ok"], 2, "<teller>") == (
-        "<teller> a sun <= <drawer> ok <= <teller> a tree"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -219,8 +149,8 @@ def test_fault_table(changed, says, settings, towers, tmp_path):
     assert says in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_tag_that_wants_another_activation_is_refused(towers):
-    # without the weights of ViT-B-32: the check needs names alone
-    towers = type("", (), {"config": type("", (), {"model": "ViT-B-32"}), "clip": towers.clip})()
+def test_a_tag_that_wants_another_activation_is_refused():
+    with torch.device("meta"):  # the check comes before the weights
+        towers = CLIPTowers("ViT-B-32")
     with pytest.raises(InputError, match="openai was trained as encoder.model=ViT-B-32-quickgelu"):
-        CLIPTowers.load_pretrained(towers, "openai")
+        towers.load_pretrained("openai")

@@ -50,11 +50,11 @@ def test_a_sheet_holds_true_pictures_only_with_the_truth(tiny_pipeline, dialogs)
     assert drawn.width == both.width and drawn.height < both.height
 
 
-def test_a_dialog_comes_out_the_same_beside_others(tiny_pipeline, dialogs):
-    together = draw_dialogs(tiny_pipeline, dialogs, batch_size=3, progress=False)
+def test_a_dialog_comes_out_the_same_beside_others(any_pipeline, dialogs):
+    together = draw_dialogs(any_pipeline, dialogs, batch_size=3, progress=False)
     assert [pictures.shape for pictures in together] == [(len(d.turns), 32, 32, 3) for d in dialogs]
     for dialog, pictures in zip(dialogs, together, strict=True):
-        (alone,) = draw_dialogs(tiny_pipeline, [dialog], progress=False)
+        (alone,) = draw_dialogs(any_pipeline, [dialog], progress=False)
         assert np.abs(alone.astype(int) - pictures).max() <= 1  # sums of another order
 
 
@@ -128,6 +128,7 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
     assert contents(out) == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path):
     dialogs = load_dialogs(SAMPLE, "test")
     generate_split(tiny_pipeline, dialogs, tmp_path / "one", batch_size=1, progress=False)
@@ -135,8 +136,6 @@ def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path)
     arguments += ["--batch-size", "1", "--device", "cpu", "--dtype", "fp32"]
     done = run_two_processes("cdd_icm", *arguments)
     assert done.stdout == f"{tmp_path / 'two'}\n"  # one of them speaks
-    share = (len(dialogs) + 1) // 2 * 5
-    assert f"/{share} [" in done.stderr and f"/{5 * len(dialogs)} [" not in done.stderr
     one, two = (contents(tmp_path / name) for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:

@@ -15,12 +15,16 @@ def same(a, b):
     return np.array_equal(np.asarray(a), np.asarray(b))
 
 
-@pytest.fixture
-def session(tiny_pipeline):
-    session = DrawingSession(tiny_pipeline, seed=3)
+def two_turns(pipeline):
+    session = DrawingSession(pipeline, seed=3)
     session.say("add a red cube")
     session.say("add a sphere behind it")
     return session
+
+
+@pytest.fixture
+def session(tiny_pipeline):
+    return two_turns(tiny_pipeline)
 
 
 def test_turns_tell_what_was_drawn(session, tiny_pipeline):
@@ -157,14 +161,15 @@ def test_filmstrip_shows_canvas_and_turns(session):
     assert two.width - one.width == (one.width - 6) // 2  # two frames and a margin against three
 
 
-def test_saved_session_goes_on_as_it_would_have(session, tiny_pipeline, tmp_path):
+def test_saved_session_goes_on_as_it_would_have(any_pipeline, tmp_path):
+    session = two_turns(any_pipeline)
     session.use(guidance_scale=1.5, num_candidates=2, guidance_interval=(0.0, 0.5))
     session.say("Füge einen Würfel 🟥 hinzu")
     session.undo()
     newest = session.save(tmp_path / "kept")
     assert same(Image.open(newest), session.picture)
 
-    again = DrawingSession.load(tmp_path / "kept", tiny_pipeline)
+    again = DrawingSession.load(tmp_path / "kept", any_pipeline)
     for one, other in zip(session.turns, again.turns, strict=True):
         assert same(one.picture, other.picture)
         assert (one.instruction, one.seed, one.settings, one.scores) == (

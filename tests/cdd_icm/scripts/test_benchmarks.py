@@ -39,6 +39,7 @@ def finished(file):
     return report
 
 
+@pytest.mark.slow
 def test_a_step(settings_in, tmp_path, capsys):
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump({**settings_in(tmp_path / "run"), "plan": {"grid": 4}}))
@@ -72,6 +73,7 @@ def test_settings_change_one_thing(tiny_pipeline):
     assert len(found) == 7
 
 
+@pytest.mark.slow
 def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     report, data = tmp_path / "bench_sampling.json", settings_in(tmp_path)["data"]["path"]
     command = ["--model", str(tiny_folder), "--data", data, "--split", "test", "--quick", "--threads", "1"]
@@ -149,6 +151,7 @@ def test_retrieval(tmp_path, monkeypatch):
     assert "20 queries against 50 vectors" in page and "MB" not in page
 
 
+@pytest.mark.slow
 def test_exact_evaluation_holds_a_part_of_the_scores_alone():
     memory = bench_retrieval.bench_memory(4000, 50_000, 8)
     assert bench_retrieval.SCORE_BYTES < memory["ours"] < 3 * bench_retrieval.SCORE_BYTES

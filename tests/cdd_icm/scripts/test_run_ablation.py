@@ -160,6 +160,7 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     assert not work["trained"] and not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_row_in_earnest(tmp_path, monkeypatch):
     """Six steps on the dialogs that ship, drawn and read by the shipped detector."""
     settings = yaml.safe_load((CONFIGS / "tiny.yaml").read_text())

@@ -97,6 +97,7 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
         assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
     preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
 
@@ -119,6 +120,7 @@ def test_the_tiny_preset_goes_on_exactly_after_kill_9(tmp_path):
     assert log_of(tmp_path / "killed") == log_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
     preset = Path(__file__).parents[3] / "configs" / "generate" / "tiny.yaml"
     overrides = [f"data.path={SAMPLE}", f"output_dir={tmp_path / 'run'}", "data.num_workers=1"]
@@ -134,6 +136,7 @@ def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
     assert checkpoints(tmp_path / "run" / "checkpoints")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, monkeypatch, tmp_path):
     def one(folder):
         return make_config(**ITEM_BY_ITEM, output_dir=str(tmp_path / folder))
@@ -220,6 +223,7 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
 def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
     results = []
     for parts in (1, 2, 4):
@@ -265,6 +269,7 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     assert mine == vocabulary
 
 
+@pytest.mark.slow
 def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uninterrupted, tmp_path):
     begun = []
     monkeypatch.setattr("cdd_icm.train.generator.begin_templates", lambda *given: begun.append(given[3]))
@@ -303,6 +308,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
             begin_with(CDDICM(config), tmp_path / file)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_what_it_began_with_is_gone(make_config, uninterrupted, tmp_path, monkeypatch):
     init = tmp_path / "init"
     shutil.copytree(uninterrupted / "pipeline", init)
@@ -446,6 +452,7 @@ def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     assert all(value.isfinite().all() for value in newest(config.output_dir).values())
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_no_earlier_checkpoint(config, uninterrupted, monkeypatch):
     save_file, written = checkpoint.save_file, []
 
@@ -506,6 +513,7 @@ def test_what_may_change_may_change(begun, tmp_path):
     assert pipeline.settings()["num_inference_steps"] == 9
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(begun, tmp_path):
     dialogs = load_dialogs(begun().data.path, "train")
     for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
@@ -581,6 +589,7 @@ def test_what_cannot_work_is_refused_before_any_work(make_config, changed, says)
     assert not Path(config.output_dir).exists()
 
 
+@pytest.mark.slow
 def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp_path):
     """It takes up the checkpoint of one process, does what that one does from there, and leaves the same."""
 
@@ -662,6 +671,7 @@ def shards(settings_in, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, monkeypatch):
     changed = {"data__path": str(shards), "data__streaming": True, "training__total_samples": 12}
     whole, parts = (make_config(**changed, output_dir=str(tmp_path / name)) for name in ("whole", "parts"))

@@ -237,6 +237,7 @@ Run(Path(sys.argv[1]), sys.argv[2])(8, Killed())
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_without_duplicates(tmp_path):
     run = Run(SAMPLE, str(tmp_path / "mine.db"))
     killed = subprocess.run(

@@ -10,7 +10,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.model.backbone import Encoded
-from cdd_icm.model.prompt import TURN_MARK, compose_text
+from cdd_icm.model.prompt import TURN_SEPARATOR, compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.sampling.loading import load_pipeline
 from retrieval.systems import COMPOSERS
@@ -51,7 +51,7 @@ def test_saved_and_loaded_it_gives_the_same_vectors(make_model, composer, pictur
 
 def test_the_fusion_composers_are_their_modules_put_together_by_hand(make_model, pictures):
     texts = [compose_text(text, past, 1) for text, past in zip(TEXTS, HISTORY, strict=True)]
-    assert texts[2] == f"add a gray cube on the left of it{TURN_MARK}add a green sphere"
+    assert texts[2] == f"add a gray cube on the left of it{TURN_SEPARATOR}add a green sphere"
     pixels = to_float(pictures)
 
     model = make_model("fusion")

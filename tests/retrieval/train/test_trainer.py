@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.model.prompt import TURN_SEPARATOR
 from cdd_icm.train.checkpoint import checkpoints
 from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
@@ -101,6 +101,7 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("composer", "changed", "stages"),
     [
@@ -124,6 +125,7 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_pat
         assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
 def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_path):
     """The smallest one, from training to a report."""
     triplet = {"reference": "a.png", "text": "redder", "target": "b.png"}
@@ -196,7 +198,7 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     samples = samples_of(config, model)
     queries, pictures = samples.benchmark.queries, samples.benchmark.pictures
     items = [(2, 2**30), (0, 2**30), (8, int(0.07 * 2**31)), (14, 2**30)]
-    said = [TURN_MARK.join(reversed(queries[index].history)) for index, _ in items]
+    said = [TURN_SEPARATOR.join(reversed(queries[index].history)) for index, _ in items]
     assert [queries[index].caption for index, _ in items] == [said[0], None, said[2], said[3]]
     with torch.no_grad():
         loss = Objective(model, config.objective)(samples.batch(items))["loss"]
@@ -273,7 +275,7 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     samples = samples_of(config, make_model("sum"))
     query = samples.benchmark.queries[2]
     keys = [samples.benchmark.pictures[id].key for id in (query.reference, query.targets[0])]
-    text = f"{query.texts[0]}{TURN_MARK}{query.history[-1]}"
+    text = f"{query.texts[0]}{TURN_SEPARATOR}{query.history[-1]}"
     whole, textless, blank = (keys[0], text), (keys[0], ""), (BLANK, text)
     expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
     for share, (reference, said) in expected.items():
@@ -344,7 +346,7 @@ def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp
             {"composer": "fusion", "init": str(tmp_path / "drawn"), "fusion__layers": 2},
             "fusion is {.*'layers': 2.*, but that of init, .*'layers': 1",
         ),
-        ({"data__path": str(tmp_path)}, "neither i-CLEVR, CoDraw"),
+        ({"data__path": str(tmp_path)}, "no data of a known kind is here"),
         ({"data__benchmark": "dialog"}, "unknown benchmark 'dialog': did you mean 'dialogs'"),
         ({"data__train_split": "holdout"}, "no dialogs of split 'holdout'"),
     ):

@@ -106,6 +106,7 @@ def test_the_three_layouts_are_the_same_data(tmp_path, with_clip_art):
     ]
 
 
+@pytest.mark.slow
 def test_real_counts(real_data):
     assert count_raw_dialogs(real_data / "codraw") == {"train": 7989, "val": 1002, "test": 1002}
 
@@ -115,6 +116,7 @@ def real(real_data):
     return {dialog.id: dialog for dialog in load_dialogs(real_data / "codraw", split="val")}
 
 
+@pytest.mark.slow
 def test_every_real_val_dialog_keeps_a_turn(real):
     assert len(real) == 1002
     assert sum(len(dialog.turns) for dialog in real.values()) == 4184
