@@ -34,6 +34,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
+from cdd_icm.hashing import text_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
 from cdd_icm.sampling.loading import load_pipeline
@@ -172,7 +173,7 @@ def bench(a: argparse.Namespace) -> dict:
         "seed": a.seed,
     }
     rows = measure(pipeline, dialogs[0], among, a.repeats)
-    digest = fingerprint.of_parts([json.dumps(stamp)])
+    digest = text_digest([json.dumps(stamp)])
     many, kept = f"{a.many} steps", a.unfinished / f"bench_sampling-{digest}.json"
     judge_all(pipeline, dialogs, reader, rows, a.seed, many, kept)
     return {

@@ -17,7 +17,7 @@ from torch_fidelity import feature_extractor_inceptionv3
 
 from cdd_icm.cli import main
 from cdd_icm.errors import InputError
-from cdd_icm.evaluation import fingerprint, load_detector, shipped_detector
+from cdd_icm.evaluation import load_detector, shipped_detector
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
@@ -126,22 +126,6 @@ def test_a_comparison_tells_how_each_was_drawn(tmp_path, good):
 def test_markdown_tells_how_it_was_drawn(good):
     assert "free-running" in markdown(good)
     assert "each turn on the true reference" in markdown(good | {"teacher_forced": True})
-
-
-def test_fingerprints_see_every_change(tmp_path, dialogs):
-    dialog = dialogs[0]
-    turn = replace(dialog.turns[0], instruction="Add a red squarE")
-    assert fingerprint.of_dialog(dialog) == fingerprint.of_dialog(replace(dialog))
-    assert fingerprint.of_dialog(dialog) != fingerprint.of_dialog(
-        replace(dialog, turns=(turn, *dialog.turns[1:]))
-    )
-    assert fingerprint.of_dialog(dialog) != fingerprint.of_dialog(dialogs[1])
-    bare = replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
-    assert fingerprint.of_dialog(bare) == fingerprint.of_dialog(dialog)
-    assert fingerprint.of_data([bare]) != fingerprint.of_data([dialog])
-    assert fingerprint.of_data([replace(dialog)]) == fingerprint.of_data([dialog])
-    with pytest.raises(InputError, match="no model here"):
-        fingerprint.of_folder(tmp_path)
 
 
 @pytest.fixture(scope="module")
