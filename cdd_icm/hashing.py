@@ -1,31 +1,39 @@
-"""Digests: seeds that are functions of what they are for, and fingerprints of texts and of weights."""
+"""Seeds and digests: the only place that turns something into a hash."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def seed_of(*key: object) -> int:
-    """A seed below 2^56 for a random number generator: a function of `key`, such as (seed, dialog, turn), and
-    of nothing else. The parts are joined by "/"."""
-    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
-    return int.from_bytes(digest[:7], "big")
+def derive_seed(*parts: int | str) -> int:
+    """A seed below 2^56 that is a function of `parts` alone, such as (run seed, sample). Neighbouring parts
+    give unrelated seeds, as generators need them."""
+    return int.from_bytes(sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
-def text_digest(parts: Iterable[str]) -> str:
-    """16 hex digits of a sequence of texts; where one ends and the next begins counts."""
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:16]
+def content_digest(content: bytes | str) -> str:
+    """64 hexadecimal digits; the key of a picture or a text in a cache."""
+    return sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-def tensor_digest(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """64 hex digits of named tensors in their order: names, number formats, shapes and values."""
-    digest = hashlib.sha256()
+def fingerprint(value: Any) -> str:
+    """16 hexadecimal digits of anything that JSON can write; tells whether two runs or reports are about the
+    same thing."""
+    return content_digest(json.dumps(value))[:16]
+
+
+def tensor_digest(tensors: Iterable[tuple[str, Tensor]], header: str = "") -> str:
+    """64 hexadecimal digits of a text and named tensors: names, number formats, shapes and bytes, in the
+    order given."""
+    digest = sha256(header.encode())
     for name, tensor in tensors:
+        tensor = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -26,6 +26,7 @@ from benchmark import interleaved, machine, write
 from PIL import Image
 from tqdm import tqdm
 
+from cdd_icm import hashing
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
 from cdd_icm.data import Dialog, load_dialogs, to_square
@@ -34,7 +35,6 @@ from cdd_icm.errors import InputError
 from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
-from cdd_icm.hashing import text_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
 from cdd_icm.sampling.loading import load_pipeline
@@ -173,7 +173,7 @@ def bench(a: argparse.Namespace) -> dict:
         "seed": a.seed,
     }
     rows = measure(pipeline, dialogs[0], among, a.repeats)
-    digest = text_digest([json.dumps(stamp)])
+    digest = hashing.fingerprint(stamp)
     many, kept = f"{a.many} steps", a.unfinished / f"bench_sampling-{digest}.json"
     judge_all(pipeline, dialogs, reader, rows, a.seed, many, kept)
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from torch import Tensor
 import cdd_icm
 from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
-from cdd_icm.hashing import tensor_digest, text_digest
+from cdd_icm.hashing import content_digest, fingerprint, tensor_digest
 from cdd_icm.io import load_tensors, read_json
 
 SOURCES = Path(cdd_icm.__file__).parents[1]
@@ -39,23 +38,21 @@ NO_EFFECT = {"_class_name", "_diffusers_version", "_name_or_path", "transformers
 def of_dialog(dialog: Dialog) -> str:
     """Changes with the id, any instruction and any pixel."""
     turns = [part for turn in dialog.turns for part in (turn.instruction, turn.picture.key)]
-    return text_digest([dialog.id, dialog.canvas.key, *turns])
+    return fingerprint([dialog.id, dialog.canvas.key, *turns])
 
 
 def of_data(dialogs: Iterable[Dialog]) -> str:
     """Changes with every dialog, and with the annotation that models are also judged by."""
-    return text_digest(
-        part for dialog in dialogs for part in (of_dialog(dialog), repr([t.objects for t in dialog.turns]))
+    return fingerprint(
+        [part for dialog in dialogs for part in (of_dialog(dialog), repr([t.objects for t in dialog.turns]))]
     )
 
 
 def of_code(sources: Path = SOURCES) -> str:
     """Of the modules of the package that draw, as `drawing_modules` finds them. It changes with any statement
     and with the name of any of these modules; comments, docstrings and formatting have no effect."""
-    return text_digest(
-        part
-        for name, file in drawing_modules(sources)
-        for part in (name, _parsed(file.read_text(encoding="utf-8"))[1])
+    return fingerprint(
+        [(name, _parsed(file.read_text(encoding="utf-8"))[1]) for name, file in drawing_modules(sources)]
     )
 
 
@@ -97,11 +94,11 @@ def of_folder(folder: Path) -> str:
         elif file.suffix == CONFIG:
             parts[name] = json.dumps(_settings(read_json(file)), sort_keys=True)
         elif file.suffix in OTHER_MODEL_FILES:
-            parts[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+            parts[name] = content_digest(file.read_bytes())
     parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(some.items())) for name, some in tensors.items()}
     if not parts:
         raise InputError(f"{folder}: no model here (no weights, no config)")
-    return text_digest(part for item in sorted(parts.items()) for part in item)
+    return fingerprint(sorted(parts.items()))
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:

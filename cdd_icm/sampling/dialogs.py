@@ -15,7 +15,7 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import to_square
 from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
-from cdd_icm.hashing import seed_of, tensor_digest
+from cdd_icm.hashing import derive_seed, tensor_digest
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import DrawnFolder, draw_missing
 
@@ -23,7 +23,7 @@ from cdd_icm.sampling.store import DrawnFolder, draw_missing
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:
     """The noise of one turn: a function of (seed, dialog, turn) and of nothing else, so that a dialog
     comes out the same whatever else is drawn beside it."""
-    return torch.Generator("cpu").manual_seed(seed_of(seed, dialog, turn))
+    return torch.Generator("cpu").manual_seed(derive_seed(seed, dialog, turn))
 
 
 @contextmanager

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cdd_icm.data import load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.evaluate import two_trees
 from cdd_icm.evaluation.protocol import true_pictures
 from cdd_icm.sampling.store import DrawnFolder, draw_missing
 
-SIDE = 32  # of the squares' pictures
+SIDE = 32
+SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
+
+
+@pytest.fixture(scope="module")
+def dialogs():
+    return load_dialogs(SAMPLE)[:2]
 
 
 @pytest.mark.parametrize("layout", [{}, {"layout": two_trees}], ids=["geneva", "two trees"])
@@ -30,7 +38,8 @@ def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
         draw_missing(dialogs, folder, draw, batch_size=1, progress=False)
     assert folder.missing(dialogs) == dialogs[1:]
     draw_missing(dialogs, DrawnFolder(tmp_path, {"seed": 0}, **layout), draw, batch_size=1, progress=False)
-    assert asked == ["test_0", "test_1", "test_1"]
+    first, second = (dialog.id for dialog in dialogs)
+    assert asked == [first, second, second]
     for dialog in dialogs:
         assert np.array_equal(folder.load(dialog), true_pictures(dialog, SIDE))
 
@@ -58,6 +67,7 @@ def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialog
 
 
 def test_dialogs_that_would_lie_in_one_folder(tmp_path, dialogs):
-    clash = [dialogs[0], replace(dialogs[1], id=f"{dialogs[0].id}_gt")]
-    with pytest.raises(InputError, match=r"test_0_gt: dialogs 'test_0' and 'test_0_gt' both go there"):
+    owner = dialogs[0].id
+    clash = [dialogs[0], replace(dialogs[1], id=f"{owner}_gt")]
+    with pytest.raises(InputError, match=rf"{owner}_gt: dialogs '{owner}' and '{owner}_gt' both go there"):
         draw_missing(clash, DrawnFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)
