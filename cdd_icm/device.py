@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 from accelerate import PartialState
@@ -72,3 +75,18 @@ def keep_memory() -> None:
         m_trim_threshold, m_mmap_max = -1, -4
         libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
+def device_name(device: torch.device) -> str:
+    """What reports call the device: the GPU's model, such as "NVIDIA H200", or the CPU's cores and model,
+    such as "2 cores of AMD EPYC"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    processor = platform.processor() or platform.machine()
+    with suppress(OSError):  # Linux tells the model here alone
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        processor = names[0] if names else processor
+    if device.type != "cpu":
+        return f"{device.type} of {processor}"
+    return f"{os.cpu_count()} core{'s' * (os.cpu_count() != 1)} of {processor}"

@@ -1,4 +1,4 @@
-"""Makes the folder that ships from a training run: half-precision weights, and a report of how it was
+"""Makes the folder that ships from a training run: its weights in half precision, and a report of how it was
 trained.
 
     python scripts/export_model.py runs/iclevr data/pretrained/iclevr --report reports/iclevr_training.json
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 from pathlib import Path
 
@@ -18,8 +16,8 @@ import torch
 from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
 from cdd_icm.errors import InputError
-from cdd_icm.io import check_writable, replacing
-from cdd_icm.sampling.folder import check_folder
+from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.train.log import seconds_logged
 
 
@@ -34,13 +32,16 @@ def export(run: Path, out: Path, report: Path) -> None:
         if hasattr(part, "register_to_config"):
             part.register_to_config(_name_or_path="")  # the run's folder is nobody else's
     pipeline.save_pretrained(out, safe_serialization=True)
+    trained = read_json(run / "pipeline" / TRAINING)
+    with replacing(out / TRAINING) as file:
+        file.write_text(json.dumps(trained, indent=1) + "\n")
 
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     facts = {
         "config": without_places(load_config(run / "config.yaml")),
         "samples": last["samples"],
         "hours": round(seconds_logged(run / "log.jsonl") / 3600, 2),
-        "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",
+        "device": trained["device"],
         "torch": torch.__version__,
         "parameters": {
             name: sum(p.numel() for p in module.parameters())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from torch.nn.functional import interpolate, pad, relu
 from torchvision.models import inception_v3
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from cdd_icm.data.dialog import SceneObject
+import cdd_icm
+from cdd_icm.data.dialog import Dialog, SceneObject, class_names
 from cdd_icm.errors import InputError
 from cdd_icm.sampling.folder import check_weights
 
@@ -230,6 +232,27 @@ def load_detector(folder: Path) -> Detector:
     check_weights(folder, Detector)
     return Detector.from_pretrained(
         folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
+
+
+def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
+    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
+
+    Raises:
+        InputError: there is none, or the dialogs have no annotation to tell by.
+    """
+    named = class_names(dialogs)
+    if not named:
+        raise InputError(
+            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
+        )
+    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
+    for config in sorted(root.glob("detector_*/config.json")):
+        if named <= set(json.loads(config.read_text())["classes"]):
+            return config.parent
+    raise InputError(
+        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
+        "give --detector DIR"
     )
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.data.dialog import class_names
-from cdd_icm.device import find_device, find_dtype, process_state
+from cdd_icm.device import device_name, find_device, find_dtype, process_state
 from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
-from cdd_icm.evaluation.detector import load_detector
+from cdd_icm.evaluation.detector import load_detector, shipped_detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -29,13 +27,15 @@ from cdd_icm.evaluation.protocol import (
     true_pictures,
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
-from cdd_icm.io import check_writable, read_json
+from cdd_icm.io import check_writable, read_json, replacing
 from cdd_icm.sampling.dialogs import draw_dialogs
-from cdd_icm.sampling.folder import check_classes
+from cdd_icm.sampling.folder import TRAINING, check_classes
 from cdd_icm.sampling.loading import load_pipeline
+from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import DrawnFolder, draw_missing, file_name
 
-NO_OP_DIALOGS = 20
+NO_OP_DIALOGS = 16
+"""The first so many are told `NO_OP_PHRASES`: as many pictures as there are phrases times dialogs."""
 
 
 def evaluate_model(
@@ -66,20 +66,21 @@ def evaluate_model(
 
     Raises:
         InputError: the model, data, detector or weights can't be used, the data are of another data set than
-            the model's, or pictures are there from other settings.
+            the model's, or pictures are there that were drawn with other settings or other code.
     """
     state = process_state()
-    place, number = find_device(device), find_dtype(dtype, device)
+    torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
     check_writable(report)
     sampling = checked_sampling(sampling or {})
-    dialogs = load_dialogs(data, split)
-    check_classes(model, dialogs, data)
-    whole = len(dialogs)
-    dialogs = dialogs[:limit]
-    detector = detector or shipped_detector(dialogs)
-    reader = load_detector(detector).to(place)
-    if unknown := class_names(dialogs) - set(reader.config.classes):
-        raise InputError(f"{data}: objects: the detector {detector} does not know the class {min(unknown)!r}")
+    whole_split = load_dialogs(data, split)
+    check_classes(model, whole_split, data)
+    dialogs = whole_split[:limit]
+    detector_folder = detector or shipped_detector(dialogs)
+    detector_model = load_detector(detector_folder).to(torch_device)
+    if unknown := class_names(dialogs) - set(detector_model.config.classes):
+        raise InputError(
+            f"{data}: objects: the detector {detector_folder} does not know the class {min(unknown)!r}"
+        )
     weights = inception_weights(inception) if inception else None
     settings = {
         "model": fingerprint.of_folder(model),
@@ -88,31 +89,29 @@ def evaluate_model(
         "teacher_forced": teacher_forced,
         "preset": preset,
         "sampling": sampling,
-        "dtype": str(number).removeprefix("torch."),
+        "dtype": str(torch_dtype).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
-    drawn, idle = (DrawnFolder(root, settings, two_trees) for root in (folder, folder / "no-op"))
-    still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
+    pictures, no_op_pictures = (DrawnFolder(root, settings, two_trees) for root in (folder, folder / "no-op"))
+    no_op = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
-    started, missing = time.monotonic(), drawn.missing(dialogs)
-    if missing or idle.missing(still):
-        pipeline = load_pipeline(model, device, dtype)
-        if preset is not None:
-            pipeline.use_preset(preset)
-        options = dict(sampling)
-        if scheduler := options.pop("scheduler", None):
-            pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
+    started, missing = time.monotonic(), pictures.missing(dialogs)
+    if missing or no_op_pictures.missing(no_op):
+        if state.is_main_process:
+            _add_device(folder, device_name(torch_device))
+        pipeline = _load(model, device, dtype, preset, sampling.get("scheduler"))
+        options = {name: value for name, value in sampling.items() if name != "scheduler"}
         draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
-        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), batch_size)
-        draw_missing(still, idle, draw, batch_size)
+        draw_missing(dialogs, pictures, partial(draw, teacher_forced=teacher_forced), batch_size)
+        draw_missing(no_op, no_op_pictures, draw, batch_size)
     state.wait_for_everyone()
     if not state.is_main_process:
         return None
 
     drawing = time.monotonic() - started
-    generated = [drawn.load(dialog) for dialog in dialogs]
-    result = evaluate_pictures(dialogs, generated, reader, teacher_forced, seed)
-    side = reader.config.image_size
+    generated = [pictures.load(dialog) for dialog in dialogs]
+    side = detector_model.config.image_size
+    figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
     result = {
         "format": FORMAT,
         "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},
@@ -120,29 +119,29 @@ def evaluate_model(
             "name": data.name,
             "split": split,
             "dialogs": len(dialogs),
-            "of": whole,
-            "pictures": sum(result["pictures_by_turn"]),
+            "of": len(whole_split),
+            "pictures": sum(figures["pictures_by_turn"]),
             "fingerprint": fingerprint.of_data(dialogs),
         },
-        "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
+        "detector": {"name": detector_folder.name, "fingerprint": fingerprint.of_folder(detector_folder)},
         "seed": seed,
         "teacher_forced": teacher_forced,
         "preset": preset,
         "sampling": sampling,
         "fidelity": fidelity(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
-            np.concatenate([squares(pictures, side) for pictures in generated]),
-            detector,
+            np.concatenate([squares(of_dialog, side) for of_dialog in generated]),
+            detector_folder,
             weights,
             seed,
         ),
-        "no_op": evaluate_no_op(still, [idle.load(dialog) for dialog in still], reader),
+        "no_op": evaluate_no_op(no_op, [no_op_pictures.load(dialog) for dialog in no_op], detector_model),
         "versions": package_versions(),
         "code": settings["code"],
-        "device": str(place),
+        "devices": {"drew": _devices(folder), "trained": training_device(model)},
         "dtype": settings["dtype"],
         "processes": state.num_processes,
-        **result,
+        **figures,
     }
     result["seconds"] = {
         "drawing_in_this_run": round(drawing, 1),
@@ -152,6 +151,35 @@ def evaluate_model(
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
     return result
+
+
+def _load(model: Path, device: str, dtype: str, preset: str | None, scheduler: str | None) -> CDDICMPipeline:
+    pipeline = load_pipeline(model, device, dtype)
+    if preset is not None:
+        pipeline.use_preset(preset)
+    if scheduler is not None:
+        pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
+    return pipeline
+
+
+def _devices(folder: Path) -> list[str]:
+    """The devices that drew the pictures in `folder`: several where the work was stopped and gone on with on
+    another machine."""
+    file = folder / "devices.json"
+    return read_json(file)["drew"] if file.exists() else []
+
+
+def _add_device(folder: Path, name: str) -> None:
+    names = sorted({*_devices(folder), name})
+    with replacing(folder / "devices.json") as path:
+        path.write_text(json.dumps({"drew": names}) + "\n")
+
+
+def training_device(model: Path) -> str | None:
+    """The device that trained the model in a folder, by its `training.json`; None where it has none, as
+    folders of other programs do."""
+    file = model / TRAINING
+    return read_json(file).get("device") if file.exists() else None
 
 
 def two_trees(dialog: Dialog) -> tuple[str, str]:
@@ -169,27 +197,6 @@ def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
     """
     checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
     return {name: checked[name] for name in sampling}
-
-
-def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
-    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
-
-    Raises:
-        InputError: there is none, or the dialogs have no annotation to tell by.
-    """
-    named = class_names(dialogs)
-    if not named:
-        raise InputError(
-            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
-        )
-    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
-    for config in sorted(root.glob("detector_*/config.json")):
-        if named <= set(json.loads(config.read_text())["classes"]):
-            return config.parent
-    raise InputError(
-        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
-        "give --detector DIR"
-    )
 
 
 def _configs(model: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest, fingerprint, tensor_digest
 from cdd_icm.io import load_tensors, read_json
+from cdd_icm.sampling.folder import TRAINING
 
 SOURCES = Path(cdd_icm.__file__).parents[1]
 """The folder that the package `cdd_icm` lies in."""
@@ -27,9 +28,6 @@ ENTRY_POINTS = ("cdd_icm.sampling.loading", "cdd_icm.sampling.dialogs")
 WEIGHTS, CONFIG = ".safetensors", ".json"
 OTHER_MODEL_FILES = {".txt", ".png"}
 """Vocabularies that are no JSON, and the canvas."""
-
-TRAINING = "training.json"
-"""How a model was trained; of no effect on what it draws."""
 
 NO_EFFECT = {"_class_name", "_diffusers_version", "_name_or_path", "transformers_version"}
 """Keys of a config that say what wrote it, or where the code lies that reads it."""

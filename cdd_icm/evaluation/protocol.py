@@ -30,7 +30,21 @@ true picture of the turn before, so that a reader sees what a model earns for dr
 DETECTOR, ANNOTATION = "detector", "annotation"
 """What counts as true: what the detector sees in the true picture (as published), or the annotation."""
 
-NO_OP = "keep everything as it is"
+NO_OP_PHRASES = (
+    "looks good to me",
+    "okay thank you",
+    "we are done here",
+    "wonderful work so far",
+    "no more please",
+    "stay like that",
+    "that will do",
+    "i am happy with this",
+    "please wait a moment",
+    "what a beautiful drawing",
+)
+"""Texts that ask for nothing. None occurs in a training set, and none has a word of the texts by which
+training itself asks for nothing (`objective.idle_texts` of the configs): they measure what a model makes of
+such a text that it was not taught."""
 
 CHUNK = 32  # dialogs read at once: bounds the memory
 
@@ -196,35 +210,51 @@ def nearest_depth(found: Detections) -> Detections:
     return Detections(found.present, coordinates)
 
 
-def no_op_dialogs(dialogs: Sequence[Dialog], turns: int = 8) -> list[Dialog]:
-    """Dialogs that start from each dialog's last true picture and ask, `turns` times, for nothing."""
+def no_op_dialogs(dialogs: Sequence[Dialog]) -> list[Dialog]:
+    """Dialogs that start from each dialog's last true picture and say `NO_OP_PHRASES`, one a turn."""
     return [
         Dialog(
             id=dialog.id,
             split=dialog.split,
-            canvas=dialog.turns[-1].picture,
-            turns=(Turn(NO_OP, dialog.turns[-1].picture, dialog.turns[-1].objects),) * turns,
+            canvas=last.picture,
+            turns=tuple(Turn(phrase, last.picture, last.objects) for phrase in NO_OP_PHRASES),
         )
         for dialog in dialogs
+        for last in [dialog.turns[-1]]
     ]
 
 
 def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector) -> dict:
-    """How far pictures drift over `no_op_dialogs`: by turn, the mean absolute change from the start in levels
-    0..255, and F1 against what the detector sees at the start."""
-    side = detector.config.image_size
-    change, f1 = [], []
+    """What the pictures of `no_op_dialogs` change, though nothing is asked for.
+
+    Returns {"phrases": [{"text", "change", "unchanged"}], "change", "unchanged", "f1", "dialogs"}. "change"
+    is the mean absolute difference from the picture before, in levels 0..255; "unchanged" the share, in
+    [0, 1], of the pictures that differ from the one before in no pixel; both of each phrase and of all
+    together. "f1" is per cent: the last picture against what the detector sees in the first.
+    """
+    changes, f1 = [], []
     for dialog, pictures in zip(dialogs, generated, strict=True):
-        start = to_square(dialog.canvas.decode(), side)[None]
-        drawn = squares(pictures, side)
-        change.append(preservation(start.repeat(len(drawn), axis=0), drawn, np.zeros(drawn.shape[:3], bool)))
-        seen = detector.detect(np.concatenate([start, drawn])).present
-        f1.append(100 * precision_recall_f1(seen[:1].repeat(len(drawn), axis=0), seen[1:])[2])
+        start = to_square(dialog.canvas.decode(), pictures.shape[1])[None]
+        before = np.concatenate([start, pictures[:-1]])
+        changes.append(preservation(before, pictures, np.zeros(pictures.shape[:3], bool)))
+        ends = squares(np.concatenate([start, pictures[-1:]]), detector.config.image_size)
+        first, last = detector.detect(ends).present
+        f1.append(100 * precision_recall_f1(first[None], last[None])[2].item())
+    change = np.stack(changes)  # (dialogs, phrases)
+    unchanged = change == 0
     return {
-        "instruction": NO_OP,
+        "phrases": [
+            {
+                "text": phrase,
+                "change": round(change[:, k].mean().item(), 3),
+                "unchanged": round(unchanged[:, k].mean().item(), 3),
+            }
+            for k, phrase in enumerate(NO_OP_PHRASES)
+        ],
+        "change": round(change.mean().item(), 3),
+        "unchanged": round(unchanged.mean().item(), 3),
+        "f1": round(float(np.mean(f1)), 3),
         "dialogs": len(dialogs),
-        "change_by_turn": np.mean(change, axis=0).round(3).tolist(),
-        "f1_by_turn": np.mean(f1, axis=0).round(3).tolist(),
     }
 
 

@@ -18,8 +18,8 @@ from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPE
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.io import replacing
 
-FORMAT = 1
-"""Of the JSON report; a reader refuses another."""
+FORMAT = 2
+"""Of the JSON report; `read_report` also takes format 1 and refuses any other."""
 
 PACKAGES = (
     "torch",
@@ -59,10 +59,16 @@ def write_report(path: Path, report: dict) -> None:
 
 
 def read_report(path: Path) -> dict:
-    """Raises InputError where the file is missing or not such a report."""
+    """The report in `path`, in the present format.
+
+    In one of format 1, "no_op" is None and "devices" names none.
+
+    Raises:
+        InputError: the file is missing or not such a report.
+    """
     try:
         report = json.loads(path.read_text())
-        known = report["format"] == FORMAT
+        known = report["format"] in (1, FORMAT)
         report["data"]["split"], report["detector"]["fingerprint"], _drawn(report)
         [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
         for dialog in report["dialogs"]:
@@ -74,7 +80,16 @@ def read_report(path: Path) -> dict:
         raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
     if not known:
         raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
-    return report
+    return report if report["format"] == FORMAT else _from_format_1(report)
+
+
+def _from_format_1(report: dict) -> dict:
+    """A report of the first format in the form of the second.
+
+    Its no-op figures are left out, as they were of a phrase that training itself uses. It names the kind of
+    device that scored and not its model, nor the device that trained.
+    """
+    return {**report, "format": FORMAT, "no_op": None, "devices": {"drew": [], "trained": None}}
 
 
 def markdown(report: dict) -> str:
@@ -103,16 +118,37 @@ def markdown(report: dict) -> str:
     for name, title in (("f1", "F1"), ("rsim", "RSIM"), ("preservation", "kept")):
         lines.append(f"| {title} | {' | '.join(f'{value:.2f}' for value in model[f'{name}_by_turn'])} |")
     distances = ", ".join(f"{name} {value:.4g}" for name, value in report["fidelity"].items())
-    no_op = report["no_op"]
-    changes = " ".join(f"{value:.2f}" for value in no_op["change_by_turn"])
-    lines += [
-        "",
-        f"Distances to the true pictures: {distances}.",
-        "",
-        f'"{no_op["instruction"]}", {len(no_op["change_by_turn"])} times on {no_op["dialogs"]} dialogs: '
-        f"change from the start by turn {changes} levels; F1 at the end {no_op['f1_by_turn'][-1]:.2f}.",
-    ]
+    lines += ["", f"Distances to the true pictures: {distances}.", "", devices(report)]
+    if report["no_op"] is not None:
+        lines += ["", *no_op_lines(report["no_op"])]
     return "\n".join(lines) + "\n"
+
+
+def devices(report: dict) -> str:
+    """A sentence that names the devices that drew and that trained."""
+    drew, trained = report["devices"]["drew"], report["devices"]["trained"]
+    return (
+        f"Drawn on {' and '.join(drew) or 'a device that the report does not name'}; trained on "
+        f"{trained or 'a device that the model does not name'}."
+    )
+
+
+def no_op_lines(no_op: dict) -> list[str]:
+    """What `evaluate_no_op` found, as a sentence and a table by phrase."""
+    phrases = no_op["phrases"]
+    lines = [
+        f"{len(phrases)} phrases that ask for nothing and that training never saw, one after the other on "
+        f"{no_op['dialogs']} dialogs: {100 * no_op['unchanged']:.1f} % left the picture as it was, to the "
+        f"pixel; the mean change by a phrase is {no_op['change']:.2f} levels of 255; F1 of the last picture "
+        f"against the first is {no_op['f1']:.2f}. A model with a plan returns its reference by construction "
+        "where the plan is empty: this counts how often such a phrase is taken for a request.",
+        "",
+        "| phrase | left unchanged, per cent | mean change |",
+        "|---|---|---|",
+    ]
+    return lines + [
+        f"| {each['text']} | {100 * each['unchanged']:.1f} | {each['change']:.2f} |" for each in phrases
+    ]
 
 
 def plot_by_turn(report: dict) -> Figure:

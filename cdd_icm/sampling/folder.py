@@ -34,6 +34,9 @@ from cdd_icm.plan.annotated.planner import Planner
 CANVAS = "canvas.png"
 """The empty picture that the training dialogs began with, at the model's size."""
 
+TRAINING = "training.json"
+"""What trained the model, {"device": its name, "samples": ...}; nothing that is drawn depends on it."""
+
 MODELS = {
     **{"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet},
     **{"planner": Planner, "matcher": Matcher},

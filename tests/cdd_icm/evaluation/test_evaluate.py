@@ -11,10 +11,11 @@ import pytest
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
+from cdd_icm.device import device_name, find_device
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate, fingerprint
 from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
+from cdd_icm.evaluation.protocol import DETECTOR, MODEL, NO_OP_PHRASES, true_pictures
 from tests.runs import run_two_processes
 
 SIDE = 32
@@ -53,7 +54,8 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
     assert report["data"]["dialogs"] == report["data"]["pictures"] == 5 and report["data"]["of"] == 8
     assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] == 0
     assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
-    assert report["no_op"]["change_by_turn"] == [0] * 8
+    assert (report["no_op"]["change"], report["no_op"]["unchanged"]) == (0, 1)
+    assert report["devices"] == {"drew": [device_name(find_device("auto"))], "trained": None}
     assert report["model"]["config"] == {"model_index.json": {"history": 1}}
     assert report["dtype"] in ("float32", "bfloat16") and report["seconds"]["pictures_drawn_in_this_run"] == 5
     assert "| model | detector |" in capsys.readouterr().out
@@ -82,7 +84,7 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids,
 def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, drawn_ids):
     assert main([*command, "--teacher-forced"]) == 0
     assert [forced for _, turns, forced, _ in drawn_ids if turns == 1] == [True] * 5
-    assert [forced for _, turns, forced, _ in drawn_ids if turns == 8] == [False] * 5
+    assert [forced for _, turns, forced, _ in drawn_ids if turns == len(NO_OP_PHRASES)] == [False] * 5
     assert json.loads((coloured_squares / "report.json").read_text())["teacher_forced"] is True
 
 
@@ -100,6 +102,17 @@ def test_pictures_by_other_code_are_not_taken_for_this_models(command, drawn_ids
     monkeypatch.setattr(fingerprint, "of_code", lambda: "other")
     assert main(command) == 2
     assert "code: the pictures there were drawn with" in capsys.readouterr().err
+
+
+def test_devices_that_drew_and_that_trained_are_named(command, coloured_squares, drawn_ids, monkeypatch):
+    """The work is begun on one device and goes on with another."""
+    (coloured_squares / "model" / "training.json").write_text('{"device": "NVIDIA H200", "samples": 9}')
+    for name, limit in (("NVIDIA A100", "2"), ("2 cores of AMD EPYC", "5"), ("NVIDIA T4", "5")):
+        monkeypatch.setattr(evaluate, "device_name", lambda device, name=name: name)
+        assert main([*command[:-1], limit]) == 0
+        report = json.loads((coloured_squares / "report.json").read_text())
+    # the third time there was nothing to draw
+    assert report["devices"] == {"drew": ["2 cores of AMD EPYC", "NVIDIA A100"], "trained": "NVIDIA H200"}
 
 
 def test_one_picture_has_no_distance(command, drawn_ids, capsys):
