@@ -135,12 +135,7 @@ def test_a_comparison_tells_how_each_was_drawn(tmp_path, good):
 
 
 def test_a_report_of_the_first_format_is_read_without_what_it_did_not_measure(tmp_path, good):
-    idle = {
-        "instruction": "keep everything as it is",
-        "dialogs": 2,
-        "change_by_turn": [0],
-        "f1_by_turn": [100],
-    }
+    no_op = {"instruction": "keep everything as it is", "dialogs": 2, "change_by_turn": [0]}
     first = {key: value for key, value in good.items() if key != "devices"}
     first |= {"format": 1, "device": "cpu:0", "no_op": no_op}
     (tmp_path / "first.json").write_text(json.dumps(first))
