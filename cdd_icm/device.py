@@ -82,11 +82,15 @@ def device_name(device: torch.device) -> str:
     such as "2 cores of AMD EPYC"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    processor = platform.processor() or platform.machine()
-    with suppress(OSError):  # Linux tells the model here alone
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        processor = names[0] if names else processor
-    if device.type != "cpu":
-        return f"{device.type} of {processor}"
-    return f"{os.cpu_count()} core{'s' * (os.cpu_count() != 1)} of {processor}"
+    if device.type == "cpu":
+        return f"{os.cpu_count()} core{'s' * (os.cpu_count() != 1)} of {processor_name()}"
+    return f"{device.type} of {processor_name()}"
+
+
+def processor_name() -> str:
+    """The CPU's model, such as "AMD EPYC", or its architecture where the system doesn't tell the model."""
+    with suppress(OSError):  # Linux tells it nowhere else
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from statistics import median
 import torch
 from tqdm import tqdm
 
+from cdd_icm.device import device_name, processor_name
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import replacing
 
@@ -45,7 +45,8 @@ def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
 
 
 def machine(device: torch.device) -> dict[str, str | int]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    """On what times are taken."""
+    name = processor_name() if device.type == "cpu" else device_name(device)
     return {"device": device.type, "name": name, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
 
 
