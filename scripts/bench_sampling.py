@@ -36,7 +36,7 @@ from cdd_icm.evaluation import Detector, evaluate_pictures, fingerprint, load_de
 from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
 from cdd_icm.io import read_json, replacing
-from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
+from cdd_icm.sampling.dialogs import generate_dialogs, turn_generator
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 
@@ -116,7 +116,9 @@ def judge(
 ) -> dict[str, Any]:
     """AP, AR, F1 and RSIM with their intervals, free-running, and those of every dialog."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, row["scheduler"])
-    drawn: list[np.ndarray] = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **row["sampling"])
+    drawn: list[np.ndarray] = generate_dialogs(
+        pipeline, dialogs, seed=seed, progress=False, **row["sampling"]
+    )
     found = evaluate_pictures(dialogs, drawn, reader, seed=seed, progress=False)
     return {
         "figures": {name: found["figures"][MODEL][DETECTOR][name] for name in COLUMNS},

@@ -1,4 +1,4 @@
-"""One model on one split: draw every dialog, read the pictures back, write the report."""
+"""One model on one split: generate every dialog, read the pictures back, write the report."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from cdd_icm.evaluation.protocol import (
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
 from cdd_icm.io import check_writable, read_json, replacing
-from cdd_icm.sampling.dialogs import draw_dialogs
+from cdd_icm.sampling.dialogs import generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_classes
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.sampling.store import DrawnFolder, draw_missing, file_name
+from cdd_icm.sampling.store import GeneratedFolder, file_name, generate_missing
 
 NO_OP_DIALOGS = 16
 """The first so many are told `NO_OP_PHRASES`: as many pictures as there are phrases times dialogs."""
@@ -57,16 +57,23 @@ def evaluate_model(
 ) -> dict | None:
     """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
 
-    Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
-    stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
-    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `inception` is what
-    `fidelity.inception_weights` takes; `preset` names settings stored with the model, to be used in place of
-    its own; `sampling` overrides either; `limit` takes the first so many dialogs; `device` and `dtype` are
-    those of `load_pipeline`.
+    Pictures are kept beside the report, in `<report>.pictures`: the same command resumes one that was
+    stopped, and under `accelerate launch` every process generates its share. Only the main process scores and
+    returns the report; the others return None.
+
+    Args:
+        model, data: a pipeline folder, and a data set as `load_dialogs` takes it.
+        limit: the number of dialogs, the first of the split; None for all.
+        detector: the folder of a detector; None for the shipped one that knows the data's classes.
+        inception: Inception weights for FID and KID, as `fidelity.inception_weights` takes them.
+        teacher_forced: whether each turn is generated on the true reference.
+        preset: settings stored with the model, in place of its default ones.
+        sampling: settings in place of either.
+        device, dtype: as in `load_pipeline`.
 
     Raises:
         InputError: the model, data, detector or weights can't be used, the data are of another data set than
-            the model's, or pictures are there that were drawn with other settings or other code.
+            the model's, or there are pictures that were generated with other settings or code.
     """
     state = process_state()
     torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
@@ -92,7 +99,8 @@ def evaluate_model(
         "dtype": str(torch_dtype).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
-    pictures, no_op_pictures = (DrawnFolder(root, settings, two_trees) for root in (folder, folder / "no-op"))
+    pictures = GeneratedFolder(folder, settings, generated_and_true)
+    no_op_pictures = GeneratedFolder(folder / "no-op", settings, generated_and_true)
     no_op = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
     started, missing = time.monotonic(), pictures.missing(dialogs)
@@ -101,14 +109,16 @@ def evaluate_model(
             _add_device(folder, device_name(torch_device))
         pipeline = _load(model, device, dtype, preset, sampling.get("scheduler"))
         options = {name: value for name, value in sampling.items() if name != "scheduler"}
-        draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
-        draw_missing(dialogs, pictures, partial(draw, teacher_forced=teacher_forced), batch_size)
-        draw_missing(no_op, no_op_pictures, draw, batch_size)
+        generate = partial(
+            generate_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options
+        )
+        generate_missing(dialogs, pictures, partial(generate, teacher_forced=teacher_forced), batch_size)
+        generate_missing(no_op, no_op_pictures, generate, batch_size)
     state.wait_for_everyone()
     if not state.is_main_process:
         return None
 
-    drawing = time.monotonic() - started
+    seconds = time.monotonic() - started
     generated = [pictures.load(dialog) for dialog in dialogs]
     side = detector_model.config.image_size
     figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
@@ -144,9 +154,9 @@ def evaluate_model(
         **figures,
     }
     result["seconds"] = {
-        "drawing_in_this_run": round(drawing, 1),
+        "drawing_in_this_run": round(seconds, 1),
         "pictures_drawn_in_this_run": sum(len(dialog.turns) for dialog in missing),
-        "scoring": round(time.monotonic() - started - drawing, 1),
+        "scoring": round(time.monotonic() - started - seconds, 1),
     }
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
@@ -163,8 +173,7 @@ def _load(model: Path, device: str, dtype: str, preset: str | None, scheduler: s
 
 
 def _devices(folder: Path) -> list[str]:
-    """The devices that drew the pictures in `folder`: several where the work was stopped and gone on with on
-    another machine."""
+    """The devices that generated the pictures in `folder`: several where the work was resumed on another."""
     file = folder / "devices.json"
     return read_json(file)["drew"] if file.exists() else []
 
@@ -176,29 +185,28 @@ def _add_device(folder: Path, name: str) -> None:
 
 
 def training_device(model: Path) -> str | None:
-    """The device that trained the model in a folder, by its `training.json`; None where it has none, as
-    folders of other programs do."""
+    """The device that trained the model in a folder, by its `training.json`; None where there is none."""
     file = model / TRAINING
     return read_json(file).get("device") if file.exists() else None
 
 
-def two_trees(dialog: Dialog) -> tuple[str, str]:
-    """Where the pictures of a dialog lie: `fidelity --input1 <folder>/drawn --input2 <folder>/true
-    --samples-find-deep --fid` reads both. A dialog that has changed since has another place."""
+def generated_and_true(dialog: Dialog) -> tuple[str, str]:
+    """A layout of two parallel trees, which `fidelity --input1 <folder>/generated --input2 <folder>/true
+    --samples-find-deep --fid` reads. A dialog that has changed has another folder."""
     name = f"{file_name(dialog.id)}-{fingerprint.of_dialog(dialog)}"
-    return f"drawn/{name}", f"true/{name}"
+    return f"generated/{name}", f"true/{name}"
 
 
 def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
-    """The given settings, in plain values.
+    """`sampling` in plain values, as it is compared and written.
 
     Raises:
-        InputError: a setting that `SamplingConfig` doesn't have, a wrong type, or an unknown scheduler.
+        InputError: an unknown key, a value of the wrong type, or an unknown scheduler.
     """
     checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
     return {name: checked[name] for name in sampling}
 
 
 def _configs(model: Path) -> dict[str, Any]:
-    """The settings that lie in the model folder itself."""
+    """The JSON files at the top of a model folder, by name."""
     return {file.name: read_json(file) for file in sorted(model.glob("*.json"))}

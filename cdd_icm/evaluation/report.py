@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
+"""The report of an evaluation: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def package_versions() -> dict[str, str]:
 
 
 def write_report(path: Path, report: dict) -> None:
-    """`path`, and beside it the same name with .md and .png. The JSON comes last: where it is, all is.
+    """Writes `path`, and beside it the same name with .md and .png. The JSON is written last, so that where
+    it exists the others do.
 
     Raises:
         InputError: the disk refuses; the message names the file.
@@ -69,7 +70,7 @@ def read_report(path: Path) -> dict:
     try:
         report = json.loads(path.read_text())
         known = report["format"] in (1, FORMAT)
-        report["data"]["split"], report["detector"]["fingerprint"], _drawn(report)
+        report["data"]["split"], report["detector"]["fingerprint"], _settings(report)
         [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
         for dialog in report["dialogs"]:
             turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
@@ -164,8 +165,8 @@ def plot_by_turn(report: dict) -> Figure:
 
 
 def worst_dialogs(report: dict, count: int = 10) -> list[int]:
-    """Numbers of the dialogs with the lowest mean F1; of equal ones, those with the lowest last RSIM
-    first."""
+    """Indices of the dialogs with the lowest mean F1, those with the lower last RSIM first where F1 is
+    equal."""
     rows = report["dialogs"]
     return sorted(range(len(rows)), key=lambda i: (np.mean(rows[i]["f1"]), rows[i]["rsim"][-1]))[:count]
 
@@ -174,12 +175,12 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
     """A film strip of each of the worst dialogs, the generated pictures over the true ones."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, number in enumerate(worst_dialogs(report), 1):
-        dialog, drawn = dialogs[number], generated[number]
-        side = drawn.shape[1]
+        dialog, pictures = dialogs[number], generated[number]
+        side = pictures.shape[1]
         canvas = to_square(dialog.canvas.decode(), side)
-        scores = [f"drawn: F1 {value:.0f}" for value in report["dialogs"][number]["f1"]]
+        scores = [f"generated: F1 {value:.0f}" for value in report["dialogs"][number]["f1"]]
         strips = [
-            filmstrip([canvas, *drawn], [dialog.id, *scores]),
+            filmstrip([canvas, *pictures], [dialog.id, *scores]),
             filmstrip(
                 [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
             ),
@@ -188,20 +189,20 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
 
 
 def compare(paths: Sequence[Path]) -> str:
-    """Markdown: the models' figures side by side, with what each drew and how, and each one's difference from
-    the first on the dialogs that both drew, with its paired bootstrap interval.
+    """A Markdown table of the reports' figures, with the data and settings of each, and one of the
+    differences from the first report on the dialogs that both have, with paired bootstrap intervals.
 
     Raises:
         InputError: reports of different detectors, or without a dialog in common.
     """
     reports = [(path, read_report(path)) for path in paths]
     (first, base), *others = reports
-    heads = ["report", "drawn", *COLUMNS.values(), "kept"]
+    heads = ["report", "generated", *COLUMNS.values(), "kept"]
     table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for path, report in reports:
         figures = report["figures"][MODEL][DETECTOR]
         cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
-        table.append(f"| {path.stem} | {_drawn(report)} | {' | '.join(cells)} |")
+        table.append(f"| {path.stem} | {_settings(report)} | {' | '.join(cells)} |")
     if not others:
         return "\n".join(table) + "\n"
     table += ["", f"| minus {first.stem} | dialogs | {' | '.join(COLUMNS.values())} |"]
@@ -214,7 +215,7 @@ def compare(paths: Sequence[Path]) -> str:
 
 
 def same_dialogs(first: tuple[Path, dict], second: tuple[Path, dict]) -> list[tuple[dict, dict]]:
-    """What two reports, with their files, say of each dialog that both drew.
+    """The figures by turn of each dialog that two reports, given with their files, have in common.
 
     Raises:
         InputError: they are of different detectors, or have no dialog in common.
@@ -244,8 +245,8 @@ def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str
     return {"value": float(values.mean()), "low": low, "high": high}
 
 
-def _drawn(report: dict) -> str:
-    """What the figures are of, so that unlike ones are not taken for like."""
+def _settings(report: dict) -> str:
+    """The data and the settings that the figures are of."""
     data, settings = report["data"], dict(report.get("sampling") or {})
     if report.get("preset"):
         settings = {"preset": report["preset"], **settings}

@@ -44,7 +44,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.plan.annotated.templates import begin_templates
-from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet
+from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.train.checkpoint import checkpoints, restore, save
@@ -148,7 +148,7 @@ def train(config: Config) -> Path:
                 update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
             if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
                 firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
-                draw_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
+                generate_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})

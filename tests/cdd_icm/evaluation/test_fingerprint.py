@@ -20,7 +20,7 @@ from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.io import load_tensors
-from cdd_icm.sampling.dialogs import draw_dialogs
+from cdd_icm.sampling.dialogs import generate_dialogs
 from cdd_icm.sampling.loading import load_pipeline
 
 PACKAGE = Path(cdd_icm.__file__).parent
@@ -47,7 +47,7 @@ def test_all_code_that_runs_while_a_model_draws_is_covered(tiny_folder, tmp_path
     sys.setprofile(note)
     try:
         pipeline = load_pipeline(tiny_folder, "cpu", "fp32")
-        draw_dialogs(pipeline, [dialog], icm_guidance_scale=1.0, num_candidates=2, progress=False)
+        generate_dialogs(pipeline, [dialog], icm_guidance_scale=1.0, num_candidates=2, progress=False)
     finally:
         sys.setprofile(None)
     ours = {Path(file) for file in called if Path(file).is_relative_to(PACKAGE)} - {PACKAGE / "__init__.py"}
