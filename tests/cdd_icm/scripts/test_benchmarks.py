@@ -1,4 +1,4 @@
-"""The benchmarks run at toy size, and their reports become pages. What they measure counts not here."""
+"""The benchmarks run at toy size, and their reports become pages. What they measure is not judged here."""
 
 import json
 import sys
@@ -77,27 +77,27 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     command = ["--model", str(tiny_folder), "--data", data, "--split", "test", "--quick", "--threads", "1"]
     command += ["--schedulers", "DDIMScheduler", "PNDMScheduler"]
     command += ["--report", str(report), "--unfinished", str(tmp_path / "unfinished")]
-    judge, judged = bench_sampling.judge, []
+    score, scored = bench_sampling.score, []
 
-    def stop_at_the_third(pipeline, dialogs, reader, row, seed):
-        if len(judged) == 2:
+    def stop_at_the_third(pipeline, dialogs, detector, row, seed):
+        if len(scored) == 2:
             raise KeyboardInterrupt
-        judged.append(row["name"])
-        return judge(pipeline, dialogs, reader, row, seed)
+        scored.append(row["name"])
+        return score(pipeline, dialogs, detector, row, seed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench_sampling, "judge", stop_at_the_third)
+        patch.setattr(bench_sampling, "score", stop_at_the_third)
         assert bench_sampling.main(command) == 130
     assert not report.exists()
 
-    def the_rest(pipeline, dialogs, reader, row, seed):
-        judged.append(row["name"])
-        return judge(pipeline, dialogs, reader, row, seed)
+    def the_rest(pipeline, dialogs, detector, row, seed):
+        scored.append(row["name"])
+        return score(pipeline, dialogs, detector, row, seed)
 
-    monkeypatch.setattr(bench_sampling, "judge", the_rest)
+    monkeypatch.setattr(bench_sampling, "score", the_rest)
     assert bench_sampling.main(command) == 0
     rows = {row["name"]: row for row in finished(report)["rows"]}
-    assert len(judged) == len(set(judged))  # what was judged before the stop is not judged again
+    assert len(scored) == len(set(scored))  # what was scored before the stop is not scored again
     assert "PNDMScheduler can't take 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
     assert rows["default"]["calls"] == 2 and rows["4 steps"]["calls"] == 4
     page = performance_page(tmp_path)
