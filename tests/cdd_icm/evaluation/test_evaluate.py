@@ -14,8 +14,18 @@ from cdd_icm.data import load_dialogs
 from cdd_icm.device import device_name, find_device
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate, fingerprint
-from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.protocol import DETECTOR, MODEL, NO_OP_PHRASES, true_pictures
+from cdd_icm.evaluation.detector import Detector, load_detector
+from cdd_icm.evaluation.protocol import (
+    DETECTOR,
+    MODEL,
+    NO_OP_PHRASES,
+    evaluate_no_op,
+    evaluate_pictures,
+    no_op_dialogs,
+    true_pictures,
+)
+from cdd_icm.sampling.dialogs import generate_dialogs
+from cdd_icm.sampling.loading import load_pipeline
 from tests.runs import run_two_processes
 
 SIDE = 32
@@ -82,6 +92,23 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, generated_
     first.write_bytes(b"")
     assert main([*command, "num_inference_steps=3"]) == 2
     assert f"{first}: picture can't be decoded" in capsys.readouterr().err
+
+
+def test_a_report_is_of_the_pictures_that_the_model_generates(command, coloured_squares, tiny_folder):
+    """A model with random weights, from its folder to the figures, against the parts by themselves."""
+    settings = ["--model", str(tiny_folder), "--device", "cpu", "--dtype", "fp32", "--seed", "3"]
+    assert main([*command, *settings, "--teacher-forced"]) == 0
+    report = json.loads((coloured_squares / "report.json").read_text())
+    dialogs = load_dialogs(coloured_squares / "data", "val")[:5]
+    pipeline = load_pipeline(tiny_folder, "cpu", "fp32")
+    generated = generate_dialogs(pipeline, dialogs, seed=3, teacher_forced=True, progress=False)
+    detector = load_detector(coloured_squares / "detector")
+    expected = evaluate_pictures(dialogs, generated, detector, teacher_forced=True, seed=3)
+    assert {key: report[key] for key in expected} == expected
+    assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] > 1  # noise was added to the canvas
+    no_op = no_op_dialogs(dialogs)
+    pictures = generate_dialogs(pipeline, no_op, seed=3, progress=False)
+    assert report["no_op"] == evaluate_no_op(no_op, pictures, detector) and report["no_op"]["unchanged"] < 1
 
 
 def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, generated_ids):
