@@ -22,9 +22,14 @@ from cdd_icm.train.log import seconds_logged
 
 
 def export(run: Path, out: Path, report: Path) -> None:
-    """Raises InputError where `run` holds no finished training, or the disk refuses."""
+    """Writes the pipeline of the training run `run` to `out`, in half precision, and `report` (JSON).
+
+    Raises:
+        InputError: `run` holds no pipeline that a training wrote, or a file can't be written.
+    """
     check_folder(run / "pipeline")
     check_writable(report)
+    trained = read_json(run / "pipeline" / TRAINING)
     pipeline = CDDICMPipeline.from_pretrained(
         run / "pipeline", torch_dtype=torch.float16, use_safetensors=True, local_files_only=True
     )
@@ -32,7 +37,6 @@ def export(run: Path, out: Path, report: Path) -> None:
         if hasattr(part, "register_to_config"):
             part.register_to_config(_name_or_path="")  # the run's folder is nobody else's
     pipeline.save_pretrained(out, safe_serialization=True)
-    trained = read_json(run / "pipeline" / TRAINING)
     with replacing(out / TRAINING) as file:
         file.write_text(json.dumps(trained, indent=1) + "\n")
 
