@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 from accelerate import PartialState
@@ -72,3 +75,22 @@ def keep_memory() -> None:
         m_trim_threshold, m_mmap_max = -1, -4
         libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, 2**31 - 1)
+
+
+def device_name(device: torch.device) -> str:
+    """What reports call the device: the GPU's model, such as "NVIDIA H200", or the CPU's cores and model,
+    such as "2 cores of AMD EPYC"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"{os.cpu_count()} core{'s' * (os.cpu_count() != 1)} of {processor_name()}"
+    return f"{device.type} of {processor_name()}"
+
+
+def processor_name() -> str:
+    """The CPU's model, such as "AMD EPYC", or its architecture where the system doesn't tell the model."""
+    with suppress(OSError):  # Linux tells it nowhere else
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

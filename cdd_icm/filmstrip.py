@@ -1,4 +1,4 @@
-"""A dialog as one picture: side by side, each picture under the words that it answers."""
+"""A dialog as one picture: its pictures side by side, each below its instruction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MARGIN = 6
 def filmstrip(
     pictures: Sequence[Image.Image | np.ndarray], captions: Sequence[str], height: int = 160
 ) -> Image.Image:
-    """One row: the pictures (PIL images or uint8 RGB arrays, all scaled to `height`), each under its caption,
-    wrapped. Of a dialog, the canvas comes first."""
+    """One row of pictures (PIL images or uint8 RGB arrays), scaled to `height` pixels, each below its
+    caption, which is wrapped to the picture's width."""
     frames = [_scaled(picture, height) for picture in pictures]
     font = ImageFont.load_default(size=12)
     texts = [_wrapped(caption, font, frame.width) for caption, frame in zip(captions, frames, strict=True)]
@@ -32,7 +32,7 @@ def filmstrip(
 
 
 def stack(strips: Sequence[Image.Image]) -> Image.Image:
-    """The strips one below the other, on white."""
+    """The strips one below the other, on white; the sheet is as wide as the widest."""
     sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(s.height for s in strips)), "white")
     top = 0
     for strip in strips:

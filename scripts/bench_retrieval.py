@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,6 +27,7 @@ from statistics import median
 from time import perf_counter
 
 import torch
+from benchmark import machine, write
 from PIL import Image
 from torch.nn.functional import normalize
 
@@ -38,7 +37,6 @@ from cdd_icm.data import PictureCache
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_float
 from cdd_icm.device import find_device
-from cdd_icm.io import replacing
 from cdd_icm.progress import Progress
 from retrieval.benchmarks import Benchmark, Query
 from retrieval.evaluation.metrics import SCORE_BYTES
@@ -68,13 +66,7 @@ def main() -> None:
 
     device = find_device(a.device)
     report = {
-        "machine": {
-            "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        },
+        "machine": machine(device),
         "settings": {k: v for k, v in vars(a).items() if k not in ("model", "report", "device")},
         "memory": bench_memory(a.queries, a.vectors, a.width),
         "evaluation": bench_evaluation(a.queries, a.vectors, a.width, a.repeats, device),
@@ -88,9 +80,8 @@ def main() -> None:
             paint(Path(folder), a.pictures)
             report["features"] = bench_features(model, Path(folder), a.repeats)
             report["indexing"] = bench_indexing(model, Path(folder))
-    with replacing(a.report) as path:
-        path.write_text(json.dumps(report, indent=1) + "\n")
     say(json.dumps(report, indent=1))
+    write(a.report, report)
 
 
 def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torch.Tensor, torch.Tensor]:
@@ -252,7 +243,7 @@ def spread(times: int, function: Callable[[], object]) -> dict[str, float]:
 
 
 def paint(folder: Path, number: int) -> None:
-    """Pictures of the sample, each marked with its number so that no two are the same."""
+    """Pictures of the sample, each with its number in a pixel, so that no two are the same."""
     sample = [Image.open(path).convert("RGB") for path in sorted(SAMPLE.iterdir())]
     for n in range(number):
         picture = sample[n % len(sample)].copy()

@@ -1,11 +1,11 @@
-"""What a turn costs and what it is worth: seconds, F1 and RSIM of a model's own settings, its presets, many
-steps, the matcher's guidance and candidates, and of every scheduler at several numbers of steps.
+"""Seconds, F1 and RSIM of a turn by sampling settings: the model's own, its presets, many steps, the
+matcher's guidance and candidates, and every scheduler at several numbers of steps.
 
     python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr --dialogs 100
 
-Seconds are medians for one turn at a time, all settings measured in turn; differences of figures are paired,
-dialog by dialog. Nothing else should run on the machine. Stopped, the same command goes on with the settings
-that are not judged yet; seconds are measured anew. `--quick` only shows that it works.
+Seconds are medians for one turn at a time, all settings measured in turn; differences of figures are paired
+by dialog. Nothing else should run on the machine. The same command resumes one that was stopped: figures that
+are there are kept, seconds are measured again. `--quick` only shows that it works.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import torch
 from benchmark import interleaved, machine, write
 from PIL import Image
 
+from cdd_icm import hashing
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
 from cdd_icm.console import complain, say
@@ -36,18 +37,18 @@ from cdd_icm.evaluation.protocol import DETECTOR, MODEL
 from cdd_icm.evaluation.report import COLUMNS, paired_difference
 from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.dialogs import draw_dialogs, turn_generator
+from cdd_icm.sampling.dialogs import generate_dialogs, turn_generator
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 
 REPORT = Path("reports/bench_sampling.json")
 MANY = 100
-"""Steps of the row that the others are compared with."""
+"""Steps of the row that the other rows are compared with."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to draw: a scheduler, and all other sampling settings."""
+    """A scheduler and all other sampling settings."""
 
     name: str
     scheduler: str
@@ -57,7 +58,8 @@ class Setting:
 def settings(
     pipeline: CDDICMPipeline, schedulers: Sequence[str], steps: Sequence[int], many: int
 ) -> list[Setting]:
-    """The model's own, its presets, single changes to its own, and the grid of schedulers and steps."""
+    """The model's own settings, its presets, single changes to its own, and the grid of schedulers and
+    steps."""
     own = type(pipeline.scheduler).__name__
 
     def setting(name: str, changed: dict[str, Any]) -> Setting:
@@ -81,7 +83,7 @@ def settings(
 
 
 def turn(pipeline: CDDICMPipeline, dialog: Dialog, setting: Setting) -> None:
-    """Draws the second turn of a dialog by itself."""
+    """Generates the second turn of a dialog, on the true reference."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, setting.scheduler)
     number = min(1, len(dialog.turns) - 1)
     pipeline(
@@ -93,10 +95,11 @@ def turn(pipeline: CDDICMPipeline, dialog: Dialog, setting: Setting) -> None:
     )
 
 
-def measure(pipeline: CDDICMPipeline, dialog: Dialog, among: Sequence[Setting], repeats: int) -> list[dict]:
-    """For every setting the median of its seconds and the calls of the network, or why it can't be used."""
-    rows, works = {}, {}
-    for setting in among:
+def measure(pipeline: CDDICMPipeline, dialog: Dialog, tested: Sequence[Setting], repeats: int) -> list[dict]:
+    """A row a setting: the median of its seconds and the calls of the network, or "fault" where it can't be
+    used."""
+    rows, tasks = {}, {}
+    for setting in tested:
         rows[setting.name] = asdict(setting)
         try:
             turn(pipeline, dialog, setting)
@@ -104,46 +107,48 @@ def measure(pipeline: CDDICMPipeline, dialog: Dialog, among: Sequence[Setting], 
             rows[setting.name]["fault"] = str(error)
             continue
         rows[setting.name]["calls"] = len(pipeline.scheduler.timesteps)
-        works[setting.name] = partial(turn, pipeline, dialog, setting)
-    for name, times in interleaved(works, repeats).items():
+        tasks[setting.name] = partial(turn, pipeline, dialog, setting)
+    for name, times in interleaved(tasks, repeats).items():
         rows[name]["seconds"] = round(median(times), 5)
         rows[name]["seconds_all"] = [round(value, 5) for value in times]
     return list(rows.values())
 
 
-def judge(
-    pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], reader: Detector, row: dict, seed: int
+def score(
+    pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], detector: Detector, row: dict, seed: int
 ) -> dict[str, Any]:
     """AP, AR, F1 and RSIM with their intervals, free-running, and those of every dialog."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, row["scheduler"])
-    drawn: list[np.ndarray] = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **row["sampling"])
-    found = evaluate_pictures(dialogs, drawn, reader, seed=seed, progress=False)
+    generated: list[np.ndarray] = generate_dialogs(
+        pipeline, dialogs, seed=seed, progress=False, **row["sampling"]
+    )
+    found = evaluate_pictures(dialogs, generated, detector, seed=seed, progress=False)
     return {
         "figures": {name: found["figures"][MODEL][DETECTOR][name] for name in COLUMNS},
         "dialogs": found["dialogs"],
     }
 
 
-def judge_all(
+def score_all(
     pipeline: CDDICMPipeline,
     dialogs: Sequence[Dialog],
-    reader: Detector,
+    detector: Detector,
     rows: list[dict],
     seed: int,
     many: str,
-    kept: Path,
+    file: Path,
 ) -> None:
-    """Adds "figures" to every row, and the paired "difference" from the row of many steps. What is done is
-    kept in `kept`, by setting, and not done again."""
-    done = read_json(kept) if kept.exists() else {}
+    """Adds "figures" to every row, and the paired "difference" from the row named `many`. Figures are written
+    to `file` as they come, by setting; those that are there already are not computed again."""
+    done = read_json(file) if file.exists() else {}
     found: dict[str, list[dict]] = {}
     for row in Progress(rows, unit="settings"):
         if "fault" in row:
             continue
         key = json.dumps([row["scheduler"], row["sampling"]], sort_keys=True)
         if key not in done:
-            done[key] = judge(pipeline, dialogs, reader, row, seed)
-            with replacing(kept) as path:
+            done[key] = score(pipeline, dialogs, detector, row, seed)
+            with replacing(file) as path:
                 path.write_text(json.dumps(done))
         row["figures"], found[row["name"]] = done[key]["figures"], done[key]["dialogs"]
     for row in rows:
@@ -155,13 +160,13 @@ def judge_all(
 def bench(a: argparse.Namespace) -> dict:
     """The report."""
     dialogs = load_dialogs(a.data, a.split)[: a.dialogs]
-    detector = a.detector or shipped_detector(dialogs)
-    reader = load_detector(detector)
+    detector_folder = a.detector or shipped_detector(dialogs)
+    detector = load_detector(detector_folder)
     pipeline = load_pipeline(a.model)
     pipeline.set_progress_bar_config(disable=True)
-    reader.to(pipeline.device)
-    among = settings(pipeline, a.schedulers, a.steps, a.many)
-    stamp = {
+    detector.to(pipeline.device)
+    tested = settings(pipeline, a.schedulers, a.steps, a.many)
+    subject = {
         "model": {"name": a.model.name, "fingerprint": fingerprint.of_folder(a.model)},
         "data": {
             "name": a.data.name,
@@ -169,16 +174,16 @@ def bench(a: argparse.Namespace) -> dict:
             "dialogs": len(dialogs),
             "fingerprint": fingerprint.of_data(dialogs),
         },
-        "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
+        "detector": {"name": detector_folder.name, "fingerprint": fingerprint.of_folder(detector_folder)},
         "seed": a.seed,
     }
-    rows = measure(pipeline, dialogs[0], among, a.repeats)
-    digest = fingerprint.of_parts([json.dumps(stamp)])
-    many, kept = f"{a.many} steps", a.unfinished / f"bench_sampling-{digest}.json"
-    judge_all(pipeline, dialogs, reader, rows, a.seed, many, kept)
+    rows = measure(pipeline, dialogs[0], tested, a.repeats)
+    digest = hashing.fingerprint(subject)
+    many, file = f"{a.many} steps", a.unfinished / f"bench_sampling-{digest}.json"
+    score_all(pipeline, dialogs, detector, rows, a.seed, many, file)
     return {
         "quick": a.quick,
-        **stamp,
+        **subject,
         "image_size": pipeline.image_size,
         "dtype": str(pipeline.unet.dtype).removeprefix("torch."),
         "machine": machine(pipeline.device),
@@ -215,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
     parser.add_argument("--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick")
     parser.add_argument(
-        "--unfinished", type=Path, default=Path("outputs"), help="where figures are kept meanwhile"
+        "--unfinished", type=Path, default=Path("outputs"), help="where figures are kept until all are there"
     )
     parser.add_argument("--quick", action="store_true", help="one dialog, two schedulers, few steps")
     a = parser.parse_args(argv)
@@ -229,15 +234,15 @@ def main(argv: list[str] | None = None) -> int:
         complain("bench_sampling", error)
         return 2
     except KeyboardInterrupt:
-        say("bench_sampling: stopped; the same command goes on", file=sys.stderr)
+        say("bench_sampling: stopped; the same command resumes", file=sys.stderr)
         return 130
     for row in report["rows"]:
         if "fault" in row:
             say(f"{row['name']:40}{row['fault']}")
             continue
         figures = row["figures"]
-        told = "".join(f"{name} {figures[name]['value']:6.2f}  " for name in ("f1", "rsim"))
-        say(f"{row['name']:40}{told}{row['seconds']:.3f} s")
+        line = "".join(f"{name} {figures[name]['value']:6.2f}  " for name in ("f1", "rsim"))
+        say(f"{row['name']:40}{line}{row['seconds']:.3f} s")
     write(a.report or (Path("outputs") / REPORT.name if a.quick else REPORT), report)
     return 0
 

@@ -1,10 +1,9 @@
-"""What the benchmarks share: times of several works taken in turn, on a machine that is stated."""
+"""What the benchmarks share: timing several tasks in turn, and naming the machine."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,23 +12,25 @@ from statistics import median
 import torch
 
 from cdd_icm.console import say
+from cdd_icm.device import device_name, processor_name
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import replacing
 from cdd_icm.progress import Progress
 
 
-def interleaved(works: Mapping[str, Callable[[], float | None]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of every work, `repeats` of each, in turn: what else the machine does hits all alike. A work
-    that takes its own time returns it. One more round comes first and is not counted."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    with Progress(total=(repeats + 1) * len(works), unit="works") as bar:
+def interleaved(tasks: Mapping[str, Callable[[], float | None]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each task in each of `repeats` rounds. The tasks take turns within a round, so that whatever
+    else the machine does affects all alike. A task that measures its own seconds returns them. A first round
+    is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    with Progress(total=(repeats + 1) * len(tasks), unit="task") as bar:
         for _ in range(repeats + 1):
-            for name, work in works.items():
+            for name, task in tasks.items():
                 bar.set_description_str(name)
                 start = time.perf_counter()
-                taken = work()
+                own_seconds = task()
                 synchronize()
-                times[name].append(time.perf_counter() - start if taken is None else taken)
+                times[name].append(time.perf_counter() - start if own_seconds is None else own_seconds)
                 bar.update()
     return {name: values[1:] for name, values in times.items()}
 
@@ -41,16 +42,19 @@ def synchronize() -> None:
 
 
 def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
-    """The median of the rounds' own ratios: a machine that is slow for a while is slow for both."""
+    """The median over the rounds of the ratio in each: a machine that is slow for a while is slow for
+    both."""
     return round(median(a / b for a, b in zip(times[one], times[other], strict=True)), 3)
 
 
 def machine(device: torch.device) -> dict[str, str | int]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    """The device and processor that times are measured on."""
+    name = processor_name() if device.type == "cpu" else device_name(device)
     return {"device": device.type, "name": name, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
 
 
 def write(path: Path, report: dict) -> None:
+    """Writes a benchmark's report, with the versions of the packages, and prints its path."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps({**report, "versions": package_versions()}, indent=1) + "\n")
     say(path)

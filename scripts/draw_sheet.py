@@ -1,4 +1,4 @@
-"""Draws the first dialogs of a split, free-running, as one sheet: the truth above each film strip.
+"""Draws the first dialogs of a split, free-running, as one sheet, the true pictures above each film strip.
 
 python scripts/draw_sheet.py data/pretrained/iclevr PATH/TO/iclevr docs/iclevr_test_0-19.webp
 python scripts/draw_sheet.py data/pretrained/codraw PATH/TO/codraw docs/codraw_test_0-19.webp --no-truth

@@ -1,4 +1,4 @@
-"""Makes the folder that ships from a training run: half-precision weights, and a report of how it was
+"""Makes the folder that ships from a training run: its weights in half precision, and a report of how it was
 trained.
 
     python scripts/export_model.py runs/iclevr data/pretrained/iclevr --report reports/iclevr_training.json
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 from pathlib import Path
 
@@ -19,15 +17,20 @@ from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
 from cdd_icm.console import complain, say
 from cdd_icm.errors import InputError
-from cdd_icm.io import check_writable, replacing
-from cdd_icm.sampling.folder import check_folder
+from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.train.log import seconds_logged
 
 
 def export(run: Path, out: Path, report: Path) -> None:
-    """Raises InputError where `run` holds no finished training, or the disk refuses."""
+    """Writes the pipeline of the training run `run` to `out`, in half precision, and `report` (JSON).
+
+    Raises:
+        InputError: `run` holds no pipeline that a training wrote, or a file can't be written.
+    """
     check_folder(run / "pipeline")
     check_writable(report)
+    trained = read_json(run / "pipeline" / TRAINING)
     pipeline = CDDICMPipeline.from_pretrained(
         run / "pipeline", torch_dtype=torch.float16, use_safetensors=True, local_files_only=True
     )
@@ -35,13 +38,15 @@ def export(run: Path, out: Path, report: Path) -> None:
         if hasattr(part, "register_to_config"):
             part.register_to_config(_name_or_path="")  # the run's folder is nobody else's
     pipeline.save_pretrained(out, safe_serialization=True)
+    with replacing(out / TRAINING) as file:
+        file.write_text(json.dumps(trained, indent=1) + "\n")
 
     last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     facts = {
         "config": without_places(load_config(run / "config.yaml")),
         "samples": last["samples"],
         "hours": round(seconds_logged(run / "log.jsonl") / 3600, 2),
-        "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",
+        "device": trained["device"],
         "torch": torch.__version__,
         "parameters": {
             name: sum(p.numel() for p in module.parameters())

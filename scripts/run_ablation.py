@@ -1,10 +1,10 @@
-"""The ablation, at one stated budget: every row is the full model with one thing changed.
+"""The ablation, at one stated budget: every row is the full model with one change.
 
     python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 data.path=DATA
 
-Rows that change only the drawing share the full model's training run. Each row's report appears under
-reports/ablation when it is finished, and finished rows are not done again: the same command goes on where it
-was stopped, in the middle of a training too. `--dry-run` lists the rows.
+Rows that change only the sampling share the full model's training run. Each row's report appears under
+reports/ablation when the row is finished, and finished rows are not done again: the same command resumes one
+that was stopped, within a training run too. `--dry-run` lists the rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cdd_icm.progress import Progress
 from cdd_icm.train.generator import train
 
 SEEDS = 3
-"""Of the full row, so that a reader knows what a difference means."""
+"""Runs of the full model, whose spread tells which differences mean something."""
 
 REPORTS = Path("reports/ablation")
 RUNS = Path("runs/ablation")
@@ -35,7 +35,7 @@ RUNS = Path("runs/ablation")
 
 @dataclass(frozen=True)
 class Row:
-    """The full model but for `overrides`, config keys such as "fusion.gated" and their values."""
+    """The full model with `overrides`, config keys such as "fusion.gated" and their values."""
 
     name: str
     title: str
@@ -43,38 +43,38 @@ class Row:
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """What changes in drawing."""
+        """The sampling settings that change."""
         return {k.partition(".")[2]: v for k, v in self.overrides.items() if k.startswith("sampling.")}
 
     @property
     def run(self) -> str:
-        """The training run that the row draws with."""
+        """The training run whose model the row samples from."""
         return "full-1" if len(self.sampling) == len(self.overrides) else self.name
 
 
 @dataclass(frozen=True)
 class Switch:
-    """Something that the full model may have: the row that shows what it gives is the one without it, or with
-    it where the config leaves it off."""
+    """A component that the full model may have. Its row is the model without it, or with it where the config
+    leaves it out."""
 
     name: str
-    what: str
+    title: str
     off: dict[str, Any]
     on: dict[str, Any]
 
     def row(self, config: Config) -> Row:
-        key, value = next(iter(self.off.items()))  # the first key tells
+        key, value = next(iter(self.off.items()))  # the first key tells whether the config has it
         if _get(config, key) == value:
-            return Row(f"with-{self.name}", f"with {self.what}", self.on)
+            return Row(f"with-{self.name}", f"with {self.title}", self.on)
         changed = {k: value for k, value in self.off.items() if _get(config, k) != value}
-        return Row(f"without-{self.name}", f"without {self.what}", changed)
+        return Row(f"without-{self.name}", f"without {self.title}", changed)
 
 
 SWITCHES = (
     Switch(
         "icm-objective",
         "the ICM objective",
-        # without it there is no matcher to guide or to choose by
+        # without it there is no matcher for guidance or candidates
         {"objective.icm_weight": 0.0, "sampling.icm_guidance_scale": 0.0, "sampling.num_candidates": 1},
         {"objective.icm_weight": 0.1},
     ),
@@ -119,7 +119,7 @@ CANDIDATES = (1, 4)
 
 
 def rows(config: Config) -> list[Row]:
-    """The rows for a config, which is the full model itself."""
+    """The rows of the ablation of a config, which is the full model."""
     found = [
         Row(f"full-{number}", f"full, seed {seed}", {"seed": seed} if number > 1 else {})
         for number, seed in enumerate(range(config.seed, config.seed + SEEDS), 1)
@@ -135,20 +135,21 @@ def rows(config: Config) -> list[Row]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What every row is given."""
+    """What all rows have in common."""
 
     config: Path
     samples: int
-    """Turns seen in training, `training.total_samples`."""
+    """Turns seen in training (`training.total_samples`)."""
     split: str
     dialogs: int
-    """The first so many of the split are drawn, free-running."""
+    """The number of dialogs generated, free-running, the first of the split."""
     overrides: tuple[str, ...] = ()
-    """Those given on the command line, for all rows."""
+    """Config overrides of the command line, for all rows."""
 
 
 class Ablation:
-    """Does the rows of `budget`; reports go to `reports`, training runs and pictures to `runs`."""
+    """Trains and evaluates the rows of `budget`; reports go to `reports`, training runs and pictures to
+    `runs`."""
 
     def __init__(self, budget: Budget, reports: Path = REPORTS, runs: Path = RUNS):
         self.budget, self.reports, self.runs = budget, reports, runs
@@ -156,7 +157,7 @@ class Ablation:
         self.models: dict[str, Path] = {}
 
     def config(self, row: Row | None = None) -> Config:
-        """The config of the row's training run, None for the full model's."""
+        """The config of a row's training run; None for the full model's."""
         run = row.run if row else "full-1"
         changed = {} if run == "full-1" else row.overrides
         return load_config(
@@ -165,23 +166,23 @@ class Ablation:
                 *self.budget.overrides,
                 f"training.total_samples={self.budget.samples}",
                 f"output_dir={self.runs / run}",
-                "sampling_presets={}",  # no row draws by them, and some could not
+                "sampling_presets={}",  # no row uses them, and with some rows they are invalid
                 *(f"{key}={json.dumps(value)}" for key, value in changed.items()),
             ],
         )
 
     def is_finished(self, row: Row) -> bool:
-        """Whether the row's report is there.
+        """Whether the row's report exists.
 
         Raises:
-            InputError: it is, but from another budget.
+            InputError: it does, but of another budget.
         """
         file = self.reports / f"{row.name}.json"
         if not file.exists():
             return False
         report = read_json(file)
         theirs, mine = report.get("ablation", {}), self.statement(row)
-        # the config says all that a row changes, its overrides only which of it was told
+        # configs are compared below, key by key; of the overrides only their effect on the config matters
         budget = [key for key in mine if key not in ("config", "overrides")]
         changed = [key for key in budget if theirs.get(key) != mine[key]]
         if not changed:
@@ -195,7 +196,7 @@ class Ablation:
         return True
 
     def statement(self, row: Row) -> dict[str, Any]:
-        """What the report says of the ablation that it belongs to; not where the data lay."""
+        """What the report says of its ablation, without the place of the data."""
         config = self.config(row)
         data = dataclasses.replace(config.data, path=Path(config.data.path).name, cache_dir=None)
         return {
@@ -221,7 +222,7 @@ class Ablation:
             self.budget.split,
             self.runs / f"{row.name}.json",
             limit=self.budget.dialogs,
-            seed=self.config().seed,  # all rows draw the same noise
+            seed=self.config().seed,  # the same noise in all rows
             sampling=row.sampling,
         )
         if report is None:  # only the main process has one
@@ -230,11 +231,11 @@ class Ablation:
             path.write_text(json.dumps({**report, "ablation": self.statement(row)}, indent=1) + "\n")
 
     def do_all(self) -> int:
-        """All rows that are not finished; how many of them diverged."""
-        for row in self.rows:  # a wrong key shows now, not in a day
+        """Does all rows that are not finished, and returns how many of them diverged."""
+        for row in self.rows:  # so that a wrong key is an error before the first training
             self.config(row)
         todo = [row for row in self.rows if not self.is_finished(row)]
-        todo.sort(key=lambda row: row.run != "full-1")  # all of one training while its run is there
+        todo.sort(key=lambda row: row.run != "full-1")  # first those that share its run
         with Progress(total=len(self.rows), initial=len(self.rows) - len(todo), unit="rows") as bar:
             failed = 0
             for row in todo:
@@ -260,7 +261,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("config", type=Path, help="of the full model")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="for all rows")
     parser.add_argument("--samples", type=positive, required=True, help="of every training")
-    parser.add_argument("--dialogs", type=positive, required=True, help="the first so many are drawn")
+    parser.add_argument("--dialogs", type=positive, required=True, help="the first so many are generated")
     parser.add_argument("--split", default="test", help="default: %(default)s")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=RUNS, help="default: %(default)s")
@@ -282,7 +283,7 @@ def main(argv: list[str] | None = None) -> int:
         complain("run_ablation", error)
         return 2
     except KeyboardInterrupt:
-        say("run_ablation: stopped; the same command goes on", file=sys.stderr)
+        say("run_ablation: stopped; the same command resumes", file=sys.stderr)
         return 130
 
 

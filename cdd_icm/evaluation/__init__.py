@@ -1,7 +1,7 @@
-"""Measuring models: pictures are read back by a detector and judged by the field's protocol."""
+"""Evaluation: a detector reads the generated pictures, which are scored by the field's protocol."""
 
-from cdd_icm.evaluation.detector import Detections, Detector, annotated, load_detector
-from cdd_icm.evaluation.evaluate import evaluate_model, shipped_detector
+from cdd_icm.evaluation.detector import Detections, Detector, annotated, load_detector, shipped_detector
+from cdd_icm.evaluation.evaluate import evaluate_model
 from cdd_icm.evaluation.fidelity import fidelity
 from cdd_icm.evaluation.metrics import (
     bootstrap_interval,

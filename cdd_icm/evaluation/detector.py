@@ -1,7 +1,8 @@
-"""The detector-localizer that reads a picture back: which classes are in it, and where."""
+"""The detector-localizer that reads pictures: which classes are in them, and where."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from torch.nn.functional import interpolate, pad, relu
 from torchvision.models import inception_v3
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from cdd_icm.data.dialog import SceneObject
+import cdd_icm
+from cdd_icm.data.dialog import Dialog, SceneObject, class_names
 from cdd_icm.errors import InputError
 from cdd_icm.sampling.folder import check_weights
 from cdd_icm.sources import check_links, local_path
 
 THRESHOLD = 0.5
-"""A class is seen where its sigmoid is above this (GeNeVA)."""
+"""A class is present where its sigmoid is above this (GeNeVA)."""
 
 Trunk = Literal["residual", "inception_v3"]
 
@@ -34,8 +36,8 @@ DEPTH_LEVELS = 2.0
 
 @dataclass
 class Detections:
-    """What is in N pictures. `coordinates` hold (x, y) or (x, y, depth), each in [0, 1] from the top left and
-    from the nearest; where a class is not present they mean nothing."""
+    """The classes in N pictures. `coordinates` are (x, y) or (x, y, depth), each in [0, 1], from the top left
+    corner and from the nearest depth; they are undefined where a class is not present."""
 
     present: Bool[np.ndarray, "N C"]
     coordinates: Float[np.ndarray, "N C K"]
@@ -44,8 +46,8 @@ class Detections:
 def annotated(
     scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int, where: str
 ) -> Detections:
-    """The annotation in the form of the detector's answers; of several objects of a class the first counts.
-    `where` names the data in errors.
+    """The annotation in the form of the detector's output; of several objects of a class, the first. `where`
+    names the data in errors.
 
     Raises:
         InputError: an object of a class that is not among `classes`.
@@ -96,7 +98,7 @@ class ResidualBlock(nn.Module):
 class InceptionTrunk(nn.Module):
     """Inception-v3 (Szegedy et al. 2016, arXiv 1512.00567), which GeNeVA's detector has, without weights.
 
-    Its convolutions are not padded, so the picture is: then its map at stride 8 lies on the cells of ours.
+    Its convolutions are not padded, so the picture is, which aligns its map at stride 8 with our cells.
     """
 
     MAPS = ("Mixed_5d", "Mixed_6e", "Mixed_7c")  # 288, 768 and 2048 channels at strides 8, 16 and 32
@@ -117,20 +119,20 @@ class InceptionTrunk(nn.Module):
 
 
 class Detector(ModelMixin, ConfigMixin):
-    """One heat map a class says whether the class is there (its log-sum-exp) and where (its centre of mass).
+    """One heat map a class: its log-sum-exp tells whether the class is present, its centre of mass where.
 
     The trunk is a small residual network at strides 4, 8 and 16, trained from scratch, or an Inception-v3 as
-    GeNeVA has; the heat maps lie at stride 8, where the coarser map is added. (GeNeVA's heads are dense; with
-    the localisation built in, a network learns it in minutes.)
+    in GeNeVA; the heat maps are at stride 8, where the coarser map is added. (GeNeVA's heads are dense
+    layers; with localisation built in, a network learns it in minutes.)
 
     Args:
-        classes: class names, in the order of every answer.
+        classes: class names, in the order of the outputs.
         coordinates: 2 for (x, y), 3 for (x, y, depth).
-        image_size: side S of the pictures it is trained on, a multiple of 16.
-        widths: channels at strides 4, 8 and 16; beside an Inception-v3, whose widths are its own, only the
-            second counts, that of the heads.
-        blocks: residual blocks at each of them; an Inception-v3 has none.
-        trunk: the network below the heads, see above.
+        image_size: side S of the pictures that it reads, a multiple of 16.
+        widths: channels at strides 4, 8 and 16; with an Inception-v3, only the second is used, that of the
+            heads.
+        blocks: residual blocks at each of them; unused with an Inception-v3.
+        trunk: the network below the heads.
 
     Raises:
         ValueError: there is no such trunk.
@@ -201,10 +203,10 @@ class Detector(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def detect(self, pictures: UInt8[np.ndarray, "N S S 3"], batch_size: int = 64) -> Detections:
-        """What is in RGB pictures of the side that the detector was trained on, 0..255.
+        """The classes in RGB pictures of the size that the detector was trained on, 0..255.
 
         Raises:
-            InputError: the pictures have another side.
+            InputError: the pictures have another size.
         """
         self.eval()
         outputs = [self(images) for images in self._batches(pictures, batch_size)]
@@ -225,7 +227,11 @@ class Detector(ModelMixin, ConfigMixin):
 
 
 def load_detector(folder: Path) -> Detector:
-    """Raises InputError where `folder` holds no detector, or weights that don't fit its config."""
+    """The detector saved in `folder`, in float32 on the CPU.
+
+    Raises:
+        InputError: there is none, or its weights don't fit its config.
+    """
     if not local_path(folder).is_dir():  # diffusers would take the name for one on the hub
         raise InputError(f"{folder}: no such folder")
     check_links(folder)
@@ -235,6 +241,27 @@ def load_detector(folder: Path) -> Detector:
     )
 
 
+def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
+    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
+
+    Raises:
+        InputError: there is none, or the dialogs are not annotated.
+    """
+    named = class_names(dialogs)
+    if not named:
+        raise InputError(
+            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
+        )
+    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
+    for config in sorted(root.glob("detector_*/config.json")):
+        if named <= set(json.loads(config.read_text())["classes"]):
+            return config.parent
+    raise InputError(
+        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
+        "give --detector DIR"
+    )
+
+
 def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
-    """Pixels 0..255 to [-1, 1], in the memory order that convolutions like."""
+    """Pixels 0..255 to [-1, 1], in the memory layout that is fastest for convolutions."""
     return (pictures.float() / 127.5 - 1).to(memory_format=torch.channels_last)

@@ -1,25 +1,23 @@
-"""One model on one split: draw every dialog, read the pictures back, write the report."""
+"""One model on one split: generate every dialog, read the pictures back, write the report."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import cdd_icm
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
 from cdd_icm.data.dialog import class_names
-from cdd_icm.device import find_device, find_dtype, process_state
+from cdd_icm.device import device_name, find_device, find_dtype, process_state
 from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
-from cdd_icm.evaluation.detector import load_detector
+from cdd_icm.evaluation.detector import load_detector, shipped_detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -29,13 +27,15 @@ from cdd_icm.evaluation.protocol import (
     true_pictures,
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
-from cdd_icm.io import check_writable, read_json
-from cdd_icm.sampling.dialogs import draw_dialogs
-from cdd_icm.sampling.folder import check_classes
+from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.sampling.dialogs import generate_dialogs
+from cdd_icm.sampling.folder import TRAINING, check_classes
 from cdd_icm.sampling.loading import load_pipeline
-from cdd_icm.sampling.store import DrawnFolder, draw_missing, file_name
+from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sampling.store import GeneratedFolder, file_name, generate_missing
 
-NO_OP_DIALOGS = 20
+NO_OP_DIALOGS = 16
+"""The first so many are told `NO_OP_PHRASES`: as many pictures as there are phrases times dialogs."""
 
 
 def evaluate_model(
@@ -57,29 +57,37 @@ def evaluate_model(
 ) -> dict | None:
     """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
 
-    Pictures are kept beside the report, in `<report>.pictures`: the same command goes on where it was
-    stopped, and under `accelerate launch` every process draws its share. Only the main process scores and
-    returns. `detector` is a folder (None: the shipped one that knows the data's classes); `inception` is what
-    `fidelity.inception_weights` takes; `preset` names settings stored with the model, to be used in place of
-    its own; `sampling` overrides either; `limit` takes the first so many dialogs; `device` and `dtype` are
-    those of `load_pipeline`.
+    Pictures are kept beside the report, in `<report>.pictures`: the same command resumes one that was
+    stopped, and under `accelerate launch` every process generates its share. Only the main process scores and
+    returns the report; the others return None.
+
+    Args:
+        model, data: a pipeline folder, and a data set as `load_dialogs` takes it.
+        limit: the number of dialogs, the first of the split; None for all.
+        detector: the folder of a detector; None for the shipped one that knows the data's classes.
+        inception: Inception weights for FID and KID, as `fidelity.inception_weights` takes them.
+        teacher_forced: whether each turn is generated on the true reference.
+        preset: settings stored with the model, in place of its default ones.
+        sampling: settings in place of either.
+        device, dtype: as in `load_pipeline`.
 
     Raises:
         InputError: the model, data, detector or weights can't be used, the data are of another data set than
-            the model's, or pictures are there from other settings.
+            the model's, or there are pictures that were generated with other settings or code.
     """
     state = process_state()
-    place, number = find_device(device), find_dtype(dtype, device)
+    torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
     check_writable(report)
     sampling = checked_sampling(sampling or {})
-    dialogs = load_dialogs(data, split)
-    check_classes(model, dialogs, data)
-    whole = len(dialogs)
-    dialogs = dialogs[:limit]
-    detector = detector or shipped_detector(dialogs)
-    reader = load_detector(detector).to(place)
-    if unknown := class_names(dialogs) - set(reader.config.classes):
-        raise InputError(f"{data}: objects: the detector {detector} does not know the class {min(unknown)!r}")
+    whole_split = load_dialogs(data, split)
+    check_classes(model, whole_split, data)
+    dialogs = whole_split[:limit]
+    detector_folder = detector or shipped_detector(dialogs)
+    detector_model = load_detector(detector_folder).to(torch_device)
+    if unknown := class_names(dialogs) - set(detector_model.config.classes):
+        raise InputError(
+            f"{data}: objects: the detector {detector_folder} does not know the class {min(unknown)!r}"
+        )
     weights = inception_weights(inception) if inception else None
     settings = {
         "model": fingerprint.of_folder(model),
@@ -88,31 +96,32 @@ def evaluate_model(
         "teacher_forced": teacher_forced,
         "preset": preset,
         "sampling": sampling,
-        "dtype": str(number).removeprefix("torch."),
+        "dtype": str(torch_dtype).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
-    drawn, idle = (DrawnFolder(root, settings, two_trees) for root in (folder, folder / "no-op"))
-    still = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
+    pictures = GeneratedFolder(folder, settings, generated_and_true)
+    no_op_pictures = GeneratedFolder(folder / "no-op", settings, generated_and_true)
+    no_op = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
-    started, missing = time.monotonic(), drawn.missing(dialogs)
-    if missing or idle.missing(still):
-        pipeline = load_pipeline(model, device, dtype)
-        if preset is not None:
-            pipeline.use_preset(preset)
-        options = dict(sampling)
-        if scheduler := options.pop("scheduler", None):
-            pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
-        draw = partial(draw_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options)
-        draw_missing(dialogs, drawn, partial(draw, teacher_forced=teacher_forced), batch_size)
-        draw_missing(still, idle, draw, batch_size)
+    started, missing = time.monotonic(), pictures.missing(dialogs)
+    if missing or no_op_pictures.missing(no_op):
+        if state.is_main_process:
+            _add_device(folder, device_name(torch_device))
+        pipeline = _load(model, device, dtype, preset, sampling.get("scheduler"))
+        options = {name: value for name, value in sampling.items() if name != "scheduler"}
+        generate = partial(
+            generate_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options
+        )
+        generate_missing(dialogs, pictures, partial(generate, teacher_forced=teacher_forced), batch_size)
+        generate_missing(no_op, no_op_pictures, generate, batch_size)
     state.wait_for_everyone()
     if not state.is_main_process:
         return None
 
-    drawing = time.monotonic() - started
-    generated = [drawn.load(dialog) for dialog in dialogs]
-    result = evaluate_pictures(dialogs, generated, reader, teacher_forced, seed)
-    side = reader.config.image_size
+    seconds = time.monotonic() - started
+    generated = [pictures.load(dialog) for dialog in dialogs]
+    side = detector_model.config.image_size
+    figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
     result = {
         "format": FORMAT,
         "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},
@@ -120,78 +129,84 @@ def evaluate_model(
             "name": data.name,
             "split": split,
             "dialogs": len(dialogs),
-            "of": whole,
-            "pictures": sum(result["pictures_by_turn"]),
+            "of": len(whole_split),
+            "pictures": sum(figures["pictures_by_turn"]),
             "fingerprint": fingerprint.of_data(dialogs),
         },
-        "detector": {"name": detector.name, "fingerprint": fingerprint.of_folder(detector)},
+        "detector": {"name": detector_folder.name, "fingerprint": fingerprint.of_folder(detector_folder)},
         "seed": seed,
         "teacher_forced": teacher_forced,
         "preset": preset,
         "sampling": sampling,
         "fidelity": fidelity(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
-            np.concatenate([squares(pictures, side) for pictures in generated]),
-            detector,
+            np.concatenate([squares(of_dialog, side) for of_dialog in generated]),
+            detector_folder,
             weights,
             seed,
         ),
-        "no_op": evaluate_no_op(still, [idle.load(dialog) for dialog in still], reader),
+        "no_op": evaluate_no_op(no_op, [no_op_pictures.load(dialog) for dialog in no_op], detector_model),
         "versions": package_versions(),
         "code": settings["code"],
-        "device": str(place),
+        "devices": {"drew": _devices(folder), "trained": training_device(model)},
         "dtype": settings["dtype"],
         "processes": state.num_processes,
-        **result,
+        **figures,
     }
     result["seconds"] = {
-        "drawing_in_this_run": round(drawing, 1),
+        "drawing_in_this_run": round(seconds, 1),
         "pictures_drawn_in_this_run": sum(len(dialog.turns) for dialog in missing),
-        "scoring": round(time.monotonic() - started - drawing, 1),
+        "scoring": round(time.monotonic() - started - seconds, 1),
     }
     write_worst(report.with_suffix(".worst"), result, dialogs, generated)
     write_report(report, result)
     return result
 
 
-def two_trees(dialog: Dialog) -> tuple[str, str]:
-    """Where the pictures of a dialog lie: `fidelity --input1 <folder>/drawn --input2 <folder>/true
-    --samples-find-deep --fid` reads both. A dialog that has changed since has another place."""
+def _load(model: Path, device: str, dtype: str, preset: str | None, scheduler: str | None) -> CDDICMPipeline:
+    pipeline = load_pipeline(model, device, dtype)
+    if preset is not None:
+        pipeline.use_preset(preset)
+    if scheduler is not None:
+        pipeline.scheduler = scheduler_like(pipeline.scheduler, scheduler)
+    return pipeline
+
+
+def _devices(folder: Path) -> list[str]:
+    """The devices that generated the pictures in `folder`: several where the work was resumed on another."""
+    file = folder / "devices.json"
+    return read_json(file)["drew"] if file.exists() else []
+
+
+def _add_device(folder: Path, name: str) -> None:
+    names = sorted({*_devices(folder), name})
+    with replacing(folder / "devices.json") as path:
+        path.write_text(json.dumps({"drew": names}) + "\n")
+
+
+def training_device(model: Path) -> str | None:
+    """The device that trained the model in a folder, by its `training.json`; None where there is none."""
+    file = model / TRAINING
+    return read_json(file).get("device") if file.exists() else None
+
+
+def generated_and_true(dialog: Dialog) -> tuple[str, str]:
+    """A layout of two parallel trees, which `fidelity --input1 <folder>/generated --input2 <folder>/true
+    --samples-find-deep --fid` reads. A dialog that has changed has another folder."""
     name = f"{file_name(dialog.id)}-{fingerprint.of_dialog(dialog)}"
-    return f"drawn/{name}", f"true/{name}"
+    return f"generated/{name}", f"true/{name}"
 
 
 def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
-    """The given settings, in plain values.
+    """`sampling` in plain values, as it is compared and written.
 
     Raises:
-        InputError: a setting that `SamplingConfig` doesn't have, a wrong type, or an unknown scheduler.
+        InputError: an unknown key, a value of the wrong type, or an unknown scheduler.
     """
     checked = to_dict(from_dict(SamplingConfig, sampling, "sampling"))
     return {name: checked[name] for name in sampling}
 
 
-def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
-    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
-
-    Raises:
-        InputError: there is none, or the dialogs have no annotation to tell by.
-    """
-    named = class_names(dialogs)
-    if not named:
-        raise InputError(
-            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
-        )
-    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
-    for config in sorted(root.glob("detector_*/config.json")):
-        if named <= set(json.loads(config.read_text())["classes"]):
-            return config.parent
-    raise InputError(
-        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
-        "give --detector DIR"
-    )
-
-
 def _configs(model: Path) -> dict[str, Any]:
-    """The settings that lie in the model folder itself."""
+    """The JSON files at the top of a model folder, by name."""
     return {file.name: read_json(file) for file in sorted(model.glob("*.json"))}

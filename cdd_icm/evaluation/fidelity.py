@@ -2,8 +2,8 @@
 
 With Inception weights they are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are
 torch-fidelity's own, as safetensors: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`.
-Without them the same formulas run on the detector's features and are called detector-fd and detector-kd: they
-rank models on the detector's own data, and compare with no published FID.
+Without them the same distances are computed on the detector's features and called detector-fd and
+detector-kd: they rank models on the detector's own data, and are not comparable with any published FID.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def fidelity(
     seed: int = 0,
 ) -> dict[str, float]:
     """{"fid", "kid", "kid_std"} where `inception_weights` are given, else {"detector-fd", "detector-kd",
-    "detector-kd_std"} from the detector in that folder. Lower is nearer.
+    "detector-kd_std"} from the detector in that folder. Lower is better.
 
     Raises:
-        InputError: there are fewer than two pictures of a kind, which have no covariance.
+        InputError: there are fewer than two true or two generated pictures, which have no covariance.
     """
     if min(len(true), len(generated)) < 2:
         raise InputError("distances between sets of pictures need at least two pictures: take more dialogs")
@@ -78,7 +78,7 @@ def fidelity(
 def inception_weights(source: str) -> bytes:
     """The weights of torch-fidelity's Inception-v3, from a safetensors file or "hf://OWNER/REPOSITORY/FILE".
 
-    torch-fidelity unpickles what it gets, so it gets a pickle made here, of tensors that were none.
+    torch-fidelity unpickles its weights; what it gets is a pickle made here of tensors read from safetensors.
 
     Raises:
         InputError: the hub or the file can't be read, or the weights are of another network.
@@ -107,7 +107,7 @@ def _from_hub(source: str) -> Path:
 
 
 class PictureDataset(Dataset):
-    """Pictures in memory in the form that torch-fidelity reads."""
+    """Pictures in memory, in the form that torch-fidelity reads."""
 
     def __init__(self, pictures: UInt8[np.ndarray, "N S S 3"]):
         self.pictures = pictures

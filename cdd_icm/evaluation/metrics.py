@@ -1,4 +1,4 @@
-"""What is measured, as pure functions of arrays. Every figure is in [0, 1] unless its line says otherwise."""
+"""The figures, as pure functions of arrays; each is in [0, 1] unless its docstring says otherwise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def precision_recall_f1(
 ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
     """Precision, recall and F1 of each image; 0 where a denominator is 0.
 
-    Their means are scikit-learn's with average='samples' and zero_division=0; the figures of single images,
-    which turns, intervals and paired differences need, it does not give.
+    Their means are those of scikit-learn with average='samples' and zero_division=0, which does not return
+    the figures of single images that intervals and paired differences need.
     """
     shared = (truth & found).sum(axis=1)
     expected, given = truth.sum(axis=1), found.sum(axis=1)

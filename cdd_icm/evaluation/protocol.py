@@ -24,19 +24,33 @@ from cdd_icm.evaluation.metrics import (
 from cdd_icm.progress import Progress
 
 MODEL, UPPER, LOWER = "model", "true pictures", "copy the reference"
-"""The rows. The upper bound reads the true pictures themselves; the lower one answers every turn with the
-true picture of the turn before, so that a reader sees what a model earns for drawing nothing."""
+"""The rows of a report. The upper bound scores the true pictures; the lower bound answers every turn with the
+true picture of the turn before, which shows what a model earns for drawing nothing."""
 
 DETECTOR, ANNOTATION = "detector", "annotation"
-"""What counts as true: what the detector sees in the true picture (as published), or the annotation."""
+"""The labels: what the detector finds in the true picture (as published), or the annotation."""
 
-NO_OP = "keep everything as it is"
+NO_OP_PHRASES = (
+    "looks good to me",
+    "okay thank you",
+    "we are done here",
+    "wonderful work so far",
+    "no more please",
+    "stay like that",
+    "that will do",
+    "i am happy with this",
+    "please wait a moment",
+    "what a beautiful drawing",
+)
+"""Texts that ask for nothing. None occurs in a training set, and none has a word of the texts by which
+training itself asks for nothing (`objective.idle_texts` of the configs): they measure what a model makes of
+such a text that it was not taught."""
 
-CHUNK = 32  # dialogs read at once: bounds the memory
+CHUNK = 32  # dialogs that are read at once, which bounds the memory
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
 Table = dict[str, Float[np.ndarray, " N"]]
-"""Figures by name, one value a picture."""
+"""One value a picture, by the name of the figure."""
 
 
 def evaluate_pictures(
@@ -47,20 +61,20 @@ def evaluate_pictures(
     seed: int = 0,
     progress: bool = True,
 ) -> dict:
-    """All figures of the pictures that were drawn for `dialogs`, one array a dialog and one picture a turn.
+    """All figures of the pictures generated for `dialogs`: an array a dialog, with a picture a turn.
 
-    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's own
-    figures of each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's
-    last), with 95 % intervals over dialogs drawn by `seed`; preservation is in levels 0..255. Where a turn
-    has no annotation, that set of figures is None. `teacher_forced` says that each turn was drawn on the
-    true reference.
+    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's figures
+    of each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's last),
+    with 95 % intervals from a bootstrap over dialogs that `seed` makes reproducible; preservation is in
+    levels 0..255. Where a turn has no annotation, the figures against it are None. `teacher_forced` tells
+    that each turn was generated on the true reference.
 
     Raises:
         InputError: another number of pictures than turns, or an annotated class that the detector lacks.
     """
-    for dialog, drawn in zip(dialogs, generated, strict=True):
-        if len(drawn) != len(dialog.turns):
-            raise InputError(f"{dialog.id}: {len(drawn)} generated pictures for {len(dialog.turns)} turns")
+    for dialog, pictures in zip(dialogs, generated, strict=True):
+        if len(pictures) != len(dialog.turns):
+            raise InputError(f"{dialog.id}: {len(pictures)} generated pictures for {len(dialog.turns)} turns")
     chunks = [
         _read_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
         for at in Progress(
@@ -94,7 +108,7 @@ def evaluate_pictures(
 
 @dataclass(frozen=True)
 class PictureIndex:
-    """Which dialog and turn (from 0) each picture belongs to, and whether it is its dialog's last."""
+    """The dialog and turn (from 0) of each picture, and whether it is its dialog's last."""
 
     dialog: Int[np.ndarray, " N"]
     turn: Int[np.ndarray, " N"]
@@ -117,21 +131,21 @@ def _read_chunk(
     """The figures of every picture of some dialogs, by row and by labels."""
     side = detector.config.image_size
     canvases = [to_square(dialog.canvas.decode(), side)[None] for dialog in dialogs]
-    truths = [true_pictures(dialog, side) for dialog in dialogs]
-    drawns = [squares(drawn, side) for drawn in generated]
-    truth, drawn = np.concatenate(truths), np.concatenate(drawns)
-    reference = _turn_before(canvases, truths)
-    built_on = reference if teacher_forced else _turn_before(canvases, drawns)
+    true_by_dialog = [true_pictures(dialog, side) for dialog in dialogs]
+    generated_by_dialog = [squares(pictures, side) for pictures in generated]
+    truth, pictures = np.concatenate(true_by_dialog), np.concatenate(generated_by_dialog)
+    true_reference = _turn_before(canvases, true_by_dialog)
+    reference = true_reference if teacher_forced else _turn_before(canvases, generated_by_dialog)
 
     found = {
-        MODEL: detector.detect(drawn),
+        MODEL: detector.detect(pictures),
         UPPER: detector.detect(truth),
-        LOWER: detector.detect(reference),
+        LOWER: detector.detect(true_reference),
     }
-    allowed = rearrange(changed_region(_signed(reference), _signed(truth)), "n 1 h w -> n h w").numpy()
+    allowed = rearrange(changed_region(_signed(true_reference), _signed(truth)), "n 1 h w -> n h w").numpy()
     kept = {
-        MODEL: preservation(built_on, drawn, allowed),
-        UPPER: preservation(reference, truth, allowed),
+        MODEL: preservation(reference, pictures, allowed),
+        UPPER: preservation(true_reference, truth, allowed),
         LOWER: np.zeros(len(truth)),
     }
     tables = {
@@ -191,51 +205,68 @@ def summarise(table: Table, index: PictureIndex, seed: int) -> dict:
 
 
 def nearest_depth(found: Detections) -> Detections:
-    """Depths moved to the nearest level that exists: annotated objects stand exactly on one, and the sign of
-    a difference that is exactly 0 no regressed depth can match."""
+    """Depths rounded to the nearest level that exists. Annotated depths are equal where two objects share a
+    level, so that the sign of their difference is 0, which two regressed depths never give."""
     coordinates = found.coordinates.copy()
     coordinates[..., 2:] = np.round(coordinates[..., 2:] * DEPTH_LEVELS) / DEPTH_LEVELS
     return Detections(found.present, coordinates)
 
 
-def no_op_dialogs(dialogs: Sequence[Dialog], turns: int = 8) -> list[Dialog]:
-    """Dialogs that start from each dialog's last true picture and ask, `turns` times, for nothing."""
+def no_op_dialogs(dialogs: Sequence[Dialog]) -> list[Dialog]:
+    """Dialogs that start from each dialog's last true picture and say `NO_OP_PHRASES`, one a turn."""
     return [
         Dialog(
             id=dialog.id,
             split=dialog.split,
-            canvas=dialog.turns[-1].picture,
-            turns=(Turn(NO_OP, dialog.turns[-1].picture, dialog.turns[-1].objects),) * turns,
+            canvas=last.picture,
+            turns=tuple(Turn(phrase, last.picture, last.objects) for phrase in NO_OP_PHRASES),
         )
         for dialog in dialogs
+        for last in [dialog.turns[-1]]
     ]
 
 
 def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector) -> dict:
-    """How far pictures drift over `no_op_dialogs`: by turn, the mean absolute change from the start in levels
-    0..255, and F1 against what the detector sees at the start."""
-    side = detector.config.image_size
-    change, f1 = [], []
+    """What the pictures of `no_op_dialogs` change, though nothing is asked for.
+
+    Returns {"phrases": [{"text", "change", "unchanged"}], "change", "unchanged", "f1", "dialogs"}. "change"
+    is the mean absolute difference from the picture before, in levels 0..255; "unchanged" the share, in
+    [0, 1], of the pictures that differ from the one before in no pixel; both of each phrase and of all
+    together. "f1" is per cent: the last picture against what the detector sees in the first.
+    """
+    changes, f1 = [], []
     for dialog, pictures in zip(dialogs, generated, strict=True):
-        start = to_square(dialog.canvas.decode(), side)[None]
-        drawn = squares(pictures, side)
-        change.append(preservation(start.repeat(len(drawn), axis=0), drawn, np.zeros(drawn.shape[:3], bool)))
-        seen = detector.detect(np.concatenate([start, drawn])).present
-        f1.append(100 * precision_recall_f1(seen[:1].repeat(len(drawn), axis=0), seen[1:])[2])
+        start = to_square(dialog.canvas.decode(), pictures.shape[1])[None]
+        before = np.concatenate([start, pictures[:-1]])
+        changes.append(preservation(before, pictures, np.zeros(pictures.shape[:3], bool)))
+        ends = squares(np.concatenate([start, pictures[-1:]]), detector.config.image_size)
+        first, last = detector.detect(ends).present
+        f1.append(100 * precision_recall_f1(first[None], last[None])[2].item())
+    change = np.stack(changes)  # (dialogs, phrases)
+    unchanged = change == 0
     return {
-        "instruction": NO_OP,
+        "phrases": [
+            {
+                "text": phrase,
+                "change": round(change[:, k].mean().item(), 3),
+                "unchanged": round(unchanged[:, k].mean().item(), 3),
+            }
+            for k, phrase in enumerate(NO_OP_PHRASES)
+        ],
+        "change": round(change.mean().item(), 3),
+        "unchanged": round(unchanged.mean().item(), 3),
+        "f1": round(float(np.mean(f1)), 3),
         "dialogs": len(dialogs),
-        "change_by_turn": np.mean(change, axis=0).round(3).tolist(),
-        "f1_by_turn": np.mean(f1, axis=0).round(3).tolist(),
     }
 
 
 def true_pictures(dialog: Dialog, side: int) -> Pictures:
+    """The true picture of every turn, scaled to `side` pixels squared."""
     return np.stack([to_square(turn.picture.decode(), side) for turn in dialog.turns])
 
 
 def squares(pictures: UInt8[np.ndarray, "T h w 3"], side: int) -> Pictures:
-    """Pictures of any size at the detector's; those that have it come back as they are."""
+    """Pictures of any size, scaled to `side` pixels squared; those of that size are unchanged."""
     return np.stack([to_square(picture, side) for picture in pictures])
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
+"""The report of an evaluation: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cdd_icm.io import replacing
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 
-FORMAT = 1
-"""Of the JSON report; a reader refuses another."""
+FORMAT = 2
+"""Of the JSON report; `read_report` also takes format 1 and refuses any other."""
 
 PACKAGES = (
     "torch",
@@ -47,7 +47,8 @@ def package_versions() -> dict[str, str]:
 
 
 def write_report(path: Path, report: dict) -> None:
-    """`path`, and beside it the same name with .md and .png. The JSON comes last: where it is, all is.
+    """Writes `path`, and beside it the same name with .md and .png. The JSON is written last, so that where
+    it exists the others do.
 
     Raises:
         InputError: the disk refuses; the message names the file.
@@ -61,11 +62,17 @@ def write_report(path: Path, report: dict) -> None:
 
 
 def read_report(path: Path) -> dict:
-    """Raises InputError where the file is missing or not such a report."""
+    """The report in `path`, in the present format.
+
+    In one of format 1, "no_op" is None and "devices" names none.
+
+    Raises:
+        InputError: the file is missing or not such a report.
+    """
     try:
         report = json.loads(local_path(path).read_text())
-        known = report["format"] == FORMAT
-        report["data"]["split"], report["detector"]["fingerprint"], _drawn(report)
+        known = report["format"] in (1, FORMAT)
+        report["data"]["split"], report["detector"]["fingerprint"], _settings(report)
         [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
         for dialog in report["dialogs"]:
             turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
@@ -78,7 +85,16 @@ def read_report(path: Path) -> dict:
         raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
     if not known:
         raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
-    return report
+    return report if report["format"] == FORMAT else _from_format_1(report)
+
+
+def _from_format_1(report: dict) -> dict:
+    """A report of the first format in the form of the second.
+
+    Its no-op figures are left out, as they were of a phrase that training itself uses. It names the kind of
+    device that scored and not its model, nor the device that trained.
+    """
+    return {**report, "format": FORMAT, "no_op": None, "devices": {"drew": [], "trained": None}}
 
 
 def markdown(report: dict) -> str:
@@ -108,16 +124,37 @@ def markdown(report: dict) -> str:
     for name, title in (("f1", "F1"), ("rsim", "RSIM"), ("preservation", "kept")):
         lines.append(f"| {title} | {' | '.join(f'{value:.2f}' for value in model[f'{name}_by_turn'])} |")
     distances = ", ".join(f"{name} {value:.4g}" for name, value in report["fidelity"].items())
-    no_op = report["no_op"]
-    changes = " ".join(f"{value:.2f}" for value in no_op["change_by_turn"])
-    lines += [
-        "",
-        f"Distances to the true pictures: {distances}.",
-        "",
-        f'"{no_op["instruction"]}", {len(no_op["change_by_turn"])} times on {no_op["dialogs"]} dialogs: '
-        f"change from the start by turn {changes} levels; F1 at the end {no_op['f1_by_turn'][-1]:.2f}.",
-    ]
+    lines += ["", f"Distances to the true pictures: {distances}.", "", devices(report)]
+    if report["no_op"] is not None:
+        lines += ["", *no_op_lines(report["no_op"])]
     return "\n".join(lines) + "\n"
+
+
+def devices(report: dict) -> str:
+    """A sentence that names the devices that drew and that trained."""
+    drew, trained = report["devices"]["drew"], report["devices"]["trained"]
+    return (
+        f"Drawn on {' and '.join(drew) or 'a device that the report does not name'}; trained on "
+        f"{trained or 'a device that the model does not name'}."
+    )
+
+
+def no_op_lines(no_op: dict) -> list[str]:
+    """What `evaluate_no_op` found, as a sentence and a table by phrase."""
+    phrases = no_op["phrases"]
+    lines = [
+        f"{len(phrases)} phrases that ask for nothing and that training never saw, one after the other on "
+        f"{no_op['dialogs']} dialogs: {100 * no_op['unchanged']:.1f} % left the picture as it was, to the "
+        f"pixel; the mean change by a phrase is {no_op['change']:.2f} levels of 255; F1 of the last picture "
+        f"against the first is {no_op['f1']:.2f}. A model with a plan returns its reference by construction "
+        "where the plan is empty: this counts how often such a phrase is taken for a request.",
+        "",
+        "| phrase | left unchanged, per cent | mean change |",
+        "|---|---|---|",
+    ]
+    return lines + [
+        f"| {each['text']} | {100 * each['unchanged']:.1f} | {each['change']:.2f} |" for each in phrases
+    ]
 
 
 def plot_by_turn(report: dict) -> Figure:
@@ -133,8 +170,8 @@ def plot_by_turn(report: dict) -> Figure:
 
 
 def worst_dialogs(report: dict, count: int = 10) -> list[int]:
-    """Numbers of the dialogs with the lowest mean F1; of equal ones, those with the lowest last RSIM
-    first."""
+    """Indices of the dialogs with the lowest mean F1, those with the lower last RSIM first where F1 is
+    equal."""
     rows = report["dialogs"]
     return sorted(range(len(rows)), key=lambda i: (np.mean(rows[i]["f1"]), rows[i]["rsim"][-1]))[:count]
 
@@ -143,12 +180,12 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
     """A film strip of each of the worst dialogs, the generated pictures over the true ones."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, number in enumerate(worst_dialogs(report), 1):
-        dialog, drawn = dialogs[number], generated[number]
-        side = drawn.shape[1]
+        dialog, pictures = dialogs[number], generated[number]
+        side = pictures.shape[1]
         canvas = to_square(dialog.canvas.decode(), side)
-        scores = [f"drawn: F1 {value:.0f}" for value in report["dialogs"][number]["f1"]]
+        scores = [f"generated: F1 {value:.0f}" for value in report["dialogs"][number]["f1"]]
         strips = [
-            filmstrip([canvas, *drawn], [dialog.id, *scores]),
+            filmstrip([canvas, *pictures], [dialog.id, *scores]),
             filmstrip(
                 [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
             ),
@@ -157,20 +194,20 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
 
 
 def compare(paths: Sequence[Path]) -> str:
-    """Markdown: the models' figures side by side, with what each drew and how, and each one's difference from
-    the first on the dialogs that both drew, with its paired bootstrap interval.
+    """A Markdown table of the reports' figures, with the data and settings of each, and one of the
+    differences from the first report on the dialogs that both have, with paired bootstrap intervals.
 
     Raises:
         InputError: reports of different detectors, or without a dialog in common.
     """
     reports = [(path, escaped(read_report(path))) for path in paths]
     (first, base), *others = reports
-    heads = ["report", "drawn", *COLUMNS.values(), "kept"]
+    heads = ["report", "generated", *COLUMNS.values(), "kept"]
     table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for path, report in reports:
         figures = report["figures"][MODEL][DETECTOR]
         cells = [_with_interval(figures[name]) for name in (*COLUMNS, "preservation")]
-        table.append(f"| {escaped(path.stem)} | {_drawn(report)} | {' | '.join(cells)} |")
+        table.append(f"| {escaped(path.stem)} | {_settings(report)} | {' | '.join(cells)} |")
     if not others:
         return "\n".join(table) + "\n"
     table += ["", f"| minus {escaped(first.stem)} | dialogs | {' | '.join(COLUMNS.values())} |"]
@@ -183,7 +220,7 @@ def compare(paths: Sequence[Path]) -> str:
 
 
 def same_dialogs(first: tuple[Path, dict], second: tuple[Path, dict]) -> list[tuple[dict, dict]]:
-    """What two reports, with their files, say of each dialog that both drew.
+    """The figures by turn of each dialog that two reports, given with their files, have in common.
 
     Raises:
         InputError: they are of different detectors, or have no dialog in common.
@@ -213,8 +250,8 @@ def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str
     return {"value": float(values.mean()), "low": low, "high": high}
 
 
-def _drawn(report: dict) -> str:
-    """What the figures are of, so that unlike ones are not taken for like."""
+def _settings(report: dict) -> str:
+    """The data and the settings that the figures are of."""
     data, settings = report["data"], dict(report.get("sampling") or {})
     if report.get("preset"):
         settings = {"preset": report["preset"], **settings}

@@ -1,4 +1,4 @@
-"""Drawing at a prompt: what is typed is drawn, and a line that begins with / is a command."""
+"""Drawing at a prompt: a line is an instruction, or a command if it begins with /."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cdd_icm.sampling.session import DrawingSession
 
 HELP = """\
 Say what to draw, or:
-  /undo            take the newest turn back
-  /redo            bring it back
-  /seed N          other noise for the turns to come (/undo and say it again for another picture)
-  /guidance X      how much the words count (1 switches guidance off)
-  /candidates N    draw N pictures a turn and keep the one that fits best
+  /undo            undo the last turn
+  /redo            redo it
+  /seed N          other noise for the turns to come (/undo and repeat the instruction for another picture)
+  /guidance X      guidance scale of the text (1 switches guidance off)
+  /candidates N    generate N pictures a turn and keep the one that matches best
   /save DIR        save the session in another folder too
   /help            this text
   /quit            leave; so do Ctrl-C and the end of the input"""
@@ -27,8 +27,8 @@ COMMANDS = ("/undo", "/redo", "/seed", "/guidance", "/candidates", "/save", "/he
 
 
 class Chat:
-    """Answers lines with pictures. After every line that changes it, the session is saved in `out`, its film
-    strip beside it, so that nothing that was said is lost however the program ends."""
+    """Answers lines with pictures. The session and its film strip are saved in `out` after every line that
+    changes them, so that no turn is lost however the program ends."""
 
     def __init__(self, session: DrawingSession, out: Path):
         self.session, self.out = session, out
@@ -44,41 +44,41 @@ class Chat:
                     write(self.answer(line))
             except InputError as error:
                 write(str(error))
-            except UnicodeError:  # of the line that was read, or of what repeats it
+            except UnicodeError:  # in the line that was read, or in a message that quotes it
                 write("the line is not UTF-8")
             except (EOFError, KeyboardInterrupt):
                 write("")
                 break
 
     def answer(self, line: str) -> str:
-        """Does what `line` says; returns what there is to tell.
+        """Carries out `line` and returns the reply.
 
         Raises:
-            InputError: an unknown command or a value that it can't take; the session stays as it was.
+            InputError: an unknown command or a value that it can't take; the session is unchanged.
         """
         if not line.startswith("/"):
             start = time.perf_counter()
             self.session.say(line)
-            return f"{self._keep()}  {time.perf_counter() - start:.2f} s"
+            return f"{self._save()}  {time.perf_counter() - start:.2f} s"
         command, _, value = line.partition(" ")
         match command:
             case "/undo":
                 self.session.undo()
-                return self._keep()
+                return self._save()
             case "/redo":
                 self.session.redo()
-                return self._keep()
+                return self._save()
             case "/seed":
                 self.session.seed = _number(command, value, int)
-                self._keep()
+                self._save()
                 return f"seed {self.session.seed}"
             case "/guidance":
                 self.session.use(guidance_scale=_number(command, value, float))
-                self._keep()
+                self._save()
                 return f"guidance {value.strip()}"
             case "/candidates":
                 self.session.use(num_candidates=_number(command, value, int))
-                self._keep()
+                self._save()
                 return f"candidates {value.strip()}"
             case "/save":
                 if not value.strip():
@@ -92,10 +92,10 @@ class Chat:
             case "/help":
                 return HELP
         near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
-        raise InputError(f"{command}: no such command; the nearest is {near}, and /help lists all")
+        raise InputError(f"{command}: unknown command; the nearest is {near}, and /help lists all")
 
-    def _keep(self) -> str:
-        """Saves the session and its film strip; returns the path of what is to be seen now."""
+    def _save(self) -> str:
+        """Saves the session and its film strip; returns the paths of the current picture and of the strip."""
         picture = self.session.save(self.out)
         with replacing(self.out / "filmstrip.png") as path:
             self.session.filmstrip().save(path)
@@ -106,4 +106,4 @@ def _number(command: str, text: str, kind: type[int] | type[float]) -> int | flo
     try:
         return kind(text)
     except ValueError:
-        raise InputError(f"{command}: {text.strip()!r} is no {'whole ' * (kind is int)}number") from None
+        raise InputError(f"{command}: {text.strip()!r} is not a {'whole ' * (kind is int)}number") from None

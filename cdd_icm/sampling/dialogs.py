@@ -1,8 +1,7 @@
-"""Whole dialogs at once: many canvases drawn turn by turn, in batches."""
+"""Whole dialogs, turn by turn, in batches."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,22 +14,22 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import to_square
 from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.hashing import derive_seed, tensor_digest
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.sampling.store import DrawnFolder, draw_missing
+from cdd_icm.sampling.store import GeneratedFolder, generate_missing
 
 
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:
-    """The noise of one turn: a function of (seed, dialog, turn) and of nothing else, so that a dialog
-    comes out the same whatever else is drawn beside it."""
-    digest = hashlib.sha256(f"{seed}/{dialog}/{turn}".encode()).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:7], "big"))
+    """The noise of one turn: a function of (seed, dialog, turn) alone, so that a dialog's pictures do not
+    depend on the batch that they are generated in."""
+    return torch.Generator("cpu").manual_seed(derive_seed(seed, dialog, turn))
 
 
 @contextmanager
-def without_bar(pipeline: CDDICMPipeline) -> Iterator[None]:
-    """Switches the pipeline's progress bar off for the block."""
-    before = getattr(pipeline, "_progress_bar_config", {})  # diffusers has no public way to ask
+def without_progress_bar(pipeline: CDDICMPipeline) -> Iterator[None]:
+    """Switches the pipeline's progress bar off within the block."""
+    before = getattr(pipeline, "_progress_bar_config", {})  # diffusers has no public getter
     pipeline.set_progress_bar_config(**{**before, "disable": True})
     try:
         yield
@@ -38,7 +37,7 @@ def without_bar(pipeline: CDDICMPipeline) -> Iterator[None]:
         pipeline.set_progress_bar_config(**before)
 
 
-def draw_dialogs(
+def generate_dialogs(
     pipeline: CDDICMPipeline,
     dialogs: Sequence[Dialog],
     *,
@@ -48,18 +47,19 @@ def draw_dialogs(
     progress: bool = True,
     **sampling,
 ) -> list[np.ndarray]:
-    """Draws every dialog from its canvas; its own picture is the next reference (the true one if
-    `teacher_forced`).
+    """The pictures of every dialog, from its canvas on. The reference of a turn is the picture generated at
+    the turn before, or with `teacher_forced` the true one. `sampling` are settings of
+    `CDDICMPipeline.__call__`.
 
     Returns:
-        For each dialog uint8 (T, R, R, 3), RGB.
+        For each dialog uint8 (T, R, R, 3), RGB, where T is its number of turns and R the model's image size.
     """
     size = pipeline.image_size
-    drawn: list[np.ndarray] = []
+    generated: list[np.ndarray] = []
     turns = sum(len(d.turns) for d in dialogs)
     with (
-        without_bar(pipeline),
-        Progress(total=turns, desc="drawing", unit="turns", disable=not progress) as bar,
+        without_progress_bar(pipeline),
+        Progress(total=turns, desc="generating", unit="turns", disable=not progress) as bar,
     ):
         for start in range(0, len(dialogs), batch_size):
             group = dialogs[start : start + batch_size]
@@ -81,8 +81,8 @@ def draw_dialogs(
                     current[i] = np.asarray(image)
                     pictures[i].append(current[i])
                 bar.update(len(live))
-            drawn += [np.stack(p) for p in pictures]
-    return drawn
+            generated += [np.stack(p) for p in pictures]
+    return generated
 
 
 def draw_sheet(
@@ -93,10 +93,10 @@ def draw_sheet(
     truth: bool = True,
     **sampling,
 ) -> Image.Image:
-    """Film strips of free-running dialogs, the `truth` above each."""
+    """Film strips of free-running dialogs, one below the other, the true pictures above each with `truth`."""
     strips, size = [], pipeline.image_size
-    drawn = draw_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
-    for dialog, pictures in zip(dialogs, drawn, strict=True):
+    generated = generate_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
+    for dialog, pictures in zip(dialogs, generated, strict=True):
         canvas = to_square(dialog.canvas.decode(), size)
         captions = [dialog.id, *(turn.instruction for turn in dialog.turns)]
         if truth:
@@ -117,36 +117,35 @@ def generate_split(
     progress: bool = True,
     **sampling,
 ) -> None:
-    """Draws every dialog into the folders that GeNeVA's own code writes: see `drawn`.
+    """Generates every dialog into the folders that GeNeVA's own code writes (see `store.geneva`).
 
-    A dialog's folder appears whole or not at all, and finished ones are skipped: the same call goes on where
-    an earlier one was killed. Under `accelerate launch` or `torchrun` each process draws its share, on a
-    pipeline of its own.
+    A dialog's folder appears whole or not at all, and finished ones are skipped, so that the same call
+    resumes one that was killed. Under `accelerate launch` or `torchrun` each process generates its share,
+    with a pipeline of its own.
 
     Raises:
         InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be
             written.
     """
     settings = {
-        "model": fingerprint(pipeline),
+        "model": weights_fingerprint(pipeline),
         "scheduler": type(pipeline.scheduler).__name__,
         "seed": seed,
         **pipeline.settings(**sampling),
     }
 
-    def draw(part: Sequence[Dialog]) -> list[np.ndarray]:
-        return draw_dialogs(pipeline, part, batch_size=batch_size, seed=seed, progress=False, **sampling)
+    def generate(part: Sequence[Dialog]) -> list[np.ndarray]:
+        return generate_dialogs(pipeline, part, batch_size=batch_size, seed=seed, progress=False, **sampling)
 
-    draw_missing(dialogs, DrawnFolder(out, settings), draw, batch_size, progress)
+    generate_missing(dialogs, GeneratedFolder(out, settings), generate, batch_size, progress)
     process_state().wait_for_everyone()
 
 
-def fingerprint(pipeline: CDDICMPipeline) -> str:
-    """Hex digest of all weights and of the number format that they are in."""
-    digest = hashlib.sha256()
-    for name, module in sorted(pipeline.components.items()):
-        if isinstance(module, torch.nn.Module):
-            for key, tensor in module.state_dict().items():
-                digest.update(f"{name}.{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+def weights_fingerprint(pipeline: CDDICMPipeline) -> str:
+    """Hex digest of all weights and of their number formats."""
+    return tensor_digest(
+        (f"{name}.{key}", tensor)
+        for name, module in sorted(pipeline.components.items())
+        if isinstance(module, torch.nn.Module)
+        for key, tensor in module.state_dict().items()
+    )

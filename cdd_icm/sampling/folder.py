@@ -37,6 +37,9 @@ from cdd_icm.sources import check_links, inside, local_path
 CANVAS = "canvas.png"
 """The empty picture that the training dialogs began with, at the model's size."""
 
+TRAINING = "training.json"
+"""What trained the model, {"device": its name, "samples": ...}; nothing that is drawn depends on it."""
+
 MODELS = {
     **{"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet},
     **{"planner": Planner, "matcher": Matcher},

@@ -1,4 +1,4 @@
-"""`DrawingSession`: a dialog with the drawer, which can be taken back, branched, saved and gone on with."""
+"""`DrawingSession`: a dialog with undo and redo, which can be branched, saved and resumed."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ RECORD = "session.json"
 
 
 @dataclass(frozen=True)
-class DrawnTurn:
+class SessionTurn:
     """One turn of a session."""
 
     instruction: str
     picture: Image.Image
     seed: int
-    """The session's seed when it was drawn."""
+    """The session's seed when the picture was generated."""
     settings: dict[str, Any]
-    """All sampling settings that it was drawn with, but for the pipeline's scheduler."""
+    """All sampling settings that the picture was generated with, except the pipeline's scheduler."""
     scores: tuple[float, ...] | None
-    """What the matcher gave each candidate; None where there was one."""
+    """The matcher's score of each candidate; None where there was only one."""
 
 
 class DrawingSession:
     """A dialog that grows turn by turn: each picture is the next reference.
 
-    The noise of turn k is a function of (`seed`, k): what is taken back and said again comes out the same,
-    unless `seed` is changed in between. As in an editor, `undo` keeps what it takes back for `redo` until
-    something new is said.
+    The noise of turn k is a function of (`seed`, k): an instruction that is undone and said again gives the
+    same picture, unless `seed` is changed in between. As in an editor, `undo` keeps the turns that it removes
+    for `redo`, until a new instruction is given.
 
     Args:
-        pipeline: shared by all sessions; a session never changes it.
-        canvas: what the dialog begins with, by default the pipeline's own; any size and mode (see
-            `CDDICMPipeline.__call__`).
+        pipeline: may be shared by several sessions; a session never changes it.
+        canvas: the picture that the dialog begins with, by default the pipeline's own; of any size and mode
+            (see `CDDICMPipeline.__call__`).
         sampling: settings of `CDDICMPipeline.__call__` for all turns, in place of the model's own.
 
     Raises:
@@ -66,12 +66,12 @@ class DrawingSession:
         self.pipeline, self.seed = pipeline, seed
         self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
         self._sampling: dict[str, Any] = {}
-        self._turns: list[DrawnTurn] = []
-        self._position = 0  # turns beyond it were taken back
+        self._turns: list[SessionTurn] = []
+        self._position = 0  # turns beyond it were undone
         self.use(**sampling)
 
     def use(self, **sampling) -> None:
-        """Changes sampling settings for the turns to come; None gives one back to the model's own.
+        """Changes sampling settings for the turns to come; None restores the model's own.
 
         Raises:
             InputError: an unknown or impossible setting; nothing is changed.
@@ -81,10 +81,10 @@ class DrawingSession:
         self._sampling = {name: value for name, value in changed.items() if value is not None}
 
     def say(self, text: str, **overrides) -> Image.Image:
-        """Draws the next picture and returns it; `overrides` are sampling settings for this turn alone.
+        """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
 
         Raises:
-            InputError: an empty text, or an unknown or impossible setting; the session stays as it was.
+            InputError: an empty text, or an unknown or impossible setting; the session is unchanged.
         """
         done = self._turns[: self._position]
         settings = self.pipeline.settings(**{**self._sampling, **overrides})
@@ -96,48 +96,48 @@ class DrawingSession:
             **settings,
         )
         scores = None if out.scores is None else tuple(out.scores[0].tolist())
-        self._turns = [*done, DrawnTurn(text, out.images[0], self.seed, settings, scores)]
+        self._turns = [*done, SessionTurn(text, out.images[0], self.seed, settings, scores)]
         self._position += 1
         return self.picture
 
     @property
     def picture(self) -> Image.Image:
-        """The newest picture, or the canvas."""
+        """The current picture: that of the last turn, or the canvas."""
         turns = self._turns[: self._position]
         return (turns[-1].picture if turns else self.canvas).copy()
 
     @property
-    def turns(self) -> list[DrawnTurn]:
-        """What was said and drawn so far; a copy."""
+    def turns(self) -> list[SessionTurn]:
+        """A copy of the turns so far."""
         return copy.deepcopy(self._turns[: self._position])
 
     def undo(self) -> Image.Image:
-        """Takes the newest turn back and returns the picture before it.
+        """Undoes the last turn and returns the picture before it.
 
         Raises:
-            InputError: there is nothing to take back.
+            InputError: there is no turn to undo.
         """
         if self._position == 0:
-            raise InputError("undo: nothing was said yet")
+            raise InputError("undo: there is no turn yet")
         self._position -= 1
         return self.picture
 
     def redo(self) -> Image.Image:
-        """Brings back what `undo` took and returns its picture.
+        """Restores the turn that was undone and returns its picture.
 
         Raises:
-            InputError: nothing was taken back, or something new was said since.
+            InputError: no turn was undone, or a new instruction was given since.
         """
         if self._position == len(self._turns):
-            raise InputError("redo: nothing was taken back")
+            raise InputError("redo: no turn was undone")
         self._position += 1
         return self.picture
 
     def branch(self) -> DrawingSession:
-        """A session that goes on from here by itself; the two share the pipeline and nothing else."""
-        twin = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
-        twin._turns, twin._position = copy.deepcopy(self._turns), self._position
-        return twin
+        """A copy that continues on its own; the two share nothing but the pipeline."""
+        branch = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
+        branch._turns, branch._position = copy.deepcopy(self._turns), self._position
+        return branch
 
     def filmstrip(self) -> Image.Image:
         """The canvas and all pictures in a row, each under its instruction."""
@@ -148,11 +148,11 @@ class DrawingSession:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Writes `session.json` and the pictures, in place of a session saved there before; returns the file
-        of the newest picture.
+        """Writes `session.json` and the pictures, replacing a session saved there before, and returns the
+        file of the current picture.
 
-        The pictures are named after their content and `session.json` is replaced last, so that a process that
-        is killed, or a full disk, leaves what was saved before.
+        Pictures are named by their content and `session.json` is replaced last: if the process is killed or
+        the disk is full, the session saved before is intact.
 
         Raises:
             InputError: the folder can't be written.
@@ -181,8 +181,8 @@ class DrawingSession:
 
     @classmethod
     def load(cls, folder: str | Path, pipeline: CDDICMPipeline) -> DrawingSession:
-        """The session saved in `folder`; with the pipeline that drew it, in the same preset, it goes on as it
-        would have.
+        """The session saved in `folder`. With the pipeline that it was saved with, in the same preset, it
+        goes on as if it had never been closed.
 
         Raises:
             InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of
@@ -201,7 +201,7 @@ class DrawingSession:
         sampling = _settings(file, "sampling", record.sampling)
         session = cls(pipeline, _read(file, "canvas", record.canvas, pipeline), record.seed, **sampling)
         session._turns = [
-            DrawnTurn(
+            SessionTurn(
                 turn.instruction,
                 _read(file, f"turns[{i}].picture", turn.picture, pipeline),
                 turn.seed,
@@ -225,7 +225,7 @@ class _TurnRecord:
 
 @dataclass(frozen=True)
 class _Record:
-    """`session.json`; turns beyond `position` were taken back."""
+    """The content of `session.json`; turns beyond `position` were undone."""
 
     image_size: int
     seed: int

@@ -1,11 +1,11 @@
-"""Generated pictures on disk, so that drawing can be stopped, shared between processes and looked at.
+"""Generated pictures on disk, so that work on many dialogs can be resumed and shared between processes.
 
-    <folder>/settings.json            what the pictures were drawn with
-    <drawn>/0.png, 1.png, ...         what the model drew, turn by turn
-    <drawn>/instructions.txt          an instruction a line
-    <true>/0.png, 1.png, ...          the true pictures at the same size
+    <folder>/settings.json                what the pictures were generated with
+    <generated>/0.png, 1.png, ...         the model's pictures, turn by turn
+    <generated>/instructions.txt          one instruction a line
+    <true>/0.png, 1.png, ...              the true pictures at the same size
 
-A `Layout` says where <drawn> and <true> of a dialog lie.
+A `Layout` gives the names of <generated> and <true> for a dialog.
 """
 
 from __future__ import annotations
@@ -32,46 +32,46 @@ from cdd_icm.progress import Progress
 Pictures = UInt8[np.ndarray, "T S S 3"]
 
 Layout = Callable[[Dialog], tuple[str, str]]
-"""The folders of a dialog's drawn and true pictures, inside the whole."""
+"""From a dialog to the folders of its generated and its true pictures, relative to <folder>."""
 
 
 def geneva(dialog: Dialog) -> tuple[str, str]:
-    """What GeNeVA's own code writes (`_save_predictions`; it has the instructions in the file names):
-    <dialog id> and <dialog id>_gt."""
+    """<dialog id> and <dialog id>_gt, as GeNeVA's own code writes them (its `_save_predictions`, which puts
+    the instructions into the file names)."""
     name = file_name(dialog.id)
     return name, f"{name}_gt"
 
 
 def file_name(text: str) -> str:
-    """`text` as the name of a file, whatever characters are in it."""
+    """`text` as a valid file name, whatever characters it has."""
     return quote(text, safe=" ")
 
 
-class DrawnFolder:
-    """The pictures of many dialogs; all processes make it together.
+class GeneratedFolder:
+    """The pictures of many dialogs in a folder. All processes construct it together.
 
     Raises:
-        InputError: the folder holds pictures that were drawn with other settings, or can't be written.
+        InputError: the folder holds pictures that were generated with other settings, or can't be written.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], layout: Layout = geneva):
         self.folder, self.layout = folder, layout
-        state, stamp, settings = process_state(), folder / "settings.json", to_plain(settings)
-        # settings with which nothing was drawn, such as an unknown preset, bind nobody
-        if state.is_main_process and not (stamp.exists() and any(folder.rglob("*.png"))):
-            with replacing(stamp) as path:
+        state, file, settings = process_state(), folder / "settings.json", to_plain(settings)
+        # settings with which no picture was generated yet may be replaced
+        if state.is_main_process and not (file.exists() and any(folder.rglob("*.png"))):
+            with replacing(file) as path:
                 path.write_text(json.dumps(settings, indent=1) + "\n")
         state.wait_for_everyone()
-        found = read_json(stamp)
+        found = read_json(file)
         for key in sorted(found.keys() | settings.keys()):
             if found.get(key) != settings.get(key):
                 raise InputError(
-                    f"{stamp}: {key}: the pictures there were drawn with {found.get(key)!r}, not "
+                    f"{file}: {key}: the pictures there were generated with {found.get(key)!r}, not "
                     f"{settings.get(key)!r}; give another name, or delete that folder"
                 )
 
     def check(self, dialogs: Sequence[Dialog]) -> None:
-        """Raises InputError where two dialogs would lie in one folder, such as those of `a_gt` and of `a`."""
+        """Raises InputError where two dialogs would be written to one folder, such as `a_gt` and `a`."""
         owners: dict[str, Dialog] = {}
         for dialog in dialogs:
             for place in self.layout(dialog):
@@ -81,38 +81,47 @@ class DrawnFolder:
                     raise InputError(f"{self.folder / place}: dialogs {ids} both go there; rename one")
 
     def missing(self, dialogs: Sequence[Dialog]) -> list[Dialog]:
-        """Raises InputError where another dialog is found under the name of one of these."""
+        """The dialogs whose pictures are not there yet.
+
+        Raises:
+            InputError: the pictures under the id of one of them are of another dialog.
+        """
         return [dialog for dialog in dialogs if not self._is_finished(dialog)]
 
     def save(self, dialog: Dialog, pictures: Pictures) -> None:
-        """A dialog's folder appears whole or not at all; the true pictures come first, as the folder of the
-        drawn ones says that the dialog is finished."""
-        drawn, true = self._places(dialog)
+        """Writes a dialog's pictures, the true ones too.
+
+        Each of the two folders appears whole or not at all. The true pictures are written first: the folder
+        of the generated ones marks the dialog as finished.
+        """
+        generated, true = self._folders(dialog)
         side = pictures.shape[1]
         _save(true, [to_square(turn.picture.decode(), side) for turn in dialog.turns])
-        _save(drawn, pictures, _instructions(dialog))
+        _save(generated, pictures, _instructions(dialog))
 
     def load(self, dialog: Dialog) -> Pictures:
-        """What was drawn.
+        """The generated pictures of a dialog.
 
         Raises:
-            InputError: a picture is missing or damaged, or not of the size of the others.
+            InputError: a picture is missing or damaged, or its size differs from the others'.
         """
-        drawn, _ = self._places(dialog)
-        files = [drawn / f"{turn}.png" for turn in range(len(dialog.turns))]
-        pictures = [EncodedPicture(FolderFiles(drawn), file.name).decode() for file in files]
+        generated, _ = self._folders(dialog)
+        files = [generated / f"{turn}.png" for turn in range(len(dialog.turns))]
+        pictures = [EncodedPicture(FolderFiles(generated), file.name).decode() for file in files]
         first = pictures[0].shape
         for file, picture in zip(files, pictures, strict=True):
             if picture.shape != first:
-                raise InputError(f"{file}: its shape is {picture.shape}, that of {files[0].name} {first}")
+                raise InputError(
+                    f"{file}: its shape is {picture.shape}, but that of {files[0].name} is {first}"
+                )
         return np.stack(pictures)
 
-    def _places(self, dialog: Dialog) -> tuple[Path, Path]:
-        drawn, true = self.layout(dialog)
-        return self.folder / drawn, self.folder / true
+    def _folders(self, dialog: Dialog) -> tuple[Path, Path]:
+        generated, true = self.layout(dialog)
+        return self.folder / generated, self.folder / true
 
     def _is_finished(self, dialog: Dialog) -> bool:
-        folder, _ = self._places(dialog)
+        folder, _ = self._folders(dialog)
         if not folder.exists():
             return False
         file = folder / "instructions.txt"
@@ -121,24 +130,24 @@ class DrawnFolder:
         return True
 
 
-def draw_missing(
+def generate_missing(
     dialogs: Sequence[Dialog],
-    folder: DrawnFolder,
-    draw: Callable[[Sequence[Dialog]], Sequence[Pictures]],
+    folder: GeneratedFolder,
+    generate: Callable[[Sequence[Dialog]], Sequence[Pictures]],
     batch_size: int,
     progress: bool = True,
 ) -> None:
-    """Draws what the folder lacks, `batch_size` dialogs at a time. Under `accelerate launch` or `torchrun`
-    each process draws its share; it returns when its own is done."""
+    """Generates the pictures that the folder lacks, `batch_size` dialogs at a time. Under `accelerate launch`
+    or `torchrun` each process generates its share, and returns when that is done."""
     folder.check(dialogs)
     state = process_state()
     todo = folder.missing(dialogs[state.process_index :: state.num_processes])
     turns = sum(len(dialog.turns) for dialog in todo)
     quiet = not (progress and state.is_main_process)
-    with Progress(total=turns, desc="drawing", unit="turns", disable=quiet) as bar:
+    with Progress(total=turns, desc="generating", unit="turns", disable=quiet) as bar:
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
-            for dialog, pictures in zip(part, draw(part), strict=True):
+            for dialog, pictures in zip(part, generate(part), strict=True):
                 folder.save(dialog, pictures)
                 bar.update(len(pictures))
 

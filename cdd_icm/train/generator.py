@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -34,6 +35,7 @@ from cdd_icm.data import (
 )
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.data.readers.shards import first_dialogs
+from cdd_icm.device import device_name
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.diffusion.samplers import scheduler_like, set_steps
 from cdd_icm.diffusion.schedule import training_scheduler
@@ -42,8 +44,8 @@ from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.plan.annotated.templates import begin_templates
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet
-from cdd_icm.sampling.folder import check_folder
+from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
+from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import local_path
 from cdd_icm.train.checkpoint import checkpoints, restore, save
@@ -147,7 +149,7 @@ def train(config: Config) -> Path:
                 update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
             if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
                 firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
-                draw_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
+                generate_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
@@ -419,6 +421,8 @@ def publish(
     """Writes the pipeline's folder, whole and in place of an earlier one, and a sheet of what it draws."""
     with replacing(root / "pipeline") as folder:
         pipeline.save_pretrained(folder, safe_serialization=True)
+        facts = {"device": device_name(pipeline.device), "samples": samples}
+        (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n")
     sheet = draw_sheet(pipeline, dialogs, config.seed)
     with replacing(root / "validation" / f"{samples:09d}.png") as file:
         sheet.save(file)

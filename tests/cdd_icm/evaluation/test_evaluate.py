@@ -11,10 +11,21 @@ import pytest
 
 from cdd_icm.cli import main
 from cdd_icm.data import load_dialogs
+from cdd_icm.device import device_name, find_device
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate, fingerprint
-from cdd_icm.evaluation.detector import Detector
-from cdd_icm.evaluation.protocol import DETECTOR, MODEL, true_pictures
+from cdd_icm.evaluation.detector import Detector, load_detector
+from cdd_icm.evaluation.protocol import (
+    DETECTOR,
+    MODEL,
+    NO_OP_PHRASES,
+    evaluate_no_op,
+    evaluate_pictures,
+    no_op_dialogs,
+    true_pictures,
+)
+from cdd_icm.sampling.dialogs import generate_dialogs
+from cdd_icm.sampling.loading import load_pipeline
 from tests.runs import run_two_processes
 
 SIDE = 32
@@ -22,15 +33,17 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def drawn_ids(monkeypatch):
+def generated_ids(monkeypatch):
     """Draws every turn as it truly is, and remembers whom it was asked for and how."""
     asked = []
 
-    def draw_dialogs(pipeline, dialogs, *, batch_size, seed, teacher_forced=False, progress=True, **sampling):
+    def generate_dialogs(
+        pipeline, dialogs, *, batch_size, seed, teacher_forced=False, progress=True, **sampling
+    ):
         asked.extend((dialog.id, len(dialog.turns), teacher_forced, sampling) for dialog in dialogs)
         return [true_pictures(dialog, SIDE) for dialog in dialogs]
 
-    monkeypatch.setattr(evaluate, "draw_dialogs", draw_dialogs)
+    monkeypatch.setattr(evaluate, "generate_dialogs", generate_dialogs)
     monkeypatch.setattr(evaluate, "load_pipeline", lambda folder, device, dtype: "pipeline")
     return asked
 
@@ -47,67 +60,97 @@ def command(coloured_squares):
     return ["evaluate", *words, "--split", "val", "--limit", "5"]
 
 
-def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, drawn_ids, capsys):
+def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, generated_ids, capsys):
     assert main([*command, "num_inference_steps=3"]) == 0
     report = json.loads((coloured_squares / "report.json").read_text())
     assert report["data"]["dialogs"] == report["data"]["pictures"] == 5 and report["data"]["of"] == 8
     assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] == 0
     assert report["fidelity"]["detector-fd"] == pytest.approx(0, abs=1e-4)
-    assert report["no_op"]["change_by_turn"] == [0] * 8
+    assert (report["no_op"]["change"], report["no_op"]["unchanged"]) == (0, 1)
+    assert report["devices"] == {"drew": [device_name(find_device("auto"))], "trained": None}
     assert report["model"]["config"] == {"model_index.json": {"history": 1}}
     assert report["dtype"] in ("float32", "bfloat16") and report["seconds"]["pictures_drawn_in_this_run"] == 5
     assert "| model | detector |" in capsys.readouterr().out
-    assert all(sampling == {"num_inference_steps": 3} for *_, sampling in drawn_ids)
-    assert len(drawn_ids) == 10  # five dialogs, and five that ask for nothing
+    assert all(sampling == {"num_inference_steps": 3} for *_, sampling in generated_ids)
+    assert len(generated_ids) == 10  # five dialogs, and five that ask for nothing
 
     # the five that are there are not drawn again
     assert main([*command[:-1], "7", "num_inference_steps=3"]) == 0
-    assert len(drawn_ids) == 14
+    assert len(generated_ids) == 14
     longer = json.loads((coloured_squares / "report.json").read_text())
     assert longer["dialogs"][:5] == report["dialogs"]
     assert longer["seconds"]["pictures_drawn_in_this_run"] == 2
 
     assert main([*command, "num_inference_steps=4"]) == 2
     assert (
-        "sampling: the pictures there were drawn with {'num_inference_steps': 3}" in capsys.readouterr().err
+        "sampling: the pictures there were generated with {'num_inference_steps': 3}"
+        in capsys.readouterr().err
     )
     assert main([*command, "num_inference_steps=3", "--dtype", "fp16"]) == 2
-    assert "dtype: the pictures there were drawn with" in capsys.readouterr().err
-    first = next((coloured_squares / "report.pictures" / "drawn").rglob("0.png"))
+    assert "dtype: the pictures there were generated with" in capsys.readouterr().err
+    first = next((coloured_squares / "report.pictures" / "generated").rglob("0.png"))
     first.write_bytes(b"")
     assert main([*command, "num_inference_steps=3"]) == 2
     assert f"{first}: picture can't be decoded" in capsys.readouterr().err
 
 
-def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, drawn_ids):
+def test_a_report_is_of_the_pictures_that_the_model_generates(command, coloured_squares, tiny_folder):
+    """A model with random weights, from its folder to the figures, against the parts by themselves."""
+    settings = ["--model", str(tiny_folder), "--device", "cpu", "--dtype", "fp32", "--seed", "3"]
+    assert main([*command, *settings, "--teacher-forced"]) == 0
+    report = json.loads((coloured_squares / "report.json").read_text())
+    dialogs = load_dialogs(coloured_squares / "data", "val")[:5]
+    pipeline = load_pipeline(tiny_folder, "cpu", "fp32")
+    generated = generate_dialogs(pipeline, dialogs, seed=3, teacher_forced=True, progress=False)
+    detector = load_detector(coloured_squares / "detector")
+    expected = evaluate_pictures(dialogs, generated, detector, teacher_forced=True, seed=3)
+    assert {key: report[key] for key in expected} == expected
+    assert report["figures"][MODEL][DETECTOR]["preservation"]["value"] > 1  # noise was added to the canvas
+    no_op = no_op_dialogs(dialogs)
+    pictures = generate_dialogs(pipeline, no_op, seed=3, progress=False)
+    assert report["no_op"] == evaluate_no_op(no_op, pictures, detector) and report["no_op"]["unchanged"] < 1
+
+
+def test_teacher_forcing_is_passed_on_and_written_down(command, coloured_squares, generated_ids):
     assert main([*command, "--teacher-forced"]) == 0
-    assert [forced for _, turns, forced, _ in drawn_ids if turns == 1] == [True] * 5
-    assert [forced for _, turns, forced, _ in drawn_ids if turns == 8] == [False] * 5
+    assert [forced for _, turns, forced, _ in generated_ids if turns == 1] == [True] * 5
+    assert [forced for _, turns, forced, _ in generated_ids if turns == len(NO_OP_PHRASES)] == [False] * 5
     assert json.loads((coloured_squares / "report.json").read_text())["teacher_forced"] is True
 
 
 def test_a_detector_that_lacks_a_class_is_refused_before_drawing(
-    command, coloured_squares, drawn_ids, capsys
+    command, coloured_squares, generated_ids, capsys
 ):
     Detector(["red cube"], image_size=SIDE, widths=(8, 8, 8)).save_pretrained(coloured_squares / "detector")
     assert main(command) == 2
     assert "objects: the detector " in (error := capsys.readouterr().err)
-    assert error.endswith("does not know the class 'blue cube'\n") and not drawn_ids
+    assert error.endswith("does not know the class 'blue cube'\n") and not generated_ids
 
 
-def test_pictures_by_other_code_are_not_taken_for_this_models(command, drawn_ids, monkeypatch, capsys):
+def test_pictures_by_other_code_are_not_taken_for_this_models(command, generated_ids, monkeypatch, capsys):
     assert main(command) == 0
     monkeypatch.setattr(fingerprint, "of_code", lambda: "other")
     assert main(command) == 2
-    assert "code: the pictures there were drawn with" in capsys.readouterr().err
+    assert "code: the pictures there were generated with" in capsys.readouterr().err
 
 
-def test_one_picture_has_no_distance(command, drawn_ids, capsys):
+def test_devices_that_drew_and_that_trained_are_named(command, coloured_squares, generated_ids, monkeypatch):
+    """The work is begun on one device and goes on with another."""
+    (coloured_squares / "model" / "training.json").write_text('{"device": "NVIDIA H200", "samples": 9}')
+    for name, limit in (("NVIDIA A100", "2"), ("2 cores of AMD EPYC", "5"), ("NVIDIA T4", "5")):
+        monkeypatch.setattr(evaluate, "device_name", lambda device, name=name: name)
+        assert main([*command[:-1], limit]) == 0
+        report = json.loads((coloured_squares / "report.json").read_text())
+    # the third time there was nothing to draw
+    assert report["devices"] == {"drew": ["2 cores of AMD EPYC", "NVIDIA A100"], "trained": "NVIDIA H200"}
+
+
+def test_one_picture_has_no_distance(command, generated_ids, capsys):
     assert main([*command[:-1], "1"]) == 2
     assert "need at least two pictures" in capsys.readouterr().err
 
 
-def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids, monkeypatch, capsys):
+def test_a_preset_is_used_and_written_down(command, coloured_squares, generated_ids, monkeypatch, capsys):
     used = []
 
     def use_preset(name):
@@ -122,7 +165,7 @@ def test_a_preset_is_used_and_written_down(command, coloured_squares, drawn_ids,
     assert used == ["fats", "fast"]
     assert json.loads((coloured_squares / "report.json").read_text())["preset"] == "fast"
     assert main(command) == 2
-    assert "preset: the pictures there were drawn with 'fast', not None" in capsys.readouterr().err
+    assert "preset: the pictures there were generated with 'fast', not None" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -139,18 +182,18 @@ def test_two_processes_find_what_one_finds(tmp_path):
         assert one[key] == two[key], key
 
 
-def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_squares, drawn_ids):
+def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_squares, generated_ids):
     assert main(command) == 0
     trees = [
         sorted(file.relative_to(root).as_posix() for file in root.rglob("*.png"))
-        for root in (coloured_squares / "report.pictures" / kind for kind in ("drawn", "true"))
+        for root in (coloured_squares / "report.pictures" / kind for kind in ("generated", "true"))
     ]
     assert trees[0] == trees[1] and len(trees[0]) == 5
     dialog = load_dialogs(coloured_squares / "data", "val")[0]
     assert np.array_equal(true_pictures(dialog, SIDE).shape, (1, SIDE, SIDE, 3))
 
 
-def test_another_data_set_is_one_line(command, coloured_squares, drawn_ids, capsys):
+def test_another_data_set_is_one_line(command, coloured_squares, generated_ids, capsys):
     (coloured_squares / "model" / "planner").mkdir()
     planner = coloured_squares / "model" / "planner" / "config.json"
     planner.write_text(json.dumps({"classes": ["boy", "sun"]}))
@@ -180,8 +223,8 @@ def test_another_data_set_is_one_line(command, coloured_squares, drawn_ids, caps
         (["--inception", "hf://owner"], "hf://owner: expected hf://OWNER/REPOSITORY/FILE"),
     ],
 )
-def test_bad_input_is_one_line(command, drawn_ids, capsys, change, message):
+def test_bad_input_is_one_line(command, generated_ids, capsys, change, message):
     assert main([*command, *change]) == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert message in error[-1] and error[-1].startswith("cdd-icm: ")
-    assert not drawn_ids
+    assert not generated_ids

@@ -10,7 +10,13 @@ from PIL import Image
 from cdd_icm.data import load_dialogs, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.sampling import dialogs as generation
-from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet, generate_split, turn_generator, without_bar
+from cdd_icm.sampling.dialogs import (
+    draw_sheet,
+    generate_dialogs,
+    generate_split,
+    turn_generator,
+    without_progress_bar,
+)
 from tests.runs import run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -50,16 +56,16 @@ def test_a_sheet_holds_true_pictures_only_with_the_truth(tiny_pipeline, dialogs)
     assert drawn.width == both.width and drawn.height < both.height
 
 
-def test_a_dialog_comes_out_the_same_beside_others(any_pipeline, dialogs):
-    together = draw_dialogs(any_pipeline, dialogs, batch_size=3, progress=False)
+def test_a_dialog_comes_out_the_same_beside_others(tiny_pipeline, dialogs):
+    together = generate_dialogs(tiny_pipeline, dialogs, batch_size=3, progress=False)
     assert [pictures.shape for pictures in together] == [(len(d.turns), 32, 32, 3) for d in dialogs]
     for dialog, pictures in zip(dialogs, together, strict=True):
-        (alone,) = draw_dialogs(any_pipeline, [dialog], progress=False)
+        (alone,) = generate_dialogs(tiny_pipeline, [dialog], progress=False)
         assert np.abs(alone.astype(int) - pictures).max() <= 1  # sums of another order
 
 
 def test_teacher_forcing_starts_each_turn_from_the_truth(tiny_pipeline, dialogs):
-    (pictures,) = draw_dialogs(tiny_pipeline, dialogs[:1], teacher_forced=True, progress=False)
+    (pictures,) = generate_dialogs(tiny_pipeline, dialogs[:1], teacher_forced=True, progress=False)
     turns = dialogs[0].turns
     out = tiny_pipeline(
         Image.fromarray(to_square(turns[1].picture.decode(), 32)),
@@ -73,7 +79,7 @@ def test_teacher_forcing_starts_each_turn_from_the_truth(tiny_pipeline, dialogs)
 def test_the_progress_bar_is_given_back_as_it_was(tiny_pipeline, dialogs):
     before = tiny_pipeline._progress_bar_config
     tiny_pipeline.set_progress_bar_config(desc="mine")
-    with pytest.raises(InputError), without_bar(tiny_pipeline):
+    with pytest.raises(InputError), without_progress_bar(tiny_pipeline):
         assert tiny_pipeline._progress_bar_config == {"desc": "mine", "disable": True}
         raise InputError("x")
     assert tiny_pipeline._progress_bar_config == {"desc": "mine"}
@@ -82,7 +88,7 @@ def test_the_progress_bar_is_given_back_as_it_was(tiny_pipeline, dialogs):
 
 def test_genevas_folders(tiny_pipeline, dialogs, tmp_path):
     generate_split(tiny_pipeline, dialogs, tmp_path, batch_size=2, progress=False)
-    drawn = draw_dialogs(tiny_pipeline, dialogs, progress=False)
+    drawn = generate_dialogs(tiny_pipeline, dialogs, progress=False)
     for dialog, pictures in zip(dialogs, drawn, strict=True):
         folder, truth = tmp_path / dialog.id, tmp_path / f"{dialog.id}_gt"
         names = {f"{turn}.png" for turn in range(len(dialog.turns))}
@@ -99,16 +105,16 @@ def test_genevas_folders(tiny_pipeline, dialogs, tmp_path):
 def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
     generate_split(tiny_pipeline, dialogs, tmp_path / "whole", batch_size=1, progress=False)
 
-    out, draw = tmp_path / "killed", generation.draw_dialogs
+    out, draw = tmp_path / "killed", generation.generate_dialogs
 
     def once(pipeline, group, **options):
-        monkeypatch.setattr(generation, "draw_dialogs", die)
+        monkeypatch.setattr(generation, "generate_dialogs", die)
         return draw(pipeline, group, **options)
 
     def die(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generation, "draw_dialogs", once)
+    monkeypatch.setattr(generation, "generate_dialogs", once)
     with pytest.raises(KeyboardInterrupt):
         generate_split(tiny_pipeline, dialogs, out, batch_size=1, progress=False)
     # what kill -9 leaves: the true pictures of a dialog, and a folder that was never renamed
@@ -122,7 +128,7 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
         seen.extend(dialog.id for dialog in group)
         return draw(pipeline, group, **options)
 
-    monkeypatch.setattr(generation, "draw_dialogs", count)
+    monkeypatch.setattr(generation, "generate_dialogs", count)
     generate_split(tiny_pipeline, dialogs, out, batch_size=1, progress=False)
     assert seen == [dialog.id for dialog in dialogs[1:]]
     assert contents(out) == contents(tmp_path / "whole")
@@ -148,9 +154,9 @@ def test_two_processes_draw_what_one_draws(tiny_pipeline, tiny_folder, tmp_path)
 
 def test_other_settings_model_or_dialogs_are_refused(tiny_pipeline, dialogs, tmp_path):
     generate_split(tiny_pipeline, dialogs[:1], tmp_path, progress=False)
-    with pytest.raises(InputError, match=r"settings\.json: seed: .* drawn with 0, not 1"):
+    with pytest.raises(InputError, match=r"settings\.json: seed: .* generated with 0, not 1"):
         generate_split(tiny_pipeline, dialogs[:1], tmp_path, seed=1, progress=False)
-    with pytest.raises(InputError, match=r"settings\.json: num_inference_steps: .* drawn with 2, not 3"):
+    with pytest.raises(InputError, match=r"settings\.json: num_inference_steps: .* generated with 2, not 3"):
         generate_split(tiny_pipeline, dialogs[:1], tmp_path, num_inference_steps=3, progress=False)
     with pytest.raises(InputError, match="the nearest is num_candidates"):
         generate_split(tiny_pipeline, dialogs[:1], tmp_path, num_candidate=3, progress=False)

@@ -59,10 +59,10 @@ def test_undo_redo(session, tiny_pipeline):
     first, second = session.turns
     assert same(session.undo(), first.picture)
     assert same(session.undo(), tiny_pipeline.canvas) and session.turns == []
-    with pytest.raises(InputError, match="undo: nothing was said"):
+    with pytest.raises(InputError, match="undo: there is no turn yet"):
         session.undo()
     assert same(session.redo(), first.picture) and same(session.redo(), second.picture)
-    with pytest.raises(InputError, match="redo: nothing was taken back"):
+    with pytest.raises(InputError, match="redo: no turn was undone"):
         session.redo()
 
 

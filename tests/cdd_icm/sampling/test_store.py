@@ -10,9 +10,9 @@ import pytest
 
 from cdd_icm.data import load_dialogs
 from cdd_icm.errors import InputError
-from cdd_icm.evaluation.evaluate import two_trees
+from cdd_icm.evaluation.evaluate import generated_and_true
 from cdd_icm.evaluation.protocol import true_pictures
-from cdd_icm.sampling.store import DrawnFolder, draw_missing
+from cdd_icm.sampling.store import GeneratedFolder, generate_missing
 
 SIDE = 32
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -23,7 +23,7 @@ def dialogs():
     return load_dialogs(SAMPLE)[:2]
 
 
-@pytest.mark.parametrize("layout", [{}, {"layout": two_trees}], ids=["geneva", "two trees"])
+@pytest.mark.parametrize("layout", [{}, {"layout": generated_and_true}], ids=["geneva", "two trees"])
 def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
     asked = []
 
@@ -33,11 +33,13 @@ def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
             raise KeyboardInterrupt
         return [true_pictures(dialog, SIDE) for dialog in part]
 
-    folder = DrawnFolder(tmp_path, {"seed": 0}, **layout)
+    folder = GeneratedFolder(tmp_path, {"seed": 0}, **layout)
     with pytest.raises(KeyboardInterrupt):
-        draw_missing(dialogs, folder, draw, batch_size=1, progress=False)
+        generate_missing(dialogs, folder, draw, batch_size=1, progress=False)
     assert folder.missing(dialogs) == dialogs[1:]
-    draw_missing(dialogs, DrawnFolder(tmp_path, {"seed": 0}, **layout), draw, batch_size=1, progress=False)
+    generate_missing(
+        dialogs, GeneratedFolder(tmp_path, {"seed": 0}, **layout), draw, batch_size=1, progress=False
+    )
     first, second = (dialog.id for dialog in dialogs)
     assert asked == [first, second, second]
     for dialog in dialogs:
@@ -45,19 +47,22 @@ def test_drawing_goes_on_where_it_was_stopped(tmp_path, dialogs, layout):
 
 
 def test_settings_are_not_mixed(tmp_path, dialogs):
-    DrawnFolder(tmp_path, {"seed": 2})  # with which nothing is drawn
-    folder = DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+    GeneratedFolder(tmp_path, {"seed": 2})  # with which nothing is drawn
+    folder = GeneratedFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
     folder.save(dialogs[0], true_pictures(dialogs[0], SIDE))
-    DrawnFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
-    with pytest.raises(InputError, match=r"settings\.json: seed: .* drawn with 0, not 1"):
-        DrawnFolder(tmp_path, {"seed": 1, "interval": (0, 1)})
-    with pytest.raises(InputError, match=r"settings\.json: interval: .* drawn with \[0, 1\], not None"):
-        DrawnFolder(tmp_path, {"seed": 0})
+    GeneratedFolder(tmp_path, {"seed": 0, "interval": (0, 1)})
+    with pytest.raises(InputError, match=r"settings\.json: seed: .* generated with 0, not 1"):
+        GeneratedFolder(tmp_path, {"seed": 1, "interval": (0, 1)})
+    with pytest.raises(InputError, match=r"settings\.json: interval: .* generated with \[0, 1\], not None"):
+        GeneratedFolder(tmp_path, {"seed": 0})
 
 
 def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialogs):
     first, other = dialogs[0], replace(dialogs[0], turns=dialogs[0].turns[:1])
-    plain, trees = DrawnFolder(tmp_path / "a", {}), DrawnFolder(tmp_path / "b", {}, two_trees)
+    plain, trees = (
+        GeneratedFolder(tmp_path / "a", {}),
+        GeneratedFolder(tmp_path / "b", {}, generated_and_true),
+    )
     for folder in (plain, trees):
         folder.save(first, true_pictures(first, SIDE))
         assert folder.missing([first]) == []
@@ -70,4 +75,4 @@ def test_dialogs_that_would_lie_in_one_folder(tmp_path, dialogs):
     owner = dialogs[0].id
     clash = [dialogs[0], replace(dialogs[1], id=f"{owner}_gt")]
     with pytest.raises(InputError, match=rf"{owner}_gt: dialogs '{owner}' and '{owner}_gt' both go there"):
-        draw_missing(clash, DrawnFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)
+        generate_missing(clash, GeneratedFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)

@@ -1,4 +1,4 @@
-"""The benchmarks run at toy size, and their reports become pages. What they measure counts not here."""
+"""The benchmarks run at toy size, and their reports become pages. What they measure is not judged here."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from bench_sampling import settings
 from benchmark import interleaved, ratio
-from write_results import performance
+from performance_page import performance_page
 
 from cdd_icm import CDDICMPipeline
 
@@ -53,7 +53,7 @@ def test_a_step(settings_in, tmp_path, capsys):
     }
     assert report["parameters"]["unet"] == report["parameters"]["InstructPix2Pix unet"]
     assert set(report["profile"]["phases"]) == {"forward", "backward", "optimiser"}
-    page = performance(tmp_path)
+    page = performance_page(tmp_path)
     assert f"| trainer / bare loop | {report['ratios']['trainer / bare loop']:.3f} |" in page
     assert str(tmp_path) not in page
     assert bench_train.main([str(config), "training.batchsize=3"]) == 2
@@ -79,30 +79,30 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     command = ["--model", str(tiny_folder), "--data", data, "--split", "test", "--quick", "--threads", "1"]
     command += ["--schedulers", "DDIMScheduler", "PNDMScheduler"]
     command += ["--report", str(report), "--unfinished", str(tmp_path / "unfinished")]
-    judge, judged = bench_sampling.judge, []
+    score, scored = bench_sampling.score, []
 
-    def stop_at_the_third(pipeline, dialogs, reader, row, seed):
-        if len(judged) == 2:
+    def stop_at_the_third(pipeline, dialogs, detector, row, seed):
+        if len(scored) == 2:
             raise KeyboardInterrupt
-        judged.append(row["name"])
-        return judge(pipeline, dialogs, reader, row, seed)
+        scored.append(row["name"])
+        return score(pipeline, dialogs, detector, row, seed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench_sampling, "judge", stop_at_the_third)
+        patch.setattr(bench_sampling, "score", stop_at_the_third)
         assert bench_sampling.main(command) == 130
     assert not report.exists()
 
-    def the_rest(pipeline, dialogs, reader, row, seed):
-        judged.append(row["name"])
-        return judge(pipeline, dialogs, reader, row, seed)
+    def the_rest(pipeline, dialogs, detector, row, seed):
+        scored.append(row["name"])
+        return score(pipeline, dialogs, detector, row, seed)
 
-    monkeypatch.setattr(bench_sampling, "judge", the_rest)
+    monkeypatch.setattr(bench_sampling, "score", the_rest)
     assert bench_sampling.main(command) == 0
     rows = {row["name"]: row for row in finished(report)["rows"]}
-    assert len(judged) == len(set(judged))  # what was judged before the stop is not judged again
+    assert len(scored) == len(set(scored))  # what was scored before the stop is not scored again
     assert "PNDMScheduler can't take 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
     assert rows["default"]["calls"] == 2 and rows["4 steps"]["calls"] == 4
-    page = performance(tmp_path)
+    page = performance_page(tmp_path)
     row = rows["DDIMScheduler, 2"]
     f1, rsim = (row["figures"][name]["value"] for name in ("f1", "rsim"))
     cell = f"{f1:.2f} / {rsim:.2f} / {row['seconds']:.3f}"
@@ -144,10 +144,10 @@ def test_retrieval(tmp_path, monkeypatch):
     monkeypatch.setattr(bench_retrieval, "bench_memory", lambda *sizes: {"ours": 285e6, "bare": 4e9})
     bench_retrieval.main()
     said = "takes 285 MB beside the vectors, on a CPU; all scores at once would take 4,000 MB."
-    assert said in performance(tmp_path)
+    assert said in performance_page(tmp_path)
     without = {key: value for key, value in json.loads(report.read_text()).items() if key != "memory"}
     report.write_text(json.dumps(without))
-    page = performance(tmp_path)
+    page = performance_page(tmp_path)
     assert "20 queries against 50 vectors" in page and "MB" not in page
 
 

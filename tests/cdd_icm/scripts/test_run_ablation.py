@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import run_ablation
 import yaml
@@ -10,6 +11,7 @@ from run_ablation import SEEDS, Ablation, Budget, main, rows
 
 from cdd_icm.config import load_config
 from cdd_icm.errors import InputError
+from cdd_icm.evaluation import fingerprint
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "generate"
 
@@ -175,5 +177,12 @@ def test_a_row_in_earnest(tmp_path, monkeypatch):
     made.do(row)
     report = json.loads((tmp_path / "reports" / f"{row.name}.json").read_text())
     assert report["data"]["dialogs"] == 1 and report["sampling"]["guidance_scale"] == 1.0
-    assert 0 <= report["figures"]["model"]["detector"]["f1"]["value"] <= 100
+    assert report["model"]["fingerprint"] == fingerprint.of_folder(tmp_path / "runs" / "full-1" / "pipeline")
+    assert report["figures"]["true pictures"]["detector"]["f1"]["value"] == 100
+    (dialog,) = report["dialogs"]
+    assert report["figures"]["model"]["detector"]["f1"]["value"] == pytest.approx(
+        np.mean(dialog["f1"]), abs=1e-3
+    )
+    pictures = sorted((tmp_path / "runs" / f"{row.name}.pictures" / "generated").glob("*/*.png"))
+    assert [picture.name for picture in pictures] == [f"{turn}.png" for turn in range(len(dialog["f1"]))]
     assert made.is_finished(row)

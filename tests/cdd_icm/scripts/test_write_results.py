@@ -6,9 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from write_results import COMMANDS, PAGES, PUBLISHED, main, performance, results
+import yaml
+from pages import COMMANDS
+from performance_page import performance_page
+from results_page import results_page
+from write_results import PAGES, main
 
 from cdd_icm.errors import InputError
+from cdd_icm.evaluation.report import FORMAT
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,20 +24,36 @@ def test_the_pages_are_those_of_the_reports(page):
     assert (ROOT / "docs" / page).read_text() == PAGES[page](ROOT / "reports")
 
 
-def test_without_reports_there_are_commands_and_published_figures_alone(tmp_path):
-    page = results(tmp_path)
-    for name, rows in PUBLISHED.items():
-        assert COMMANDS[name] in page
-        for title, (ap, ar, f1, rsim) in rows.items():
-            assert f"| {title} | {ap:.2f} | {ar:.2f} | {f1:.2f} | {rsim:.2f} |" in page
+def test_without_reports_there_are_commands_and_published_figures_alone(reports):
+    page = results_page(reports)
+    for name, found in yaml.safe_load((reports / "published.yaml").read_text()).items():
+        assert COMMANDS[name] in page and len(found["rows"]) == 5
+        for row in found["rows"]:
+            ap, ar, f1, rsim = (f"{row[column]:.2f}" for column in ("ap", "ar", "f1", "rsim"))
+            assert f"| {row['title']} | {ap} | {ar} | {f1} | {rsim} |" in page
+            assert row["source"] in page
     assert "ours**" not in page and COMMANDS["ablation"] in page
-    assert performance(tmp_path).count("not measured yet") == 5
-    assert COMMANDS["bench_train"] in performance(tmp_path)
+    assert performance_page(reports).count("not measured yet") == 5
+    assert COMMANDS["bench_train"] in performance_page(reports)
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A folder with the published figures alone."""
+    shutil.copy(ROOT / "reports" / "published.yaml", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
 def report():
-    return json.loads((ROOT / "reports" / "iclevr_test.json").read_text())
+    """The one that ships, in the present format whatever it is in."""
+    report = json.loads((ROOT / "reports" / "iclevr_test.json").read_text())
+    report |= {"format": FORMAT, "devices": {"drew": ["NVIDIA A100"], "trained": "a tablet"}}
+    report["no_op"] = {
+        **{"phrases": [{"text": "stay", "change": 0.25, "unchanged": 0.5}], "dialogs": 4},
+        **{"change": 0.25, "unchanged": 0.5, "f1": 98.0},
+    }
+    return report
 
 
 def row_of(report, row, order, f1):
@@ -46,24 +67,25 @@ def row_of(report, row, order, f1):
     return made
 
 
-def test_ours_stands_beside_the_published_rows(tmp_path, report):
+def test_ours_stands_beside_the_published_rows(reports, report):
     report["figures"]["model"]["detector"]["f1"] = {"value": 98.765, "low": 97.5, "high": 99.25}
-    (tmp_path / "codraw_test.json").write_text(json.dumps(report))
-    page = results(tmp_path)
+    (reports / "codraw_test.json").write_text(json.dumps(report))
+    page = results_page(reports)
     codraw = page[page.index("## CoDraw") : page.index("## Ablation")]
     ours = next(line for line in codraw.splitlines() if line.startswith("| **CDD-ICM, ours**"))
     assert ours.split(" | ")[3] == "98.77 [97.50, 99.25]"
     assert "| *true pictures* | 100.00 " in codraw and "| *copy the reference* |" in codraw
-    assert "our own detector" in codraw and COMMANDS["codraw"] not in page and COMMANDS["iclevr"] in page
+    assert "our own detector" in codraw and "What differs in training: ours was taught with" in codraw
+    assert "imagined" not in codraw and COMMANDS["codraw"] not in page and COMMANDS["iclevr"] in page
 
 
-def test_the_fast_preset_stands_below_with_what_differs(tmp_path, report):
-    (tmp_path / "iclevr_test.json").write_text(json.dumps({**report, "sampling": {}}))
+def test_the_fast_preset_stands_below_with_what_differs(reports, report):
+    (reports / "iclevr_test.json").write_text(json.dumps({**report, "sampling": {}}))
     few = copy.deepcopy({**report, "preset": "fast", "sampling": {"guidance_scale": 1.5}})
     few["data"] |= {"dialogs": 9, "of": 1400}
     few["dialogs"] = [{**d, "f1": [f1 - 1.5 for f1 in d["f1"]]} for d in few["dialogs"][:9]]
-    (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(few))
-    page = results(tmp_path)
+    (reports / "iclevr_fast_test.json").write_text(json.dumps(few))
+    page = results_page(reports)
     rows = [line for line in page.splitlines() if "CDD-ICM, ours" in line]
     assert rows[0].startswith("| **CDD-ICM, ours** |")
     settings = "preset fast, guidance_scale=1.5, 9 of 1,400 dialogs"
@@ -74,28 +96,67 @@ def test_the_fast_preset_stands_below_with_what_differs(tmp_path, report):
     )
 
 
-def test_reports_of_different_things_are_not_put_together(tmp_path, report):
-    (tmp_path / "iclevr_test.json").write_text(json.dumps(report))
+def test_the_page_names_devices_and_what_training_had_beside_the_data(reports, report):
+    (reports / "iclevr_test.json").write_text(json.dumps(report))
+    page = results_page(reports)
+    assert "Drawn on NVIDIA A100; trained on a tablet." in page and "million turns" not in page
+    assert "1 phrases that ask for nothing" in page and "| stay | 50.0 | 0.25 |" in page
+    assert "returns its reference by construction where the plan is empty" in page
+    facts = {"device": "NVIDIA H200", "synthetic_turns": 1_500_000}
+    (reports / "iclevr_training.json").write_text(json.dumps(facts))
+    page = results_page(reports)
+    assert "trained on NVIDIA H200." in page and "1.5 million turns of imagined dialogs" in page
+
+
+def test_figures_of_a_phrase_that_training_knows_are_not_shown(reports, report):
+    report |= {"format": 1, "no_op": {"instruction": "keep everything as it is", "change_by_turn": [0.0]}}
+    (reports / "iclevr_test.json").write_text(json.dumps(report))
+    page = results_page(reports)
+    assert "keep everything" not in page
+    assert f"What phrases change that ask for nothing: not measured yet; `{COMMANDS['iclevr']}`" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("rsim:", "rism:", 1), "not the published figures .*rsim"),
+        (lambda text: text.replace("84.72", "many", 1), "not the published figures .*many"),
+        (lambda text: text.replace("codraw:", "coco:"), "not the published figures .*codraw"),
+        (lambda text: "[", "not the published figures"),
+    ],
+)
+def test_published_figures_that_lack_something_are_named(reports, change, message):
+    file = reports / "published.yaml"
+    file.write_text(change(file.read_text()))
+    with pytest.raises(InputError, match=rf"published\.yaml: {message}"):
+        results_page(reports)
+    file.unlink()
+    with pytest.raises(InputError, match=r"published\.yaml: cannot be read"):
+        results_page(reports)
+
+
+def test_reports_of_different_things_are_not_put_together(reports, report):
+    (reports / "iclevr_test.json").write_text(json.dumps(report))
     fast = report | {"model": report["model"] | {"fingerprint": "another"}}
-    (tmp_path / "iclevr_fast_test.json").write_text(json.dumps(fast))
+    (reports / "iclevr_fast_test.json").write_text(json.dumps(fast))
     with pytest.raises(InputError, match="iclevr_fast_test.json: of another model"):
-        results(tmp_path)
-    (tmp_path / "iclevr_fast_test.json").unlink()
-    (tmp_path / "ablation").mkdir()
+        results_page(reports)
+    (reports / "iclevr_fast_test.json").unlink()
+    (reports / "ablation").mkdir()
     for row, samples in (("a", 1000), ("b", 2000)):
         made = row_of(report, row, ["a", "b"], 50.0)
         made["ablation"]["samples"] = samples
-        (tmp_path / "ablation" / f"{row}.json").write_text(json.dumps(made))
+        (reports / "ablation" / f"{row}.json").write_text(json.dumps(made))
     with pytest.raises(InputError, match="ablation: samples: not the same in all"):
-        results(tmp_path)
+        results_page(reports)
 
 
-def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
+def test_the_ablation_in_its_order_with_what_is_missing(reports, report):
     order = ["full-1", "full-2", "without-plan", "without-history"]
-    (tmp_path / "ablation").mkdir()
+    (reports / "ablation").mkdir()
     for row, f1 in {"without-plan": 50.0, "full-1": 70.25, "full-2": 71.0}.items():
-        (tmp_path / "ablation" / f"{row}.json").write_text(json.dumps(row_of(report, row, order, f1)))
-    page = results(tmp_path)
+        (reports / "ablation" / f"{row}.json").write_text(json.dumps(row_of(report, row, order, f1)))
+    page = results_page(reports)
     lines = [line for line in page.splitlines() if line.startswith("| the row ")]
     assert [line.split(" | ")[0] for line in lines] == [f"| the row {row}" for row in order[:3]]
     assert "50.00 [49.00, 51.00]" in lines[2]
@@ -104,13 +165,13 @@ def test_the_ablation_in_its_order_with_what_is_missing(tmp_path, report):
     assert f"Rows not done yet (without-history): not measured yet; `{COMMANDS['ablation']}`" in page
 
 
-def test_a_quick_benchmark_is_no_figure(tmp_path, capsys):
-    (tmp_path / "bench_train.json").write_text(json.dumps({"quick": True}))
+def test_a_quick_benchmark_is_no_figure(reports, capsys):
+    (reports / "bench_train.json").write_text(json.dumps({"quick": True}))
     with pytest.raises(InputError, match="bench_train.json: quick is True"):
-        performance(tmp_path)
-    assert main(["--reports", str(tmp_path), "--docs", str(tmp_path / "docs")]) == 2
+        performance_page(reports)
+    assert main(["--reports", str(reports), "--docs", str(reports / "docs")]) == 2
     assert capsys.readouterr().err.startswith("write_results: ")
-    assert not (tmp_path / "docs").exists()
+    assert not (reports / "docs").exists()
 
 
 def test_make_results_writes_both(tmp_path):

@@ -1,0 +1,91 @@
+"""What the pages that are written from reports share: reading a report, and parts of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cdd_icm.errors import InputError
+from cdd_icm.evaluation.report import COLUMNS, read_report
+from cdd_icm.io import read_json
+from cdd_icm.markdown import escaped
+
+HEAD = "<!-- Written by `make results` from reports/; change a report, not this page. -->"
+
+TITLES = {"iclevr": "i-CLEVR", "codraw": "CoDraw"}
+
+COMMANDS = {
+    "ablation": "python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 "
+    "training.mixed_precision=bf16 data.path=PATH/TO/iclevr",
+    "bench_retrieval": "python scripts/bench_retrieval.py --model data/pretrained/retrieval_iclevr "
+    "--report reports/bench_retrieval.json",
+    "bench_sampling": "python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr "
+    "--dialogs 8 --steps 2 4 8 --repeats 3",
+    "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
+    "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
+    "bench_train": "python scripts/bench_train.py configs/generate/iclevr.yaml training.batch_size=16 "
+    "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
+    **{
+        name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
+        f"--report reports/{name}_test.json"
+        for name in TITLES
+    },
+}
+"""By which command each report is made, by the report's name or that of the data set."""
+
+
+def evaluation(file: Path) -> dict[str, Any] | None:
+    """A report of `cdd-icm evaluate`, or None where there is no such file."""
+    return escaped(read_report(file)) if file.exists() else None
+
+
+def benchmark(file: Path) -> dict[str, Any] | None:
+    """A benchmark's report, or None where there is no such file.
+
+    Raises:
+        InputError: it is of a `--quick` run, whose figures mean nothing.
+    """
+    report = json_report(file)
+    if report is not None and report.get("quick", True):
+        raise InputError(f"{file}: quick is {report.get('quick')!r}; only a whole run goes into the docs")
+    return report
+
+
+def json_report(file: Path) -> dict[str, Any] | None:
+    """Any report, or None where there is no such file."""
+    return escaped(read_json(file)) if file.exists() else None
+
+
+def published(file: Path) -> dict[str, Any]:
+    """What others published, by data set; its form is told at the top of reports/published.yaml.
+
+    Raises:
+        InputError: the file can't be read, or a data set or a row lacks a field.
+    """
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for name in TITLES:
+            found[name]["differs_in_test"], found[name]["differs_in_training"]
+            for row in found[name]["rows"]:
+                row["title"], row["system"], row["source"], *(float(row[column]) for column in COLUMNS)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
+        raise InputError(f"{file}: not the published figures ({error!r})") from error
+    return found
+
+
+def interval(figure: dict[str, float], sign: str = "") -> str:
+    return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
+
+
+def missing(what: str, command: str) -> str:
+    return f"{what}: not measured yet; `{command}` does it."
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
