@@ -3,9 +3,10 @@
     python scripts/run_retrieval.py iclevr PATH/TO/iclevr
     python scripts/run_retrieval.py codraw PATH/TO/codraw --models fusion sum --seeds 0
 
-The same command goes on where it was stopped: a report that is there is kept, a run that was begun goes on
-exactly. Reports come to reports/retrieval/<data>_<model>_<seed>.json. All models have the config's towers,
-data, samples and seeds; the Combiner's first stage is the run of `sum`, so that it has that budget twice.
+The same command resumes one that was stopped: models with a report are skipped, an unfinished run goes on
+exactly. Reports are written to reports/retrieval/<data>_<model>_<seed>.json. All models have the config's
+towers, data, samples and seeds; the Combiner's first stage is the run of `sum`, so that it has twice that
+budget.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ MODELS = (
     "sum-vectors",
     "fusion-vectors",
 )
-"""Those that others begin with come first. `drawn` is the generator of retrieval_<data>_joint.yaml as it
-stands, `drawn-fusion` is fusion that begins with its towers and its fusion encoder; those over places are the
-baselines with the fusion's way of seeing a picture; those over vectors keep several of each picture."""
+"""Models whose weights others start from come first. `drawn` is the generator of <data>_joint.yaml unchanged,
+`drawn-fusion` is `fusion` that starts from its towers and fusion encoder; `-places` are the baselines over
+the image tower's tokens, as fusion has them; `-vectors` keep several vectors of each picture."""
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--override", nargs="*", default=(), metavar="key=value", help="of the configs")
     a = parser.parse_args()
 
-    for seed in a.seeds:  # outermost: what is there when it is stopped can be compared
+    for seed in a.seeds:  # outermost, so that models can be compared when it is stopped early
         for model in a.models:
             report = a.reports / f"{a.data}_{model}_{seed}.json"
             if report.exists():
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[str | Path]]:
-    """The commands that lead to the model's folder; those that were run already do nothing."""
+    """The commands that train the model; those that were run before do nothing."""
     root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs/retrieve") / a.data
     settings = [f"data.path={a.path}", f"seed={seed}", f"output_dir={root}", *a.override]
     begins = {"combiner": "sum", "drawn-fusion": "drawn"}.get(model)
