@@ -21,8 +21,8 @@ from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable, read_json, replacing, writing
 from cdd_icm.model.tokenizer import tokenize
+from retrieval.model import RetrievalModel, content_hash
 from retrieval.systems import ImageFeatures, TextFeatures
-from retrieval.systems.model import RetrievalModel, content_hash
 
 BLANK = "blank"
 """The key of no picture: zeros in [-1, 1]."""

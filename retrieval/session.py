@@ -8,7 +8,7 @@ from PIL import Image
 
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import stack
-from retrieval.encoder import Encoder
+from retrieval.index.encoder import Encoder
 from retrieval.index.search import Hit, search, sheet
 from retrieval.index.store import Store
 

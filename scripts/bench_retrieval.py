@@ -80,7 +80,7 @@ def main() -> None:
         "search": bench_search(a.vectors, a.width, a.searches),
     }
     if a.model:
-        from retrieval.systems.model import RetrievalModel
+        from retrieval.model import RetrievalModel
 
         model = RetrievalModel.from_pretrained(a.model).to(device)
         with tempfile.TemporaryDirectory() as folder:

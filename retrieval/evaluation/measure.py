@@ -17,8 +17,8 @@ from cdd_icm.data import PictureCache
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.ranking import evaluate, rank, summarise
 from retrieval.features import BLANK, Features, FrozenFeatures
+from retrieval.model import RetrievalModel
 from retrieval.systems import ImageFeatures
-from retrieval.systems.model import RetrievalModel
 
 ROWS = ("composed", "image only", "text only")
 """Of a report: the queries, and what they find without their texts or without their pictures."""

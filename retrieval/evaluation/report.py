@@ -15,7 +15,7 @@ from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import read_json, replacing
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
 
 FORMAT = 1
 """Of the report; a reader refuses another."""

@@ -19,8 +19,8 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import decode, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.train.signals import StopSignal
-from retrieval.encoder import Encoder
 from retrieval.images import SUFFIXES
+from retrieval.index.encoder import Encoder
 from retrieval.index.store import LONGEST, Entry, Store
 from retrieval.index.tags import read_tags
 

@@ -15,7 +15,7 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, rgb, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
-from retrieval.encoder import Encoder
+from retrieval.index.encoder import Encoder
 from retrieval.index.store import Entry, Store
 
 ROW = 5  # pictures in a row of a sheet

@@ -69,7 +69,7 @@ class Store:
     Args:
         uri: a path that ends in .db, or http://HOST:PORT, or http://HOST:PORT/DATABASE for one store of
             several on a server. One process at a time can have a path open.
-        fingerprint, width: of the model, see `retrieval.encoder.Encoder`.
+        fingerprint, width: of the model, see `retrieval.index.encoder.Encoder`.
         create: makes the store if it isn't there.
 
     Raises:

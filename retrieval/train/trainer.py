@@ -33,8 +33,8 @@ from retrieval.benchmarks import Benchmark, read_benchmark
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.evaluation.measure import measure
 from retrieval.features import BLANK, FrozenFeatures, picture_pixels
+from retrieval.model import RetrievalModel
 from retrieval.systems import ImageFeatures, TextFeatures
-from retrieval.systems.model import RetrievalModel
 
 FREE = {
     "": {"output_dir"},

@@ -13,7 +13,7 @@ from cdd_icm.config import from_dict
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.tokenizer import learn_tokenizer
 from retrieval.config import RetrievalConfig
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}

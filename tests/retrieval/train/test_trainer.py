@@ -16,8 +16,8 @@ from cdd_icm.train.checkpoint import checkpoints
 from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
+from retrieval.model import RetrievalModel
 from retrieval.systems import COMPOSERS, ImageFeatures
-from retrieval.systems.model import RetrievalModel
 from retrieval.train import trainer as training
 from retrieval.train.trainer import Objective, Samples, read_split, train
 from tests.retrieval.conftest import SAMPLE

@@ -13,8 +13,8 @@ from cdd_icm.model.backbone import Encoded
 from cdd_icm.model.prompt import TURN_MARK, compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.sampling.loading import load_pipeline
+from retrieval.model import RetrievalModel
 from retrieval.systems import COMPOSERS
-from retrieval.systems.model import RetrievalModel
 from tests.retrieval.conftest import SAMPLE
 
 TEXTS = ["add a red cube", "add a blue sphere behind it", "add a gray cube on the left of it"]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Encoder(Protocol):
-    """A trained model of composed retrieval, such as `retrieval.systems.model.RetrievalModel`."""
+    """A trained model of composed retrieval, such as `retrieval.model.RetrievalModel`."""
 
     image_size: int
     """Pictures come to it as squares of this many pixels a side (see `cdd_icm.data.resize`)."""
