@@ -18,7 +18,8 @@ class Query:
     one. `targets` are the right answers, the labelled one first; empty where the benchmark hides them. Where
     `candidates` is not empty, only those pictures are ranked instead of the whole gallery. `subset` is a
     second, small gallery that is ranked besides (CIRR). `history` are earlier instructions of a dialog,
-    oldest first. `caption` says in words what the reference shows, where the data set knows. `tags` name the
+    oldest first. `caption` describes the reference, where the data set knows: texts, oldest first, that are
+    encoded together; empty otherwise. `tags` name the
     groups that a report shows separately; `part` is the gallery that is searched.
     """
 
@@ -29,7 +30,7 @@ class Query:
     candidates: tuple[str, ...] = ()
     subset: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
-    caption: str | None = None
+    caption: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     part: str = "all"
 

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from retrieval.systems.scores import dot
+
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
 
@@ -24,11 +26,6 @@ COUNT_BYTES = 2**20
 
 NEVER = torch.iinfo(torch.int64).max
 """The position of a picture that is not ranked: beyond every K."""
-
-
-def dot(queries: Float[Tensor, "b d"], pictures: Float[Tensor, "n d"]) -> Float[Tensor, "b n"]:
-    """Inner product; the cosine where both sides are normalised."""
-    return queries @ pictures.T
 
 
 def score_chunks(

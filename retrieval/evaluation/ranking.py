@@ -11,7 +11,8 @@ from torch import Tensor
 
 from retrieval.benchmarks import Benchmark, Query
 from retrieval.evaluation import metrics
-from retrieval.evaluation.metrics import Similarity, dot
+from retrieval.evaluation.metrics import Similarity
+from retrieval.systems.scores import dot
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from cdd_icm.data.files import FolderFiles
-from cdd_icm.data.picture import decode, to_square
+from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
 from cdd_icm.train.signals import StopSignal
 from retrieval.images import SUFFIXES
@@ -77,7 +77,7 @@ def index(
         tqdm(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
-        run = _Run(files, store, encoder.image_size, readers, keeper, tags)
+        run = _Run(files, store, encoder, readers, keeper, tags)
         puts: list[Future] = []
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
@@ -109,8 +109,8 @@ def index(
 def check(folder: str | Path, encoder: Encoder) -> None:
     """Raises what `index` would about the folder and the model, before there is a store."""
     _read_folder(folder)
-    side = encoder.image_size
-    _one_each(encoder.encode_gallery(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+    black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
+    _one_each(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
 
 
 def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
@@ -159,12 +159,12 @@ class _Run:
         self,
         files: FolderFiles,
         store: Store,
-        image_size: int,
+        encoder: Encoder,
         readers: ThreadPoolExecutor,
         keeper: ThreadPoolExecutor,
         tags: dict[str, dict],
     ):
-        self.files, self.store, self.image_size = files, store, image_size
+        self.files, self.store, self.encoder = files, store, encoder
         self.readers, self.keeper, self.tags = readers, keeper, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
@@ -248,7 +248,7 @@ class _Run:
             pixels = decode(encoded, self.files.where(self.path[content]))
         except InputError as error:
             return error
-        return to_square(pixels, self.image_size), *pixels.shape[:2]
+        return self.encoder.preprocess(pixels), *pixels.shape[:2]
 
     def _leave_out(self, batch: _Batch, name: str, error: InputError) -> None:
         batch.unreadable.append(str(error))

@@ -1,22 +1,26 @@
-"""A picture's one vector made of its tokens place by place, for any composer over pooled features."""
+"""One vector of all patch tokens of a picture, position by position, for any system over pooled features."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from retrieval.evaluation.metrics import dot
-from retrieval.systems.base import ImageFeatures, TextFeatures
-from retrieval.systems.combiner import Combiner
-from retrieval.systems.pooled import Sum
-from retrieval.systems.tirg import TIRG
+from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
+from retrieval.systems.base import Inputs, Wrapper, WrapperOptions
+from retrieval.systems.pooled import PooledSystem
+from retrieval.systems.registry import SYSTEMS, find
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
 
 
-class PlaceProjection(nn.Sequential):
-    """N_v tokens -> one vector that still knows which place a feature stands in, as the matcher makes it.
+class PatchProjection(nn.Sequential):
+    """N_v patch tokens -> one vector that keeps which position a feature has, as the matcher's does: nothing
+    is averaged over positions.
 
     Args:
         token_width: D_v. tokens: N_v. dim: of the vector.
@@ -31,35 +35,37 @@ class PlaceProjection(nn.Sequential):
         )
 
 
-class OverPlaces(nn.Module):
-    """A composer over pooled features that gets the projection of all places instead of what the image tower
-    pools: a row of the ablation, that tells what `Fusion` gains by the fusion from what it gains by this.
+class ProjectedPatches(Wrapper):
+    """A system over pooled features that gets the projected patch tokens in their place. An ablation: what
+    `Fusion` gains by fusing, apart from what it gains by reading patch tokens.
 
     Args:
-        composer: "sum", "tirg" or "combiner". options: its keywords.
+        composer: a system over pooled features. options: its keywords.
+        token_width: D_v. tokens: N_v. dim: of its features.
     """
 
-    uses_tokens = True
-    embeds_pixels = False
+    Options = WrapperOptions
+    query_inputs = gallery_inputs = Inputs.TOKENS
 
-    def __init__(self, composer: str, options: dict[str, Any], token_width: int, tokens: int, dim: int):
-        super().__init__()
-        self.composer = {"combiner": Combiner, "sum": Sum, "tirg": TIRG}[composer](**options)
-        self.places = PlaceProjection(token_width, tokens, dim)
+    def __init__(self, composer: str, options: Mapping[str, Any], token_width: int, tokens: int, dim: int):
+        super().__init__(composer, options)
+        self.projection = PatchProjection(token_width, tokens, dim)
         self.width = dim
 
-    @property
-    def logit_scale(self) -> Float[Tensor, ""]:
-        return self.composer.logit_scale
+    @classmethod
+    def wrappable(cls) -> Sequence[str]:
+        return [name for name in SYSTEMS if issubclass(find(name), PooledSystem)]
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        return self.composer.compose(self._placed(reference), text)
+    @classmethod
+    def keywords(cls, config: RetrievalConfig, options: WrapperOptions, backbone: Backbone) -> dict[str, Any]:
+        shape = {"token_width": backbone.image_width, "tokens": backbone.image_tokens, "dim": backbone.width}
+        return {**super().keywords(config, options, backbone), **shape}
 
-    def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
-        return self.composer.embed(self._placed(pictures))
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
+        return self.composer.encode_query(self._projected(reference), text)
 
-    def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[Tensor, "B N"]:
-        return dot(queries, vectors)
+    def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
+        return self.composer.encode_gallery(self._projected(pictures))
 
-    def _placed(self, pictures: ImageFeatures) -> ImageFeatures:
-        return replace(pictures, pooled=self.places(pictures.tokens))
+    def _projected(self, pictures: ImageFeatures) -> ImageFeatures:
+        return replace(pictures, pooled=self.projection(pictures.tokens))

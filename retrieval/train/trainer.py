@@ -1,4 +1,4 @@
-"""Training a retrieval model: in-batch InfoNCE; the same command resumes it exactly."""
+"""Training a retrieval model; the same command resumes it exactly."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from cdd_icm.data import PictureCache, ResumableSampler
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
-from cdd_icm.model.backbone import CLIPTowers
-from cdd_icm.objectives.icm import info_nce
+from cdd_icm.model.prompt import compose_text
 from cdd_icm.train.checkpoint import restore, save
 from cdd_icm.train.log import Log, seconds_logged
 from cdd_icm.train.run import digest, kept, run_tokenizer, start
 from cdd_icm.train.schedule import crossed, learning_rate_at
 from cdd_icm.train.signals import StopSignal
 from cdd_icm.train.state import prepare, update_ema
-from retrieval import images
+from retrieval import backbones, images
+from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.benchmarks import Benchmark, read_benchmark
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.evaluation.measure import measure
-from retrieval.features import BLANK, FrozenFeatures, picture_pixels
+from retrieval.features import BLANK, FrozenFeatures, picture_pixels, preprocessed
 from retrieval.model import RetrievalModel
-from retrieval.systems import ImageFeatures, TextFeatures
+from retrieval.systems import registry
+from retrieval.systems.base import Inputs, TrainingBatch
 
 FREE = {
     "": {"output_dir"},
@@ -48,8 +49,7 @@ FREE = {
 
 
 def train(config: RetrievalConfig) -> Path:
-    """Trains `config` to the end, or goes on from its last checkpoint. The Combiner without `init` first
-    trains the towers as `sum` does, in `output_dir/stage1`, then itself on their frozen features.
+    """Trains `config` to the end, stage by stage (see `System.stages`), or goes on from its last checkpoint.
 
     Returns:
         The model's folder, `output_dir/model`.
@@ -59,11 +59,8 @@ def train(config: RetrievalConfig) -> Path:
         FloatingPointError: the loss or its gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
-    if config.composer == "combiner" and config.init is None:
-        first = replace(config, composer="sum", output_dir=str(Path(config.output_dir) / "stage1"))
-        towers = train_stage(first)
-        config = replace(config, init=str(towers), encoder=replace(config.encoder, trainable_blocks=0))
-    folder = train_stage(config)
+    for stage in registry.find(config.composer).stages(config):
+        folder = train_stage(stage)
     process_state().destroy_process_group()
     return folder
 
@@ -72,7 +69,11 @@ def train_stage(config: RetrievalConfig) -> Path:
     """A run of `train`, whose processes stay together for the next."""
     t, root = config.training, Path(config.output_dir)
     benchmark = read_split(config.data, config.data.train_split)
-    captions = [query.caption for query in benchmark.queries[: config.data.limit] if query.caption]
+    captions = [
+        compose_text(query.caption[-1], query.caption[:-1], len(query.caption))
+        for query in benchmark.queries[: config.data.limit]
+        if query.caption
+    ]
     if config.objective.caption_negatives and not captions:
         raise InputError(f"objective.caption_negatives is True, but {benchmark.name} has no captions")
     validation = read_split(config.data, config.data.validation_split)
@@ -169,21 +170,22 @@ def read_init(config: RetrievalConfig) -> RetrievalModel | None:
         return None
     known = RetrievalModel.from_pretrained(config.init)
     for key, wanted, found in (
-        ("encoder.model", to_plain(config.encoder.model), known.settings["towers"]["model"]),
+        ("encoder.model", to_plain(config.encoder.model), known.backbone.settings["model"]),
         ("data.image_size", config.data.image_size, known.image_size),
         ("encoder.history", config.encoder.history, known.history),
         ("encoder.speaker", config.encoder.speaker, known.speaker),
     ):
         if wanted != found:
             raise InputError(f"{key} is {wanted!r}, but that of init, {config.init}, is {found!r}")
-    wanted = to_plain(composer_options(config, known.towers))
-    own = known.options
+    system, other = (registry.find(name) for name in (config.composer, known.composer_name))
+    wanted, own = to_plain(system_keywords(config, known.backbone)), known.options
     parts = wanted.keys()
-    if known.composer_name != config.composer:  # of a composer inside another, too, the fusion is taken
-        wanted, own = (options.get("options", options) for options in (wanted, own))
-        parts = wanted.keys() & own.keys() & {"fusion"}
+    if system is not other:  # of wrapped systems, too, what both have is taken over
+        system, wanted = system.query_keywords(wanted)
+        other, own = other.query_keywords(own)
+        parts = set(system.transfers) & set(other.transfers)
     for part in parts:
-        if wanted[part] != own[part]:
+        if wanted.get(part) != own.get(part):
             found = own[part]
             raise InputError(f"{part} is {wanted[part]!r}, but that of init, {config.init}, is {found!r}")
     return known
@@ -194,125 +196,70 @@ def begin(
 ) -> RetrievalModel:
     """The model as it is before the first step; a tokenizer is learnt from `texts` where none is known."""
     if known is None:
-        towers = CLIPTowers.from_settings(config.encoder)
-        tokenizer = run_tokenizer(Path(config.output_dir), config.encoder, towers, texts, accelerator)
+        backbone = backbones.find(registry.find(config.composer).backbone).from_config(
+            config.encoder,
+            config.data.image_size,
+            lambda towers: run_tokenizer(Path(config.output_dir), config.encoder, towers, texts, accelerator),
+        )
     else:
-        towers, tokenizer = known.towers, known.tokenizer
-    options, size = composer_options(config, towers), config.data.image_size
+        backbone = known.backbone
+    keywords = system_keywords(config, backbone)
     reads = {"history": config.encoder.history, "speaker": config.encoder.speaker}
-    model = RetrievalModel(towers, tokenizer, config.composer, options, size, **reads)
+    model = RetrievalModel(backbone, config.composer, keywords, **reads)
     if known is not None:
-        if known.composer_name == config.composer:
-            model.composer.load_state_dict(known.composer.state_dict())
-        else:
-            own, its = (getattr(part.composer, "composer", part.composer) for part in (model, known))
-            if hasattr(own, "fusion") and hasattr(its, "fusion"):
-                own.fusion.load_state_dict(its.fusion.state_dict())
-        towers.requires_grad_(True)
-        towers.clip.logit_scale.requires_grad_(False)  # of CLIP's own loss, which is not ours
-        towers.freeze_all_but(config.encoder.trainable_blocks)
+        model.composer.initialise(known.composer)
+        backbone.train_last_blocks(config.encoder.trainable_blocks)
     return model
 
 
-def composer_options(config: RetrievalConfig, towers: CLIPTowers) -> dict[str, Any]:
-    """The keywords of the config's composer."""
-    fusion = {
-        "image_width": towers.image_width,
-        "text_width": towers.text_width,
-        "embed_dim": towers.embed_dim,
-        **vars(config.fusion),
-    }
-    matcher = {"image_size": config.data.image_size, "query_width": config.fusion.width}
-    options = {
-        "combiner": {"dim": towers.embed_dim, **vars(config.combiner)},
-        "fusion": {"fusion": fusion, "tokens": towers.image_tokens},
-        "matching": {"fusion": fusion, "matcher": {**matcher, **vars(config.matcher)}},
-        "tirg": {"dim": towers.embed_dim},
-    }
-    inner, dim = config.over_places, towers.embed_dim
-    shape = {"token_width": towers.image_width, "tokens": towers.image_tokens, "dim": dim}
-    options["over-places"] = {"composer": inner, "options": options.get(inner, {}), **shape}
-    inner = config.multi_vector
-    dim = config.fusion.width if inner in ("fusion", "matching") else dim
-    shape = {"token_width": towers.image_width, "dim": dim}
-    options["multi-vector"] = {"composer": inner, "options": options.get(inner, {}), **shape}
-    return options.get(config.composer, {})
+def system_keywords(config: RetrievalConfig, backbone: Backbone) -> dict[str, Any]:
+    """The keywords of the class of the config's system."""
+    system = registry.find(config.composer)
+    return system.keywords(config, registry.parse_options(system, config.options), backbone)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples: their pictures, or what frozen towers saw of them. With captions there are B + 1 references,
-    the last one blank, and 2 B texts: first those of the queries, then the captions."""
+    """B samples: their pictures and prompts, or the frozen backbone's features of them. With captions there
+    are B + 1 references, the last one blank, and 2 B texts: first those of the queries, then the captions."""
 
     reference: ImageFeatures
     target: ImageFeatures
     text: TextFeatures | list[str]
-    captioned: Bool[Tensor, " B"] | None = None
-    """Which samples have a caption; None: captions are not asked for."""
+    has_caption: Bool[Tensor, " B"] | None = None
+    """Which samples have a caption; None: no caption negatives."""
 
 
 class Objective(nn.Module):
-    """InfoNCE of queries and targets over all processes' batch."""
+    """The system's loss of a batch, whose features the backbone computes where it is not frozen."""
 
     def __init__(self, model: RetrievalModel, config: ObjectiveConfig):
         super().__init__()
         self.model, self.config = model, config
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss` (), and `found` (B,), whether each query's own target scores best in this process's
-        batch."""
-        composer, n = self.model.composer, len(batch.target)
-        text = self.model.read(batch.text) if isinstance(batch.text, list) else batch.text
-        reference, gallery = batch.reference, [batch.target]
-        if self.config.reference_negatives:
-            gallery.append(batch.reference[:n])
-        if batch.reference.pooled is None:
-            if composer.embeds_pixels:
-                reference = self.model.see(batch.reference.pixels)
-                pictures = ImageFeatures(pixels=torch.cat([some.pixels for some in gallery]))
-            else:  # each picture goes through the tower once
-                seen = self.model.see(torch.cat([batch.target.pixels, batch.reference.pixels]))
-                reference = seen[n:]
-                pictures = seen[: n * len(gallery)]
-        else:
-            pictures = joined(gallery)
-        if batch.captioned is not None:
-            reference = reference[[*range(n), *[n] * n]]  # the blank one beside every caption
-        composed = composer.compose(reference, text).float()
-        vectors = composer.embed(pictures).float()
-        queries, captions = composed[:n], composed[n:]
-        hard, there = [], []
-        if self.config.reference_negatives:
-            hard.append(vectors[n:])
-            there.append(torch.ones(n, dtype=torch.bool, device=vectors.device))
-        if batch.captioned is not None:
-            if vectors.ndim > captions.ndim:  # a picture all of whose vectors are the caption's
-                captions = captions[:, None].expand_as(vectors[:n])
-            hard.append(captions)
-            there.append(batch.captioned)
-        loss = info_nce(
-            queries,
-            vectors[:n],
-            composer.logit_scale,
-            hard_images=torch.stack(hard) if hard else None,
-            hard_images_valid=torch.stack(there) if there else None,
-            score=composer.score,
+        """`loss` (), `found` (B,) and what else `System.loss` gives."""
+        reference, target, text = batch.reference, batch.target, batch.text
+        if isinstance(text, list):
+            text = self.model.backbone.encode_text(text)
+            reference, target = self._image_features(reference.pixels, target.pixels)
+        return self.model.composer.loss(
+            TrainingBatch(reference, target, text, self.config.reference_negatives, batch.has_caption)
         )
-        with torch.no_grad():
-            best = composer.score(queries, vectors[:n]).argmax(dim=1)
-            found = best == torch.arange(n, device=best.device)
-        return {"loss": loss, "found": found.float()}
 
-
-def joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:
-    """Several batches of pictures as one."""
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
-    return ImageFeatures(*(None if some[0] is None else torch.cat(some) for some in columns))
+    def _image_features(self, reference: Tensor, target: Tensor) -> tuple[ImageFeatures, ImageFeatures]:
+        system = self.model.composer
+        if not system.gallery_inputs & Inputs.FEATURES:
+            return self.model.image_features(reference, system.query_inputs), ImageFeatures(pixels=target)
+        # both at once: the backbone is faster with one large batch
+        inputs = system.query_inputs | system.gallery_inputs
+        features = self.model.image_features(torch.cat([target, reference]), inputs)
+        return features[len(target) :], features[: len(target)]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What training sees: (reference, text, target) of every query."""
+    """The training set: (reference, text, target) of every query."""
 
     benchmark: Benchmark
     config: RetrievalConfig
@@ -331,12 +278,12 @@ class Samples:
             for id in (query.reference, *query.targets[:1])
         }
         folder = Path(data.cache_dir) if data.cache_dir else None
-        pictures = PictureCache.open_or_build(folder, wanted.values(), data.image_size)
+        pictures = preprocessed(folder, model, wanted.values())
         features = None
         if config.encoder.trainable_blocks == 0:
-            texts = [model.text(text, q.history) for q in benchmark.queries for text in q.texts]
+            texts = [model.prompt(text, q.history) for q in benchmark.queries for text in q.texts]
             if config.objective.caption_negatives:
-                texts += [model.caption(q.caption) for q in benchmark.queries if q.caption]
+                texts += [model.caption_prompt(q.caption) for q in benchmark.queries if q.caption]
             features = FrozenFeatures(folder, model, pictures, wanted, texts)
         return cls(benchmark, config, pictures, model, features)
 
@@ -349,34 +296,33 @@ class Samples:
         wording, and whether the reference or the text is left out."""
         query, o = self.benchmark.queries[index], self.config.objective
         text = query.texts[draw % len(query.texts)]
-        text = self.model.text(text, query.history)
+        text = self.model.prompt(text, query.history)
         share = draw / 2**31
         no_text = share < o.drop_text
         no_reference = not no_text and share < o.drop_text + o.drop_reference
         key = {id: self.benchmark.pictures[id].key for id in (query.reference, query.targets[0])}
         reference = BLANK if no_reference else key[query.reference]
-        caption = "" if no_reference else self.model.caption(query.caption or "")
+        caption = "" if no_reference else self.model.caption_prompt(query.caption)
         return reference, "" if no_text else text, key[query.targets[0]], caption
 
     def batch(self, items: Sequence[tuple[int, int]]) -> Batch:
         """The samples of some (index, draw)."""
         columns = zip(*map(self._sample, items), strict=True)
         references, texts, targets, captions = (list(column) for column in columns)
-        captioned = None
+        has_caption = None
         if self.config.objective.caption_negatives:
             references, texts = [*references, BLANK], texts + captions
-            captioned = torch.tensor([caption != "" for caption in captions], device=self.model.device)
+            has_caption = torch.tensor([caption != "" for caption in captions], device=self.model.device)
         if self.features is None:
             reference, target = (
                 ImageFeatures(pixels=picture_pixels(self.pictures, keys).to(self.model.device))
                 for keys in (references, targets)
             )
-            return Batch(reference, target, texts, captioned)
-        reference, target = self.features.images(references), self.features.images(targets)
-        if self.model.composer.embeds_pixels:
-            reference = replace(reference, pixels=self.features.pixels(references))
-            target = replace(target, pixels=self.features.pixels(targets))
-        return Batch(reference, target, self.features.texts(texts), captioned)
+            return Batch(reference, target, texts, has_caption)
+        system = self.model.composer
+        reference = self.features.images(references, system.query_inputs | system.gallery_inputs)
+        target = self.features.images(targets, system.gallery_inputs)
+        return Batch(reference, target, self.features.texts(texts), has_caption)
 
     def _sample(self, item: tuple[int, int]) -> tuple[str, str, str, str]:
         return self.sample(*item)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from cdd_icm.errors import InputError
-from cdd_icm.model.prompt import TURN_MARK
 from retrieval.benchmarks import (
     circo,
     cirr,
@@ -294,20 +293,18 @@ def test_triplets(write):
 def test_a_triplet_may_say_what_its_reference_shows(write):
     line = '{"reference": "1", "text": "redder", "target": "2"%s}\n'
     path = write("t.jsonl", line % "" + line % ', "caption": "a blue cube"')
-    assert [query.caption for query in triplets.read(path).queries] == [None, "a blue cube"]
+    assert [query.caption for query in triplets.read(path).queries] == [(), ("a blue cube",)]
     for value, fault in (("3", "3 is not a text"), ('" "', "empty"), ("null", "None is not a text")):
         path.write_text(line % "" + "\n" + line % f', "caption": {value}')
         with pytest.raises(InputError, match=rf"t\.jsonl: line 3, entry 2: caption: {fault}$"):
             triplets.read(path)
 
 
-def test_what_was_said_before_a_turn_is_its_reference_in_words():
+def test_the_earlier_instructions_of_a_turn_are_its_caption():
     queries = dialogs.read(SAMPLE, split="train").queries
     one, two, three = (query.texts[0] for query in queries[:3])
-    assert [query.caption for query in queries[:4]] == [
-        *(None, one, f"{two}{TURN_MARK}{one}", f"{three}{TURN_MARK}{two}{TURN_MARK}{one}")
-    ]
-    assert all((query.caption is None) == (query.tags == ("turn 1",)) for query in queries)
+    assert [query.caption for query in queries[:4]] == [(), (one,), (one, two), (one, two, three)]
+    assert all((query.caption == ()) == (query.tags == ("turn 1",)) for query in queries)
 
 
 def test_dialogs_of_iclevr(cir):

@@ -17,7 +17,7 @@ from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
-from retrieval.systems import COMPOSERS, ImageFeatures
+from retrieval.systems.registry import SYSTEMS
 from retrieval.train import trainer as training
 from retrieval.train.trainer import Objective, Samples, read_split, train
 from tests.retrieval.conftest import SAMPLE
@@ -70,12 +70,12 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     ("composer", "changed"),
     [
         ("fusion", {}),
-        ("multi-vector", {"multi_vector": "fusion"}),
-        ("multi-vector", {"multi_vector": "sum"}),
-        ("multi-vector", {"multi_vector": "text"}),
-        ("multi-vector", {"multi_vector": "image", "objective__reference_negatives": False}),
-        ("multi-vector", {"multi_vector": "over-places", "over_places": "tirg"}),
-        ("multi-vector", {"multi_vector": "matching"}),
+        ("multi-vector", {"options__composer": "fusion"}),
+        ("multi-vector", {"options__composer": "sum"}),
+        ("multi-vector", {"options__composer": "text"}),
+        ("multi-vector", {"options__composer": "image", "objective__reference_negatives": False}),
+        ("multi-vector", {"options": {"composer": "patch-projection", "options": {"composer": "tirg"}}}),
+        ("multi-vector", {"options__composer": "matching"}),
     ],
 )
 def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
@@ -104,8 +104,8 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
 @pytest.mark.parametrize(
     ("composer", "changed", "stages"),
     [
-        ("combiner", {"combiner__dropout": 0.0}, ("stage1", ".")),
-        ("multi-vector", {"multi_vector": "fusion", "objective__caption_negatives": True}, (".",)),
+        ("combiner", {"options__dropout": 0.0}, ("stage1", ".")),
+        ("multi-vector", {"options__composer": "fusion", "objective__caption_negatives": True}, (".",)),
     ],
 )
 def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_path, composer, changed, stages):
@@ -139,7 +139,7 @@ def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_pa
     folder, report = train(config), tmp_path / "report.json"
     model = RetrievalModel.from_pretrained(folder)
     assert model.settings["towers"]["model"] == "ViT-S-32-alt"
-    assert (model.towers.image_tokens, model.tokenizer.model_max_length) == (7 * 7, 77)
+    assert (model.backbone.image_tokens, model.backbone.max_text_length) == (7 * 7, 77)
     arguments = ["evaluate", "--model", folder, "--benchmark", "triplets", "--data", path, "--split", "val"]
     arguments += ["--images", tmp_path, "--cache-dir", tmp_path, "--report", report, "--device", "cpu"]
     assert main([str(argument) for argument in arguments]) == 0
@@ -196,8 +196,9 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     samples = samples_of(config, model)
     queries, pictures = samples.benchmark.queries, samples.benchmark.pictures
     items = [(2, 2**30), (0, 2**30), (8, int(0.07 * 2**31)), (14, 2**30)]
-    said = [TURN_MARK.join(reversed(queries[index].history)) for index, _ in items]
-    assert [queries[index].caption for index, _ in items] == [said[0], None, said[2], said[3]]
+    assert all(queries[index].caption == queries[index].history for index, _ in items)
+    captions = [TURN_MARK.join(reversed(queries[index].caption)) for index, _ in items]
+    assert captions[1] == ""
     with torch.no_grad():
         loss = Objective(model, config.objective)(samples.batch(items))["loss"]
 
@@ -211,15 +212,17 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     q = torch.cat([asked(*item) for item in items])
     v = torch.cat([model.encode_gallery(stored(queries[index].targets[0])) for index, _ in items])
     r = torch.cat([model.encode_gallery(stored(queries[index].reference)) for index, _ in items])
-    gray = ImageFeatures(pixels=torch.zeros(1, 3, 32, 32))
-    r[2] = model.composer.embed(gray if composer == "matching" else model.see(gray.pixels))[0]  # left out
+    gray = torch.zeros(1, 3, 32, 32)
+    r[2] = model.composer.encode_gallery(model.image_features(gray, model.composer.gallery_inputs))[
+        0
+    ]  # left out
     by_hand = 0.0
     for i in range(4):
         row, column = [(some @ q[i]).max() for some in v], [(v[i] @ some).max() for some in q]
         if reference_negatives:
             row.append((r[i] @ q[i]).max())
         if i in (0, 3):
-            row.append(q[i] @ model.encode_query(None, [said[i]])[0])
+            row.append(q[i] @ model.encode_query(None, [captions[i]])[0])
         for side in (row, column):
             scores = model.composer.logit_scale * torch.stack(side)
             by_hand += (scores.logsumexp(0) - scores[i]) / 8
@@ -237,7 +240,7 @@ def test_captions_are_refused_where_there_are_none(make_config, write):
         train(config)
 
 
-@pytest.mark.parametrize("composer", sorted(COMPOSERS.keys() - {"image", "text"}))
+@pytest.mark.parametrize("composer", sorted(SYSTEMS.keys() - {"image", "text"}))
 def test_every_weight_learns(make_config, make_model, composer):
     config, model = make_config(composer), make_model(composer).train()
     model.requires_grad_(True)
@@ -249,7 +252,7 @@ def test_every_weight_learns(make_config, make_model, composer):
         for name, p in model.named_parameters()
         if p.requires_grad and not (p.grad is not None and p.grad.any())
     ]
-    assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
+    assert idle == (["towers.clip.visual.proj"] if composer == "patch-projection" else [])  # not pooled there
 
 
 @pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
@@ -277,13 +280,14 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     whole, textless, blank = (keys[0], text), (keys[0], ""), (BLANK, text)
     expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
     for share, (reference, said) in expected.items():
-        caption = "" if reference == BLANK else query.caption
+        caption = "" if reference == BLANK else TURN_MARK.join(reversed(query.caption))
         assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1], caption)
     assert samples.sample(0, 2**31 - 1)[3] == ""  # the empty canvas
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_config, monkeypatch):
-    monkeypatch.setattr(training, "info_nce", lambda *_, **__: torch.tensor(torch.nan, requires_grad=True))
+    nan = torch.tensor(torch.nan, requires_grad=True)
+    monkeypatch.setattr("retrieval.systems.losses.info_nce", lambda *_, **__: nan)
     with pytest.raises(
         FloatingPointError, match="the loss is nan at sample 0; the checkpoints in .* are kept"
     ):
@@ -300,7 +304,14 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"composer": "sun"}, "composer is 'sun', expected Literal"),
+        ({"composer": "sun"}, "composer is 'sun', expected one of combiner, fusion, image, matching, multi-"),
+        ({"composer": "sun"}, "; the nearest is sum"),
+        (
+            {"composer": "combiner", "options": {"dropot": 0.1}},
+            "unknown key options.dropot; the nearest is options.dropout",
+        ),
+        ({"composer": "combiner", "options": {"dropout": 1.5}}, "options.dropout is 1.5, expected 0 to less"),
+        ({"composer": "sum", "options": {"dropout": 0.1}}, "options is {'dropout': 0.1}, expected none"),
         ({"fusio": {}}, "unknown key fusio; the nearest is fusion"),
         ({"training": {"gradient_accumulation": 2}}, "unknown key training.gradient_accumulation"),
         ({"fusion": {"width": 32, "heads": 3}}, "fusion.heads is 3, expected a divisor of fusion.width"),
@@ -311,13 +322,21 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
         ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
         (
-            {"composer": "multi-vector", "multi_vector": "image"},
-            "objective.reference_negatives is True, expected false with multi_vector=image",
+            {"composer": "multi-vector", "options": {"composer": "image"}},
+            "objective.reference_negatives is True, expected false with options.composer=image",
         ),
         (
-            {"multi_vector": "multi-vector"},
-            "multi_vector is 'multi-vector', expected Literal["
-            "'combiner', 'fusion', 'image', 'matching', 'over-places', 'sum', 'text', 'tirg']",
+            {"composer": "multi-vector", "options": {"options": {"composer": "tirg"}}},
+            "options.options is {'composer': 'tirg'}, expected none for Fusion",
+        ),
+        (
+            {"composer": "multi-vector", "options": {"composer": "multi-vector"}},
+            "options.composer is 'multi-vector', expected one of "
+            "combiner, fusion, image, matching, patch-projection, sum, text, tirg",
+        ),
+        (
+            {"composer": "patch-projection", "options": {"composer": "fusion"}},
+            "options.composer is 'fusion', expected one of combiner, image, sum, text, tirg",
         ),
         (
             {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
@@ -369,7 +388,7 @@ def test_annotations_without_splits_are_read_without_one(write, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["iclevr.yaml", "codraw.yaml"])
-@pytest.mark.parametrize("composer", COMPOSERS)
+@pytest.mark.parametrize("composer", SYSTEMS)
 def test_the_configs_that_ship_hold_for_every_composer(name, composer):
     overrides = [f"composer={composer}", f"objective.reference_negatives={str(composer != 'image').lower()}"]
     config = load_config(SAMPLE.parents[1] / "configs" / "retrieve" / name, overrides, RetrievalConfig)
