@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +18,7 @@ from cdd_icm.data import PictureCache
 from cdd_icm.data.cache import default_folder
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import check_writable, read_json, replacing, writing
 from cdd_icm.model.tokenizer import tokenize
 from retrieval.systems import ImageFeatures, TextFeatures
@@ -132,7 +132,7 @@ class FrozenFeatures(Features):
         self.image_cache = FeatureCache(root, f"images-{kind}", image)
         self.text_cache = FeatureCache(root, f"texts-{kind}", text)
         self.image_cache.add([BLANK, *keys], self._pack_images)
-        wanted = {_key(text): text for text in ("", *texts)}
+        wanted = {content_digest(text): text for text in ("", *texts)}
         self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
 
     def images(self, keys: Sequence[str]) -> ImageFeatures:
@@ -141,7 +141,7 @@ class FrozenFeatures(Features):
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
         mask = tokenize(self.model.tokenizer, list(texts))[1]
-        rows = self.text_cache[[_key(text) for text in texts]]
+        rows = self.text_cache[[content_digest(text) for text in texts]]
         pooled, tokens = self._unpack(rows, self.model.towers.text_width)
         return TextFeatures(pooled, tokens, mask.to(self.model.device))
 
@@ -178,7 +178,3 @@ def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor,
     pixels = to_float(torch.from_numpy(stored))
     pixels[torch.tensor([key == BLANK for key in keys])] = 0.0
     return pixels
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from cdd_icm.config import check_speaker, to_plain
 from cdd_icm.data import to_square
 from cdd_icm.data.picture import rgb, to_float
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import tensor_digest
 from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
@@ -224,16 +224,12 @@ def content_hash(
     module: nn.Module, settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase | None = None
 ) -> str:
     """Hex digest of a module's tensors, its settings and the vocabulary that it reads."""
-    digest = hashlib.sha256(json.dumps(to_plain(dict(settings)), sort_keys=True).encode())
+    header = json.dumps(to_plain(dict(settings)), sort_keys=True)
     if tokenizer is not None:
         backend = json.loads(tokenizer.backend_tokenizer.to_str())  # padding there is the last call's
         read = {"model": backend["model"], "normalizer": backend["normalizer"]}
-        digest.update(json.dumps([read, tokenizer.model_max_length], sort_keys=True).encode())
-    for name, value in sorted(module.state_dict().items()):
-        value = value.detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+        header += json.dumps([read, tokenizer.model_max_length], sort_keys=True)
+    return tensor_digest(sorted(module.state_dict().items()), header)
 
 
 def _from_pipeline(folder: Path) -> RetrievalModel:
