@@ -135,15 +135,16 @@ class FrozenFeatures(Features):
         wanted = {content_digest(text): text for text in ("", *texts)}
         self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
 
-    def images(self, keys: Sequence[str]) -> ImageFeatures:
-        pooled, tokens = self._unpack(self.image_cache[keys], self.model.towers.image_width)
-        return ImageFeatures(pooled, tokens)
+    def images(self, keys: Sequence[str], device: torch.device | None = None) -> ImageFeatures:
+        """On `device`; None is the model's, which a loader process can't use."""
+        rows = self.image_cache[keys].to(device or self.model.device)
+        return ImageFeatures(*self._unpack(rows, self.model.towers.image_width))
 
-    def texts(self, texts: Sequence[str]) -> TextFeatures:
+    def texts(self, texts: Sequence[str], device: torch.device | None = None) -> TextFeatures:
         mask = tokenize(self.model.tokenizer, list(texts))[1]
-        rows = self.text_cache[[content_digest(text) for text in texts]]
-        pooled, tokens = self._unpack(rows, self.model.towers.text_width)
-        return TextFeatures(pooled, tokens, mask.to(self.model.device))
+        device = device or self.model.device
+        rows = self.text_cache[[content_digest(text) for text in texts]].to(device)
+        return TextFeatures(*self._unpack(rows, self.model.towers.text_width), mask.to(device))
 
     @torch.no_grad()
     def _pack_images(self, keys: list[str]) -> Float[Tensor, "n width"]:
@@ -159,7 +160,7 @@ class FrozenFeatures(Features):
         return torch.cat([pooled, tokens.flatten(1)], dim=1) if self.tokens else pooled
 
     def _unpack(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
-        rows, dim = rows.to(self.model.device), self.model.towers.embed_dim
+        dim = self.model.towers.embed_dim
         return rows[:, :dim], rows[:, dim:].unflatten(1, (-1, width)) if self.tokens else None
 
 

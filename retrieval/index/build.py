@@ -94,7 +94,7 @@ def index(
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
-            if stop.seen:
+            if stop.received:
                 done.stopped = True
                 break
         for put in puts:
