@@ -28,6 +28,8 @@ class RetrievalDataConfig:
     """Train on the first so many queries only."""
     cache_dir: str | None = None
     """Where decoded pictures and frozen towers' features are kept; by default the user's cache folder."""
+    num_workers: int = 0
+    """Loader processes; 0 loads in the trainer's own."""
 
     def __post_init__(self):
         if "split" in self.options:
@@ -38,6 +40,8 @@ class RetrievalDataConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value!r}, expected at least 1")
+        if self.num_workers < 0:
+            raise InputError(f"num_workers is {self.num_workers!r}, expected at least 0")
 
 
 @dataclass(frozen=True)

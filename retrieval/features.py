@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,8 +18,8 @@ from cdd_icm.data import Picture, PictureCache
 from cdd_icm.data.cache import default_folder
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import check_writable, read_json, writing
-from cdd_icm.model.tokenizer import tokenize
 from retrieval.backbones.base import ImageFeatures, TextFeatures
 from retrieval.model import RetrievalModel
 from retrieval.systems.base import Inputs
@@ -117,7 +116,7 @@ class Features:
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
         """Of texts that `prompt.compose_text` made."""
-        return self.model.backbone.encode_text(texts)
+        return self.model.backbone.encode_text(self.model.backbone.tokenize(texts))
 
     def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
         """The preprocessed pictures themselves, in [-1, 1]."""
@@ -154,20 +153,27 @@ class FrozenFeatures(Features):
         self.image_cache = FeatureCache(root, f"images-{kind}", image)
         self.text_cache = FeatureCache(root, f"texts-{kind}", text)
         self.image_cache.add([BLANK, *keys], self._pack_images)
-        wanted = {_key(text): text for text in ("", *texts)}
+        wanted = {content_digest(text): text for text in ("", *texts)}
         self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
 
-    def images(self, keys: Sequence[str], inputs: Inputs) -> ImageFeatures:
-        pooled = tokens = None
+    def images(
+        self, keys: Sequence[str], inputs: Inputs, device: torch.device | None = None
+    ) -> ImageFeatures:
+        """On `device`; None is the model's, which a loader process can't use."""
+        device = device or self.model.device
+        pooled = tokens = pixels = None
         if inputs & Inputs.FEATURES:
-            pooled, tokens = self._unpack(self.image_cache[keys], self.model.backbone.image_width)
-        return ImageFeatures(pooled, tokens, self.pixels(keys) if Inputs.PIXELS in inputs else None)
+            rows = self.image_cache[keys].to(device)
+            pooled, tokens = self._unpack(rows, self.model.backbone.image_width)
+        if Inputs.PIXELS in inputs:
+            pixels = picture_pixels(self.pictures, keys).to(device)
+        return ImageFeatures(pooled, tokens, pixels)
 
-    def texts(self, texts: Sequence[str]) -> TextFeatures:
-        mask = tokenize(self.model.backbone.tokenizer, list(texts))[1]
-        rows = self.text_cache[[_key(text) for text in texts]]
-        pooled, tokens = self._unpack(rows, self.model.backbone.text_width)
-        return TextFeatures(pooled, tokens, mask.to(self.model.device), tuple(texts))
+    def texts(self, texts: Sequence[str], device: torch.device | None = None) -> TextFeatures:
+        device = device or self.model.device
+        mask = self.model.backbone.tokenize(texts).mask.to(device)
+        rows = self.text_cache[[content_digest(text) for text in texts]].to(device)
+        return TextFeatures(*self._unpack(rows, self.model.backbone.text_width), mask, tuple(texts))
 
     @torch.no_grad()
     def _pack_images(self, keys: list[str]) -> Float[Tensor, "n width"]:
@@ -176,14 +182,14 @@ class FrozenFeatures(Features):
 
     @torch.no_grad()
     def _pack_texts(self, texts: list[str]) -> Float[Tensor, "n width"]:
-        features = self.model.backbone.encode_text(texts)
+        features = super().texts(texts)
         return self._pack(features.pooled, features.tokens)
 
     def _pack(self, pooled: Tensor, tokens: Tensor) -> Tensor:
         return torch.cat([pooled, tokens.flatten(1)], dim=1) if self.tokens else pooled
 
     def _unpack(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
-        rows, dim = rows.to(self.model.device), self.model.backbone.width
+        dim = self.model.backbone.width
         return rows[:, :dim], rows[:, dim:].unflatten(1, (-1, width)) if self.tokens else None
 
 
@@ -227,7 +233,3 @@ def _lines(keys: Iterable[str]) -> bytes:
 def _to_disk(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

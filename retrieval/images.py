@@ -3,7 +3,6 @@ suffix."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from cdd_icm.data import Picture
 from cdd_icm.data.files import Files, FolderFiles, ZipFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from retrieval.benchmarks import Benchmark, Place
 from retrieval.benchmarks.genecis import crop
 
@@ -33,7 +33,7 @@ class CroppedPicture:
 
     @cached_property
     def key(self) -> str:
-        return hashlib.sha256(f"{self.whole.key} {self.box}".encode()).hexdigest()
+        return content_digest(f"{self.whole.key} {self.box}")
 
     def decode(self) -> np.ndarray:
         return crop(self.whole.decode(), self.box)

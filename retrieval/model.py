@@ -181,7 +181,8 @@ class RetrievalModel(nn.Module):
         else:
             prompts = [self.prompt(text, past) for text, past in zip(texts, history, strict=True)]
         features = self.image_features(pixels, self.composer.query_inputs)
-        return self.composer.encode_query(features, self.backbone.encode_text(prompts)).float()
+        text = self.backbone.encode_text(self.backbone.tokenize(prompts))
+        return self.composer.encode_query(features, text).float()
 
     def preprocess(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "R R 3"]:
         """A decoded picture at the model's size; see `Backbone.preprocess`."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import cdd_icm
+from cdd_icm import hashing
 from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
 
@@ -15,7 +14,7 @@ CODE = Path(cdd_icm.__file__).parent
 
 
 def of_parts(parts: Iterable[str]) -> str:
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:16]
+    return hashing.fingerprint(list(parts))
 
 
 def of_dialog(dialog: Dialog) -> str:
@@ -48,5 +47,5 @@ def of_folder(folder: Path) -> str:
     return of_parts(
         part
         for file in files
-        for part in (file.relative_to(folder).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest())
+        for part in (file.relative_to(folder).as_posix(), hashing.content_digest(file.read_bytes()))
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import to_square
 from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
+from cdd_icm.hashing import derive_seed, tensor_digest
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import DrawnFolder, draw_missing
 
@@ -23,8 +23,7 @@ from cdd_icm.sampling.store import DrawnFolder, draw_missing
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:
     """The noise of one turn: a function of (seed, dialog, turn) and of nothing else, so that a dialog
     comes out the same whatever else is drawn beside it."""
-    digest = hashlib.sha256(f"{seed}/{dialog}/{turn}".encode()).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.Generator("cpu").manual_seed(derive_seed(seed, dialog, turn))
 
 
 @contextmanager
@@ -143,10 +142,9 @@ def generate_split(
 
 def fingerprint(pipeline: CDDICMPipeline) -> str:
     """Hex digest of all weights and of the number format that they are in."""
-    digest = hashlib.sha256()
-    for name, module in sorted(pipeline.components.items()):
-        if isinstance(module, torch.nn.Module):
-            for key, tensor in module.state_dict().items():
-                digest.update(f"{name}.{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return tensor_digest(
+        (f"{name}.{key}", tensor)
+        for name, module in sorted(pipeline.components.items())
+        if isinstance(module, torch.nn.Module)
+        for key, tensor in module.state_dict().items()
+    )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
@@ -28,7 +28,7 @@ class ImageFeatures:
     def __len__(self) -> int:
         return next(len(part) for part in vars(self).values() if part is not None)
 
-    def __getitem__(self, rows: slice | list[int]) -> ImageFeatures:
+    def __getitem__(self, rows: slice | list[int] | Int[Tensor, " n"]) -> ImageFeatures:
         """Some of the pictures."""
         return ImageFeatures(*(None if part is None else part[rows] for part in vars(self).values()))
 
@@ -39,6 +39,16 @@ class ImageFeatures:
         return ImageFeatures(
             *(None if any(p is None for p in parts) else torch.cat(parts) for parts in columns)
         )
+
+
+@dataclass(frozen=True)
+class TextTokens:
+    """N texts as a backbone's tokenizer gives them, and the texts themselves. `mask` is True at real tokens,
+    False at padding."""
+
+    ids: Int[Tensor, "N Nw"]
+    mask: Bool[Tensor, "N Nw"]
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,5 +144,8 @@ class Backbone(Protocol):
     def encode_image(self, pixels: Float[Tensor, "N 3 R R"]) -> ImageFeatures:
         """Features of preprocessed pictures in [-1, 1]."""
 
-    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
-        """Features of texts as they stand; the empty one stands for "no text"."""
+    def tokenize(self, texts: Sequence[str]) -> TextTokens:
+        """On the CPU, where a loader process can do it; the empty text stands for "no text"."""
+
+    def encode_text(self, tokens: TextTokens) -> TextFeatures:
+        """Features of tokenized texts."""

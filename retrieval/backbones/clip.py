@@ -16,7 +16,7 @@ from cdd_icm.config import EncoderConfig, to_plain
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.tokenizer import check_tokenizer, tokenize
-from retrieval.backbones.base import ImageFeatures, TextFeatures
+from retrieval.backbones.base import ImageFeatures, TextFeatures, TextTokens
 from retrieval.fingerprint import content_hash
 
 
@@ -83,7 +83,9 @@ class CLIPBackbone:
         tokens, pooled = self.module.encode_image(pixels.to(self.dtype))
         return ImageFeatures(pooled, tokens, pixels)
 
-    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
-        ids, mask = (part.to(self.device) for part in tokenize(self.tokenizer, list(texts)))
-        tokens, pooled = self.module.encode_text(ids)
-        return TextFeatures(pooled, tokens, mask, tuple(texts))
+    def tokenize(self, texts: Sequence[str]) -> TextTokens:
+        return TextTokens(*tokenize(self.tokenizer, list(texts)), tuple(texts))
+
+    def encode_text(self, tokens: TextTokens) -> TextFeatures:
+        features, pooled = self.module.encode_text(tokens.ids.to(self.device))
+        return TextFeatures(pooled, features, tokens.mask.to(self.device), tokens.texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.train.signals import StopSignal
 from retrieval.images import SUFFIXES
 from retrieval.index.encoder import Encoder
@@ -94,7 +94,7 @@ def index(
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
-            if stop.seen:
+            if stop.received:
                 done.stopped = True
                 break
         for put in puts:
@@ -241,7 +241,7 @@ class _Run:
             return InputError(f"{self.files.where(name)!a}: the name is not UTF-8")
         except InputError as error:
             return error
-        return hashlib.sha256(encoded).hexdigest(), encoded
+        return content_digest(encoded), encoded
 
     def _decode(self, content: str, encoded: bytes) -> tuple[np.ndarray, int, int] | InputError:
         try:

@@ -22,7 +22,8 @@ def in_batch_info_nce(system: System, batch: TrainingBatch) -> dict[str, Tensor]
     if batch.reference_negatives:
         gallery = ImageFeatures.cat([batch.target, batch.reference[:n]])
     if batch.has_caption is not None:
-        reference = reference[[*range(n), *[n] * n]]  # the blank one beside every caption
+        rows = torch.arange(2 * n, device=batch.has_caption.device)
+        reference = reference[rows.clamp(max=n)]  # every caption gets the blank one, number n
     composed = system.encode_query(reference, batch.text).float()  # (B, D), or with captions (2 B, D)
     vectors = system.encode_gallery(gallery).float()  # (B, ..., D), or with references (2 B, ..., D)
     queries, captions = composed[:n], composed[n:]

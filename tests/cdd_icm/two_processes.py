@@ -15,7 +15,7 @@ from cdd_icm.config import load_config
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.objectives.icm import info_nce, inner_product
 from cdd_icm.train.generator import train
-from cdd_icm.train.signals import StopSignal
+from cdd_icm.train.processes import Coordinator
 
 
 def info_nce_batch(*several):
@@ -73,8 +73,9 @@ def main(folder: Path) -> None:
         train(replace(config, output_dir=str(folder / "spoilt")))
     (folder / f"error_{rank}.txt").write_text(str(error.value))
     with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
-        asked = StopSignal.requested
-        patch.setattr(StopSignal, "requested", lambda *given: asked(*given) or True)
+        patch.setattr(
+            Coordinator, "any", lambda coordinator, flag, any=Coordinator.any: any(coordinator, True)
+        )
         train(config)
     train(config)
 

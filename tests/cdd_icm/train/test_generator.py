@@ -15,10 +15,10 @@ import pytest
 import torch
 import yaml
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
 
+from cdd_icm import device
 from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.batch import Batch
@@ -28,12 +28,13 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.train import checkpoint, run
+from cdd_icm.train import batches, checkpoint, processes
 from cdd_icm.train import generator as training
 from cdd_icm.train.checkpoint import checkpoints
-from cdd_icm.train.generator import adopt_tokenizer, begin_with, train
-from cdd_icm.train.schedule import crossed, learning_rate_at
-from cdd_icm.train.state import update_ema
+from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
+from cdd_icm.train.schedule import is_due, learning_rate_at
+from cdd_icm.train.state import prepare, update_ema
+from cdd_icm.train.tokenizer import copy_tokenizer
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -161,11 +162,9 @@ def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsy
 
 
 def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uninterrupted, monkeypatch):
-    publish = training.publish
-    monkeypatch.setattr(training, "publish", lambda *_: die())  # after the last checkpoint
-    with pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(GeneratorRecipe, "publish", lambda *_, **__: die())  # after the last checkpoint
         train(config)
-    monkeypatch.setattr(training, "publish", publish)
     run = Path(config.output_dir)
     assert identical(newest(run), newest(uninterrupted)) and not (run / "pipeline").exists()
     pipeline = CDDICMPipeline.from_pretrained(train(config))
@@ -240,7 +239,7 @@ def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     same = CDDICM(config, ("ball",) * 30)
     before = {name: value.clone() for name, value in same.state_dict().items()}
-    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    load_init_weights(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     for name, value in same.state_dict().items():
         taken = name in weights and weights[name].shape == value.shape
         assert torch.equal(value, weights[name] if taken else before[name])
@@ -251,8 +250,8 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     (tmp_path / "run").mkdir()
     model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
-    begin_with(model, uninterrupted / "pipeline")
-    adopt_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
+    load_init_weights(model, uninterrupted / "pipeline")
+    copy_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
     drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
     for name, value in model.state_dict().items():
         if name.startswith(drawn_with):
@@ -285,7 +284,7 @@ def test_a_run_begins_with_all_parts_of_a_folder_however_saved(make_config, unin
     pipeline.save_pretrained(tmp_path / "again", **saved)
     classes = pipeline.planner.config.classes
     model = CDDICM(make_config(), classes)
-    begin_with(model, tmp_path / "again")
+    load_init_weights(model, tmp_path / "again")
     for name in ("towers", "fusion", "unet", "matcher"):
         own, theirs = (part.state_dict() for part in (getattr(model, name), getattr(pipeline, name)))
         assert all(torch.equal(own[key], theirs[key]) for key in theirs), name
@@ -299,7 +298,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
         ("other.safetensors", "none of its weights fits"),
     ):
         with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
-            begin_with(CDDICM(config), tmp_path / file)
+            load_init_weights(CDDICM(config), tmp_path / file)
 
 
 def test_a_run_goes_on_when_what_it_began_with_is_gone(make_config, uninterrupted, tmp_path, monkeypatch):
@@ -361,8 +360,8 @@ def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
     assert moved == [(8, 8), (16, 8), (24, 8)]
 
 
-def test_crossed():
-    assert [crossed(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
+def test_is_due():
+    assert [is_due(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
         False,
         False,
         True,
@@ -520,23 +519,23 @@ def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(b
 def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
     shutil.copytree(shards, tmp_path / "shards")
     data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
-    dialogs = training.training_dialogs(data)
-    order = training.data_order(data, dialogs)
-    assert order == training.data_order(
+    dialogs = batches.training_dialogs(data)
+    order = batches.sample_order(data, dialogs)
+    assert order == batches.sample_order(
         make_config(data__path=str(shards), data__streaming=True).data, dialogs
     )
-    assert order != training.data_order(data, dialogs[1:])
+    assert order != batches.sample_order(data, dialogs[1:])
     max((tmp_path / "shards").glob("train-*")).unlink()
-    assert order != training.data_order(data, dialogs)
+    assert order != batches.sample_order(data, dialogs)
 
 
 def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
-    parts = (tmp_path, *run.prepare(accelerator, model, config.training), accelerator)
+    parts = (tmp_path, *prepare(accelerator, model, config.training, (0.9, 0.99)), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
-    run.save(*parts, samples=4, data="", keep=1)
+    checkpoint.save(*parts, samples=4, data="", keep=1)
     accelerator.scaler = torch.amp.GradScaler("cpu")
-    assert run.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
+    assert checkpoint.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
 
 
 def truncated(folder):
@@ -629,7 +628,7 @@ def test_trackers(make_config):
 
 
 def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
-    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(processes.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"training\.tracker: wandb is not installed"):
         train(make_config(training__tracker="wandb"))
 
@@ -637,18 +636,16 @@ def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
 @pytest.mark.parametrize(("units", "found"), [(True, "bf16"), (False, "no")])
 def test_auto_is_bf16_where_the_device_has_units_for_it(monkeypatch, units, found):
     """An emulated bf16 takes many times as long as float32."""
-    monkeypatch.setattr(run, "computes_in_bf16", lambda device: units)
-    assert run.precision("auto", torch.device("cpu")) == found
-    assert run.precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
+    monkeypatch.setattr(device, "computes_in_bf16", lambda _: units)
+    assert device.mixed_precision("auto", torch.device("cpu")) == found
+    assert device.mixed_precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
 
 
-def test_mixed_precision_trains(make_config):
-    AcceleratorState._reset_state(reset_partial_state=True)  # accelerate fixes the precision of a process
-    try:
-        config = make_config(training__mixed_precision="bf16", training__total_samples=8)
-        train(config)
-    finally:
-        AcceleratorState._reset_state(reset_partial_state=True)
+def test_mixed_precision_trains(make_config, tmp_path):
+    """Also after another run of this process, whose precision accelerate would keep."""
+    train(make_config(training__total_samples=4, output_dir=str(tmp_path / "other")))
+    config = make_config(training__mixed_precision="bf16", training__total_samples=8)
+    train(config)
     tensors = newest(config.output_dir)
     assert {value.dtype for value in tensors.values()} == {torch.float32}
     assert all(value.isfinite().all() for value in tensors.values())
@@ -675,22 +672,22 @@ def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, mon
 def test_a_url_is_streamed(make_config, shards):
     by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
     folder = make_config(data__path=str(shards), data__streaming=True)
-    dialogs = training.training_dialogs(by_url.data)
+    dialogs = batches.training_dialogs(by_url.data)
     assert [dialog.id for dialog in dialogs] == [
-        dialog.id for dialog in training.training_dialogs(folder.data)
+        dialog.id for dialog in batches.training_dialogs(folder.data)
     ]
-    assert training.validation_dialogs(by_url.data, dialogs) is dialogs
-    one, other = (next(training.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
+    assert batches.validation_dialogs(by_url.data, dialogs) is dialogs
+    one, other = (next(batches.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
     assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
 
 
 def test_validation_split(config, make_config, shards, capsys):
-    trained = training.training_dialogs(config.data)
+    trained = batches.training_dialogs(config.data)
     assert {dialog.split for dialog in trained} == {"train"} and len(trained) == 12
-    assert {dialog.split for dialog in training.validation_dialogs(config.data, trained)} == {"val"}
+    assert {dialog.split for dialog in batches.validation_dialogs(config.data, trained)} == {"val"}
     none = make_config(data__validation_split="holdout").data
-    assert training.validation_dialogs(none, trained) is trained
+    assert batches.validation_dialogs(none, trained) is trained
     assert "no split 'holdout'" in "".join(capsys.readouterr())
     stream = make_config(data__path=str(shards), data__streaming=True).data
-    assert len(training.training_dialogs(stream)) == 12
-    assert {dialog.split for dialog in training.validation_dialogs(stream, trained)} == {"val"}
+    assert len(batches.training_dialogs(stream)) == 12
+    assert {dialog.split for dialog in batches.validation_dialogs(stream, trained)} == {"val"}

@@ -22,7 +22,7 @@ from retrieval.config import RetrievalConfig
 from retrieval.model import RetrievalModel
 from retrieval.systems import registry
 from retrieval.systems.base import Inputs, System, TrainingBatch
-from retrieval.train.trainer import begin, read_init, train
+from retrieval.train.trainer import build_model, load_init, train
 from tests.retrieval.conftest import SAMPLE
 
 
@@ -122,12 +122,12 @@ def test_another_system_begins_with_what_both_have(make_config, tmp_path):
     known = RetrievalModel.from_pretrained(train(make_config("toy", options={"dim": 5})))
     init = {"init": str(tmp_path / "run" / "model"), "output_dir": str(tmp_path / "other")}
     config = make_config("other-toy", options={"dim": 5}, **init)
-    model = begin(config, read_init(config), [], None)
+    model = build_model(config, load_init(config), [], None)
     assert torch.equal(model.composer.image_out.weight, known.composer.image_out.weight)
     assert not torch.equal(model.composer.text_out.weight, known.composer.text_out.weight)
     wider = make_config("other-toy", options={"dim": 7}, **init)
     with pytest.raises(InputError, match="^init: its weights are of another shape .size mismatch for "):
-        begin(wider, read_init(wider), [], None)
+        build_model(wider, load_init(wider), [], None)
 
 
 def test_its_options_are_checked_by_its_own_dataclass(make_config):

@@ -11,7 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import derive_seed
 from cdd_icm.model.prompt import TURN_MARK
+from cdd_icm.train import loop
 from cdd_icm.train.checkpoint import checkpoints
 from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
@@ -19,7 +21,9 @@ from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
 from retrieval.systems.registry import SYSTEMS
 from retrieval.train import trainer as training
-from retrieval.train.trainer import Objective, Samples, read_split, train
+from retrieval.train.objective import Objective
+from retrieval.train.samples import Samples
+from retrieval.train.trainer import read_split, train
 from tests.retrieval.conftest import SAMPLE
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
@@ -30,16 +34,15 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, sample, time=1):
     """The next run dies in the step that sees `sample`, the first or second time that one does."""
-    step_seed = training.step_seed
 
     def dying(seed, samples, rank):
         seen.append(samples)
         if seen.count(sample) == time:
             raise Killed
-        return step_seed(seed, samples, rank)
+        return derive_seed(seed, samples, rank)
 
     seen = []
-    monkeypatch.setattr(training, "step_seed", dying)
+    monkeypatch.setattr(loop, "derive_seed", dying)
 
 
 def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
@@ -94,7 +97,7 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     rows = json.loads((run / "validation" / "000000024.json").read_text())
     assert set(rows) == {"composed", "image only", "text only"} and "turn 5" in rows["composed"]["tags"]
     config = make_config(composer, **changed, init=str(run / "model"), output_dir=str(tmp_path / "on"))
-    known = training.begin(config, training.read_init(config), [], None)
+    known = training.build_model(config, training.load_init(config), [], None)
     assert identical(known.state_dict(), model.state_dict())
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
         "towers.clip.logit_scale"
@@ -213,9 +216,8 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     v = torch.cat([model.encode_gallery(stored(queries[index].targets[0])) for index, _ in items])
     r = torch.cat([model.encode_gallery(stored(queries[index].reference)) for index, _ in items])
     gray = torch.zeros(1, 3, 32, 32)
-    r[2] = model.composer.encode_gallery(model.image_features(gray, model.composer.gallery_inputs))[
-        0
-    ]  # left out
+    features = model.image_features(gray, model.composer.gallery_inputs)
+    r[2] = model.composer.encode_gallery(features)[0]  # left out
     by_hand = 0.0
     for i in range(4):
         row, column = [(some @ q[i]).max() for some in v], [(v[i] @ some).max() for some in q]
@@ -281,16 +283,17 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
     for share, (reference, said) in expected.items():
         caption = "" if reference == BLANK else TURN_MARK.join(reversed(query.caption))
-        assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1], caption)
-    assert samples.sample(0, 2**31 - 1)[3] == ""  # the empty canvas
+        assert samples[2, int(share * 2**31)] == (query.id, reference, said, keys[1], caption)
+    assert samples[0, 2**31 - 1].caption == ""  # the empty canvas
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_config, monkeypatch):
-    nan = torch.tensor(torch.nan, requires_grad=True)
-    monkeypatch.setattr("retrieval.systems.losses.info_nce", lambda *_, **__: nan)
-    with pytest.raises(
-        FloatingPointError, match="the loss is nan at sample 0; the checkpoints in .* are kept"
-    ):
+    def not_finite(queries, *_, **__):
+        return queries.sum() * torch.nan
+
+    monkeypatch.setattr("retrieval.systems.losses.info_nce", not_finite)
+    says = r"the loss is nan at sample 0 \(.+, .+\); the checkpoints in .* are kept"
+    with pytest.raises(FloatingPointError, match=says):
         train(make_config("sum"))
 
 
@@ -403,6 +406,6 @@ def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path, 
     drawn = make_model("matching", seed=5)
     drawn.save_pretrained(tmp_path / "drawn")
     config = make_config(composer, init=str(tmp_path / "drawn"))
-    model = training.begin(config, training.read_init(config), [], None)
+    model = training.build_model(config, training.load_init(config), [], None)
     for own, its in (("towers", "towers"), (place, "composer.fusion")):
         assert identical(model.get_submodule(own).state_dict(), drawn.get_submodule(its).state_dict())
