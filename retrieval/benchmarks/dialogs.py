@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdd_icm.data import Dialog, Picture, load_dialogs, pictures_of
-from retrieval.benchmarks.benchmark import Benchmark, Query
+from retrieval.benchmarks.base import Benchmark, Query
 
 
 def read(path: str | Path, split: str = "test", exclude_reference: bool = False) -> Benchmark:

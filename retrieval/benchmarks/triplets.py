@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cdd_icm.errors import InputError
 from retrieval.benchmarks.annotations import read_entries, read_ids
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, gallery_of
+from retrieval.benchmarks.base import Benchmark, Location, Query, gallery_of
 
 
 def read(
@@ -55,5 +55,5 @@ def read(
             if gallery is None
             else f"as listed in {Path(gallery).name}"
         },
-        places={id: Place(id) for id in dict.fromkeys([*images, *(known or ())])},
+        locations={id: Location(id) for id in dict.fromkeys([*images, *(known or ())])},
     )

@@ -98,13 +98,13 @@ def median_rank(ranks: Int[Tensor, " q"]) -> float:
     return float(median(ranks.tolist()))
 
 
-def mean_average_precision(places: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:
+def mean_average_precision(ranks: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:
     """mAP@K as CIRCO defines it (Baldrati et al. 2023): the precisions at the positions of the relevant
-    pictures among the first K, summed, over min(number of relevant pictures, K). `places` are as from
+    pictures among the first K, summed, over min(number of relevant pictures, K). `ranks` are as from
     `positions`."""
-    total = torch.zeros(len(places), dtype=torch.float64, device=places.device)
-    for found, place in enumerate(places.T, 1):
-        total += torch.where(place <= k, found / place.double(), 0.0)
+    total = torch.zeros(len(ranks), dtype=torch.float64, device=ranks.device)
+    for found, rank in enumerate(ranks.T, 1):
+        total += torch.where(rank <= k, found / rank.double(), 0.0)
     averages = total / relevant.clamp(max=k)
     return 100 * sum(averages.tolist()) / len(averages)
 

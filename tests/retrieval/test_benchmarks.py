@@ -133,7 +133,7 @@ def test_circo_gallery_is_in_the_order_of_cocos_list(write):
     root = write("x", "").parent
     benchmark = circo.read(root)
     assert benchmark.galleries["all"] == ("12", "9", "1")
-    assert benchmark.places["9"].path == "unlabeled2017/000000000009.jpg"
+    assert benchmark.locations["9"].path == "unlabeled2017/000000000009.jpg"
     assert benchmark.queries[0].targets == ("9", "12")
 
 
@@ -192,7 +192,7 @@ def test_genecis_reads_boxes_and_leaves_out_galleries_of_unusual_length(write):
     assert len(benchmark.queries) == 2
     assert benchmark.protocol["entries with a gallery of unusual length, left out"] == 1
     assert len(set(benchmark.queries[0].candidates)) == 3  # two boxes of picture 2 are two pictures
-    place = benchmark.places[benchmark.queries[0].targets[0]]
+    place = benchmark.locations[benchmark.queries[0].targets[0]]
     assert (place.path, place.box) == ("2", (0, 0, 10, 20.5))
 
 
@@ -234,7 +234,7 @@ def test_the_train_corpus_of_lasco_is_one_object(write):
     write("lasco_train_corpus.json", "\ufeff" + json.dumps(corpus))  # a byte-order mark is no JSON
     benchmark = lasco.read(write("lasco_train.json", [LASCO]).parent, "train")
     assert benchmark.galleries["all"] == ("42", "28714")
-    assert benchmark.places["42"].path == "train2014/42.jpg"
+    assert benchmark.locations["42"].path == "train2014/42.jpg"
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ""])

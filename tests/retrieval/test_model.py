@@ -59,12 +59,12 @@ def test_the_fusion_systems_are_their_modules_put_together_by_hand(make_model, p
     assert isinstance(encoded, Encoded)
     c, f = model.composer, model.composer.fusion(encoded).query
     squeeze, _, norm, out = c.places
-    places = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
+    projected = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
     gate = c.keep(f).sigmoid()
-    query = gate * places + (1 - gate) * c.text_out(encoded.text_pooled) + c.query_out(f)
+    query = gate * projected + (1 - gate) * c.text_out(encoded.text_pooled) + c.query_out(f)
     gallery, queries = vectors(model, pictures)
     torch.testing.assert_close(queries, query / query.norm(dim=1, keepdim=True))
-    torch.testing.assert_close(gallery, places / places.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(gallery, projected / projected.norm(dim=1, keepdim=True))
 
     model = make_model("matching")
     fusion, matcher, clean = model.composer.fusion, model.composer.matcher, torch.zeros(3, dtype=torch.long)

@@ -36,7 +36,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a picture usually is: a path below the image folder, with or without its suffix; of that picture
     the part around `box` (x, y, width, height in pixels) where it is given (see `genecis.crop`)."""
 
@@ -67,7 +67,7 @@ class Benchmark:
     headline: tuple[str, ...] = ()
     exclude_reference: bool = False
     choices: Mapping[str, object] = field(default_factory=dict)
-    places: Mapping[str, Place] = field(default_factory=dict, repr=False)
+    locations: Mapping[str, Location] = field(default_factory=dict, repr=False)
     pictures: Mapping[str, Picture] = field(default_factory=dict, repr=False)
     """Every picture by its id, once it is known where they are (see `retrieval.images.resolve`)."""
     partial: Mapping[str, int] | None = None
