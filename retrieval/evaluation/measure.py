@@ -20,7 +20,7 @@ from retrieval.model import RetrievalModel
 from retrieval.systems.base import Inputs
 
 ROWS = ("composed", "image only", "text only")
-"""Of a report: the queries, and what they find without their texts or without their pictures."""
+"""Of a report: the queries, and the queries without their texts or without their pictures."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ def measure(
     cache_dir: str | Path | None = None,
     frozen: bool = False,
 ) -> dict[str, Any]:
-    """The report of `evaluate`: the composed queries, and beside them those that lack the text or the
+    """The report of `evaluate` for the composed queries, with rows for queries without text or without
     picture. `benchmark` must have its pictures (see `images.resolve`).
 
     Args:
         cache_dir: of decoded pictures and of features; None is the user's.
         frozen: training left the backbone as it was, so that other models have the same one: its features
-            are kept. Those of a trained backbone are not: every checkpoint would fill the disk anew.
+            are cached. Those of a trained backbone are not: every checkpoint would add its own.
 
     Raises:
         InputError: a picture can't be decoded.
@@ -75,23 +75,23 @@ def encode(
     folder = Path(cache_dir) if cache_dir else None
     cache = preprocessed(folder, model, found)
     keys = [picture.key for picture in found]
-    shown = [keys[benchmark.row[query.reference]] for query in queries]
+    references = [keys[benchmark.row[query.reference]] for query in queries]
     prompts = [[model.prompt(text, query.history) for text in query.texts] for query in queries]
     features = Features(model, cache)
     if frozen:
-        sides = ((shown, composer.query_inputs), (keys, composer.gallery_inputs))
+        sides = ((references, composer.query_inputs), (keys, composer.gallery_inputs))
         used = [key for side, inputs in sides if inputs & Inputs.FEATURES for key in side]
         features = FrozenFeatures(folder, model, cache, used, [text for texts in prompts for text in texts])
 
     def encode_gallery(keys: list[str]) -> Float[Tensor, "b ..."]:
         return composer.encode_gallery(features.images(keys, composer.gallery_inputs)).float().cpu()
 
-    def encode_query(shown: list[str], prompts: list[list[str]]) -> Float[Tensor, "b E"]:
+    def encode_query(references: list[str], prompts: list[list[str]]) -> Float[Tensor, "b E"]:
         """Each query's mean direction over its wordings."""
         owner = [row for row, texts in enumerate(prompts) for _ in texts]
         text = features.texts([text for texts in prompts for text in texts])
-        references = features.images(shown, composer.query_inputs)
-        vectors = composer.encode_query(references[owner], text).float().cpu()
+        images = features.images(references, composer.query_inputs)
+        vectors = composer.encode_query(images[owner], text).float().cpu()
         if len(owner) == len(prompts):
             return vectors
         total = torch.zeros(len(prompts), model.width).index_add_(0, torch.tensor(owner), vectors)
@@ -105,10 +105,10 @@ def encode(
             bar.update(len(pictures[-1]))
         for start in range(0, len(queries), batch_size):
             part = slice(start, start + batch_size)
-            n = len(shown[part])
+            n = len(references[part])
             for row in rows:
                 vectors[row][part] = encode_query(
-                    [BLANK] * n if row == "text only" else shown[part],
+                    [BLANK] * n if row == "text only" else references[part],
                     [[""]] * n if row == "image only" else prompts[part],
                 )
             bar.update(n)

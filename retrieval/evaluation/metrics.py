@@ -1,7 +1,7 @@
 """Exact ranking and the field's metrics. One rule for ties everywhere: they count against the right answer.
 
 Ranks and positions start at 1. Figures are percentages. Pictures and queries are given by their row; -1
-stands for none, where rows are of unequal length.
+is none, where rows are of unequal length.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def positions(
     if excluded is not None:
         reference = scores.gather(1, excluded.clamp(min=0)[:, None])
         ahead -= (~(reference < wanted) & (excluded >= 0)[:, None]).long()
-    place = ahead + torch.arange(1, wanted.shape[1] + 1, device=scores.device)
-    return torch.where(_present(absent), place, NEVER)
+    position = ahead + torch.arange(1, wanted.shape[1] + 1, device=scores.device)
+    return torch.where(_present(absent), position, NEVER)
 
 
 def positions_among(

@@ -1,4 +1,4 @@
-"""A folder of pictures becomes a store: read, decoded, encoded and put, all at the same time."""
+"""Indexes a folder of pictures into a store; reading, decoding, encoding and writing overlap."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from cdd_icm.hashing import content_digest
 from cdd_icm.train.signals import StopSignal
 from retrieval.images import SUFFIXES
 from retrieval.index.encoder import Encoder
-from retrieval.index.store import LONGEST, Entry, Store
+from retrieval.index.store import MAX_TEXT_BYTES, Entry, Store
 from retrieval.index.tags import read_tags
 
-READERS = 8  # threads; decoding a picture leaves the interpreter to the others
-AHEAD = 2  # batches that are ready before the model asks for them
-BEHIND = 2  # batches that it has done and the store hasn't put yet
+READERS = 8  # threads; decoding a picture releases the interpreter lock
+AHEAD = 2  # batches that are prepared before the model needs them
+BEHIND = 2  # encoded batches that the store has not written yet
 
 
 @dataclass
 class Indexed:
-    """What a run of `index` did."""
+    """The counts of a run of `index`."""
 
     added: int = 0
     """Pictures that the model encoded."""
     updated: int = 0
-    """Pictures that were in the store under another path or with other tags; the model wasn't asked."""
+    """Pictures that were in the store under another path or with other tags; they were not encoded again."""
     unchanged: int = 0
     duplicates: int = 0
     """Files whose content another file of the folder has."""
@@ -46,18 +46,18 @@ class Indexed:
     """One line for each file that was left out."""
     seconds: float = 0.0
     model_seconds: float = 0.0
-    """Of `seconds`, those in which the model was at work."""
+    """The part of `seconds` in which the model was encoding."""
     stopped: bool = False
-    """Whether Ctrl-C or SIGTERM ended it; another run goes on."""
+    """Whether Ctrl-C or SIGTERM ended it; the next run continues."""
 
 
 def index(
     folder: str | Path, store: Store, encoder: Encoder, batch_size: int = 64, progress: bool = True
 ) -> Indexed:
-    """Brings the store to what the folder holds, at any depth, and says what was done.
+    """Updates the store to the pictures of the folder, at any depth.
 
     Each content is encoded and kept once, under the first of its paths; what is in the store already is not
-    encoded again, so that a run that was stopped or killed goes on when it is started again. Entries of this
+    encoded again, so that a run that was stopped or killed continues when started again. Entries of this
     folder whose file has gone or has other content are removed at the end. Files that are no pictures by
     their suffix are passed over; pictures that can't be read are left out and listed.
 
@@ -107,7 +107,7 @@ def index(
 
 
 def check(folder: str | Path, encoder: Encoder) -> None:
-    """Raises what `index` would about the folder and the model, before there is a store."""
+    """Raises what `index` would raise for the folder and the model, before a store is made."""
     _read_folder(folder)
     black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
     _one_each(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
@@ -132,7 +132,7 @@ def _one_each(vectors: Tensor) -> Float[Tensor, "B E"]:
 
 
 class _FilesAndLinks(FolderFiles):
-    """A link whose target has gone has a name too: it can't be read, and its target may come back."""
+    """Lists broken links too: they can't be read now, but their targets may come back."""
 
     def names(self) -> Iterator[str]:
         for file in self.root.rglob("*"):
@@ -153,7 +153,7 @@ class _Batch:
 
 
 class _Run:
-    """What the threads of one run share. `prepare` is called by one of them, in the order of the names."""
+    """State that the threads of one run share. One of them calls `prepare`, in the order of the names."""
 
     def __init__(
         self,
@@ -168,11 +168,11 @@ class _Run:
         self.readers, self.keeper, self.tags = readers, keeper, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
-        """Of each content seen, the first."""
+        """The first path of each content."""
         self.unread: set[str] = set()
         """Names of the files that were left out."""
         self.faulty: set[str] = set()
-        """Contents that are no pictures."""
+        """Contents that can't be decoded."""
 
     def prepare(self, names: Sequence[str]) -> _Batch:
         batch = _Batch(names)
@@ -221,7 +221,7 @@ class _Run:
         return batch
 
     def remove_gone(self) -> int:
-        """Removes the folder's entries that were not seen, unless their file couldn't be read."""
+        """Removes the folder's entries whose file was not found, unless it couldn't be read."""
         if self.store.count(self.folder) == len(self.path) - len(self.faulty):
             return 0
         gone = [
@@ -234,7 +234,7 @@ class _Run:
 
     def _read(self, name: str) -> tuple[str, bytes] | InputError:
         try:
-            if len(name.encode()) > LONGEST:
+            if len(name.encode()) > MAX_TEXT_BYTES:
                 return InputError(f"{self.files.where(name)[:80]}...: the path is too long")
             encoded = self.files.read(name)
         except UnicodeEncodeError:
@@ -256,7 +256,7 @@ class _Run:
 
 
 def _ahead(batches: Iterable[_Batch], thread: ThreadPoolExecutor) -> Iterator[_Batch]:
-    """The batches, of which the next few are made in the thread meanwhile."""
+    """The batches; the thread prepares the next few in the background."""
     batches = iter(batches)
     made = [thread.submit(next, batches, None) for _ in range(AHEAD)]
     while (batch := made.pop(0).result()) is not None:
