@@ -28,8 +28,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.train import batches, checkpoint, processes
-from cdd_icm.train import generator as training
+from cdd_icm.train import batches, checkpoint, loop, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
 from cdd_icm.train.schedule import is_due, learning_rate_at
@@ -355,7 +354,7 @@ def test_ema_has_its_half_life(config):
 
 def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
     moved = []
-    monkeypatch.setattr(training, "update_ema", lambda *a: moved.append(a[2:4]))
+    monkeypatch.setattr(loop, "update_ema", lambda *a: moved.append(a[2:4]))
     train(make_config(training__ema_samples=8))
     assert moved == [(8, 8), (16, 8), (24, 8)]
 
