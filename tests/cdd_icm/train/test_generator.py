@@ -31,6 +31,7 @@ from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.train import batches, checkpoint, loop, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
+from cdd_icm.train.loop import Part
 from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
@@ -217,11 +218,12 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
-def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
+@pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
+def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
     for parts in (1, 2, 4):
         config = make_config(
-            **ITEM_BY_ITEM,
+            **changed,
             output_dir=str(tmp_path / str(parts)),
             training__gradient_accumulation=parts,
             training__total_samples=12,
@@ -232,6 +234,47 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
         assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
         results.append(newest(config.output_dir))
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, n):
+    """In value and gradient, that of the temperature too, with hard negatives, dropped conditions and a turn
+    that asks for nothing."""
+    config = make_config(plan__grid=0, objective__drop_text=0.2, objective__drop_both=0.2)
+    torch.manual_seed(0)
+    model, recipe = CDDICM(config).eval(), GeneratorRecipe(config)
+    recipe.device = torch.device("cpu")
+    generator = torch.Generator().manual_seed(0)
+    pictures = (torch.rand(8, 3, 32, 32, generator=generator) * 2 - 1 for _ in range(3))
+    ids = torch.randint(3, 300, (8, 24), generator=generator)
+    mask = torch.ones(8, 24, dtype=torch.bool)
+    null = {"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2}
+    columns = dict(zip(("reference", "target", "other"), pictures, strict=True))
+    false_ids = torch.where(torch.arange(8)[:, None] == 3, ids, ids.roll(1, dims=1))  # one has no opposite
+    columns |= {"ids": ids, "mask": mask, "false_ids": false_ids, "false_mask": mask}
+    columns["idle"] = torch.arange(8) == 5
+
+    def part(start, size):
+        rows = {name: column[start : start + size] for name, column in columns.items()}
+        return Part(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
+
+    def step(parts):
+        model.zero_grad()
+        outs = []
+        for each, shared in zip(parts, recipe.share(model, parts), strict=True):
+            outs.append(recipe.loss(model, each, shared))
+            (outs[-1]["loss"] / len(parts)).backward()
+        return outs, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    (whole,), gradients = step([part(0, 8)])
+    outs, accumulated = step([part(start, 8 // n) for start in range(0, 8, 8 // n)])
+    for out in outs:
+        torch.testing.assert_close(out["icm"], whole["icm"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(sum(out["loss"] for out in outs) / n, whole["loss"], rtol=1e-5, atol=1e-6)
+    assert gradients["matcher.log_scale"].abs() > 1e-3 and accumulated.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        scale = gradient.abs().max().item()
+        torch.testing.assert_close(accumulated[name], gradient, rtol=1e-3, atol=1e-4 * scale + 1e-7, msg=name)
 
 
 def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
