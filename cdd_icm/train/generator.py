@@ -77,6 +77,7 @@ class GeneratorRecipe(Recipe):
         check_samplers(config)
         self.gradient_accumulation = config.training.gradient_accumulation
         self.mutable_keys = MUTABLE_KEYS
+        self.has_unused_parameters = leaves_parts_out(config)
         if config.data.streams:
             self.mutable_keys = MUTABLE_KEYS | {"data": MUTABLE_KEYS["data"] - {"num_workers"}}
 
@@ -164,6 +165,16 @@ class GeneratorRecipe(Recipe):
     def _text_warmup(self, samples: int) -> bool:
         """Whether UNet and matcher are trained on one sample of each micro-batch only."""
         return samples < self.config.objective.words_first
+
+
+def leaves_parts_out(config: Config) -> bool:
+    """Whether some part of the model has no gradient, because its term of the loss has no weight or its input
+    none."""
+    o, p = config.objective, config.plan
+    weights = [o.icm_weight, o.where_weight, o.cdd_teaches_fusion]
+    if p.grid:
+        weights += [p.weight, p.relation_weight, p.see_weight]
+    return not all(weights)
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:

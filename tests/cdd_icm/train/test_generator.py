@@ -236,6 +236,40 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
 
 
+def test_processes_look_for_weights_without_gradient_where_the_loss_leaves_some_out(two_processes):
+    for rank in range(2):
+        assert json.loads((two_processes / f"searches_{rank}.json").read_text()) == [True, False]
+    assert checkpoints(two_processes / "without_icm" / "checkpoints")[-1].name == "000000000012"
+
+
+LEFT_OUT = [
+    {},
+    {"plan__grid": 0},
+    {"objective__icm_weight": 0},
+    {"objective__where_weight": 0},
+    {"plan__weight": 0},
+    {"plan__relation_weight": 0},
+    {"plan__see_weight": 0},
+    {"unet__query": False},
+    {"unet__cross_attention": False},
+    {"unet__spatial": False},
+    {"fusion__gated": False},
+    {"objective__opposites": []},
+]
+
+
+@pytest.mark.parametrize("changed", LEFT_OUT, ids=str)
+@pytest.mark.parametrize("words", [False, True])
+def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, changed, words):
+    config = make_config(**changed)
+    recipe = GeneratorRecipe(config)
+    model = recipe.build(Accelerator(cpu=True)).train()
+    batch = next(recipe.batches(4, 0, 0, 1))
+    model(batch, Draws.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert recipe.has_unused_parameters == bool(idle), idle
+
+
 @pytest.mark.parametrize("n", [2, 4])
 def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, n):
     """In value and gradient, that of the temperature too, with hard negatives, dropped conditions and a turn
@@ -457,8 +491,8 @@ def test_words_come_first(make_config, monkeypatch):
     forward, seen = CDDICM.forward, []
     config = make_config(objective__words_first=8, objective__words_batch_size=8)
 
-    def counting(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def counting(model, batch, *given, **named):
+        out = forward(model, batch, *given, **named)
         seen.append((len(batch.ids), len(out["level"])))
         return out
 
@@ -472,8 +506,8 @@ def test_words_come_first(make_config, monkeypatch):
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
-    def poisoned(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def poisoned(model, *given, **named):
+        out = forward(model, *given, **named)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
             out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
         seen.append(1)
