@@ -257,6 +257,20 @@ def test_every_weight_learns(make_config, make_model, composer):
     assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
 
 
+@pytest.mark.parametrize("composer", ["fusion", "matching"])
+def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
+    """With live towers, and with frozen ones, whose features it reads."""
+    init = str(tmp_path / "live0" / "model")
+    for name, changed in (("live", {}), ("frozen", {"init": init, "encoder__trainable_blocks": 0})):
+        runs = []
+        for workers in (0, 1):
+            folder = tmp_path / f"{name}{workers}"
+            changed |= {"data__num_workers": workers, "objective__caption_negatives": True}
+            train(make_config(composer, output_dir=str(folder), training__total_samples=8, **changed))
+            runs.append(newest(folder))
+        assert identical(*runs)
+
+
 PLAIN = sorted(COMPOSERS.keys() - {"multi-vector"})
 
 
