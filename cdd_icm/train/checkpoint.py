@@ -96,18 +96,18 @@ def save(
     """Writes a checkpoint from which the run goes on exactly; `data`: the fingerprint of its data. All
     processes must call it; the main one writes."""
     parts = {"model": model, "ema": ema.shards}
-    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in parts.items()}
-    learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
+    tensors = {name: get_model_state_dict(module, options=WHOLE) for name, module in parts.items()}
+    states = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
     if accelerator.is_main_process:  # the others get nothing
-        own, moments = ema.whole.state_dict(), learnt["state"].items()
+        own = ema.whole.state_dict()
         tensors = {
             part: {name: match_scalar_shape(own[name], value) for name, value in values.items()}
             for part, values in tensors.items()
         }
         tensors["optimizer"] = {
             f"{name}.{kind}": match_scalar_shape(own[name], value) if kind != "step" else value
-            for name, of in moments
-            for kind, value in of.items()
+            for name, moments in states.items()
+            for kind, value in moments.items()
         }
         state = {"samples": samples, "data": data}
         if accelerator.scaler is not None:  # of fp16
@@ -132,31 +132,31 @@ def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: s
         raise InputError(f"{folder}: the run began on other training data; give that, or a new output_dir")
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
-        for name, of in (("model", model), ("ema", ema.shards)):
-            own = get_model_state_dict(of)
+        for name, module in (("model", model), ("ema", ema.shards)):
+            own = get_model_state_dict(module)
             values = {key: match_scalar_shape(own[key], value) for key, value in tensors[name].items()}
-            set_model_state_dict(of, values, options=WHOLE)
-        # The groups' settings are the config's: only what the optimiser has learnt is read back.
-        learnt = get_optimizer_state_dict(model, optimizer.optimizer)
-        saved = tensors["optimizer"]
-        moved = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
-        if foreign := moved - learnt["state"].keys():
-            raise KeyError(min(foreign))
-        for name, of in learnt["state"].items():  # not in place: these are the optimiser's own
-            learnt["state"][name] = {
+            set_model_state_dict(module, values, options=WHOLE)
+        # Learning rate and the like come from the config: only the moments and steps are read back.
+        optimizer_state = get_optimizer_state_dict(model, optimizer.optimizer)
+        states, saved = optimizer_state["state"], tensors["optimizer"]
+        updated = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
+        if unknown := updated - states.keys():
+            raise KeyError(min(unknown))
+        for name, moments in states.items():  # not in place: these tensors are the optimiser's own
+            states[name] = {
                 kind: match_scalar_shape(
-                    value, saved[f"{name}.{kind}"] if name in moved else torch.zeros(value.shape)
+                    value, saved[f"{name}.{kind}"] if name in updated else torch.zeros(value.shape)
                 )
-                for kind, value in of.items()
+                for kind, value in moments.items()
             }
-        set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
-        for parameter, of in list(optimizer.state.items()):
-            if not of["step"]:
+        set_optimizer_state_dict(model, optimizer.optimizer, optimizer_state, options=WHOLE)
+        for parameter, moments in list(optimizer.state.items()):
+            if not moments["step"]:
                 del optimizer.state[parameter]
-            for kind, value in of.items():
+            for kind, value in moments.items():
                 if value.shape == parameter.shape:
-                    # AdamW's fused kernel walks through memory: moments must lie there as their weights do
-                    of[kind] = torch.empty_like(parameter).copy_(value)
+                    # AdamW's fused kernel reads memory in order: moments need the strides of their weights
+                    moments[kind] = torch.empty_like(parameter).copy_(value)
         if accelerator.scaler is not None and "scaler" in state:
             accelerator.scaler.load_state_dict(state["scaler"])
         return state["samples"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from diffusers import SchedulerMixin
 from PIL import Image
@@ -76,6 +77,7 @@ class GeneratorRecipe(Recipe):
         check_samplers(config)
         self.gradient_accumulation = config.training.gradient_accumulation
         self.mutable_keys = MUTABLE_KEYS
+        self.has_unused_parameters = leaves_parts_out(config)
         if config.data.streams:
             self.mutable_keys = MUTABLE_KEYS | {"data": MUTABLE_KEYS["data"] - {"num_workers"}}
 
@@ -111,9 +113,16 @@ class GeneratorRecipe(Recipe):
         loader = training_batches(self.config, self.dialogs, self.collate, size, samples, rank, world)
         return (batch.on(self.device) for batch in loader)
 
-    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
-        draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)
-        return model(part.batch, draws, self._text_warmup(part.step))
+    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+        """Each micro-batch's number, and what ICM compares of all: negatives come from the whole batch."""
+        if len(parts) == 1 or not self.config.objective.icm_weight:
+            return [None] * len(parts)
+        with torch.no_grad():
+            cached = [model(*self._inputs(part), match_only=True) for part in parts]
+        return [(number, cached) for number in range(len(parts))]
+
+    def loss(self, model: nn.Module, part: Part, shared: tuple | None) -> dict[str, Tensor]:
+        return model(*self._inputs(part), micro_batches=shared)
 
     def batch_size(self, samples: int) -> int:
         size = self.config.objective.words_batch_size if self._text_warmup(samples) else None
@@ -149,9 +158,23 @@ class GeneratorRecipe(Recipe):
         with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
             sheet.save(file)
 
+    def _inputs(self, part: Part) -> tuple[Batch, Draws, bool]:
+        draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)
+        return part.batch, draws, self._text_warmup(part.step)
+
     def _text_warmup(self, samples: int) -> bool:
         """Whether UNet and matcher are trained on one sample of each micro-batch only."""
         return samples < self.config.objective.words_first
+
+
+def leaves_parts_out(config: Config) -> bool:
+    """Whether some part of the model has no gradient, because its term of the loss has no weight or its input
+    none."""
+    o, p = config.objective, config.plan
+    weights = [o.icm_weight, o.where_weight, o.cdd_teaches_fusion]
+    if p.grid:
+        weights += [p.weight, p.relation_weight, p.see_weight]
+    return not all(weights)
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:

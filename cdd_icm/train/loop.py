@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +48,8 @@ class Recipe(ABC):
     """Of AdamW."""
     gradient_accumulation = 1
     has_unused_parameters = False
-    """Whether some weights that are trained have no gradient in some step."""
+    """Whether some weights that are trained have no gradient in some step: DDP must look for them then, which
+    costs time in every step, and fails otherwise."""
 
     def __init__(self, config: Any, settings: RunConfig):
         """`config`: what the run's folder keeps; it has `output_dir` and `seed`."""
@@ -127,9 +128,9 @@ def fit(recipe: Recipe) -> None:
     coordinator, check = Coordinator(accelerator), FiniteCheck(accelerator, root)
     log = Log(root / "log.jsonl", samples, accelerator, recipe.means)
 
-    def publish(final: bool) -> None:
-        if average := ema.gather():
-            recipe.publish(average, samples, final)
+    def with_average(use: Callable[..., None], *given: Any) -> None:
+        if average := ema.gather():  # in the main process; the others wait for as long as it takes
+            use(average, *given)
         coordinator.wait()
 
     size, batches = 0, iter(())
@@ -171,8 +172,8 @@ def fit(recipe: Recipe) -> None:
                 update_ema(ema.shards, accelerator.unwrap_model(model), samples, interval, t)
             if before == 0 or logging or saving or validating or stopping:
                 check.raise_if_not_finite(recipe.culprits)  # the only place where a GPU is waited for
-            if before == 0 and (average := ema.gather()):
-                recipe.rehearse(average)
+            if before == 0:
+                with_average(recipe.rehearse)
             if logging:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in recipe.shown_losses})
@@ -181,7 +182,7 @@ def fit(recipe: Recipe) -> None:
             if stopping:
                 raise KeyboardInterrupt
             if validating and not last:
-                publish(final=False)
-    publish(final=True)
+                with_average(recipe.publish, samples, False)
+    with_average(recipe.publish, samples, True)
     for tracker in accelerator.trackers:
         tracker.finish()

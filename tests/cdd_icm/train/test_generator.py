@@ -28,10 +28,10 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.train import batches, checkpoint, processes
-from cdd_icm.train import generator as training
+from cdd_icm.train import batches, checkpoint, loop, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
+from cdd_icm.train.loop import Part
 from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
@@ -218,11 +218,12 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
-def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
+@pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
+def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
     for parts in (1, 2, 4):
         config = make_config(
-            **ITEM_BY_ITEM,
+            **changed,
             output_dir=str(tmp_path / str(parts)),
             training__gradient_accumulation=parts,
             training__total_samples=12,
@@ -233,6 +234,81 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
         assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
         results.append(newest(config.output_dir))
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+
+
+def test_processes_look_for_weights_without_gradient_where_the_loss_leaves_some_out(two_processes):
+    for rank in range(2):
+        assert json.loads((two_processes / f"searches_{rank}.json").read_text()) == [True, False]
+    assert checkpoints(two_processes / "without_icm" / "checkpoints")[-1].name == "000000000012"
+
+
+LEFT_OUT = [
+    {},
+    {"plan__grid": 0},
+    {"objective__icm_weight": 0},
+    {"objective__where_weight": 0},
+    {"plan__weight": 0},
+    {"plan__relation_weight": 0},
+    {"plan__see_weight": 0},
+    {"unet__query": False},
+    {"unet__cross_attention": False},
+    {"unet__spatial": False},
+    {"fusion__gated": False},
+    {"objective__opposites": []},
+]
+
+
+@pytest.mark.parametrize("changed", LEFT_OUT, ids=str)
+@pytest.mark.parametrize("words", [False, True])
+def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, changed, words):
+    config = make_config(**changed)
+    recipe = GeneratorRecipe(config)
+    model = recipe.build(Accelerator(cpu=True)).train()
+    batch = next(recipe.batches(4, 0, 0, 1))
+    model(batch, Draws.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert recipe.has_unused_parameters == bool(idle), idle
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, n):
+    """In value and gradient, that of the temperature too, with hard negatives, dropped conditions and a turn
+    that asks for nothing."""
+    config = make_config(plan__grid=0, objective__drop_text=0.2, objective__drop_both=0.2)
+    torch.manual_seed(0)
+    model, recipe = CDDICM(config).eval(), GeneratorRecipe(config)
+    recipe.device = torch.device("cpu")
+    generator = torch.Generator().manual_seed(0)
+    pictures = (torch.rand(8, 3, 32, 32, generator=generator) * 2 - 1 for _ in range(3))
+    ids = torch.randint(3, 300, (8, 24), generator=generator)
+    mask = torch.ones(8, 24, dtype=torch.bool)
+    null = {"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2}
+    columns = dict(zip(("reference", "target", "other"), pictures, strict=True))
+    false_ids = torch.where(torch.arange(8)[:, None] == 3, ids, ids.roll(1, dims=1))  # one has no opposite
+    columns |= {"ids": ids, "mask": mask, "false_ids": false_ids, "false_mask": mask}
+    columns["idle"] = torch.arange(8) == 5
+
+    def part(start, size):
+        rows = {name: column[start : start + size] for name, column in columns.items()}
+        return Part(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
+
+    def step(parts):
+        model.zero_grad()
+        outs = []
+        for each, shared in zip(parts, recipe.share(model, parts), strict=True):
+            outs.append(recipe.loss(model, each, shared))
+            (outs[-1]["loss"] / len(parts)).backward()
+        return outs, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    (whole,), gradients = step([part(0, 8)])
+    outs, accumulated = step([part(start, 8 // n) for start in range(0, 8, 8 // n)])
+    for out in outs:
+        torch.testing.assert_close(out["icm"], whole["icm"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(sum(out["loss"] for out in outs) / n, whole["loss"], rtol=1e-5, atol=1e-6)
+    assert gradients["matcher.log_scale"].abs() > 1e-3 and accumulated.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        scale = gradient.abs().max().item()
+        torch.testing.assert_close(accumulated[name], gradient, rtol=1e-3, atol=1e-4 * scale + 1e-7, msg=name)
 
 
 def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
@@ -355,7 +431,7 @@ def test_ema_has_its_half_life(config):
 
 def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
     moved = []
-    monkeypatch.setattr(training, "update_ema", lambda *a: moved.append(a[2:4]))
+    monkeypatch.setattr(loop, "update_ema", lambda *a: moved.append(a[2:4]))
     train(make_config(training__ema_samples=8))
     assert moved == [(8, 8), (16, 8), (24, 8)]
 
@@ -415,8 +491,8 @@ def test_words_come_first(make_config, monkeypatch):
     forward, seen = CDDICM.forward, []
     config = make_config(objective__words_first=8, objective__words_batch_size=8)
 
-    def counting(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def counting(model, batch, *given, **named):
+        out = forward(model, batch, *given, **named)
         seen.append((len(batch.ids), len(out["level"])))
         return out
 
@@ -430,8 +506,8 @@ def test_words_come_first(make_config, monkeypatch):
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
-    def poisoned(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def poisoned(model, *given, **named):
+        out = forward(model, *given, **named)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
             out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
         seen.append(1)

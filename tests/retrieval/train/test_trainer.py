@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
@@ -255,6 +256,36 @@ def test_every_weight_learns(make_config, make_model, composer):
         if p.requires_grad and not (p.grad is not None and p.grad.any())
     ]
     assert idle == (["towers.clip.visual.proj"] if composer == "patch-projection" else [])  # not pooled there
+
+
+@pytest.mark.parametrize("composer", ["fusion", "matching"])
+def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
+    """With live towers, and with frozen ones, whose features it reads."""
+    init = str(tmp_path / "live0" / "model")
+    for name, changed in (("live", {}), ("frozen", {"init": init, "encoder__trainable_blocks": 0})):
+        runs = []
+        for workers in (0, 1):
+            folder = tmp_path / f"{name}{workers}"
+            changed |= {"data__num_workers": workers, "objective__caption_negatives": True}
+            train(make_config(composer, output_dir=str(folder), training__total_samples=8, **changed))
+            runs.append(newest(folder))
+        assert identical(*runs)
+
+
+PLAIN = sorted(COMPOSERS.keys() - {"multi-vector"})
+
+
+@pytest.mark.parametrize(
+    ("composer", "inside"), [*((name, None) for name in PLAIN), *(("multi-vector", name) for name in PLAIN)]
+)
+def test_processes_look_for_weights_without_gradient_where_there_are_some(make_config, composer, inside):
+    negatives = "image" not in (composer, inside)
+    changed = {"objective__reference_negatives": negatives, **({"multi_vector": inside} if inside else {})}
+    recipe = training.RetrievalRecipe(make_config(composer, **changed))
+    objective = recipe.build(Accelerator(cpu=True)).train()
+    objective(next(recipe.batches(4, 0, 0, 1)))["loss"].backward()
+    idle = [name for name, p in objective.named_parameters() if p.requires_grad and p.grad is None]
+    assert recipe.has_unused_parameters == bool(idle), idle
 
 
 @pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
