@@ -380,7 +380,7 @@ class RunConfig:
     max_grad_norm: float = 1.0
     """Bound of the gradient's norm; for the generator, of each of its parts."""
     ema_half_life: float = 0.05
-    """Half-life of the weight average, as a share of the samples seen so far."""
+    """Half-life of the weight average, as a share of the samples seen so far; 0: no average."""
     ema_samples: int = 128
     """The average moves on once in so many samples: in every step of a small batch it costs some per cent."""
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "no"
@@ -394,8 +394,8 @@ class RunConfig:
     def __post_init__(self):
         _least(self, 1, "batch_size", "total_samples", "checkpoint_samples")
         _least(self, 1, "ema_samples", "keep_checkpoints", "log_samples", "validation_samples")
-        _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay")
-        _over_0(self, "learning_rate", "max_grad_norm", "ema_half_life")
+        _least(self, 0, "min_learning_rate", "warmup_samples", "weight_decay", "ema_half_life")
+        _over_0(self, "learning_rate", "max_grad_norm")
         if self.min_learning_rate > self.learning_rate:
             raise InputError(
                 f"min_learning_rate is {self.min_learning_rate!r}, expected at most learning_rate, "

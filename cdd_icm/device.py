@@ -48,8 +48,8 @@ def find_dtype(name: str, device: str) -> torch.dtype:
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """In what order of its dimensions a convolution's weights suit the device: GPUs are made for the channels
-    last; on CPUs that gains nothing, and normalisation in bf16 is ten times slower by it."""
+    """The memory format of convolution weights that suits the device: GPUs are fastest with channels last; on
+    CPUs that gains nothing, and normalisation in bf16 is ten times slower with it."""
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
@@ -64,9 +64,20 @@ def computes_in_bf16(device: torch.device) -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def keep_memory() -> None:
-    """Makes glibc keep the memory of freed tensors: by default every large tensor of every step is returned
-    to the kernel and faulted in again, which costs as much time as the arithmetic on small machines."""
+def mixed_precision(name: str, device: torch.device) -> str:
+    """`training.mixed_precision` as accelerate calls it; auto is bf16 where the device has units for it.
+
+    Raises:
+        InputError: fp16 on a CPU.
+    """
+    if name == "fp16" and device.type == "cpu":
+        raise InputError("training.mixed_precision is 'fp16', which needs a GPU; auto works everywhere")
+    return name if name != "auto" else "bf16" if computes_in_bf16(device) else "no"
+
+
+def reuse_freed_memory() -> None:
+    """Tells glibc to reuse the memory of freed tensors. By default every large tensor of every step goes back
+    to the kernel and is faulted in again, which on small machines takes as long as the arithmetic."""
     if sys.platform == "linux":
         try:
             libc = ctypes.CDLL("libc.so.6")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from retrieval.config import RetrievalConfig
     from retrieval.index.store import Store
+    from retrieval.model import RetrievalModel
     from retrieval.session import RetrievalSession
-    from retrieval.systems.model import RetrievalModel
     from retrieval.train.trainer import train
 
 _HOMES = {
     "RetrievalConfig": "retrieval.config",
-    "RetrievalModel": "retrieval.systems.model",
+    "RetrievalModel": "retrieval.model",
     "RetrievalSession": "retrieval.session",
     "Store": "retrieval.index.store",
     "train": "retrieval.train.trainer",

@@ -19,7 +19,7 @@ from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 from retrieval.evaluation import submission
 
 if TYPE_CHECKING:
-    from retrieval.systems.model import RetrievalModel
+    from retrieval.model import RetrievalModel
 
 SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
 """The model that comes with the sources; a package installed without them has none."""
@@ -183,7 +183,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from retrieval.evaluation.measure import measure
     from retrieval.evaluation.report import make_report, write_report
     from retrieval.features import trained_frozen
-    from retrieval.systems.model import RetrievalModel
+    from retrieval.model import RetrievalModel
 
     if arguments.report.suffix != ".json":
         raise InputError(f"--report {arguments.report}: the name must end in .json")
@@ -230,7 +230,7 @@ def _submission_write(arguments: argparse.Namespace) -> None:
     from retrieval.evaluation.measure import encode
     from retrieval.evaluation.ranking import ranked_ids, ranked_subsets
     from retrieval.features import trained_frozen
-    from retrieval.systems.model import RetrievalModel
+    from retrieval.model import RetrievalModel
 
     if arguments.batch_size < 1:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
@@ -332,7 +332,7 @@ def _search(arguments: argparse.Namespace) -> None:
 
 def _model(arguments: argparse.Namespace) -> RetrievalModel:
     from cdd_icm.device import find_device
-    from retrieval.systems.model import RetrievalModel
+    from retrieval.model import RetrievalModel
 
     device = find_device(arguments.device)
     return RetrievalModel.from_pretrained(arguments.model).to(device)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from cdd_icm.config import EncoderConfig, FusionConfig, MatcherConfig, RunConfig
 from cdd_icm.errors import InputError
+from retrieval.systems import registry
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class RetrievalDataConfig:
     """Train on the first so many queries only."""
     cache_dir: str | None = None
     """Where decoded pictures and frozen towers' features are kept; by default the user's cache folder."""
+    num_workers: int = 0
+    """Loader processes; 0 loads in the trainer's own."""
 
     def __post_init__(self):
         if "split" in self.options:
@@ -37,14 +40,8 @@ class RetrievalDataConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} is {value!r}, expected at least 1")
-
-
-@dataclass(frozen=True)
-class CombinerConfig:
-    projection: int | None = None
-    hidden: int | None = None
-    """Widths of the two hidden layers; None is the published 4 E and 8 E."""
-    dropout: float = 0.5
+        if self.num_workers < 0:
+            raise InputError(f"num_workers is {self.num_workers!r}, expected at least 0")
 
 
 @dataclass(frozen=True)
@@ -69,53 +66,36 @@ class ObjectiveConfig:
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
     seed: int = 0
-    composer: Literal[
-        "combiner", "fusion", "image", "matching", "multi-vector", "over-places", "sum", "text", "tirg"
-    ] = "fusion"
-    over_places: Literal["combiner", "sum", "tirg"] = "sum"
-    """What `over-places` composes with."""
-    multi_vector: Literal["combiner", "fusion", "image", "matching", "over-places", "sum", "text", "tirg"] = (
-        "fusion"
-    )
-    """What `multi-vector` composes with."""
+    composer: str = "fusion"
+    """The system: a name of `retrieval.systems.registry.SYSTEMS`."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of the system, as the `Options` of its class."""
     init: str | None = None
-    """A folder to begin with: a retrieval model, or a pipeline that draws. Its towers and tokenizer are
-    taken, its composer where it is of the same kind, and its fusion encoder where both have one."""
+    """A folder whose weights training begins with: a retrieval model, or a generator's pipeline. Backbone and
+    tokenizer are taken, the system's weights where it is the same system, else those of the submodules that
+    both systems have in common, such as the fusion encoder."""
     data: RetrievalDataConfig = field(default_factory=RetrievalDataConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    """With `trainable_blocks: 0` the towers are frozen, and their features are computed once."""
+    """With `trainable_blocks: 0` the backbone is frozen, and its features are computed once."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
-    combiner: CombinerConfig = field(default_factory=CombinerConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self):
-        e, size = self.encoder, self.data.image_size
+        e = self.encoder
         frozen = e.trainable_blocks == 0
-        by = "multi_vector" if self.composer == "multi-vector" else "composer"
-        image = getattr(self, by) == "image"
         rules = {
             "fusion.heads": (self.fusion.width % self.fusion.heads == 0, "a divisor of fusion.width"),
             "matcher.width": (self.matcher.width % 16 == 0, "a multiple of 16"),
-            "data.image_size": (
-                size % 16 == 0 or getattr(self, by) != "matching",
-                "a multiple of 16, which the matcher needs",
-            ),
             "encoder.trainable_blocks": (
                 not frozen or self.init is not None or e.pretrained is not None,
                 "some, or init or encoder.pretrained: frozen towers must have learnt something",
-            ),
-            "objective.reference_negatives": (
-                not (image and self.objective.reference_negatives),
-                f"false with {by}=image, whose query is the reference",
-            ),
-            "objective.caption_negatives": (
-                not (image and self.objective.caption_negatives),
-                f"false with {by}=image, which reads no captions",
             ),
         }
         for key, (holds, wanted) in rules.items():
             if not holds:
                 section, name = key.split(".")
                 raise InputError(f"{key} is {getattr(getattr(self, section), name)!r}, expected {wanted}")
+        system = registry.find(self.composer)
+        system.check(self, registry.parse_options(system, self.options))

@@ -1,12 +1,11 @@
-"""What a model's towers see; of frozen towers kept on the disk by content and model fingerprint."""
+"""Features of a model's backbone; of a frozen one kept on the disk, by content and by its fingerprint."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -14,31 +13,40 @@ from filelock import FileLock
 from jaxtyping import Float
 from torch import Tensor
 
-from cdd_icm.data import PictureCache
+from cdd_icm.data import Picture, PictureCache
 from cdd_icm.data.cache import default_folder
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
-from cdd_icm.io import check_writable, read_json, replacing, writing
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.hashing import content_digest
+from cdd_icm.io import check_writable, read_json, writing
 from cdd_icm.progress import Progress
-from retrieval.systems import ImageFeatures, TextFeatures
-from retrieval.systems.model import RetrievalModel, content_hash
+from retrieval.backbones.base import ImageFeatures, TextFeatures
+from retrieval.model import RetrievalModel
+from retrieval.systems.base import Inputs
 
 BLANK = "blank"
 """The key of no picture: zeros in [-1, 1]."""
 BATCH = 64
+CHUNK = 1024
+"""Rows between two writes of the index: what a killed process loses at most."""
 
 
 class FeatureCache:
-    """`cache[keys]` is a row of floats a key. Rows only ever join the file; the index is replaced as a whole
-    once the rows that it names are on the disk, so what it names is complete whenever the writer dies."""
+    """`cache[keys]` is a row of floats a key.
+
+    Two files, to which rows are only ever appended: the rows end to end, and an index, a line that says their
+    width and then their keys in that order, a line each. A key is written once its row has reached the disk,
+    so that whatever the index names is complete whenever the writer dies; what is beyond that, a part of a
+    line or rows without a key, is cut off by the next writer.
+    """
 
     def __init__(self, folder: Path, name: str, width: int):
-        self.file, self.index, self.width = folder / f"{name}.f32", folder / f"{name}.json", width
+        self.file, self.index, self.width = folder / f"{name}.f32", folder / f"{name}.keys", width
         self._map()
 
     def add(self, keys: Iterable[str], compute: Callable[[list[str]], Float[Tensor, "n width"]]) -> None:
-        """Computes what is missing of `keys`. Processes that come at the same time wait for each other.
+        """Computes what is missing of `keys`, which are texts without line breaks. Processes that come at the
+        same time wait for each other.
 
         Raises:
             InputError: the index is damaged, or the disk refuses.
@@ -50,31 +58,46 @@ class FeatureCache:
             if not missing:
                 return
             bar = Progress(total=len(missing), desc=self.file.stem, unit="rows")
-            with bar, open(self.file, "ab") as file:
-                file.truncate(4 * self.width * len(self.rows))  # what a killed writer left after its index
-                for start in range(0, len(missing), BATCH * 16):
-                    chunk = missing[start : start + BATCH * 16]
+            with bar, open(self.file, "ab") as file, open(self.index, "ab") as index:
+                file.truncate(4 * self.width * len(self.rows))
+                index.truncate(len(self._header + _lines(self.rows)) if self.rows else 0)
+                if not self.rows:
+                    index.write(self._header)
+                for start in range(0, len(missing), CHUNK):
+                    chunk = missing[start : start + CHUNK]
                     for first in range(0, len(chunk), BATCH):
                         rows = compute(chunk[first : first + BATCH])
                         file.write(rows.float().cpu().contiguous().numpy().tobytes())
                         bar.update(len(rows))
-                    file.flush()
-                    os.fsync(file.fileno())
-                    self.rows |= {key: len(self.rows) + i for i, key in enumerate(chunk)}
-                    with replacing(self.index) as unfinished:
-                        unfinished.write_text(json.dumps({"width": self.width, "keys": list(self.rows)}))
+                    _to_disk(file)
+                    index.write(_lines(chunk))
+                    _to_disk(index)
             self._map()
 
     def __getitem__(self, keys: Sequence[str]) -> Float[Tensor, "n width"]:
         return torch.from_numpy(self.values[[self.rows[key] for key in keys]])
 
+    @property
+    def _header(self) -> bytes:
+        return f"width {self.width}\n".encode()
+
+    def _read_keys(self) -> list[str]:
+        """The keys whose rows the other file has."""
+        if not self.index.exists() or not self.file.exists():
+            return []
+        header, *lines = self.index.read_bytes().split(b"\n")[:-1] or [self._header.strip()]
+        try:
+            keys = [line.decode() for line in lines]
+            if header + b"\n" != self._header or len(set(keys)) < len(keys):
+                raise ValueError("another width, or a key twice")
+        except ValueError as error:
+            raise InputError(
+                f"{self.index}: damaged index of the feature cache; delete it ({error})"
+            ) from error
+        return keys[: self.file.stat().st_size // (4 * self.width)]
+
     def _map(self) -> None:
-        keys: list[str] = []
-        if self.index.exists() and self.file.exists():
-            said = read_json(self.index)
-            if said.get("width") != self.width or not isinstance(said.get("keys"), list):
-                raise InputError(f"{self.index}: damaged index of the feature cache; delete it")
-            keys = said["keys"][: self.file.stat().st_size // (4 * self.width)]
+        keys = self._read_keys()
         self.rows = {key: row for row, key in enumerate(keys)}
         shape = (len(keys), self.width)
         # an empty file can't be mapped
@@ -82,29 +105,29 @@ class FeatureCache:
 
 
 class Features:
-    """What a model's towers see of cached pictures and of texts, whenever it is asked for."""
+    """Features of cached pictures and of texts, computed whenever they are asked for."""
 
     def __init__(self, model: RetrievalModel, pictures: PictureCache):
         self.model, self.pictures = model, pictures
 
-    def images(self, keys: Sequence[str]) -> ImageFeatures:
-        """Of pictures by their keys, or `BLANK`."""
-        return self.model.see(self.pixels(keys))
+    def images(self, keys: Sequence[str], inputs: Inputs) -> ImageFeatures:
+        """What `inputs` asks for of pictures by their keys, or of `BLANK`."""
+        return self.model.image_features(self.pixels(keys), inputs)
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
         """Of texts that `prompt.compose_text` made."""
-        return self.model.read(texts)
+        return self.model.backbone.encode_text(self.model.backbone.tokenize(texts))
 
     def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
-        """The pictures themselves, in [-1, 1]."""
+        """The preprocessed pictures themselves, in [-1, 1]."""
         return picture_pixels(self.pictures, keys).to(self.model.device)
 
 
 class FrozenFeatures(Features):
-    """The same of frozen towers and of pictures and texts that are known beforehand: computed once.
+    """The same of a frozen backbone and of pictures and texts that are known beforehand: computed once.
 
-    The files lie in a folder that is named by the towers' fingerprint: other weights, another size or another
-    vocabulary never meet. Data sets share it.
+    The files are in a folder that is named by the backbone's fingerprint, so that features of other weights,
+    another size or another vocabulary are never mixed up. Data sets share it.
 
     Args:
         folder: of the cache; None is the user's.
@@ -120,55 +143,78 @@ class FrozenFeatures(Features):
         texts: Iterable[str],
     ):
         super().__init__(model, pictures)
-        towers, self.tokens = model.towers, model.composer.uses_tokens
-        settings = {"towers": model.settings["towers"], "image_size": model.image_size}
-        fingerprint = content_hash(towers, settings, model.tokenizer)
-        root = (Path(folder) if folder is not None else default_folder()) / "features" / fingerprint
-        kind, image, text = "pooled", towers.embed_dim, towers.embed_dim
+        backbone, self.tokens = model.backbone, model.composer.uses_tokens
+        root = (Path(folder) if folder is not None else default_folder()) / "features" / backbone.fingerprint
+        kind, image, text = "pooled", backbone.width, backbone.width
         if self.tokens:
             kind = "tokens"
-            image += towers.image_tokens * towers.image_width
-            text += model.tokenizer.model_max_length * towers.text_width
+            image += backbone.image_tokens * backbone.image_width
+            text += backbone.max_text_length * backbone.text_width
         self.image_cache = FeatureCache(root, f"images-{kind}", image)
         self.text_cache = FeatureCache(root, f"texts-{kind}", text)
         self.image_cache.add([BLANK, *keys], self._pack_images)
-        wanted = {_key(text): text for text in ("", *texts)}
+        wanted = {content_digest(text): text for text in ("", *texts)}
         self.text_cache.add(wanted, lambda some: self._pack_texts([wanted[key] for key in some]))
 
-    def images(self, keys: Sequence[str]) -> ImageFeatures:
-        pooled, tokens = self._unpack(self.image_cache[keys], self.model.towers.image_width)
-        return ImageFeatures(pooled, tokens)
+    def images(
+        self, keys: Sequence[str], inputs: Inputs, device: torch.device | None = None
+    ) -> ImageFeatures:
+        """On `device`; None is the model's, which a loader process can't use."""
+        device = device or self.model.device
+        pooled = tokens = pixels = None
+        if inputs & Inputs.FEATURES:
+            rows = self.image_cache[keys].to(device)
+            pooled, tokens = self._unpack(rows, self.model.backbone.image_width)
+        if Inputs.PIXELS in inputs:
+            pixels = picture_pixels(self.pictures, keys).to(device)
+        return ImageFeatures(pooled, tokens, pixels)
 
-    def texts(self, texts: Sequence[str]) -> TextFeatures:
-        mask = tokenize(self.model.tokenizer, list(texts))[1]
-        rows = self.text_cache[[_key(text) for text in texts]]
-        pooled, tokens = self._unpack(rows, self.model.towers.text_width)
-        return TextFeatures(pooled, tokens, mask.to(self.model.device))
+    def texts(self, texts: Sequence[str], device: torch.device | None = None) -> TextFeatures:
+        device = device or self.model.device
+        mask = self.model.backbone.tokenize(texts).mask.to(device)
+        rows = self.text_cache[[content_digest(text) for text in texts]].to(device)
+        return TextFeatures(*self._unpack(rows, self.model.backbone.text_width), mask, tuple(texts))
 
     @torch.no_grad()
     def _pack_images(self, keys: list[str]) -> Float[Tensor, "n width"]:
-        seen = self.model.see(self.pixels(keys))
-        return self._pack(seen.pooled, seen.tokens)
+        features = self.model.backbone.encode_image(self.pixels(keys))
+        return self._pack(features.pooled, features.tokens)
 
     @torch.no_grad()
     def _pack_texts(self, texts: list[str]) -> Float[Tensor, "n width"]:
-        read = self.model.read(texts)
-        return self._pack(read.pooled, read.tokens)
+        features = super().texts(texts)
+        return self._pack(features.pooled, features.tokens)
 
     def _pack(self, pooled: Tensor, tokens: Tensor) -> Tensor:
         return torch.cat([pooled, tokens.flatten(1)], dim=1) if self.tokens else pooled
 
     def _unpack(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
-        rows, dim = rows.to(self.model.device), self.model.towers.embed_dim
+        dim = self.model.backbone.width
         return rows[:, :dim], rows[:, dim:].unflatten(1, (-1, width)) if self.tokens else None
 
 
 def trained_frozen(folder: Path) -> bool:
-    """Whether the towers of the model in `folder` were frozen in training, as its `training.json` says."""
+    """Whether the backbone of the model in `folder` was frozen in training, as its `training.json` says."""
     file = folder / "training.json"
     if not file.is_file():
         return False
     return read_json(file).get("config", {}).get("encoder", {}).get("trainable_blocks") == 0
+
+
+def preprocessed(folder: Path | None, model: RetrievalModel, pictures: Iterable[Picture]) -> PictureCache:
+    """The pictures as the model's backbone preprocesses them, in the cache in `folder` (None: the user's).
+
+    Raises:
+        InputError: a picture can't be decoded, or the folder can't be written.
+    """
+    backbone = model.backbone
+    return PictureCache.open_or_build(
+        folder,
+        pictures,
+        backbone.image_size,
+        preprocess=backbone.preprocess,
+        method=backbone.preprocessing,
+    )
 
 
 def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
@@ -180,5 +226,10 @@ def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor,
     return pixels
 
 
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _lines(keys: Iterable[str]) -> bytes:
+    return "".join(f"{key}\n" for key in keys).encode()
+
+
+def _to_disk(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

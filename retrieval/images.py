@@ -3,7 +3,6 @@ suffix."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +16,9 @@ from cdd_icm.data import Picture
 from cdd_icm.data.files import Files, FolderFiles, ZipFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.sources import local_path
-from retrieval.benchmarks import Benchmark, Place
+from retrieval.benchmarks import Benchmark, Location
 from retrieval.benchmarks.genecis import crop
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -34,7 +34,7 @@ class CroppedPicture:
 
     @cached_property
     def key(self) -> str:
-        return hashlib.sha256(f"{self.whole.key} {self.box}".encode()).hexdigest()
+        return content_digest(f"{self.whole.key} {self.box}")
 
     def decode(self) -> np.ndarray:
         return crop(self.whole.decode(), self.box)
@@ -66,13 +66,13 @@ def find(benchmark: Benchmark, images: str | Path) -> Found:
         path = PurePosixPath(name)
         if path.suffix.lower() in SUFFIXES:
             by_stem[path.stem].append(path)
-    wanted = {id: _without_suffix(benchmark.places[id].path) for id in benchmark.picture_ids}
+    wanted = {id: _without_suffix(benchmark.locations[id].path) for id in benchmark.picture_ids}
     sharing = Counter(path.name for path in set(wanted.values()))
     pictures: dict[str, Picture] = {}
     for id, path in wanted.items():
         found = _best(files, path, by_stem.get(path.name, []), whole=sharing[path.name] > 1)
         if found is not None:
-            pictures[id] = _picture(found, benchmark.places[id])
+            pictures[id] = _picture(found, benchmark.locations[id])
     return Found(pictures, tuple(id for id in wanted if id not in pictures))
 
 
@@ -134,5 +134,5 @@ def _shared(path: PurePosixPath, wanted: PurePosixPath) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _picture(picture: EncodedPicture, place: Place) -> Picture:
-    return picture if place.box is None else CroppedPicture(picture, place.box)
+def _picture(picture: EncodedPicture, location: Location) -> Picture:
+    return picture if location.box is None else CroppedPicture(picture, location.box)

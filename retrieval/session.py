@@ -1,4 +1,4 @@
-"""`RetrievalSession`: a conversation that finds, each sentence refining what the one before found."""
+"""`RetrievalSession`: search as a conversation, in which each text refines the previous result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import stack
-from retrieval.encoder import Encoder
+from retrieval.index.encoder import Encoder
 from retrieval.index.search import Hit, search, sheet
 from retrieval.index.store import Store
 
@@ -19,20 +19,20 @@ class FoundTurn:
 
     text: str
     reference: Image.Image | None
-    """What the text was about; None where the conversation began without a picture."""
+    """The query's picture; None where the conversation began without one."""
     hits: list[Hit]
     chosen: int = 0
-    """Which hit, from 0, is the next turn's reference."""
+    """Index of the hit that is the next turn's reference."""
 
 
 class RetrievalSession:
     """A conversation that grows turn by turn, as `cdd_icm.session.DrawingSession` does: the best hit, or the
-    one that was picked, is the next reference, and the earlier sentences are the history. A reference that
-    was found itself is not among the hits of its turn.
+    one that was picked, is the next reference, and the earlier texts are the history. A reference that is
+    a hit of the previous turn is not among the hits of its own turn.
 
     Args:
         store, encoder: shared by all sessions; a session never changes them.
-        picture: what the conversation begins with; None begins with words alone.
+        picture: the first reference; None begins with a text alone.
         k, filter: of every search, see `retrieval.index.search.search`.
     """
 
@@ -47,10 +47,10 @@ class RetrievalSession:
         self.store, self.encoder, self.k, self.filter = store, encoder, k, filter
         self._first = picture
         self._turns: list[FoundTurn] = []
-        self._position = 0  # turns beyond it were taken back
+        self._position = 0  # turns beyond it were undone
 
     def say(self, text: str) -> list[Hit]:
-        """Searches with the reference and all that was said, and returns the hits, best first.
+        """Searches with the reference, the text and its history, and returns the hits, best first.
 
         Raises:
             InputError: an empty text, the picked picture's file has gone, or what `search` raises; the
@@ -58,23 +58,23 @@ class RetrievalSession:
         """
         done = self.turns
         reference = self.reference
-        shown = done[-1].hits[done[-1].chosen].entry.content if done and done[-1].hits else None
+        excluded = done[-1].hits[done[-1].chosen].entry.content if done and done[-1].hits else None
         hits = search(
             self.store,
             self.encoder,
             reference,
             text,
-            self.k + (shown is not None),
+            self.k + (excluded is not None),
             self.filter,
             [turn.text for turn in done],
         )
-        hits = [hit for hit in hits if hit.entry.content != shown][: self.k]
+        hits = [hit for hit in hits if hit.entry.content != excluded][: self.k]
         self._turns = [*done, FoundTurn(text, reference, hits)]
         self._position += 1
         return hits
 
     def pick(self, rank: int) -> Image.Image:
-        """Makes the hit of that rank, from 1, the reference of what is said next, and returns it.
+        """Makes the hit of that rank, from 1, the reference of the next turn, and returns it.
 
         Raises:
             InputError: nothing was said yet, no hit of that rank, or its file has gone.
@@ -88,30 +88,29 @@ class RetrievalSession:
 
     @property
     def hits(self) -> list[Hit]:
-        """What the newest sentence found."""
+        """The hits of the last turn."""
         turns = self.turns
         return turns[-1].hits if turns else []
 
     @property
     def reference(self) -> Image.Image | None:
-        """What the next sentence is about: the newest turn's chosen hit; where nothing was found, what that
-        turn was about itself."""
+        """The reference of the next turn: the last turn's chosen hit; where it has none, its reference."""
         turns = self.turns
         if not turns:
             return self._first
-        newest = turns[-1]
-        return newest.hits[newest.chosen].picture() if newest.hits else newest.reference
+        last = turns[-1]
+        return last.hits[last.chosen].picture() if last.hits else last.reference
 
     @property
     def turns(self) -> list[FoundTurn]:
-        """What was said and found so far."""
+        """The turns so far, without those that were undone."""
         return self._turns[: self._position]
 
     def undo(self) -> list[Hit]:
-        """Takes the newest turn back and returns the hits before it.
+        """Undoes the last turn and returns the hits of the one before it.
 
         Raises:
-            InputError: there is nothing to take back.
+            InputError: there is nothing to undo.
         """
         if self._position == 0:
             raise InputError("undo: nothing was said yet")
@@ -119,10 +118,10 @@ class RetrievalSession:
         return self.hits
 
     def redo(self) -> list[Hit]:
-        """Brings back what `undo` took and returns its hits.
+        """Restores the turn that `undo` removed and returns its hits.
 
         Raises:
-            InputError: nothing was taken back, or something new was said since.
+            InputError: nothing was undone, or there was a new turn since.
         """
         if self._position == len(self._turns):
             raise InputError("redo: nothing was taken back")
@@ -130,7 +129,7 @@ class RetrievalSession:
         return self.hits
 
     def sheet(self) -> Image.Image:
-        """All turns, one below the other: what each was about and what it found.
+        """All turns, one below the other: each query with its hits.
 
         Raises:
             InputError: nothing was said yet, or a hit's file has gone.

@@ -33,7 +33,6 @@ from torch.nn.functional import normalize
 
 from cdd_icm.cli import positive
 from cdd_icm.console import say
-from cdd_icm.data import PictureCache
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_float
 from cdd_icm.device import find_device
@@ -73,7 +72,7 @@ def main() -> None:
         "search": bench_search(a.vectors, a.width, a.searches),
     }
     if a.model:
-        from retrieval.systems.model import RetrievalModel
+        from retrieval.model import RetrievalModel
 
         model = RetrievalModel.from_pretrained(a.model).to(device)
         with tempfile.TemporaryDirectory() as folder:
@@ -174,12 +173,12 @@ def bench_search(vectors: int, width: int, searches: int) -> dict:
 
 def bench_features(model, folder: Path, repeats: int) -> dict:
     """Of decoded pictures: reading, batching and writing against the forward pass alone."""
-    from retrieval.features import FrozenFeatures
+    from retrieval.features import FrozenFeatures, preprocessed
 
     files = FolderFiles(folder)
     pictures = [EncodedPicture(files, name) for name in sorted(files.names())]
     with tempfile.TemporaryDirectory() as cache:
-        decoded = PictureCache.open_or_build(Path(cache), pictures, model.image_size, progress=False)
+        decoded = preprocessed(Path(cache), model, pictures)
         keys = [picture.key for picture in pictures]
         pixels = [
             torch.stack([torch.from_numpy(decoded[key].copy()) for key in keys[at : at + BATCH]])
@@ -193,7 +192,7 @@ def bench_features(model, folder: Path, repeats: int) -> dict:
         @torch.no_grad()
         def forward() -> None:
             for batch in pixels:
-                model.towers.encode_image(to_float(batch.to(model.device)))
+                model.backbone.encode_image(to_float(batch.to(model.device)))
 
         times = best_of(repeats, model.device, ours=extract, bare=forward)
     return {

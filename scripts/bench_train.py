@@ -33,14 +33,14 @@ from cdd_icm.config import Config, load_config
 from cdd_icm.console import complain, say
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.data.batch import Batch, Collator
-from cdd_icm.device import DTYPES, find_device, keep_memory, layout
+from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
-from cdd_icm.train.generator import planned, train, training_batches, training_dialogs
+from cdd_icm.train.batches import training_batches, training_dialogs
+from cdd_icm.train.generator import plan_vocabulary, train
 from cdd_icm.train.optim import make_optimizer
-from cdd_icm.train.run import precision
 
 REPORT = Path("reports/bench_train.json")
 
@@ -171,7 +171,7 @@ class Loader:
 
 def autocast(config: Config, device: torch.device):
     """The trainer's number format."""
-    name = precision(config.training.mixed_precision, device)
+    name = mixed_precision(config.training.mixed_precision, device)
     return contextlib.nullcontext() if name == "no" else torch.autocast(device.type, DTYPES[name])
 
 
@@ -265,10 +265,10 @@ def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
 
 def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: int, quick: bool) -> dict:
     """The report; `overrides` are what the config was changed by, which it tells but for the data's place."""
-    keep_memory()
+    reuse_freed_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    plans = planned(config, dialogs)
+    plans = plan_vocabulary(config, dialogs)
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
     objective = dataclasses.replace(config.objective, words_first=0)
     config = dataclasses.replace(config, objective=objective)
@@ -300,7 +300,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
         "image_size": config.data.image_size,
         "batch_size": size,
         "cdd_every": objective.cdd_every,
-        "mixed_precision": precision(config.training.mixed_precision, device),
+        "mixed_precision": mixed_precision(config.training.mixed_precision, device),
         "steps": steps,
         "repeats": repeats,
         "machine": machine(device),

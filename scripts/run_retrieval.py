@@ -19,24 +19,27 @@ from pathlib import Path
 
 from cdd_icm.console import say
 
-MODELS = (
-    "sum",
-    "fusion",
-    "tirg",
-    "combiner",
-    "text",
-    "image",
-    "matching",
-    "drawn",
-    "drawn-fusion",
-    "sum-places",
-    "tirg-places",
-    "sum-vectors",
-    "fusion-vectors",
-)
-"""Models whose weights others start from come first. `drawn` is the generator of <data>_joint.yaml unchanged,
-`drawn-fusion` is `fusion` that starts from its towers and fusion encoder; `-places` are the baselines over
-the image tower's tokens, as fusion has them; `-vectors` keep several vectors of each picture."""
+MODELS = {
+    "sum": ["composer=sum"],
+    "fusion": ["composer=fusion"],
+    "tirg": ["composer=tirg"],
+    "combiner": ["composer=combiner", "encoder.trainable_blocks=0"],
+    "text": ["composer=text"],
+    "image": ["composer=image", "objective.reference_negatives=false"],  # its query is the reference
+    "matching": ["composer=matching"],
+    "drawn": [],
+    "drawn-fusion": ["composer=fusion"],
+    "sum-places": ["composer=patch-projection", "options.composer=sum"],
+    "tirg-places": ["composer=patch-projection", "options.composer=tirg"],
+    "sum-vectors": ["composer=multi-vector", "options.composer=sum"],
+    "fusion-vectors": ["composer=multi-vector", "options.composer=fusion"],
+}
+"""The table's rows, each with what it sets in the config; those that others begin with come first. `drawn` is
+the generator of <data>_joint.yaml as it is; `-places` are baselines that read patch tokens as fusion does;
+`-vectors` keep several vectors a picture."""
+
+BEGINS_WITH = {"combiner": "sum", "drawn-fusion": "drawn"}
+"""Rows whose training begins with the weights of another row."""
 
 
 def main() -> None:
@@ -45,7 +48,7 @@ def main() -> None:
     )
     parser.add_argument("data", choices=("iclevr", "codraw"))
     parser.add_argument("path", type=Path)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2))
     parser.add_argument("--runs", type=Path, default=Path("runs/retrieval"))
     parser.add_argument("--reports", type=Path, default=Path("reports/retrieval"))
@@ -73,23 +76,13 @@ def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[
     """The commands that train the model; those that were run before do nothing."""
     root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs/retrieve") / a.data
     settings = [f"data.path={a.path}", f"seed={seed}", f"output_dir={root}", *a.override]
-    begins = {"combiner": "sum", "drawn-fusion": "drawn"}.get(model)
-    if begins:
-        yield from training(a, begins, seed)
-        settings.append(f"init={folder(a, begins, seed)}")
+    if model in BEGINS_WITH:
+        yield from training(a, BEGINS_WITH[model], seed)
+        settings.append(f"init={folder(a, BEGINS_WITH[model], seed)}")
     if model == "drawn":
         yield ["cdd_icm", "train", f"{config}_joint.yaml", *settings]
         return
-    if model.endswith("-places"):
-        settings += ["composer=over-places", f"over_places={model.removesuffix('-places')}"]
-    elif model.endswith("-vectors"):
-        settings += ["composer=multi-vector", f"multi_vector={model.removesuffix('-vectors')}"]
-    else:
-        settings.append(f"composer={'fusion' if model == 'drawn-fusion' else model}")
-    if model == "combiner":
-        settings.append("encoder.trainable_blocks=0")
-    if model == "image":  # its query is the reference
-        settings.append("objective.reference_negatives=false")
+    settings += MODELS[model]
     yield ["retrieval.cli", "train", f"{config}.yaml", *settings]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.progress import Progress
 
-CHUNK = 1024  # pictures between two writes of the index: at most these are lost when the process is killed
+Preprocess = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "size size 3"]]
+
+CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
 
 
 def default_folder() -> Path:
@@ -34,24 +37,34 @@ class PictureCache:
     the writer dies. Data sets may share a folder: pictures that are there already are not decoded again.
     """
 
-    def __init__(self, folder: Path, size: int):
-        self.folder, self.size = folder, size
-        keys = _trusted_keys(folder, size)
+    def __init__(self, folder: Path, size: int, method: str = METHOD):
+        self.folder, self.size, self.method = folder, size, method
+        keys = _trusted_keys(folder, size, method)
         self._rows = {key: row for row, key in enumerate(keys)}
         shape = (len(keys), 3, size, size)
         # an empty file can't be mapped
         self._pictures = (
-            np.memmap(_data(folder, size), np.uint8, "r", shape=shape) if keys else np.empty(shape)
+            np.memmap(_data(folder, size, method), np.uint8, "r", shape=shape) if keys else np.empty(shape)
         )
 
     @classmethod
     def open_or_build(
-        cls, folder: Path | None, pictures: Iterable[Picture], size: int, progress: bool = True
+        cls,
+        folder: Path | None,
+        pictures: Iterable[Picture],
+        size: int,
+        progress: bool = True,
+        preprocess: Preprocess | None = None,
+        method: str = METHOD,
     ) -> PictureCache:
         """Opens the cache of that size in `folder` (None: the default), decoding what it lacks of `pictures`.
 
         Of several processes one decodes and the others wait. What a killed process left is used as far as
         its last index reaches.
+
+        Args:
+            preprocess: from a decoded picture to uint8 (size, size, 3); None: `to_square`.
+            method: names `preprocess` in the names of the files.
 
         Raises:
             InputError: a picture can't be decoded, the index is damaged, or the folder can't be written.
@@ -60,16 +73,17 @@ class PictureCache:
         wanted = {picture.key: picture for picture in pictures}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(_index(folder, size).with_suffix(".lock")):
-                keys = _trusted_keys(folder, size)
+            with FileLock(_index(folder, size, method).with_suffix(".lock")):
+                keys = _trusted_keys(folder, size, method)
                 known = set(keys)
                 missing = [picture for key, picture in wanted.items() if key not in known]
                 if missing:
-                    _append(folder, size, keys, missing, progress)
+                    preprocess = preprocess or partial(to_square, size=size)
+                    _append(folder, size, keys, missing, progress, preprocess, method)
         except OSError as error:
             reason = error.strerror or error
             raise InputError(f"{folder}: the picture cache can't be written ({reason})") from error
-        return cls(folder, size)
+        return cls(folder, size, method)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -82,20 +96,20 @@ class PictureCache:
 
     def __reduce__(self):
         # a worker maps the file again: pickling the map would copy all of it
-        return PictureCache, (self.folder, self.size)
+        return PictureCache, (self.folder, self.size, self.method)
 
 
-def _data(folder: Path, size: int) -> Path:
-    return folder / f"{size}px-{METHOD}.u8"
+def _data(folder: Path, size: int, method: str) -> Path:
+    return folder / f"{size}px-{method}.u8"
 
 
-def _index(folder: Path, size: int) -> Path:
-    return folder / f"{size}px-{METHOD}.json"
+def _index(folder: Path, size: int, method: str) -> Path:
+    return folder / f"{size}px-{method}.json"
 
 
-def _trusted_keys(folder: Path, size: int) -> list[str]:
+def _trusted_keys(folder: Path, size: int, method: str) -> list[str]:
     """The keys of the index as far as the data file holds their pictures whole."""
-    index, data = _index(folder, size), _data(folder, size)
+    index, data = _index(folder, size, method), _data(folder, size, method)
     if not index.exists() or not data.exists():
         return []
     try:
@@ -107,11 +121,19 @@ def _trusted_keys(folder: Path, size: int) -> list[str]:
     return keys[: data.stat().st_size // (3 * size * size)]
 
 
-def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], progress: bool) -> None:
+def _append(
+    folder: Path,
+    size: int,
+    keys: list[str],
+    pictures: list[Picture],
+    progress: bool,
+    preprocess: Preprocess,
+    method: str,
+) -> None:
     def pixels(picture: Picture) -> bytes:
-        return to_square(picture.decode(), size).transpose(2, 0, 1).tobytes()
+        return preprocess(picture.decode()).transpose(2, 0, 1).tobytes()
 
-    data, index = _data(folder, size), _index(folder, size)
+    data, index = _data(folder, size, method), _index(folder, size, method)
     bar = Progress(total=len(pictures), desc=f"decoding to {size} px", unit="pictures", disable=not progress)
     with bar, open(data, "ab") as file, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         file.truncate(len(keys) * 3 * size * size)  # what a killed writer left after its last index
@@ -124,4 +146,4 @@ def _append(folder: Path, size: int, keys: list[str], pictures: list[Picture], p
             os.fsync(file.fileno())
             keys += [picture.key for picture in chunk]
             with replacing(index) as unfinished:
-                unfinished.write_text(json.dumps({"size": size, "method": METHOD, "keys": keys}))
+                unfinished.write_text(json.dumps({"size": size, "method": method, "keys": keys}))

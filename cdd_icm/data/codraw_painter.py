@@ -6,7 +6,6 @@ flip. x and y are the centre of the piece on a canvas of 500x400.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 
 PAINTER = "codraw-painter-1"  # part of every picture's key: change it when the pixels change
 WIDTH, HEIGHT = 500, 400
@@ -121,10 +121,8 @@ class ClipArt:
     @cached_property
     def digest(self) -> str:
         """Digest of every picture of the folder."""
-        digest = hashlib.sha256()
-        for png in (BACKGROUND, *CLASS_OF_PNG):
-            digest.update(hashlib.sha256(self._read(png)).digest())
-        return digest.hexdigest()
+        pngs = (content_digest(self._read(png)) for png in (BACKGROUND, *CLASS_OF_PNG))
+        return content_digest(b"".join(map(bytes.fromhex, pngs)))
 
     def check(self) -> None:
         """Raises InputError where one of the pictures is missing or damaged."""
@@ -166,7 +164,7 @@ class PaintedPicture:
 
     @cached_property
     def key(self) -> str:
-        return hashlib.sha256(f"{PAINTER} {self.clip_art.digest} {self.pieces}".encode()).hexdigest()
+        return content_digest(f"{PAINTER} {self.clip_art.digest} {self.pieces}")
 
     def decode(self) -> UInt8[np.ndarray, "400 500 3"]:
         canvas = _background(self.clip_art).copy()

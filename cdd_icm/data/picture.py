@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from cdd_icm.data.files import Files
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 
 MAX_PIXELS = 64_000_000  # larger ones are refused before they are decoded
 
@@ -27,7 +27,7 @@ class EncodedPicture:
 
     @cached_property
     def key(self) -> str:
-        return hashlib.sha256(self.encoded()).hexdigest()
+        return content_digest(self.encoded())
 
     def encoded(self) -> bytes:
         """The file's bytes, as stored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cdd_icm.config import Config, DiffusionConfig
+from cdd_icm.hashing import derive_seed
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Draws:
         uniform = torch.empty(n, 3, device=device)
         normal = torch.empty(n, 2, 3, config.data.image_size, config.data.image_size, device=device)
         for i in range(n):
-            generator.manual_seed(_seed(config.seed, first + i))
+            generator.manual_seed(derive_seed(config.seed, first + i))
             uniform[i].uniform_(generator=generator)
             normal[i].normal_(generator=generator)
         time, level, drop = uniform.unbind(dim=1)
@@ -53,8 +53,3 @@ def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tens
     s = diffusion.timestep_shift
     t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
     return t.clamp(max=diffusion.num_train_timesteps - 1)
-
-
-def _seed(seed: int, sample: int) -> int:
-    """A 56-bit hash, so that neighbouring samples get unrelated random streams."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{sample}".encode()).digest()[:7], "big")

@@ -1,24 +1,26 @@
-"""Training of the detector-localizer on true pictures, resumed by running the same command again."""
+"""The recipe of the detector-localizer, on true pictures; the same command resumes it exactly."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import send_to_device
 from einops import rearrange
 from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
+from torch.utils.data import Dataset
 
-from cdd_icm.config import LARGEST_SEED, DataConfig, check_data_path, without_places
+from cdd_icm.config import LARGEST_SEED, DataConfig, RunConfig, check_data_path, without_places
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.data.dialog import class_names
-from cdd_icm.device import computes_in_bf16
+from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -31,14 +33,10 @@ from cdd_icm.evaluation.detector import (
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
-from cdd_icm.io import append_json, check_writable, load_tensors, read_json, replacing
+from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
-from cdd_icm.train.checkpoint import checkpoints, save_checkpoint
-from cdd_icm.train.schedule import crossed
-from cdd_icm.train.signals import StopSignal
-
-FREE = {"total_samples", "checkpoint_samples", "validation_samples", "log_samples"}
-"""Keys that may change when a run goes on."""
+from cdd_icm.train.batches import make_loader
+from cdd_icm.train.loop import Part, Recipe, fit
 
 
 @dataclass(frozen=True)
@@ -93,105 +91,120 @@ class DetectorConfig:
 def train_detector(config: DetectorConfig) -> dict:
     """Trains, writes the detector and `report.json` into `output_dir`, and returns the report.
 
-    Weights are saved in half precision, and the report is that of the saved ones. A run that was stopped goes
+    Weights are saved in half precision, and the report is about the saved ones. A run that was stopped goes
     on from its last checkpoint, with the same samples and the same noise as if it had not been.
 
     Raises:
-        InputError: the data has no annotation, a checkpoint in `output_dir` is of another config, or the disk
+        InputError: the data has no annotation, the run in `output_dir` began with another config, or the disk
             refuses.
+        FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
-    folder = Path(config.output_dir)
-    log = folder / "log.jsonl"
-    check_data_path(config.data)
-    check_writable(log)
-    dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
-    classes = sorted(class_names(dialogs))
-    data = annotated_pictures(dialogs, classes, config)
-    held_out = annotated_pictures(
-        load_dialogs(config.data.path, config.data.validation_split), classes, config
-    )
+    recipe = DetectorRecipe(config)
+    fit(recipe)
+    process_state().destroy_process_group()
+    return read_json(recipe.root / "report.json")
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    fast = computes_in_bf16(device)
-    torch.manual_seed(config.seed)
-    detector = Detector(
-        classes, config.coordinates, config.data.image_size, config.widths, config.blocks, config.trunk
-    )
-    detector.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(detector.parameters(), weight_decay=config.weight_decay)
-    root = folder / "checkpoints"
-    settings = without_places(config)
-    seen = _restore(root, detector, optimizer, settings)
 
-    sampler = iter(ResumableSampler(len(data), config.batch_size, config.seed, start_sample=seen))
-    with (
-        StopSignal() as stop,
-        Progress(total=config.total_samples, initial=seen, unit="pictures", desc="detector") as bar,
-    ):
-        while seen < config.total_samples:
-            rows, draws = zip(*next(sampler), strict=True)
-            pictures, coordinates = augment(
-                to_input(data.pictures(rows)),
-                torch.from_numpy(data.truth.coordinates[[*rows]]),
-                draws,
-                config,
-            )
-            present = torch.from_numpy(data.truth.present[[*rows]])
-            rate = learning_rate(config, seen)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            detector.train()
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast):
-                output = detector(pictures.to(device))
-            losses = detector_losses(output, present.to(device), coordinates.to(device))
-            loss = (
-                losses["presence"]
-                + config.heat_weight * losses["heat"]
-                + config.place_weight * losses["place"]
-            )
-            if not loss.isfinite():
-                raise FloatingPointError(f"{folder}: the loss is {loss.item()} after {seen} pictures")
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-
-            before, seen = seen, seen + len(rows)
-            bar.update(len(rows))
-            if crossed(config.log_samples, before, seen):
-                values = {name: round(value.item(), 5) for name, value in losses.items()}
-                append_json(log, {"samples": seen, "lr": rate} | values)
-                bar.set_postfix(values)
-            if stop.seen or crossed(config.checkpoint_samples, before, seen):
-                _save(root, detector, optimizer, seen, settings)
-            if stop.seen:
-                raise KeyboardInterrupt
-            if crossed(config.validation_samples, before, seen):
-                validation = scores(detector, held_out)
-                append_json(log, {"samples": seen, "validation": validation})
-                Progress.write(f"{seen} pictures: F1 {validation['f1']:.2f}")
-    _save(root, detector, optimizer, seen, settings)
-
-    detector.half().save_pretrained(folder)
-    saved = load_detector(folder).to(device)
-    report = {
-        "validation": scores(saved, held_out),
-        "validation_pictures": len(held_out),
-        "parameters": saved.num_parameters(),
-        "samples": seen,
-        "config": settings,
+class DetectorRecipe(Recipe):
+    unit = "pictures"
+    shown_losses = ("presence", "heat", "place")
+    betas = (0.9, 0.999)
+    mutable_keys = {
+        "": {"output_dir", "total_samples", "checkpoint_samples", "validation_samples", "log_samples"},
+        "data": {"path", "validation_split", "cache_dir", "num_workers"},
     }
-    with replacing(folder / "report.json") as file:
-        file.write_text(json.dumps(report, indent=2) + "\n")
-    return report
+
+    def __init__(self, config: DetectorConfig):
+        """Decodes the pictures; raises InputError as `train_detector` does."""
+        check_data_path(config.data)
+        super().__init__(config, run_settings(config))
+        dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
+        self.classes = sorted(class_names(dialogs))
+        self.training = annotated_pictures(dialogs, self.classes, config)
+        held_out = load_dialogs(config.data.path, config.data.validation_split)
+        self.held_out = annotated_pictures(held_out, self.classes, config)
+
+    def build(self, accelerator: Accelerator) -> nn.Module:
+        c, self.device = self.config, accelerator.device
+        detector = Detector(self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk)
+        return DetectorObjective(detector, c)
+
+    def data_order(self) -> Sequence[Any]:
+        return self.training.keys
+
+    def batches(self, size: int, samples: int, rank: int, world: int) -> Iterator[DetectorBatch]:
+        config, data = self.config, self.training
+        sampler = ResumableSampler(len(data), size * world, config.seed, samples, rank, world)
+        loader = make_loader(data, self.collate, config.data.num_workers, batch_sampler=sampler)
+        return (send_to_device(batch, self.device, non_blocking=True) for batch in loader)
+
+    def collate(self, items: Sequence[Annotated]) -> DetectorBatch:
+        """A batch of augmented pictures."""
+        pictures, present, coordinates, draws = zip(*items, strict=True)
+        pictures, coordinates = to_input(torch.stack(pictures)), torch.stack(coordinates)
+        return DetectorBatch(*augment(pictures, coordinates, draws, self.config), torch.stack(present))
+
+    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
+        return model(part.batch)
+
+    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+        """Writes the validation scores to `validation/<samples>.json`; of the final model, the detector in
+        half precision and its report instead."""
+        if not final:
+            validation = scores(average.detector, self.held_out)
+            with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
+                file.write_text(json.dumps(validation, indent=1) + "\n")
+            Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
+            return
+        average.detector.half().save_pretrained(self.root)
+        saved = load_detector(self.root).to(self.device)
+        report = {
+            "validation": scores(saved, self.held_out),
+            "validation_pictures": len(self.held_out),
+            "parameters": saved.num_parameters(),
+            "samples": samples,
+            "config": without_places(self.config),
+        }
+        with replacing(self.root / "report.json") as file:
+            file.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def learning_rate(config: DetectorConfig, seen: int) -> float:
-    """Linear warm-up, then half a cosine down to zero, in samples."""
-    if seen < config.warmup_samples:
-        return config.learning_rate * (seen + 1) / config.warmup_samples
-    rest = (seen - config.warmup_samples) / max(1, config.total_samples - config.warmup_samples)
-    return config.learning_rate * 0.5 * (1 + np.cos(np.pi * min(1.0, rest)))
+def run_settings(config: DetectorConfig) -> RunConfig:
+    """What the loop reads of the config. The detector has no weight average and no bound of its gradients."""
+    keys = ("batch_size", "total_samples", "learning_rate", "warmup_samples", "weight_decay")
+    keys += ("checkpoint_samples", "validation_samples", "log_samples")
+    return RunConfig(
+        **{key: getattr(config, key) for key in keys},
+        min_learning_rate=0.0,
+        max_grad_norm=1e9,
+        ema_half_life=0.0,
+        mixed_precision="auto",
+        keep_checkpoints=1,
+    )
+
+
+class DetectorBatch(NamedTuple):
+    pictures: Float[Tensor, "B 3 S S"]
+    coordinates: Float[Tensor, "B C K"]
+    present: Bool[Tensor, "B C"]
+
+
+class DetectorObjective(nn.Module):
+    """The weighted sum of a detector's losses."""
+
+    def __init__(self, detector: Detector, config: DetectorConfig):
+        super().__init__()
+        self.detector, self.config = detector, config
+
+    def forward(self, batch: DetectorBatch) -> dict[str, Tensor]:
+        """`loss` and the three of `detector_losses`, each ()."""
+        output = self.detector(batch.pictures)
+        with torch.autocast(batch.pictures.device.type, enabled=False):
+            losses = detector_losses(output, batch.present, batch.coordinates)
+            presence, heat, place = (losses[name] for name in ("presence", "heat", "place"))
+            loss = presence + self.config.heat_weight * heat + self.config.place_weight * place
+        return {"loss": loss, **losses}
 
 
 def detector_losses(
@@ -235,9 +248,17 @@ def augment(
     return torch.stack(moved).clamp(-1, 1).contiguous(memory_format=torch.channels_last), places
 
 
+class Annotated(NamedTuple):
+    picture: UInt8[Tensor, "3 S S"]
+    present: Bool[Tensor, " C"]
+    coordinates: Float[Tensor, "C K"]
+    draw: int
+    """Seeds its augmentation."""
+
+
 @dataclass(frozen=True)
-class AnnotatedPictures:
-    """Distinct pictures, decoded once, and what is in them."""
+class AnnotatedPictures(Dataset):
+    """Distinct pictures, decoded once, and what is in them; `pictures[index, draw]` is one for training."""
 
     keys: list[str]
     truth: Detections
@@ -245,6 +266,13 @@ class AnnotatedPictures:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __getitem__(self, item: tuple[int, int]) -> Annotated:
+        row, draw = item
+        present, coordinates = (
+            torch.from_numpy(part)[row] for part in (self.truth.present, self.truth.coordinates)
+        )
+        return Annotated(torch.from_numpy(np.array(self.cache[self.keys[row]])), present, coordinates, draw)
 
     def pictures(self, rows: Sequence[int]) -> UInt8[Tensor, "B 3 S S"]:
         return torch.from_numpy(np.stack([self.cache[self.keys[row]] for row in rows]))
@@ -298,39 +326,3 @@ def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dic
             )
         },
     }
-
-
-def _save(
-    root: Path, detector: Detector, optimizer: torch.optim.Optimizer, seen: int, settings: dict
-) -> None:
-    state = optimizer.state_dict()["state"]
-    flat = {f"{index}.{name}": value for index, values in state.items() for name, value in values.items()}
-    tensors = {"detector": detector.state_dict(), "optimizer": flat}
-    save_checkpoint(root, seen, tensors, {"samples": seen, "config": settings}, keep=1)
-
-
-def _restore(root: Path, detector: Detector, optimizer: torch.optim.Optimizer, settings: dict) -> int:
-    """Loads the newest checkpoint, if any, and returns how many pictures it has seen."""
-    found = checkpoints(root)
-    if not found:
-        return 0
-    said = read_json(found[-1] / "state.json")
-    # what a run of an earlier version does not say is as it is by default
-    before = without_places(DetectorConfig()) | said.get("config", settings)
-    for key in sorted(settings.keys() - FREE):
-        if before.get(key) != settings[key]:
-            raise InputError(
-                f"{found[-1]}: {key} was {before.get(key)!r} there, but is {settings[key]!r} now; "
-                "move it away"
-            )
-    try:
-        detector.load_state_dict(load_tensors(found[-1] / "detector.safetensors"))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"{found[-1]}: not a checkpoint of this config; move it away ({reason})") from error
-    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
-    for key, value in load_tensors(found[-1] / "optimizer.safetensors").items():
-        index, _, name = key.partition(".")
-        state[int(index)][name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return said["samples"]

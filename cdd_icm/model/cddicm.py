@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,11 +17,11 @@ from cdd_icm.diffusion.parameterisation import add_noise, to_sample
 from cdd_icm.diffusion.region import changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight, training_scheduler
 from cdd_icm.model.backbone import CLIPTowers, Encoded
-from cdd_icm.model.fusion import GatedFusion
+from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.objectives.cdd import cdd_loss
-from cdd_icm.objectives.icm import info_nce
+from cdd_icm.objectives.icm import Matching, among_micro_batches
 from cdd_icm.objectives.mask import mask_loss
 from cdd_icm.plan.annotated.cells import Cells
 from cdd_icm.plan.annotated.losses import cell_loss, plan_loss
@@ -116,9 +116,21 @@ class CDDICM(nn.Module):
         blocks = {"ResidualAttentionBlock", "FusionLayer", "ResnetBlock2D", "Transformer2DModel"}
         return sorted(blocks & {type(part).__name__ for part in self.modules()})
 
-    def forward(self, batch: Batch, draws: Draws, words: bool = False) -> dict[str, Tensor]:
+    def forward(
+        self,
+        batch: Batch,
+        draws: Draws,
+        words: bool = False,
+        match_only: bool = False,
+        micro_batches: tuple[int, Sequence[Matching]] | None = None,
+    ) -> dict[str, Tensor] | Matching:
         """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
         the `words` are to be learnt, UNet and matcher see the first item only, see `objective.words_first`.
+
+        Args:
+            match_only: returns what ICM compares, and nothing else.
+            micro_batches: where the batch is one of several that share a step, its number among them and what
+                ICM compares of each.
 
         Returns:
             `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see`, `scene` () those that
@@ -158,6 +170,10 @@ class CDDICM(nn.Module):
             fused, false_query = both[:n], both.query[n:]
         else:
             fused = self.fusion(encoded)
+
+        matched = slice(1) if words and self.planner is not None else slice(None)
+        if match_only:
+            return self._matching(batch, draws, fused, false_query if false else None, whole, matched)
 
         plan = None
         if self.planner is not None:
@@ -226,22 +242,36 @@ class CDDICM(nn.Module):
                 out["loss"] = out["loss"] + out["scene"]
 
         if objective.icm_weight > 0:
-            matched = slice(1) if words and self.planner is not None else slice(None)
-            pictures = torch.cat([part[matched] for part in (batch.target, batch.reference, batch.other)])
-            levels = (part[matched].repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
-            images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep[matched].repeat(3))
-            images = images.unflatten(0, (3, -1))  # (3, B, E)
-            out["icm"] = info_nce(
-                self.matcher.embed_query(fused.query[matched]),
-                images[0],
-                self.matcher.scale,
-                hard_images=images[1:],
-                hard_queries=self.matcher.embed_query(false_query[matched])[None] if false else None,
-                valid=(whole & ~batch.idle)[matched],
-                hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None, matched] if false else None,
-            )
+            matching = self._matching(batch, draws, fused, false_query if false else None, whole, matched)
+            if micro_batches is not None:
+                matching = among_micro_batches(matching, *micro_batches)
+            out["icm"] = matching.loss(self.matcher.scale)
             out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
         return out
+
+    def _matching(
+        self,
+        batch: Batch,
+        draws: Draws,
+        fused: Fused,
+        false_query: Float[Tensor, "B D"] | None,
+        whole: Bool[Tensor, " B"],
+        matched: slice,
+    ) -> Matching:
+        """What ICM compares of the `matched` items: targets, references and other turns, equally noisy, and
+        the queries of the true and the false instructions."""
+        alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
+        pictures = torch.cat([part[matched] for part in (batch.target, batch.reference, batch.other)])
+        levels = (part[matched].repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
+        images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep[matched].repeat(3))
+        false = false_query is not None
+        return Matching(
+            queries=self.matcher.embed_query(fused.query[matched]),
+            images=images.unflatten(0, (3, -1)),  # (3, B, E)
+            valid=(whole & ~batch.idle)[matched],
+            hard_queries=self.matcher.embed_query(false_query[matched])[None] if false else None,
+            hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None, matched] if false else None,
+        )
 
     def _scene_loss(self, scenes: Scenes, dialogs: int) -> Float[Tensor, ""]:
         """The plan's and the relations' terms of the turns of so many imagined dialogs, each with its weight;

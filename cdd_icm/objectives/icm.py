@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.distributed
@@ -78,3 +79,51 @@ def info_nce(
     count = gather(valid.float().sum()[None]).sum()
     world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
     return (loss * valid).sum() * world / count.clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What InfoNCE compares of B samples: unit vectors, and which of them count (see `info_nce`)."""
+
+    queries: Float[Tensor, "B E"]
+    images: Float[Tensor, "1+H B E"]
+    """The targets, then the hard images."""
+    valid: Bool[Tensor, " B"]
+    hard_queries: Float[Tensor, "K B E"] | None = None
+    hard_valid: Bool[Tensor, "K B"] | None = None
+
+    def loss(self, scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        return info_nce(
+            self.queries,
+            self.images[0],
+            scale,
+            hard_images=self.images[1:],
+            hard_queries=self.hard_queries,
+            valid=self.valid,
+            hard_valid=self.hard_valid,
+        )
+
+
+def among_micro_batches(own: Matching, number: int, cached: Sequence[Matching]) -> Matching:
+    """The samples of all n micro-batches of a step, for the loss of micro-batch `number`, whose own vectors
+    replace the cached ones. Each micro-batch has the negatives of the whole batch, and the mean of the n
+    losses has the value and the gradient of one large batch (GradCache: Gao et al. 2021, arXiv 2101.06983;
+    open_clip's `accum_freq`).
+
+    Args:
+        own: with gradient. cached: of all micro-batches, computed without gradient beforehand.
+    """
+    n = len(cached)
+
+    def joined(name: str, dim: int) -> Tensor | None:
+        parts = [getattr(matching, name) for matching in cached]
+        mine = getattr(own, name)
+        if mine is None:
+            return None
+        if mine.is_floating_point():
+            # no other micro-batch gives these vectors a gradient, and the mean divides this one by n
+            mine = mine.detach() + n * (mine - mine.detach())
+        return torch.cat([*parts[:number], mine, *parts[number + 1 :]], dim=dim)
+
+    dims = {"queries": 0, "images": 1, "valid": 0, "hard_queries": 1, "hard_valid": 1}
+    return Matching(**{name: joined(name, dim) for name, dim in dims.items()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, rgb, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -241,7 +241,7 @@ def _settings(file: Path, field: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(folder: Path, name: str, picture: Image.Image) -> str:
-    name = f"{name}-{hashlib.sha256(picture.tobytes()).hexdigest()[:8]}.png"
+    name = f"{name}-{content_digest(picture.tobytes())[:8]}.png"
     with replacing(folder / name) as path:
         picture.save(path)
     return name

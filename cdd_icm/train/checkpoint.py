@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor
@@ -19,6 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
+from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, read_json, replacing
 
@@ -54,29 +57,57 @@ def checkpoints(root: Path) -> list[Path]:
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def shaped_as(own: Tensor, value: Tensor) -> Tensor:
-    """`value`, where it is a single number in the shape of the model's `own`: FSDP has it as a vector."""
+def claim_folder(
+    root: Path, config: Any, mutable_keys: Mapping[str, Collection[str]], accelerator: Accelerator
+) -> None:
+    """Writes `root/config.yaml`. A run that is there must have begun with the same config, but for the
+    `mutable_keys` (by section; "" is the top); an attempt that ended before its first sample doesn't count.
+
+    Raises:
+        InputError: it began with another config, or the disk refuses.
+    """
+    path = root / "config.yaml"
+    differing = differing_keys(config, load_config(path, cls=type(config))) if path.exists() else []
+    fixed = [
+        key for key in differing if key.rpartition(".")[2] not in mutable_keys.get(key.rpartition(".")[0], ())
+    ]
+    if fixed and any((root / name).exists() for name in ("checkpoints", "log.jsonl")):
+        raise InputError(
+            f"{path}: the run there began with another {fixed[0]}; give a new output_dir, or that"
+        )
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        with replacing(path) as unfinished:
+            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+        if fixed:  # the tokenizer there may be that of another `init`
+            shutil.rmtree(root / "tokenizer", ignore_errors=True)
+    if accelerator.log_with:
+        accelerator.init_trackers(root.name)
+
+
+def match_scalar_shape(own: Tensor, value: Tensor) -> Tensor:
+    """`value`; a single number gets the shape of the model's `own`: FSDP makes vectors of scalars."""
     return value.reshape(own.shape) if value.numel() == 1 else value
 
 
 def save(
     root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str, keep: int
 ) -> None:
-    """A checkpoint from which the run goes on exactly, on data of that `digest`. All processes take part; the
-    first one writes."""
+    """Writes a checkpoint from which the run goes on exactly; `data`: the fingerprint of its data. All
+    processes must call it; the main one writes."""
     parts = {"model": model, "ema": ema.shards}
-    tensors = {name: get_model_state_dict(of, options=WHOLE) for name, of in parts.items()}
-    learnt = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
-    if accelerator.is_main_process:  # the others were given nothing
-        own, moments = ema.whole.state_dict(), learnt["state"].items()
+    tensors = {name: get_model_state_dict(module, options=WHOLE) for name, module in parts.items()}
+    states = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
+    if accelerator.is_main_process:  # the others get nothing
+        own = ema.whole.state_dict()
         tensors = {
-            part: {name: shaped_as(own[name], value) for name, value in values.items()}
+            part: {name: match_scalar_shape(own[name], value) for name, value in values.items()}
             for part, values in tensors.items()
         }
         tensors["optimizer"] = {
-            f"{name}.{kind}": shaped_as(own[name], value) if kind != "step" else value
-            for name, of in moments
-            for kind, value in of.items()
+            f"{name}.{kind}": match_scalar_shape(own[name], value) if kind != "step" else value
+            for name, moments in states.items()
+            for kind, value in moments.items()
         }
         state = {"samples": samples, "data": data}
         if accelerator.scaler is not None:  # of fp16
@@ -89,8 +120,8 @@ def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: s
     """Loads the newest checkpoint under `root`, if any, and returns the samples that it has seen.
 
     Raises:
-        InputError: the checkpoint is damaged, doesn't fit the model, or is of a run on data of another
-            `digest`.
+        InputError: the checkpoint is damaged, doesn't fit the model, or its data has another fingerprint than
+            `data`.
     """
     found = checkpoints(root / "checkpoints")
     if not found:
@@ -101,29 +132,31 @@ def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: s
         raise InputError(f"{folder}: the run began on other training data; give that, or a new output_dir")
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
-        for name, of in (("model", model), ("ema", ema.shards)):
-            own = get_model_state_dict(of)
-            values = {key: shaped_as(own[key], value) for key, value in tensors[name].items()}
-            set_model_state_dict(of, values, options=WHOLE)
-        # The groups' settings are the config's: only what the optimiser has learnt is read back.
-        learnt = get_optimizer_state_dict(model, optimizer.optimizer)
-        saved = tensors["optimizer"]
-        moved = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
-        if foreign := moved - learnt["state"].keys():
-            raise KeyError(min(foreign))
-        for name, of in learnt["state"].items():  # not in place: these are the optimiser's own
-            learnt["state"][name] = {
-                kind: shaped_as(value, saved[f"{name}.{kind}"] if name in moved else torch.zeros(value.shape))
-                for kind, value in of.items()
+        for name, module in (("model", model), ("ema", ema.shards)):
+            own = get_model_state_dict(module)
+            values = {key: match_scalar_shape(own[key], value) for key, value in tensors[name].items()}
+            set_model_state_dict(module, values, options=WHOLE)
+        # Learning rate and the like come from the config: only the moments and steps are read back.
+        optimizer_state = get_optimizer_state_dict(model, optimizer.optimizer)
+        states, saved = optimizer_state["state"], tensors["optimizer"]
+        updated = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
+        if unknown := updated - states.keys():
+            raise KeyError(min(unknown))
+        for name, moments in states.items():  # not in place: these tensors are the optimiser's own
+            states[name] = {
+                kind: match_scalar_shape(
+                    value, saved[f"{name}.{kind}"] if name in updated else torch.zeros(value.shape)
+                )
+                for kind, value in moments.items()
             }
-        set_optimizer_state_dict(model, optimizer.optimizer, learnt, options=WHOLE)
-        for parameter, of in list(optimizer.state.items()):
-            if not of["step"]:
+        set_optimizer_state_dict(model, optimizer.optimizer, optimizer_state, options=WHOLE)
+        for parameter, moments in list(optimizer.state.items()):
+            if not moments["step"]:
                 del optimizer.state[parameter]
-            for kind, value in of.items():
+            for kind, value in moments.items():
                 if value.shape == parameter.shape:
-                    # AdamW's fused kernel walks through memory: moments must lie there as their weights do
-                    of[kind] = torch.empty_like(parameter).copy_(value)
+                    # AdamW's fused kernel reads memory in order: moments need the strides of their weights
+                    moments[kind] = torch.empty_like(parameter).copy_(value)
         if accelerator.scaler is not None and "scaler" in state:
             accelerator.scaler.load_state_dict(state["scaler"])
         return state["samples"]

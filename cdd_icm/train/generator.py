@@ -1,41 +1,25 @@
-"""Training: one loop, from the config to a pipeline folder; the same command resumes it exactly."""
+"""The recipe of the generator: from the config to a pipeline folder; the same command resumes it exactly."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from diffusers import SchedulerMixin
 from PIL import Image
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
-from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config, DataConfig, SamplingConfig, check_data_path, to_dict, to_plain
-from cdd_icm.data import (
-    Dialog,
-    PictureCache,
-    ResumableSampler,
-    ShardTriplets,
-    TripletDataset,
-    load_dialogs,
-    pictures_of,
-    to_square,
-)
+from cdd_icm.config import Config, SamplingConfig, check_data_path, to_dict, to_plain
+from cdd_icm.data import Dialog, to_square
 from cdd_icm.data.batch import Batch, Collator
-from cdd_icm.data.readers.shards import first_dialogs
-from cdd_icm.device import device_name
+from cdd_icm.device import device_name, process_state
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.diffusion.samplers import scheduler_like, set_steps
 from cdd_icm.diffusion.schedule import training_scheduler
@@ -48,17 +32,14 @@ from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import local_path
-from cdd_icm.train.checkpoint import checkpoints, restore, save
-from cdd_icm.train.log import DenoisingLog
-from cdd_icm.train.run import digest, kept, run_tokenizer, start
-from cdd_icm.train.schedule import crossed, learning_rate_at
-from cdd_icm.train.signals import StopSignal
-from cdd_icm.train.state import prepare, update_ema
+from cdd_icm.train.batches import sample_order, training_batches, training_dialogs, validation_dialogs
+from cdd_icm.train.checkpoint import checkpoints
+from cdd_icm.train.log import means_by_noise_level
+from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.schedule import learning_rate_at
+from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
 
-FIRST_LOOK = 500
-"""Dialogs of a stream that are read before the training begins."""
-
-FREE = {
+MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
     "data": {"path", "validation_split", "cache_dir", "num_workers"},
     "training": {
@@ -79,130 +60,130 @@ def train(config: Config) -> Path:
 
     Raises:
         InputError: bad data, a config that differs from the one the run began with, a damaged checkpoint.
-        FloatingPointError: the loss or its gradient is not finite; the last checkpoint is kept.
+        FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
-    t, root = config.training, Path(config.output_dir)
-    check_data_path(config.data)
-    check_samplers(config)  # what can't draw shows now, not in an hour
-    free = FREE | {"data": FREE["data"] - {"num_workers"}} if config.data.streams else FREE
-    accelerator = start(root, config, free, t.gradient_accumulation)
-    device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
-
-    dialogs = training_dialogs(config.data)
-    shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
-    canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
-    torch.manual_seed(config.seed)
-    classes, traits, forms = planned(config, dialogs)
-    model = CDDICM(config, classes, traits, forms)
-    begun = bool(checkpoints(root / "checkpoints"))  # what it began with is in them, and need not be there
-    if config.init and not begun:
-        begin_with(model, local_path(config.init))
-        if accelerator.is_main_process:
-            adopt_tokenizer(Path(config.init), root)
-    elif model.planner is not None and not begun:
-        size, turns = config.data.image_size, config.plan.template_turns
-        begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, rank == 0)
-    texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
-    tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
-    shown_last = [dialog.turns[-1].objects or () for dialog in dialogs]
-    scenes = [things for things in shown_last if len(things) > 1]
-    if config.objective.scenes and not scenes:
-        raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
-    make = Collator(tokenizer, config, classes, traits, scenes)
-    model, ema, optimizer = prepare(accelerator, model, t)
-    data = digest(data_order(config.data, dialogs))
-    samples = restore(root, model, ema, optimizer, accelerator, data)
-    micro, batches = 0, iter(())
-    log = DenoisingLog(root / "log.jsonl", samples, accelerator)
-    bar = Progress(total=t.total_samples, initial=samples, unit="images", smoothing=0.05, disable=rank > 0)
-    model.train()
-    with StopSignal() as stop, bar:
-        while samples < t.total_samples:
-            before, words = samples, samples < config.objective.words_first
-            learning_rate = learning_rate_at(samples, t, config.objective.words_first)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
-            size = config.objective.words_batch_size if words else None
-            wanted = (size or t.batch_size) // t.gradient_accumulation
-            if wanted != micro:
-                micro, batches = wanted, training_batches(config, dialogs, make, wanted, samples, rank, world)
-            seen = []
-            for _ in range(t.gradient_accumulation):
-                batch = next(batches).on(device)
-                draws = Draws.make(config, samples + rank * micro, micro, device)
-                with accelerator.accumulate(model):
-                    out = model(batch, draws, words)
-                    accelerator.backward(out["loss"])
-                seen.append((samples, batch.turns, out))
-                log.add(out)
-                samples += micro * world
-                bar.update(micro * world)
-            norm = clip_gradients(accelerator, model, t.max_grad_norm)
-            check_finite(accelerator, seen, norm, root)
-            optimizer.step()
-            optimizer.zero_grad()
-
-            last, stopping = samples >= t.total_samples, stop.requested(accelerator)
-            if last or crossed(t.ema_samples, before, samples):
-                step = max(t.ema_samples, samples - before)
-                update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
-            if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
-                firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
-                generate_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
-            if last or crossed(t.log_samples, before, samples):
-                line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
-                bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
-            if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
-            if stopping:
-                raise KeyboardInterrupt
-            showing = not last and crossed(t.validation_samples, before, samples)
-            if showing and (average := ema.gather()):
-                publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
-    if average := ema.gather():  # also where the run was killed between its last step and this line
-        publish(root, build_pipeline(average, tokenizer, config, canvas), shown, samples, config)
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
-    return root / "pipeline"
+    recipe = GeneratorRecipe(config)
+    fit(recipe)
+    process_state().destroy_process_group()
+    return recipe.root / "pipeline"
 
 
-def training_dialogs(data: DataConfig) -> list[Dialog]:
-    """The dialogs that are trained on, or the first of them where they are streamed.
+class GeneratorRecipe(Recipe):
+    shown_losses = ("loss", "changed_error")
 
-    Raises:
-        InputError: a stream without any.
-    """
-    if data.streams:
-        found = first_dialogs(training_shards(data), FIRST_LOOK)
-        if not found:
-            raise InputError(f"{training_shards(data)}: no dialogs")
-        return found
-    return load_dialogs(data.path, data.train_split)[: data.limit]
+    def __init__(self, config: Config):
+        """Raises InputError where the data or a sampler can't be: now, not after an hour."""
+        super().__init__(config, config.training)
+        check_data_path(config.data)
+        check_samplers(config)
+        self.gradient_accumulation = config.training.gradient_accumulation
+        self.mutable_keys = MUTABLE_KEYS
+        self.has_unused_parameters = leaves_parts_out(config)
+        if config.data.streams:
+            self.mutable_keys = MUTABLE_KEYS | {"data": MUTABLE_KEYS["data"] - {"num_workers"}}
+
+    def build(self, accelerator: Accelerator) -> nn.Module:
+        config, root, main = self.config, self.root, accelerator.is_main_process
+        self.device = accelerator.device
+        self.dialogs = dialogs = training_dialogs(config.data)
+        self.validation = validation_dialogs(config.data, dialogs)[: config.training.validation_dialogs]
+        self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
+        classes, traits, forms = plan_vocabulary(config, dialogs)
+        model = CDDICM(config, classes, traits, forms)
+        started = bool(checkpoints(root / "checkpoints"))  # they hold what the run began with
+        if config.init and not started:
+            load_init_weights(model, local_path(config.init))
+            if main:
+                copy_tokenizer(Path(config.init), root)
+        elif model.planner is not None and not started:
+            size, turns = config.data.image_size, config.plan.template_turns
+            begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, main)
+        texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
+        self.tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
+        final_scenes = [dialog.turns[-1].objects or () for dialog in dialogs]
+        scenes = [objects for objects in final_scenes if len(objects) > 1]
+        if config.objective.scenes and not scenes:
+            raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
+        self.collate = Collator(self.tokenizer, config, classes, traits, scenes)
+        return model
+
+    def data_order(self) -> Sequence[Any]:
+        return sample_order(self.config.data, self.dialogs)
+
+    def batches(self, size: int, samples: int, rank: int, world: int) -> Iterator[Batch]:
+        loader = training_batches(self.config, self.dialogs, self.collate, size, samples, rank, world)
+        return (batch.on(self.device) for batch in loader)
+
+    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+        """Each micro-batch's number, and what ICM compares of all: negatives come from the whole batch."""
+        if len(parts) == 1 or not self.config.objective.icm_weight:
+            return [None] * len(parts)
+        with torch.no_grad():
+            cached = [model(*self._inputs(part), match_only=True) for part in parts]
+        return [(number, cached) for number in range(len(parts))]
+
+    def loss(self, model: nn.Module, part: Part, shared: tuple | None) -> dict[str, Tensor]:
+        return model(*self._inputs(part), micro_batches=shared)
+
+    def batch_size(self, samples: int) -> int:
+        size = self.config.objective.words_batch_size if self._text_warmup(samples) else None
+        return (size or self.settings.batch_size) // self.gradient_accumulation
+
+    def learning_rate(self, samples: int) -> float:
+        return learning_rate_at(samples, self.settings, self.config.objective.words_first)
+
+    def clipped_parts(self, model: nn.Module) -> list[nn.Module]:
+        return list(model.children())
+
+    def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
+        return means_by_noise_level(values)
+
+    def names(self, batch: Batch) -> list[str]:
+        return [f"{dialog} turn {turn}" for dialog, turn in batch.turns]
+
+    def culprits(self, names: list[str], out: dict[str, Tensor]) -> list[str]:
+        errors = out["changed_error"]  # of those that the UNet denoised
+        denoised = names[:: len(names) // len(errors)]
+        return [name for name, error in zip(denoised, errors, strict=True) if not error.isfinite()]
+
+    def rehearse(self, average: nn.Module) -> None:
+        first_turns = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in self.validation]
+        generate_dialogs(build_pipeline(average, self.tokenizer, self.config), first_turns, progress=False)
+
+    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+        """Writes the pipeline's folder, in place of an earlier one, and a sheet of what it draws."""
+        pipeline = build_pipeline(average, self.tokenizer, self.config, self.canvas)
+        with replacing(self.root / "pipeline") as folder:
+            pipeline.save_pretrained(folder, safe_serialization=True)
+            facts = {"device": device_name(pipeline.device), "samples": samples}
+            (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n")
+        sheet = draw_sheet(pipeline, self.validation, self.config.seed)
+        with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
+            sheet.save(file)
+
+    def _inputs(self, part: Part) -> tuple[Batch, Draws, bool]:
+        draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)
+        return part.batch, draws, self._text_warmup(part.step)
+
+    def _text_warmup(self, samples: int) -> bool:
+        """Whether UNet and matcher are trained on one sample of each micro-batch only."""
+        return samples < self.config.objective.words_first
 
 
-def data_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
-    """What the order of the samples hangs on: ids and numbers of turns; of a stream those of its first
-    dialogs, and how many shards it has."""
-    shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
-    return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
+def leaves_parts_out(config: Config) -> bool:
+    """Whether some part of the model has no gradient, because its term of the loss has no weight or its input
+    none."""
+    o, p = config.objective, config.plan
+    weights = [o.icm_weight, o.where_weight, o.cdd_teaches_fusion]
+    if p.grid:
+        weights += [p.weight, p.relation_weight, p.see_weight]
+    return not all(weights)
 
 
-def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> Tensor:
-    """Bounds the gradient norm of each part of the model by itself, and returns the norm of the whole before.
-    A common bound would let the UNet's noise decide how far the words are learnt in a step."""
-    accelerator.unscale_gradients()
-    whole = accelerator.unwrap_model(model, keep_torch_compile=False)
-    parts = [list(part.parameters()) for part in whole.children()]
-    trained = [part for part in parts if any(p.grad is not None for p in part)]
-    norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
-    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
-    return torch.stack(norms).norm()
-
-
-def begin_with(model: CDDICM, init: Path) -> None:
-    """Loads those weights of a pipeline folder or a safetensors file that have the name and shape of one of
-    the model's.
+def load_init_weights(model: CDDICM, init: Path) -> None:
+    """Loads those weights of a pipeline folder or a safetensors file whose name and shape are those of a
+    weight of the model.
 
     Raises:
         InputError: it is neither, or none of its weights fits.
@@ -227,14 +208,7 @@ def begin_with(model: CDDICM, init: Path) -> None:
     Progress.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
 
 
-def adopt_tokenizer(init: Path, root: Path) -> None:
-    """The tokenizer of a pipeline folder becomes the run's in `root`: its text tower knows no other."""
-    if (init / "tokenizer").is_dir() and not (root / "tokenizer").is_dir():
-        with replacing(root / "tokenizer") as unfinished:
-            shutil.copytree(init / "tokenizer", unfinished)
-
-
-def planned(
+def plan_vocabulary(
     config: Config, dialogs: list[Dialog]
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
     """The object classes of the training data and the values of each trait of their looks, in alphabetical
@@ -273,102 +247,6 @@ def planned(
     for thing in things:
         forms[thing.name].update(trait for trait in config.plan.forms if trait in thing.look)
     return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
-
-
-def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:
-    """The validation split. Data without it, and streams that are no local folder, are looked at on what is
-    `trained` on."""
-    if data.streams:
-        shards = sorted(str(shard) for shard in Path(data.path).glob(f"{data.validation_split}-*.tar"))
-        found = first_dialogs(shards, FIRST_LOOK)
-    else:
-        faults: list[InputError] = []
-        found = load_dialogs(data.path, data.validation_split, on_fault=faults.append)
-        if faults:
-            raise faults[0]
-    if not found:
-        missing = f"{data.path}: no split {data.validation_split!r}"
-        Progress.write(f"{missing}; the film strips show training dialogs")
-    return found or trained
-
-
-def training_shards(data: DataConfig) -> str:
-    """The pattern of the shards that are streamed."""
-    return f"{data.path}/{data.train_split}-*.tar" if Path(data.path).is_dir() else data.path
-
-
-def training_batches(
-    config: Config,
-    dialogs: list[Dialog],
-    make: Collator,
-    micro: int,
-    samples: int,
-    rank: int,
-    world: int,
-) -> Iterator[Batch]:
-    """This process's micro-batches, endless, from sample `samples` on."""
-    data = config.data
-    order = {
-        "batch_size": micro * world,
-        "seed": config.seed,
-        "start_sample": samples,
-        "rank": rank,
-        "world": world,
-    }
-    if data.streams:
-        dataset = ShardTriplets(training_shards(data), data.image_size, **order)
-        batching = {"batch_size": micro}
-    else:
-        folder = Path(data.cache_dir) if data.cache_dir else None
-        cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
-        dataset = TripletDataset(dialogs, cache, config.objective.join)
-        batching = {"batch_sampler": ResumableSampler(len(dataset), **order)}
-    return iter(
-        DataLoader(
-            dataset,
-            collate_fn=make,
-            num_workers=data.num_workers,
-            worker_init_fn=begin_loader,
-            pin_memory=torch.cuda.is_available(),
-            **batching,
-        )
-    )
-
-
-def begin_loader(_worker: int) -> None:
-    """A loader process is one of many: it takes one core. Ctrl-C, and what else stops a whole group of
-    processes, is the trainer's to answer: a loader that dies of it would take the last steps along."""
-    if sys.platform != "win32":
-        os.setpgrp()
-    torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-
-def check_finite(
-    accelerator: Accelerator,
-    seen: list[tuple[int, list[tuple[str, int]], dict[str, Tensor]]],
-    norm: Tensor,
-    root: Path,
-) -> None:
-    """Raises FloatingPointError, in all processes or some would wait for ever, where a loss of any is not
-    finite, naming the turns that made it so, or where the gradient's `norm` is not. `seen`: of each
-    micro-batch of a step the sample at which it begins, its turns and what the model returned. One look at
-    the whole step: at each look a GPU loses its lead over the CPU."""
-    losses = accelerator.reduce(torch.stack([out["loss"].detach() for *_, out in seen]))
-    scaled = accelerator.scaler is not None  # of fp16, and skips a step whose gradient is not finite
-    if (losses.sum() if scaled else losses.sum() + norm).isfinite():
-        return
-    for (samples, turns, out), loss in zip(seen, losses, strict=True):
-        if loss.isfinite():
-            continue
-        denoised = turns[:: len(turns) // len(out["changed_error"])]
-        guilty = [
-            turn for turn, error in zip(denoised, out["changed_error"], strict=True) if not error.isfinite()
-        ]
-        turns = gather_object(guilty) or gather_object(turns)
-        named = ", ".join(f"{dialog} turn {turn}" for dialog, turn in turns)
-        raise FloatingPointError(f"the loss is {loss.item()} at sample {samples} ({named}); {kept(root)}")
-    raise FloatingPointError(f"the gradient is {norm.item()} at sample {seen[0][0]}; {kept(root)}")
 
 
 def sampler(config: Config) -> SchedulerMixin:
@@ -413,16 +291,3 @@ def build_pipeline(
         },
         canvas=canvas,
     )
-
-
-def publish(
-    root: Path, pipeline: CDDICMPipeline, dialogs: list[Dialog], samples: int, config: Config
-) -> None:
-    """Writes the pipeline's folder, whole and in place of an earlier one, and a sheet of what it draws."""
-    with replacing(root / "pipeline") as folder:
-        pipeline.save_pretrained(folder, safe_serialization=True)
-        facts = {"device": device_name(pipeline.device), "samples": samples}
-        (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n")
-    sheet = draw_sheet(pipeline, dialogs, config.seed)
-    with replacing(root / "validation" / f"{samples:09d}.png") as file:
-        sheet.save(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,13 +13,34 @@ from torch import Tensor
 
 from cdd_icm.io import append_json, replacing
 
+Means = Callable[[dict[str, Tensor]], dict[str, float | None]]
+
+
+def mean_of_each(values: dict[str, Tensor]) -> dict[str, float | None]:
+    return {name: of.mean().item() for name, of in values.items()}
+
+
+def means_by_noise_level(values: dict[str, Tensor]) -> dict[str, float | None]:
+    """Means that show `cdd` and `changed_error` also by quartile of `level`, the cleanest first."""
+    level = values.pop("level")
+    means = mean_of_each(values)
+    for quartile in range(4):
+        for name in ("cdd", "changed_error"):
+            chosen = values[name][(level * 4).long() == quartile]
+            means[f"{name}_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
+    return means
+
 
 class Log:
-    """A line every so many samples, averaged over what came since the last, or since the run went on. Lines
-    past the checkpoint from which a run goes on, at sample `samples`, are dropped."""
+    """A line every so many samples, averaged over the samples since the last line or since the run went on.
+    Lines past the checkpoint from which a run goes on, at sample `samples`, are dropped.
 
-    def __init__(self, path: Path, samples: int, accelerator: Accelerator):
-        self.path, self.accelerator = path, accelerator
+    Args:
+        means: a line's columns from the values of all processes.
+    """
+
+    def __init__(self, path: Path, samples: int, accelerator: Accelerator, means: Means = mean_of_each):
+        self.path, self.accelerator, self.means = path, accelerator, means
         self.parts: list[dict[str, Tensor]] = []
         self._begin(samples)
         if accelerator.is_main_process and path.exists():
@@ -27,7 +49,7 @@ class Log:
                 rewritten.write_text("".join(kept))
 
     def add(self, out: dict[str, Tensor]) -> None:
-        """Takes what the model returned for a batch, tensors () or (n,)."""
+        """Adds what the model returned for a batch: tensors () or (n,)."""
         self.parts.append({name: value.detach() for name, value in out.items()})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:
@@ -45,36 +67,19 @@ class Log:
         self.accelerator.log({k: v for k, v in line.items() if v is not None}, step=samples)
         return line
 
-    def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
-        """What a line says of all processes' values."""
-        return {name: of.mean().item() for name, of in values.items()}
-
     def _begin(self, samples: int) -> None:
         self.parts, self.samples, self.start = [], samples, time.perf_counter()
-
-
-class DenoisingLog(Log):
-    """A log that shows `cdd` and `changed_error` also by quartile of the noise level, the cleanest first."""
-
-    def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
-        level = values.pop("level")
-        means = super().means(values)
-        for quartile in range(4):
-            for name in ("cdd", "changed_error"):
-                chosen = values[name][(level * 4).long() == quartile]
-                means[f"{name}_q{quartile + 1}"] = chosen.mean().item() if len(chosen) else None
-        return means
 
 
 def _samples(line: str) -> float:
     try:
         return float(json.loads(line)["samples"])
-    except (ValueError, TypeError, LookupError):  # a run was killed while it wrote the line, say
+    except (ValueError, TypeError, LookupError):  # such as half a line of a killed run
         return float("inf")
 
 
 def seconds_logged(path: Path) -> float:
-    """How long a run has trained, by the lines of its log: without starting, checkpoints and film strips."""
+    """How long a run has trained according to its log: without start, checkpoints and validation."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     starts = [0, *(line["samples"] for line in lines)]
     return sum(

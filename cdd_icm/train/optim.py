@@ -1,19 +1,65 @@
-"""The optimiser."""
+"""The optimiser, and the bound of its gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from cdd_icm.config import RunConfig
 
+NORMS = (
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+    nn.modules.batchnorm._NormBase,
+    nn.modules.instancenorm._InstanceNorm,
+)
 
-def make_optimizer(model: nn.Module, t: RunConfig) -> torch.optim.Optimizer:
-    """AdamW on what is trained."""
+
+def make_optimizer(
+    model: nn.Module, t: RunConfig, betas: tuple[float, float] = (0.9, 0.99)
+) -> torch.optim.Optimizer:
+    """AdamW on the weights that are trained, with weight decay on those of `decayed`."""
+    decaying = decayed(model)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    groups = [
+        {"params": [p for name, p in trained.items() if name in decaying]},
+        {"params": [p for name, p in trained.items() if name not in decaying], "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad],
+        [group for group in groups if group["params"]],
         lr=t.learning_rate,
-        betas=(0.9, 0.99),
+        betas=betas,
         weight_decay=t.weight_decay,
         fused=True,
     )
+
+
+def decayed(model: nn.Module) -> set[str]:
+    """The names of the parameters that weight decay is for: matrices and kernels. Biases, norms, single
+    numbers such as a temperature, and embeddings have no scale that it should shrink. A module's method
+    `no_weight_decay` names more of its own that are embeddings, as in timm."""
+    names = set()
+    for prefix, module in model.named_modules():
+        if isinstance(module, (nn.Embedding, *NORMS)):
+            continue
+        exempt = set(module.no_weight_decay()) if hasattr(module, "no_weight_decay") else set()
+        for name, p in module.named_parameters(recurse=False):
+            if p.ndim >= 2 and name not in exempt and not name.endswith(("embedding", "bias")):
+                names.add(f"{prefix}.{name}" if prefix else name)
+    return names
+
+
+def clip_gradients(accelerator: Accelerator, parts: Sequence[nn.Module], t: RunConfig) -> Tensor:
+    """Bounds the gradient norm of each part of a model by itself, and returns that of the whole before, ().
+    With a common bound, one part's noise would decide how fast another learns."""
+    accelerator.unscale_gradients()
+    parameters = [list(part.parameters()) for part in parts]
+    trained = [part for part in parameters if any(p.grad is not None for p in part)]
+    norms = [nn.utils.clip_grad_norm_(part, t.max_grad_norm) for part in trained]
+    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
+    return torch.stack(norms).norm()

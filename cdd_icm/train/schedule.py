@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from cdd_icm.config import RunConfig
 
 
@@ -23,6 +25,11 @@ def learning_rate_at(samples: int, t: RunConfig, restart: int = 0) -> float:
     )
 
 
-def crossed(every: int, before: int, samples: int) -> bool:
-    """Whether a multiple of `every` lies in (before, samples]."""
-    return samples // every > before // every
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def is_due(interval: int, before: int, samples: int) -> bool:
+    """Whether a step from sample `before` to `samples` reached or passed a multiple of `interval`."""
+    return samples // interval > before // interval

@@ -23,51 +23,51 @@ from cdd_icm.train.optim import make_optimizer
 
 @dataclass(frozen=True)
 class Average:
-    """The exponential moving average of a model, apart from it. `shards` lie as the model's weights do: under
-    FSDP they are this process's part of it, else they are the `whole`."""
+    """The exponential moving average of a model, as a model of its own. `shards` is distributed as the
+    model's weights are: under FSDP it holds this process's part, otherwise it is `whole` itself."""
 
     shards: nn.Module
     whole: nn.Module
     accelerator: Accelerator
 
     def gather(self) -> nn.Module | None:
-        """The whole average in the first process, None in the others; all processes take part."""
+        """The whole average in the main process, None in the others; all processes must call it."""
         if self.shards is not self.whole:
             tensors = get_model_state_dict(self.shards, options=WHOLE)
-            if self.accelerator.is_main_process:  # the others were given nothing
+            if self.accelerator.is_main_process:  # the others get nothing
                 self.whole.to(self.accelerator.device).load_state_dict(tensors)
         return self.whole if self.accelerator.is_main_process else None
 
 
 def prepare(
-    accelerator: Accelerator, model: nn.Module, t: RunConfig
+    accelerator: Accelerator, model: nn.Module, t: RunConfig, betas: tuple[float, float]
 ) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
-    """The model as it is trained, its average and its optimiser."""
+    """The model as it is trained, on its device and wrapped for DDP or FSDP; its average; its optimiser."""
     if not accelerator.is_fsdp2:
         model.to(memory_format=layout(accelerator.device))
     whole = shards = copy.deepcopy(model).requires_grad_(False).eval()
     whole.to("cpu" if accelerator.is_fsdp2 else accelerator.device)
     if accelerator.is_fsdp2:
         plugin = accelerator.state.fsdp_plugin
-        # FSDP gathers a part where its forward is called: not of every part it is, so the model names them
+        # FSDP gathers a part when its forward is called; the model lists those that are called so
         plugin.auto_wrap_policy, plugin.transformer_cls_names_to_wrap = transformer_auto_wrap_policy, None
         plugin.cpu_ram_efficient_loading = False  # each process has made the whole model
         plugin.mixed_precision_policy = None  # but autocast, as without FSDP
-        for part in model.modules():  # it shards no single numbers
+        for part in model.modules():  # FSDP can't shard scalars
             for name, number in part.named_parameters(recurse=False):
                 if number.ndim == 0:
                     setattr(part, name, nn.Parameter(number[None].detach(), number.requires_grad))
         shards = fsdp2_prepare_model(accelerator, copy.deepcopy(model).requires_grad_(False))
         model.forward = accelerator.autocast()(model.forward)
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, t))
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, t, betas))
     return model, Average(shards, whole, accelerator), optimizer
 
 
 def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int, t: RunConfig) -> None:
     """Exponential moving average whose half-life is a share of the samples seen (Karras et al. 2024,
-    EDM2)."""
-    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1))
+    EDM2). `step`: samples since the last update. A half-life of 0 copies the weights."""
+    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1)) if t.ema_half_life else 0.0
     average = get_ema_multi_avg_fn(decay)
     average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)
-    for mine, theirs in zip(ema.buffers(), model.buffers(), strict=True):
-        mine.copy_(theirs)
+    for averaged, buffer in zip(ema.buffers(), model.buffers(), strict=True):
+        averaged.copy_(buffer)

@@ -6,37 +6,27 @@ import difflib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 
 from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
-from retrieval.benchmarks import (
-    circo,
-    cirr,
-    dialogs,
-    fashioniq,
-    fine_cirr,
-    fine_fashioniq,
-    genecis,
-    lasco,
-    shoes,
-    triplets,
-)
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query
+from retrieval.benchmarks.base import Benchmark, Location, Query
 
-__all__ = ["READERS", "Benchmark", "Place", "Query", "read_benchmark"]
+__all__ = ["READERS", "Benchmark", "Location", "Query", "read_benchmark"]
 
 READERS = {
-    "circo": circo.read,
-    "cirr": cirr.read,
-    "dialogs": dialogs.read,
-    "fashioniq": fashioniq.read,
-    "fine-cirr": fine_cirr.read,
-    "fine-fashioniq": fine_fashioniq.read,
-    "genecis": genecis.read,
-    "lasco": lasco.read,
-    "shoes": shoes.read,
-    "triplets": triplets.read,
+    "circo": "retrieval.benchmarks.circo:read",
+    "cirr": "retrieval.benchmarks.cirr:read",
+    "dialogs": "retrieval.benchmarks.dialogs:read",
+    "fashioniq": "retrieval.benchmarks.fashioniq:read",
+    "fine-cirr": "retrieval.benchmarks.fine_cirr:read",
+    "fine-fashioniq": "retrieval.benchmarks.fine_fashioniq:read",
+    "genecis": "retrieval.benchmarks.genecis:read",
+    "lasco": "retrieval.benchmarks.lasco:read",
+    "shoes": "retrieval.benchmarks.shoes:read",
+    "triplets": "retrieval.benchmarks.triplets:read",
 }
+"""Every benchmark by its name: `module:function`, whose first parameter is the path of the annotations."""
 
 
 def read_benchmark(name: str, path: str | Path, options: Mapping[str, object] | None = None) -> Benchmark:
@@ -48,12 +38,13 @@ def read_benchmark(name: str, path: str | Path, options: Mapping[str, object] | 
     if name not in READERS:
         raise InputError(f"unknown benchmark {name!r}: {_nearest(name, READERS)}")
     options = dict(options or {})
-    known = dict(list(inspect.signature(READERS[name]).parameters.items())[1:])
+    read = resolve_name(READERS[name])
+    known = dict(list(inspect.signature(read).parameters.items())[1:])
     for option, value in options.items():
         if option not in known:
             raise InputError(f"unknown option {option!r} of benchmark {name}: {_nearest(option, known)}")
         _check_type(f"{name}: {option}", value, known[option].default)
-    return READERS[name](local_path(path), **options)
+    return read(local_path(path), **options)
 
 
 def _check_type(option: str, value: object, default: object) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from retrieval.benchmarks.annotations import by_id, find, read_entries, read_object
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 SPLITS = ("val", "test")
 IMAGES = tuple(f"{folder}annotations/image_info_unlabeled2017.json" for folder in ("COCO2017_unlabeled/", ""))
@@ -33,12 +33,12 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
     listed = find(root, *IMAGES)
     images = by_id(read_object(listed).entries("images"), "id")
     queries = read_queries(root, split, text, images, listed.name)
-    places = {id: Place(f"unlabeled2017/{image.text('file_name')}") for id, image in images.items()}
+    locations = {id: Location(f"unlabeled2017/{image.text('file_name')}") for id, image in images.items()}
     return Benchmark(
         name="circo",
         split=split,
         queries=queries,
-        galleries={"all": tuple(places)},
+        galleries={"all": tuple(locations)},
         recall_at=(5, 10, 25, 50),
         map_at=(5, 10, 25, 50),
         headline=("mAP@5",),
@@ -46,7 +46,7 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
             "text": f"{text}: {TEXTS[text]}",
             "targets": "mAP@K over all ground truths, min(their number, K) dividing; R@K by the target alone",
         },
-        places=places,
+        locations=locations,
     )
 
 

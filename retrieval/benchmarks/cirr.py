@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.benchmarks.annotations import Entry, by_id, find, read_entries, read_object
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 SPLITS = ("train", "val", "test1")
 MEMBERS = 6  # images of a set, the reference among them
@@ -34,16 +34,21 @@ def read(root: str | Path, split: str = "val") -> Benchmark:
     return benchmark("cirr", split, queries, gallery, {"queries with an empty text": empty})
 
 
-def read_gallery(root: str | Path, split: str) -> tuple[Path, dict[str, Place]]:
+def read_gallery(root: str | Path, split: str) -> tuple[Path, dict[str, Location]]:
     """The file that lists the images of a split, and where each of them is."""
     name = f"split.rc2.{split}.json"
     images = find(root, f"image_splits/{name}", f"cirr/image_splits/{name}", name)
     listed = read_object(images)
-    return images, {id: Place(listed.text(id).removeprefix("./")) for id in listed.fields}
+    return images, {id: Location(listed.text(id).removeprefix("./")) for id in listed.fields}
 
 
 def query(
-    entry: Entry, text: str, known: dict[str, Place], kept_in: str, hidden: bool, may_be_empty: bool = False
+    entry: Entry,
+    text: str,
+    known: dict[str, Location],
+    kept_in: str,
+    hidden: bool,
+    may_be_empty: bool = False,
 ) -> Query:
     """One entry of the caption file, its modification in the field `text`."""
     reference = entry.id("reference", known, kept_in)
@@ -65,7 +70,11 @@ def query(
 
 
 def benchmark(
-    name: str, split: str, queries: tuple[Query, ...], gallery: dict[str, Place], choices: dict[str, object]
+    name: str,
+    split: str,
+    queries: tuple[Query, ...],
+    gallery: dict[str, Location],
+    choices: dict[str, object],
 ) -> Benchmark:
     """CIRR's protocol over those queries; the headline is (R@5 + R_subset@1) / 2."""
     return Benchmark(
@@ -78,5 +87,5 @@ def benchmark(
         headline=("R@5", "R_subset@1"),
         exclude_reference=True,
         choices={"subset": "the five others of the image set"} | choices,
-        places=gallery,
+        locations=gallery,
     )

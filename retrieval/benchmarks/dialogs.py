@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdd_icm.data import Dialog, Picture, load_dialogs, pictures_of
-from retrieval.benchmarks.benchmark import Benchmark, Query
+from retrieval.benchmarks.base import Benchmark, Query
 
 
 def read(path: str | Path, split: str = "test", exclude_reference: bool = False) -> Benchmark:
@@ -20,9 +20,9 @@ def read(path: str | Path, split: str = "test", exclude_reference: bool = False)
 
 def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> Benchmark:
     """Reference: the picture before the turn; text: its instruction, the earlier ones being the history;
-    target: the picture after it; caption: all that was said before it, composed as for the text tower, None
-    on the empty canvas. The gallery is the pictures of all turns, identical ones counted as one; the
-    empty canvas is never a target and not in it."""
+    target: the picture after it; caption: all earlier instructions, none on the empty canvas. The gallery is
+    the pictures of all turns, identical ones counted as one; the empty canvas is never a target and not in
+    it."""
     queries = tuple(_query(dialog, number) for dialog in dialogs for number in range(len(dialog.turns)))
     pictures: dict[str, Picture] = {picture.key: picture for picture in pictures_of(dialogs)}
     gallery = tuple(dict.fromkeys(query.targets[0] for query in queries))
@@ -41,16 +41,14 @@ def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> 
 
 def _query(dialog: Dialog, number: int) -> Query:
     """The turn of that number, from 0."""
-    from cdd_icm.model.prompt import compose_text  # here: it takes seconds, that --help needn't wait for
-
     turn = dialog.turns[number]
-    said = tuple(earlier.instruction for earlier in dialog.turns[:number])
+    earlier = tuple(turn.instruction for turn in dialog.turns[:number])
     return Query(
         id=f"{dialog.id}-{number}",
         reference=dialog.reference(number).key,
         texts=(turn.instruction,),
         targets=(turn.picture.key,),
-        history=said,
-        caption=compose_text(said[-1], said[:-1], len(said)) if said else None,
+        history=earlier,
+        caption=earlier,
         tags=(f"turn {number + 1}",),
     )

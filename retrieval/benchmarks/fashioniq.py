@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cdd_icm.errors import InputError
 from retrieval.benchmarks.annotations import Entry, find, read_entries, read_ids
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice, gallery_of
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice, gallery_of
 
 CATEGORIES = ("dress", "shirt", "toptee")
 SPLITS = ("train", "val", "test")
@@ -54,7 +54,7 @@ def read(
 
     queries: list[Query] = []
     galleries: dict[str, tuple[str, ...]] = {}
-    places: dict[str, Place] = {}
+    locations: dict[str, Location] = {}
     empty = 0
     for category in categories:
         images = find(root, f"image_splits/split.{category}.{split}.json")
@@ -78,7 +78,7 @@ def read(
         queries += part
         galleries[category] = original if gallery == "original" else gallery_of(part)
         for id in galleries[category]:
-            places.setdefault(id, Place(f"{category}/{id}"))
+            locations.setdefault(id, Location(f"{category}/{id}"))
     return Benchmark(
         name="fashioniq",
         split=split,
@@ -92,7 +92,7 @@ def read(
             "captions": f"{captions}: {CAPTIONS[captions]}",
             "entries with an empty caption, which is left out": empty,
         },
-        places=places,
+        locations=locations,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrieval.benchmarks import cirr
 from retrieval.benchmarks.annotations import by_id, find, read_entries
-from retrieval.benchmarks.benchmark import Benchmark, check_choice
+from retrieval.benchmarks.base import Benchmark, check_choice
 
 SPLITS = ("train", "val")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.benchmarks.annotations import find, read_entries, read_ids
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice, gallery_of
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice, gallery_of
 from retrieval.benchmarks.fashioniq import CATEGORIES
 
 SPLITS = ("train", "val")
@@ -58,5 +58,5 @@ def read(root: str | Path, split: str = "val", categories: Sequence[str] = CATEG
         headline=("R@10", "R@50"),
         exclude_reference=True,
         choices={"gallery images": "union: references and targets of the split's queries"},
-        places={id: Place(f"{category}/{id}") for category, ids in galleries.items() for id in ids},
+        locations={id: Location(f"{category}/{id}") for category, ids in galleries.items() for id in ids},
     )

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from retrieval.benchmarks.annotations import Entry, find, read_entries
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 TASKS = ("focus_attribute", "change_attribute", "focus_object", "change_object")
 DILATION = 0.7
@@ -30,7 +30,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
     """
     queries: list[Query] = []
     galleries: dict[str, tuple[str, ...]] = {}
-    places: dict[str, Place] = {}
+    locations: dict[str, Location] = {}
     unusual = twins = 0
     for task in tasks:
         check_choice("tasks", task, TASKS)
@@ -43,7 +43,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
                 unusual += 1
                 continue
             pictures = [entry.entry("reference"), entry.entry("target"), *distractors]
-            reference, target, *others = (_picture(picture, task, places) for picture in pictures)
+            reference, target, *others = (_picture(picture, task, locations) for picture in pictures)
             twins += target in others
             candidates = tuple(dict.fromkeys([target, *others]))
             part.append(
@@ -71,7 +71,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
             "entries with a gallery of unusual length, left out": unusual,
             "distractors that are the target itself, left out": twins,
         },
-        places=places,
+        locations=locations,
     )
 
 
@@ -91,16 +91,16 @@ def crop(
     return np.asarray(square)
 
 
-def _picture(entry: Entry, task: str, places: dict[str, Place]) -> str:
-    """The id of a picture or of a box in one; notes its place."""
+def _picture(entry: Entry, task: str, locations: dict[str, Location]) -> str:
+    """The id of a picture or of a box in one; notes its location."""
     if task.endswith("object"):
         id = entry.id("val_image_id")
-        place = Place(id.zfill(12))
+        location = Location(id.zfill(12))
     else:
         image, box = entry.id("image_id"), entry.numbers("instance_bbox", 4)
         if min(box[2:]) <= 0:
             raise entry.fault("instance_bbox", f"{box} has no area")
         id = f"{image}[{','.join(f'{side:g}' for side in box)}]"
-        place = Place(image, box)
-    places.setdefault(id, place)
+        location = Location(image, box)
+    locations.setdefault(id, location)
     return id

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.benchmarks.annotations import by_id, find, read_entries, read_object
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 SPLITS = ("train", "val")
 
@@ -23,23 +23,23 @@ def read(root: str | Path, split: str = "val", exclude_reference: bool = False) 
     corpus = find(root, f"lasco_{split}_corpus.json", f"downloads/lasco_{split}_corpus.json")
     if split == "train":  # one object, of which each field is an image
         listed = read_object(corpus)
-        places = {id: Place(listed.text(id)) for id in listed.fields}
+        locations = {id: Location(listed.text(id)) for id in listed.fields}
     else:
         images = by_id(read_entries(corpus), "id")
-        places = {id: Place(image.text("path")) for id, image in images.items()}
+        locations = {id: Location(image.text("path")) for id, image in images.items()}
     queries = []
     entries = read_entries(find(root, f"lasco_{split}.json", f"downloads/lasco_{split}.json"))
     for id, entry in by_id(entries, "qid").items():
-        reference = entry.id_of_pair("query-image", places, corpus.name)
-        target = entry.id_of_pair("target-image", places, corpus.name)
+        reference = entry.id_of_pair("query-image", locations, corpus.name)
+        target = entry.id_of_pair("target-image", locations, corpus.name)
         queries.append(Query(id, reference, (entry.text("query-text"),), (target,)))
     return Benchmark(
         name="lasco",
         split=split,
         queries=tuple(queries),
-        galleries={"all": tuple(places)},
+        galleries={"all": tuple(locations)},
         recall_at=(1, 5, 10, 50, 500, 1000),
         headline=("R@1",),
         exclude_reference=exclude_reference,
-        places=places,
+        locations=locations,
     )

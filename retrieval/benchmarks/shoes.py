@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retrieval.benchmarks.annotations import find, read_entries, read_lines
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, check_choice
+from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 SPLITS = ("train", "eval")
 
@@ -41,5 +41,5 @@ def read(root: str | Path, split: str = "eval") -> Benchmark:
         recall_at=(1, 10, 50),
         headline=("R@1", "R@10", "R@50"),
         exclude_reference=True,
-        places={image: Place(image) for image in lists[split]},
+        locations={image: Location(image) for image in lists[split]},
     )

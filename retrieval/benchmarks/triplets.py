@@ -1,5 +1,5 @@
 """Anybody's triplets: a JSON Lines file with `reference`, `text`, `target`, `split` if there are several,
-and, where it is known, `caption`: what the reference shows.
+and, where it is known, `caption`, a description of the reference.
 
 Images are named by their paths below the image folder, or by their names alone where those are all different.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cdd_icm.errors import InputError
 from retrieval.benchmarks.annotations import read_entries, read_ids
-from retrieval.benchmarks.benchmark import Benchmark, Place, Query, gallery_of
+from retrieval.benchmarks.base import Benchmark, Location, Query, gallery_of
 
 
 def read(
@@ -34,7 +34,7 @@ def read(
             reference=entry.id("reference"),
             texts=(entry.text("text"),),
             targets=(entry.id("target", known, str(gallery)),),
-            caption=entry.text("caption") if "caption" in entry else None,
+            caption=(entry.text("caption"),) if "caption" in entry else (),
         )
         for entry in read_entries(path)
         if split is None or entry.text("split") == split
@@ -55,5 +55,5 @@ def read(
             if gallery is None
             else f"as listed in {Path(gallery).name}"
         },
-        places={id: Place(id) for id in dict.fromkeys([*images, *(known or ())])},
+        locations={id: Location(id) for id in dict.fromkeys([*images, *(known or ())])},
     )

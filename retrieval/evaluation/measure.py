@@ -12,16 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from cdd_icm.data import PictureCache
 from cdd_icm.progress import Progress
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.ranking import evaluate, rank, summarise
-from retrieval.features import BLANK, Features, FrozenFeatures
-from retrieval.systems import ImageFeatures
-from retrieval.systems.model import RetrievalModel
+from retrieval.features import BLANK, Features, FrozenFeatures, preprocessed
+from retrieval.model import RetrievalModel
+from retrieval.systems.base import Inputs
 
 ROWS = ("composed", "image only", "text only")
-"""Of a report: the queries, and what they find without their texts or without their pictures."""
+"""Of a report: the queries, and the queries without their texts or without their pictures."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,13 @@ def measure(
     cache_dir: str | Path | None = None,
     frozen: bool = False,
 ) -> dict[str, Any]:
-    """The report of `evaluate`: the composed queries, and beside them those that lack the text or the
+    """The report of `evaluate` for the composed queries, with rows for queries without text or without
     picture. `benchmark` must have its pictures (see `images.resolve`).
 
     Args:
         cache_dir: of decoded pictures and of features; None is the user's.
-        frozen: training left the towers as they were, so that other models have the same: what they see is
-            kept. Of towers that were trained it is not: every checkpoint would fill the disk anew.
+        frozen: training left the backbone as it was, so that other models have the same one: its features
+            are cached. Those of a trained backbone are not: every checkpoint would add its own.
 
     Raises:
         InputError: a picture can't be decoded.
@@ -74,45 +73,43 @@ def encode(
     ids, queries, composer = benchmark.picture_ids, benchmark.queries, model.composer
     found = [benchmark.pictures[id] for id in ids]
     folder = Path(cache_dir) if cache_dir else None
-    cache = PictureCache.open_or_build(folder, found, model.image_size)
+    cache = preprocessed(folder, model, found)
     keys = [picture.key for picture in found]
-    shown = [keys[benchmark.row[query.reference]] for query in queries]
-    said = [[model.text(text, query.history) for text in query.texts] for query in queries]
+    references = [keys[benchmark.row[query.reference]] for query in queries]
+    prompts = [[model.prompt(text, query.history) for text in query.texts] for query in queries]
     features = Features(model, cache)
     if frozen:
-        seen = shown if composer.embeds_pixels else keys
-        features = FrozenFeatures(folder, model, cache, seen, [text for texts in said for text in texts])
+        sides = ((references, composer.query_inputs), (keys, composer.gallery_inputs))
+        used = [key for side, inputs in sides if inputs & Inputs.FEATURES for key in side]
+        features = FrozenFeatures(folder, model, cache, used, [text for texts in prompts for text in texts])
 
-    def embed(keys: list[str]) -> Float[Tensor, "b ..."]:
-        if composer.embeds_pixels:
-            pictures = ImageFeatures(pixels=features.pixels(keys))
-        else:
-            pictures = features.images(keys)
-        return composer.embed(pictures).float().cpu()
+    def encode_gallery(keys: list[str]) -> Float[Tensor, "b ..."]:
+        return composer.encode_gallery(features.images(keys, composer.gallery_inputs)).float().cpu()
 
-    def compose(shown: list[str], said: list[list[str]]) -> Float[Tensor, "b E"]:
+    def encode_query(references: list[str], prompts: list[list[str]]) -> Float[Tensor, "b E"]:
         """Each query's mean direction over its wordings."""
-        owner = [row for row, texts in enumerate(said) for _ in texts]
-        read = features.texts([text for texts in said for text in texts])
-        vectors = composer.compose(features.images(shown)[owner], read).float().cpu()
-        if len(owner) == len(said):
+        owner = [row for row, texts in enumerate(prompts) for _ in texts]
+        text = features.texts([text for texts in prompts for text in texts])
+        images = features.images(references, composer.query_inputs)
+        vectors = composer.encode_query(images[owner], text).float().cpu()
+        if len(owner) == len(prompts):
             return vectors
-        total = torch.zeros(len(said), model.width).index_add_(0, torch.tensor(owner), vectors)
+        total = torch.zeros(len(prompts), model.width).index_add_(0, torch.tensor(owner), vectors)
         return normalize(total, dim=-1)
 
     pictures = []
     vectors = {row: torch.empty(len(queries), model.width) for row in rows}
     with Progress(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
         for start in range(0, len(ids), batch_size):
-            pictures.append(embed(keys[start : start + batch_size]))
+            pictures.append(encode_gallery(keys[start : start + batch_size]))
             bar.update(len(pictures[-1]))
         for start in range(0, len(queries), batch_size):
             part = slice(start, start + batch_size)
-            n = len(shown[part])
+            n = len(references[part])
             for row in rows:
-                vectors[row][part] = compose(
-                    [BLANK] * n if row == "text only" else shown[part],
-                    [[""]] * n if row == "image only" else said[part],
+                vectors[row][part] = encode_query(
+                    [BLANK] * n if row == "text only" else references[part],
+                    [[""]] * n if row == "image only" else prompts[part],
                 )
             bar.update(n)
     return Encoded(torch.cat(pictures), vectors)

@@ -1,7 +1,7 @@
 """Exact ranking and the field's metrics. One rule for ties everywhere: they count against the right answer.
 
 Ranks and positions start at 1. Figures are percentages. Pictures and queries are given by their row; -1
-stands for none, where rows are of unequal length.
+is none, where rows are of unequal length.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from statistics import median
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from retrieval.systems.scores import dot
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
@@ -24,11 +26,6 @@ COUNT_BYTES = 2**20
 
 NEVER = torch.iinfo(torch.int64).max
 """The position of a picture that is not ranked: beyond every K."""
-
-
-def dot(queries: Float[Tensor, "b d"], pictures: Float[Tensor, "n d"]) -> Float[Tensor, "b n"]:
-    """Inner product; the cosine where both sides are normalised."""
-    return queries @ pictures.T
 
 
 def score_chunks(
@@ -67,8 +64,8 @@ def positions(
     if excluded is not None:
         reference = scores.gather(1, excluded.clamp(min=0)[:, None])
         ahead -= (~(reference < wanted) & (excluded >= 0)[:, None]).long()
-    place = ahead + torch.arange(1, wanted.shape[1] + 1, device=scores.device)
-    return torch.where(_present(absent), place, NEVER)
+    position = ahead + torch.arange(1, wanted.shape[1] + 1, device=scores.device)
+    return torch.where(_present(absent), position, NEVER)
 
 
 def positions_among(
@@ -101,13 +98,13 @@ def median_rank(ranks: Int[Tensor, " q"]) -> float:
     return float(median(ranks.tolist()))
 
 
-def mean_average_precision(places: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:
+def mean_average_precision(ranks: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:
     """mAP@K as CIRCO defines it (Baldrati et al. 2023): the precisions at the positions of the relevant
-    pictures among the first K, summed, over min(number of relevant pictures, K). `places` are as from
+    pictures among the first K, summed, over min(number of relevant pictures, K). `ranks` are as from
     `positions`."""
-    total = torch.zeros(len(places), dtype=torch.float64, device=places.device)
-    for found, place in enumerate(places.T, 1):
-        total += torch.where(place <= k, found / place.double(), 0.0)
+    total = torch.zeros(len(ranks), dtype=torch.float64, device=ranks.device)
+    for found, rank in enumerate(ranks.T, 1):
+        total += torch.where(rank <= k, found / rank.double(), 0.0)
     averages = total / relevant.clamp(max=k)
     return 100 * sum(averages.tolist()) / len(averages)
 

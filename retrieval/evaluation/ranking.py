@@ -1,4 +1,4 @@
-"""From vectors to a report: a benchmark's metrics, with the image-only and text-only rows beside."""
+"""From vectors to a report: a benchmark's metrics, for composed, image-only and text-only queries."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from torch import Tensor
 
 from retrieval.benchmarks import Benchmark, Query
 from retrieval.evaluation import metrics
-from retrieval.evaluation.metrics import Similarity, dot
+from retrieval.evaluation.metrics import Similarity
+from retrieval.systems.scores import dot
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Where the right answers of each query came, in the order of the benchmark's queries (see `metrics`)."""
+    """Ranks of the right answers of each query, in the order of the benchmark's queries (see `metrics`)."""
 
     target: Int[Tensor, " q"]
     """Position of the labelled target in the gallery, or among the query's candidates."""
@@ -182,7 +183,7 @@ def _score(
             raise ValueError(
                 f"{len(vectors)} vectors for {number} {name} of {benchmark.name} {benchmark.split}"
             )
-        # a finite sum has finite terms, and takes a tenth of the time of asking each
+        # a finite sum has finite terms, and takes a tenth of the time of testing each
         if not vectors.sum().isfinite() and not vectors.isfinite().all():
             raise ValueError(f"the vectors of the {name} are not all finite")
     for part, gallery in benchmark.galleries.items():

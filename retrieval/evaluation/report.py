@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: one JSON file a model; and tables of many."""
+"""Reports of evaluations, one JSON file a model, and tables of several reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
 
 FORMAT = 1
 """Of the report; a reader refuses another."""
@@ -27,7 +27,7 @@ BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
 def make_report(
     name: str, folder: Path, model: RetrievalModel, data: str, benchmark: Benchmark, measured: dict[str, Any]
 ) -> dict[str, Any]:
-    """What `measure` found of the model in `folder`, with what tells another machine how to repeat it."""
+    """The figures of `measure` for the model in `folder`, with everything needed to reproduce them."""
     training = folder / "training.json"
     return {
         "format": FORMAT,
@@ -66,7 +66,7 @@ def read_report(path: Path) -> dict[str, Any]:
 def compare(paths: Sequence[Path], alone: bool = False) -> str:
     """A Markdown table: a line a model, best headline first, its figures the mean over its reports (the
     seeds) and their standard deviation, the headline also of the image alone and of the text alone; then the
-    headline and the median rank by tag, such as the turn. With `alone`, all figures of either alone stand in
+    headline and the median rank by tag, such as the turn. With `alone`, all figures of either alone are in
     lines below their model's. Partial reports are marked in the table's head.
 
     Raises:
@@ -101,19 +101,19 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
         minutes = [report["training"]["minutes"] for report in some if report["training"]]
         facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
         facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
-        beside = [_cell(some, headline, row=row) for row in alone_rows]
-        lines.append([name, *_cells(some, columns), *beside, *facts])
+        alone_cells = [_cell(some, headline, row=row) for row in alone_rows]
+        lines.append([name, *_cells(some, columns), *alone_cells, *facts])
         for row in alone_rows if alone else ():
-            blank = [""] * (len(beside) + 2)
+            blank = [""] * (len(alone_cells) + 2)
             lines.append([f"{name}, {row}", *_cells(some, columns, row), *blank, str(len(some))])
     table = _markdown(lines)
     if tags := sorted(composed.get("tags", {}), key=_by_number):
-        shown = headline if headline in metrics else metrics[0]
-        head = [f"{shown} / median rank", *tags]
+        metric = headline if headline in metrics else metrics[0]
+        head = [f"{metric} / median rank", *tags]
         lines = [head, ["---"] + ["--:"] * len(tags)]
         for name, some in best_first:
             cells = [
-                f"{_cell(some, shown, tag=tag)} / {_cell(some, 'median rank', 1, tag=tag)}" for tag in tags
+                f"{_cell(some, metric, tag=tag)} / {_cell(some, 'median rank', 1, tag=tag)}" for tag in tags
             ]
             lines.append([name, *cells])
         table += "\n" + _markdown(lines)

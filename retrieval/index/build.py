@@ -1,8 +1,7 @@
-"""A folder of pictures becomes a store: read, decoded, encoded and put, all at the same time."""
+"""Indexes a folder of pictures into a store; reading, decoding, encoding and writing overlap."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,29 +14,30 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from cdd_icm.data.files import FolderFiles
-from cdd_icm.data.picture import decode, to_square
+from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.progress import Progress
 from cdd_icm.sources import local_path
 from cdd_icm.train.signals import StopSignal
-from retrieval.encoder import Encoder
 from retrieval.images import SUFFIXES
-from retrieval.index.store import LONGEST, Entry, Store
+from retrieval.index.encoder import Encoder
+from retrieval.index.store import MAX_TEXT_BYTES, Entry, Store
 from retrieval.index.tags import read_tags
 
-READERS = 8  # threads; decoding a picture leaves the interpreter to the others
-AHEAD = 2  # batches that are ready before the model asks for them
-BEHIND = 2  # batches that it has done and the store hasn't put yet
+READERS = 8  # threads; decoding a picture releases the interpreter lock
+AHEAD = 2  # batches that are prepared before the model needs them
+BEHIND = 2  # encoded batches that the store has not written yet
 
 
 @dataclass
 class Indexed:
-    """What a run of `index` did."""
+    """The counts of a run of `index`."""
 
     added: int = 0
     """Pictures that the model encoded."""
     updated: int = 0
-    """Pictures that were in the store under another path or with other tags; the model wasn't asked."""
+    """Pictures that were in the store under another path or with other tags; they were not encoded again."""
     unchanged: int = 0
     duplicates: int = 0
     """Files whose content another file of the folder has."""
@@ -47,18 +47,18 @@ class Indexed:
     """One line for each file that was left out."""
     seconds: float = 0.0
     model_seconds: float = 0.0
-    """Of `seconds`, those in which the model was at work."""
+    """The part of `seconds` in which the model was encoding."""
     stopped: bool = False
-    """Whether Ctrl-C or SIGTERM ended it; another run goes on."""
+    """Whether Ctrl-C or SIGTERM ended it; the next run continues."""
 
 
 def index(
     folder: str | Path, store: Store, encoder: Encoder, batch_size: int = 64, progress: bool = True
 ) -> Indexed:
-    """Brings the store to what the folder holds, at any depth, and says what was done.
+    """Updates the store to the pictures of the folder, at any depth.
 
     Each content is encoded and kept once, under the first of its paths; what is in the store already is not
-    encoded again, so that a run that was stopped or killed goes on when it is started again. Entries of this
+    encoded again, so that a run that was stopped or killed continues when started again. Entries of this
     folder whose file has gone or has other content are removed at the end. Files that are no pictures by
     their suffix are passed over; pictures that can't be read are left out and listed.
 
@@ -78,7 +78,7 @@ def index(
         Progress(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
-        run = _Run(files, store, encoder.image_size, readers, keeper, tags)
+        run = _Run(files, store, encoder, readers, keeper, tags)
         puts: list[Future] = []
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
@@ -95,7 +95,7 @@ def index(
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
-            if stop.seen:
+            if stop.received:
                 done.stopped = True
                 break
         for put in puts:
@@ -108,10 +108,10 @@ def index(
 
 
 def check(folder: str | Path, encoder: Encoder) -> None:
-    """Raises what `index` would about the folder and the model, before there is a store."""
+    """Raises what `index` would raise for the folder and the model, before a store is made."""
     _read_folder(folder)
-    side = encoder.image_size
-    _one_each(encoder.encode_gallery(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+    black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
+    _one_each(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
 
 
 def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
@@ -133,7 +133,7 @@ def _one_each(vectors: Tensor) -> Float[Tensor, "B E"]:
 
 
 class _FilesAndLinks(FolderFiles):
-    """A link whose target has gone has a name too: it can't be read, and its target may come back."""
+    """Lists broken links too: they can't be read now, but their targets may come back."""
 
     def names(self) -> Iterator[str]:
         for file in self.root.rglob("*"):
@@ -154,26 +154,26 @@ class _Batch:
 
 
 class _Run:
-    """What the threads of one run share. `prepare` is called by one of them, in the order of the names."""
+    """State that the threads of one run share. One of them calls `prepare`, in the order of the names."""
 
     def __init__(
         self,
         files: FolderFiles,
         store: Store,
-        image_size: int,
+        encoder: Encoder,
         readers: ThreadPoolExecutor,
         keeper: ThreadPoolExecutor,
         tags: dict[str, dict],
     ):
-        self.files, self.store, self.image_size = files, store, image_size
+        self.files, self.store, self.encoder = files, store, encoder
         self.readers, self.keeper, self.tags = readers, keeper, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
-        """Of each content seen, the first."""
+        """The first path of each content."""
         self.unread: set[str] = set()
         """Names of the files that were left out."""
         self.faulty: set[str] = set()
-        """Contents that are no pictures."""
+        """Contents that can't be decoded."""
 
     def prepare(self, names: Sequence[str]) -> _Batch:
         batch = _Batch(names)
@@ -222,7 +222,7 @@ class _Run:
         return batch
 
     def remove_gone(self) -> int:
-        """Removes the folder's entries that were not seen, unless their file couldn't be read."""
+        """Removes the folder's entries whose file was not found, unless it couldn't be read."""
         if self.store.count(self.folder) == len(self.path) - len(self.faulty):
             return 0
         gone = [
@@ -235,21 +235,21 @@ class _Run:
 
     def _read(self, name: str) -> tuple[str, bytes] | InputError:
         try:
-            if len(name.encode()) > LONGEST:
+            if len(name.encode()) > MAX_TEXT_BYTES:
                 return InputError(f"{self.files.where(name)[:80]}...: the path is too long")
             encoded = self.files.read(name)
         except UnicodeEncodeError:
             return InputError(f"{self.files.where(name)!a}: the name is not UTF-8")
         except InputError as error:
             return error
-        return hashlib.sha256(encoded).hexdigest(), encoded
+        return content_digest(encoded), encoded
 
     def _decode(self, content: str, encoded: bytes) -> tuple[np.ndarray, int, int] | InputError:
         try:
             pixels = decode(encoded, self.files.where(self.path[content]))
         except InputError as error:
             return error
-        return to_square(pixels, self.image_size), *pixels.shape[:2]
+        return self.encoder.preprocess(pixels), *pixels.shape[:2]
 
     def _leave_out(self, batch: _Batch, name: str, error: InputError) -> None:
         batch.unreadable.append(str(error))
@@ -257,7 +257,7 @@ class _Run:
 
 
 def _ahead(batches: Iterable[_Batch], thread: ThreadPoolExecutor) -> Iterator[_Batch]:
-    """The batches, of which the next few are made in the thread meanwhile."""
+    """The batches; the thread prepares the next few in the background."""
     batches = iter(batches)
     made = [thread.submit(next, batches, None) for _ in range(AHEAD)]
     while (batch := made.pop(0).result()) is not None:

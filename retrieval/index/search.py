@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor
 
 from cdd_icm.data.files import FolderFiles
-from cdd_icm.data.picture import EncodedPicture, rgb, to_square
+from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip, stack
-from retrieval.encoder import Encoder
+from retrieval.index.encoder import Encoder
 from retrieval.index.store import Entry, Store
 
 ROW = 5  # pictures in a row of a sheet
@@ -60,7 +56,7 @@ def search(
     if text is not None and not text.strip():
         raise InputError(f"text: {text!r} is empty")
     (query,) = encoder.encode_query(
-        None if picture is None else _tensor(picture, encoder.image_size),
+        None if picture is None else [picture],
         None if text is None else [text],
         [list(history)] if history else None,
     )
@@ -82,8 +78,3 @@ def sheet(
         captions = [f"{rank}. {hit.score:.3f} {hit.entry.path}" for rank, hit in enumerate(some, start + 1)]
         rows.append(filmstrip([hit.picture() for hit in some], captions, height))
     return stack(rows)
-
-
-def _tensor(picture: Image.Image, size: int) -> UInt8[Tensor, "1 3 size size"]:
-    square = to_square(rgb(picture, "query"), size)
-    return torch.from_numpy(np.ascontiguousarray(square.transpose(2, 0, 1)))[None]

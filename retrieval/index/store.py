@@ -1,5 +1,5 @@
-"""Vectors of pictures and what is known of each, in Milvus: a file path runs it inside this process, a URL
-uses a server or cluster."""
+"""Vectors and metadata of pictures in Milvus: embedded in this process for a file path, a server or cluster
+for a URL."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from cdd_icm.errors import InputError
 from cdd_icm.sources import check_links, inside, local_path
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
-"""The columns of a store. A picture's own tags are columns beside them, so they can't have these names."""
+"""The columns of a store. A picture's own tags are further columns, so they can't have these names."""
 
 PREFIX = "pictures_"
 """A store is one collection, named after its model: it exists with its fingerprint or not at all."""
 
-MOST_HITS = 16384
+MAX_ROWS = 16384
 """Milvus answers with no more rows at once."""
 
 EXACT_INDEX = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
-"""One list, which each search reads whole, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
+"""One list, all of which each search reads, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
 100,000 that takes longer than all the rest. Params within params are those that pymilvus doesn't flatten."""
 
 SERVERS = ("http", "https", "tcp", "unix")
 """How a store's server may be reached."""
 
-LONGEST = 65535  # bytes of a text column; Milvus allows no more
+MAX_TEXT_BYTES = 65535  # bytes of a text column; Milvus allows no more
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store knows of a picture."""
+    """A picture's row in the store, without its vector."""
 
     content: str
     """SHA-256 of its file's bytes, by which it is in the store once."""
@@ -73,7 +73,7 @@ class Store:
     Args:
         uri: a path that ends in .db, or http://HOST:PORT, or http://HOST:PORT/DATABASE for one store of
             several on a server. One process at a time can have a path open.
-        fingerprint, width: of the model, see `retrieval.encoder.Encoder`.
+        fingerprint, width: of the model, see `retrieval.index.encoder.Encoder`.
         create: makes the store if it isn't there.
 
     Raises:
@@ -82,12 +82,12 @@ class Store:
     """
 
     def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
-        # what Milvus refuses comes back as an exception as well: told once is enough
+        # what these log is raised as an exception too
         for name in ("pymilvus", "grpc._server", "milvus_lite.adapter"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
         self._embedded = "://" not in uri
-        with self._asking():
+        with self._one_line_errors():
             self._client = _connect_embedded(uri, create) if self._embedded else _connect(uri)
         try:
             self._open(fingerprint, width, create)
@@ -96,7 +96,7 @@ class Store:
             raise
 
     def _open(self, fingerprint: str, width: int, create: bool) -> None:
-        with self._asking():
+        with self._one_line_errors():
             made = [n for n in self._client.list_collections(timeout=ANSWER_SECONDS) if n.startswith(PREFIX)]
         if self.collection not in made:
             if made:
@@ -107,8 +107,8 @@ class Store:
             if not create:
                 raise InputError(f"{self.uri}: no pictures were indexed here")
             self._create(width)
-        with self._asking():
-            # by itself each time: a process may have been killed after the collection was made
+        with self._one_line_errors():
+            # checked each time: a process may have been killed after it created the collection
             if not self._client.list_indexes(self.collection):
                 index = self._client.prepare_index_params()
                 kind = EXACT_INDEX if self._embedded else {"index_type": "AUTOINDEX"}
@@ -126,16 +126,16 @@ class Store:
             if not self._embedded:
                 raise
             # a process that was killed in the middle of an index file leaves a part of it, which Milvus Lite
-            # refuses; it makes them anew from the pictures' rows
+            # refuses; it rebuilds them from the pictures' rows
             for half in self._folder.rglob("*.idx"):
                 half.unlink()
             with _faiss_quiet():
                 self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
 
     def _clear(self) -> None:
-        """Makes room for the collection: Milvus Lite stumbles over what a process leaves behind that was
-        killed while it made one."""
-        with self._asking():
+        """Removes what a process left behind that was killed while it created a collection; Milvus Lite
+        fails on it."""
+        with self._one_line_errors():
             (self._folder / "schema.json.tmp").unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.rmdir()  # only if it is empty
@@ -150,12 +150,12 @@ class Store:
     def _create(self, width: int) -> None:
         schema = MilvusClient.create_schema(enable_dynamic_field=True)
         schema.add_field("content", DataType.VARCHAR, is_primary=True, max_length=64)
-        schema.add_field("folder", DataType.VARCHAR, max_length=LONGEST)
-        schema.add_field("path", DataType.VARCHAR, max_length=LONGEST)
+        schema.add_field("folder", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
+        schema.add_field("path", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
         schema.add_field("width", DataType.INT64)
         schema.add_field("height", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
-        with self._asking():
+        with self._one_line_errors():
             self._client.create_collection(
                 self.collection, schema=schema, consistency_level="Strong", timeout=ANSWER_SECONDS
             )
@@ -176,17 +176,19 @@ class Store:
             for entry, vector in zip(entries, vectors.float().cpu().numpy(), strict=True)
         ]
         if rows:
-            with self._asking():
+            with self._one_line_errors():
                 self._client.upsert(self.collection, rows, timeout=ANSWER_SECONDS)
 
     def get(self, contents: Sequence[str]) -> dict[str, Entry]:
         """The entries of those contents that are in the store."""
-        rows = self._rows(contents, _OF_AN_ENTRY)
-        return {entry.content: entry for entry in (_entry(row, self.uri) for row in rows)}
+        return {
+            entry.content: entry
+            for entry in (_entry(row, self.uri) for row in self._rows(contents, _ENTRY_FIELDS))
+        }
 
     def change(self, entries: Sequence[Entry]) -> None:
         """Replaces what is known of pictures that are all in the store; their vectors stay. A process that is
-        killed in the middle may lose some of them: they are put anew."""
+        killed in the middle may lose some of them, because they are removed and put again."""
         if entries:
             contents = [entry.content for entry in entries]
             found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
@@ -194,15 +196,15 @@ class Store:
             self.put(entries, torch.tensor([found[content] for content in contents]))
 
     def remove(self, contents: Sequence[str]) -> None:
-        for start in range(0, len(contents), MOST_HITS):
-            with self._asking():
-                some = list(contents[start : start + MOST_HITS])
+        for start in range(0, len(contents), MAX_ROWS):
+            with self._one_line_errors():
+                some = list(contents[start : start + MAX_ROWS])
                 self._client.delete(self.collection, ids=some, timeout=ANSWER_SECONDS)
 
     def count(self, folder: str | None = None) -> int:
         """How many pictures there are, of that folder or of all."""
         where = "" if folder is None else _in(folder)
-        with self._asking():
+        with self._one_line_errors():
             rows = self._client.query(
                 self.collection, where, output_fields=["count(*)"], timeout=ANSWER_SECONDS
             )
@@ -210,9 +212,9 @@ class Store:
 
     def of_folder(self, folder: str) -> Iterator[Entry]:
         """All entries of a folder, in no order."""
-        with self._asking():
+        with self._one_line_errors():
             pages = self._client.query_iterator(
-                self.collection, MOST_HITS, filter=_in(folder), output_fields=_OF_AN_ENTRY
+                self.collection, MAX_ROWS, filter=_in(folder), output_fields=_ENTRY_FIELDS
             )
             while rows := pages.next():
                 yield from (_entry(row, self.uri) for row in rows)
@@ -228,15 +230,15 @@ class Store:
         Raises:
             InputError: an expression that Milvus doesn't understand, and as all calls.
         """
-        if not 1 <= k <= MOST_HITS:
-            raise InputError(f"k: {k}, expected 1 to {MOST_HITS}")
-        with self._asking(filter and f"filter {filter!r}"):
+        if not 1 <= k <= MAX_ROWS:
+            raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
+        with self._one_line_errors(filter and f"filter {filter!r}"):
             (hits,) = self._client.search(
                 self.collection,
                 [query.float().cpu().numpy()],
                 filter,
                 limit=k,
-                output_fields=_OF_AN_ENTRY,
+                output_fields=_ENTRY_FIELDS,
                 search_params={"metric_type": "IP", "params": {"nprobe": 1} if self._embedded else {}},
                 timeout=ANSWER_SECONDS,
             )
@@ -244,12 +246,12 @@ class Store:
         return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]}, self.uri)) for hit in hits]
 
     def flush(self) -> None:
-        """Brings what was put into the form in which it is searched fast."""
-        with self._asking(), _faiss_quiet():
+        """Writes what was put to segments, which are searched fast."""
+        with self._one_line_errors(), _faiss_quiet():
             self._client.flush(self.collection, timeout=ANSWER_SECONDS)
 
     def close(self) -> None:
-        """Another process can open the store now."""
+        """Closes the store, so that another process can open it."""
         self._client.close()
         if self._embedded:
             server_manager_instance.release_server(self.uri)
@@ -263,7 +265,7 @@ class Store:
     def _rows(self, contents: Sequence[str], fields: list[str]) -> list[dict]:
         if not contents:
             return []
-        with self._asking():
+        with self._one_line_errors():
             return self._client.get(
                 self.collection,
                 ids=list(contents),
@@ -272,8 +274,8 @@ class Store:
             )
 
     @contextmanager
-    def _asking(self, about: str = "") -> Iterator[None]:
-        """Milvus's refusals as one line."""
+    def _one_line_errors(self, about: str = "") -> Iterator[None]:
+        """Turns Milvus's errors into one line."""
         try:
             yield
         except (MilvusException, grpc.RpcError, OSError) as error:
@@ -282,7 +284,7 @@ class Store:
             raise InputError(f"{what}: {reason.strip().splitlines()[0]}") from error
 
 
-_OF_AN_ENTRY = ["folder", "path", "width", "height", "$meta"]
+_ENTRY_FIELDS = ["folder", "path", "width", "height", "$meta"]
 
 
 def _entry(row: dict[str, Any], uri: str) -> Entry:
@@ -326,8 +328,8 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
 
 @contextmanager
 def _logged(name: str) -> Iterator[Iterable[str]]:
-    """The exceptions that a logger is given in the block, which are then not printed: why it can't open a
-    store is what Milvus Lite tells nobody else."""
+    """The exceptions that a logger is given in the block, which are then not printed: Milvus Lite says
+    nowhere else why it can't open a store."""
     logger, seen = logging.getLogger(name), []
     keep = logging.Handler()
     keep.emit = lambda record: record.exc_info and seen.append(str(record.exc_info[1]))
@@ -342,8 +344,8 @@ def _logged(name: str) -> Iterator[Iterable[str]]:
 
 @contextmanager
 def _faiss_quiet() -> Iterator[None]:
-    """Without faiss's warnings that it learns from few vectors, on the process's own stderr: one list has
-    nothing to learn."""
+    """Hides faiss's warnings on the process's stderr that few vectors train the index: one list needs no
+    training."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

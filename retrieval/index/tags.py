@@ -16,7 +16,7 @@ from cdd_icm.data.readers.folder import METADATA
 from cdd_icm.errors import InputError
 from retrieval.index.store import FIELDS
 
-MOST_BYTES = 65535
+MAX_TAG_BYTES = 65535
 """Of one picture's tags, as JSON; Milvus holds no more."""
 
 
@@ -58,8 +58,8 @@ def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
     for taken in (*FIELDS, "$meta"):
         if taken in fields:
             raise InputError(f"{where}: {taken}: the store has a field of this name itself")
-    if size > MOST_BYTES:
-        raise InputError(f"{where}: {size} bytes of tags, expected at most {MOST_BYTES}")
+    if size > MAX_TAG_BYTES:
+        raise InputError(f"{where}: {size} bytes of tags, expected at most {MAX_TAG_BYTES}")
     return name, fields
 
 

@@ -1,23 +1,50 @@
-"""CLIP4Cir's Combiner (Baldrati et al. 2022; TOMM 2023): stage 2, over frozen towers."""
+"""CLIP4Cir's Combiner (Baldrati et al. 2022; TOMM 2023): stage 2, over a frozen backbone."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval.systems.base import ImageFeatures, TextFeatures
-from retrieval.systems.pooled import PooledComposer, Temperature
+from cdd_icm.errors import InputError
+from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
+from retrieval.systems.pooled import PooledSystem, Temperature
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
 
 
-class Combiner(PooledComposer, Temperature):
+@dataclass(frozen=True)
+class CombinerOptions:
+    projection: int | None = None
+    hidden: int | None = None
+    """Widths of the two hidden layers; None is the published 4 E and 8 E."""
+    dropout: float = 0.5
+
+    def __post_init__(self):
+        for name in ("projection", "hidden"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value!r}, expected at least 1")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout is {self.dropout!r}, expected 0 to less than 1")
+
+
+class Combiner(Temperature, PooledSystem):
     """q = normalise(v + lambda t + (1 - lambda) x), where v and lambda in (0, 1) are functions of both
     features.
 
     Args:
         dim: E. projection, hidden: widths of the two hidden layers; None is the published 4 E and 8 E.
     """
+
+    Options = CombinerOptions
 
     def __init__(
         self, dim: int, projection: int | None = None, hidden: int | None = None, dropout: float = 0.5
@@ -32,7 +59,25 @@ class Combiner(PooledComposer, Temperature):
         self.mixture = nn.Sequential(layer(2 * projection, hidden), nn.Linear(hidden, dim))
         self.balance = nn.Sequential(layer(2 * projection, hidden), nn.Linear(hidden, 1))
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+    @classmethod
+    def keywords(
+        cls, config: RetrievalConfig, options: CombinerOptions, backbone: Backbone
+    ) -> dict[str, Any]:
+        return {"dim": backbone.width, **vars(options)}
+
+    @classmethod
+    def stages(cls, config: RetrievalConfig) -> Sequence[RetrievalConfig]:
+        """Without `init`, first the backbone, trained as `sum` trains it, then the Combiner on its frozen
+        features."""
+        if config.init is not None:
+            return [config]
+        folder = Path(config.output_dir) / "stage1"
+        return [
+            replace(config, composer="sum", options={}, output_dir=str(folder)),
+            replace(config, init=str(folder / "model"), encoder=replace(config.encoder, trainable_blocks=0)),
+        ]
+
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         x, t = reference.pooled, text.pooled  # (B, E) each
         both = torch.cat([self.text_in(t), self.image_in(x)], dim=-1)  # (B, 2 projection)
         share = self.balance(both).sigmoid()  # (B, 1), lambda

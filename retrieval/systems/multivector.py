@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval import systems
-from retrieval.systems.base import ImageFeatures, TextFeatures
+from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
+from retrieval.systems.base import Inputs, Wrapper, WrapperOptions
+from retrieval.systems.registry import SYSTEMS, find
+from retrieval.systems.scores import max_over_vectors
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
 
 
-def max_over_vectors(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:
-    """max_k <q, V[k]>, one k at a time: (B, N, T) scores never exist at once."""
-    scores = queries @ vectors[:, 0].T
-    for k in range(1, vectors.shape[1]):
-        scores = torch.maximum(scores, queries @ vectors[:, k].T)
-    return scores
+@dataclass(frozen=True)
+class MultiVectorOptions(WrapperOptions):
+    composer: str = "fusion"
 
 
-class MultiVector(nn.Module):
-    """A composer, its gallery side replaced: each token of a picture becomes a vector of its own.
+class MultiVector(Wrapper):
+    """The queries of any other system, over a gallery in which each patch token is a vector of its own.
 
     Args:
-        composer: makes the queries: any other, of which nothing else is used. options: its keywords.
-        token_width: D_v. dim: of the composer's queries.
+        composer: makes the queries; its gallery side is not used. options: its keywords.
+        token_width: D_v. dim: of the queries.
     """
 
-    uses_tokens = True
-    embeds_pixels = False
+    Options = MultiVectorOptions
+    gallery_inputs = Inputs.TOKENS
 
-    def __init__(self, composer: str, options: dict[str, Any], token_width: int, dim: int):
-        super().__init__()
-        self.composer = systems.COMPOSERS[composer](**options)
+    def __init__(self, composer: str, options: Mapping[str, Any], token_width: int, dim: int):
+        super().__init__(composer, options)
+        self.query_inputs = self.composer.query_inputs
         self.token_out = nn.Linear(token_width, dim)
         self.width = dim
 
-    @property
-    def logit_scale(self) -> Float[Tensor, ""]:
-        return self.composer.logit_scale
+    @classmethod
+    def wrappable(cls) -> Sequence[str]:
+        return [name for name in SYSTEMS if find(name) is not cls]
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        return self.composer.compose(reference, text)
+    @classmethod
+    def keywords(
+        cls, config: RetrievalConfig, options: MultiVectorOptions, backbone: Backbone
+    ) -> dict[str, Any]:
+        dim = find(options.composer).query_width(config, backbone)
+        shape = {"token_width": backbone.image_width, "dim": dim}
+        return {**super().keywords(config, options, backbone), **shape}
 
-    def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N T D"]:
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
+        return self.composer.encode_query(reference, text)
+
+    def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N T D"]:
         return normalize(self.token_out(pictures.tokens).float(), dim=-1)
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:

@@ -1,20 +1,25 @@
-"""Composers over pooled features: what they share, and those that learn nothing but a temperature."""
+"""Systems over pooled features: what they share, and those that learn nothing but a temperature."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval.evaluation.metrics import dot
-from retrieval.systems.base import ImageFeatures, TextFeatures
+from cdd_icm.errors import InputError
+from retrieval.backbones.base import ImageFeatures, TextFeatures
+from retrieval.systems.base import System
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
 
 
 class Temperature(nn.Module):
-    """A learnt bounded temperature, as the matcher has it: all models start from the same and may go as far.
+    """A learnt bounded temperature, as the matcher has it: all systems start from the same one.
 
     Args:
         temperature: at the start. max_logit_scale: bound of its inverse.
@@ -30,37 +35,43 @@ class Temperature(nn.Module):
         return self.log_scale.exp().clamp(max=self.max_logit_scale)
 
 
-class PooledComposer(nn.Module):
+class PooledSystem(System):
     """One vector a picture, its pooled feature; a score is the cosine."""
 
-    uses_tokens = False
-    embeds_pixels = False
-    width = None
-
-    def embed(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
+    def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
         return normalize(pictures.pooled.float(), dim=-1)
 
-    def score(self, queries: Float[Tensor, "B E"], vectors: Float[Tensor, "N E"]) -> Float[Tensor, "B N"]:
-        return dot(queries, vectors)
 
+class ImageOnly(Temperature, PooledSystem):
+    """The reference alone: how much of a benchmark can be solved without its texts."""
 
-class ImageOnly(PooledComposer, Temperature):
-    """The reference alone: what a benchmark gives away without its texts."""
+    @classmethod
+    def check(cls, config: RetrievalConfig, options: Any, key: str = "composer") -> None:
+        if config.objective.reference_negatives:
+            raise InputError(
+                f"objective.reference_negatives is True, expected false with {key}=image, whose query is the "
+                "reference"
+            )
+        if config.objective.caption_negatives:
+            raise InputError(
+                f"objective.caption_negatives is True, expected false with {key}=image, which reads no "
+                "captions"
+            )
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize(reference.pooled.float(), dim=-1)
 
 
-class TextOnly(PooledComposer, Temperature):
-    """The text alone: what a benchmark gives away without its references."""
+class TextOnly(Temperature, PooledSystem):
+    """The text alone: how much of a benchmark can be solved without its references."""
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize(text.pooled.float(), dim=-1)
 
 
-class Sum(PooledComposer, Temperature):
-    """normalise(x + t), the features as the towers give them: stage 1 of CLIP4Cir (Baldrati et al. 2022), in
-    which the towers are what is trained."""
+class Sum(Temperature, PooledSystem):
+    """normalise(x + t), the backbone's features as they are: stage 1 of CLIP4Cir (Baldrati et al. 2022), in
+    which the backbone is trained."""
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize((reference.pooled + text.pooled).float(), dim=-1)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from retrieval.systems.base import ImageFeatures, TextFeatures
-from retrieval.systems.pooled import PooledComposer
+from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
+from retrieval.systems.pooled import PooledSystem
+
+if TYPE_CHECKING:
+    from retrieval.config import RetrievalConfig
 
 
-class TIRG(PooledComposer):
-    """q = a0 sigmoid(gate([x, t])) x + a1 residual([x, t]), with a0 and a1 learnt from 1 and 10. Queries and
-    vectors are brought to one learnt length, so that its square scales their cosine.
+class TIRG(PooledSystem):
+    """q = a0 sigmoid(gate([x, t])) x + a1 residual([x, t]), with a0 and a1 learnt from 1 and 10. As in the
+    published code, queries and vectors have one learnt length, whose square is their cosine's logit scale.
 
     Args:
-        dim: E. length: of queries and vectors at the start.
+        dim: E. length: the learnt length at the start.
     """
 
     def __init__(self, dim: int, length: float = 4.0):
@@ -32,11 +37,15 @@ class TIRG(PooledComposer):
         self.weights = nn.Parameter(torch.tensor([1.0, 10.0]))
         self.length = nn.Parameter(torch.tensor(length))
 
+    @classmethod
+    def keywords(cls, config: RetrievalConfig, options: Any, backbone: Backbone) -> dict[str, Any]:
+        return {"dim": backbone.width}
+
     @property
     def logit_scale(self) -> Float[Tensor, ""]:
         return self.length**2
 
-    def compose(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
+    def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         both = torch.cat([reference.pooled, text.pooled], dim=-1)  # (B, 2E)
         kept = self.weights[0] * self.gate(both).sigmoid() * reference.pooled  # (B, E)
         return normalize((kept + self.weights[1] * self.residual(both)).float(), dim=-1)

@@ -1,6 +1,8 @@
 """What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run whose second
-process meets a loss that is not finite, then one that is stopped after its first step and goes on."""
+process meets a loss that is not finite, then one that is stopped after its first step and goes on, after one
+that leaves the matcher out of the loss."""
 
+import json
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -14,8 +16,9 @@ from safetensors.torch import save_file
 from cdd_icm.config import load_config
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.objectives.icm import info_nce, inner_product
-from cdd_icm.train.generator import train
-from cdd_icm.train.signals import StopSignal
+from cdd_icm.train import loop
+from cdd_icm.train.generator import GeneratorRecipe, train
+from cdd_icm.train.processes import Coordinator
 
 
 def info_nce_batch(*several):
@@ -51,9 +54,9 @@ def loss_of_share(share, *several):
     return loss.detach(), [leaf.grad for leaf in leaves]
 
 
-def spoilt_in_the_second_process(model, batch, draws, words, forward=CDDICM.forward, calls=[]):  # noqa: B006
-    out = forward(model, batch, draws, words)
-    calls.append(batch)
+def spoilt_in_the_second_process(*given, forward=CDDICM.forward, calls=[], **named):  # noqa: B006
+    out = forward(*given, **named)
+    calls.append(given)
     if torch.distributed.get_rank() == 1 and len(calls) == 3:
         out["changed_error"] = out["changed_error"] * torch.tensor([1, torch.nan])
         out["loss"] = out["loss"] * torch.nan
@@ -73,10 +76,23 @@ def main(folder: Path) -> None:
         train(replace(config, output_dir=str(folder / "spoilt")))
     (folder / f"error_{rank}.txt").write_text(str(error.value))
     with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
-        asked = StopSignal.requested
-        patch.setattr(StopSignal, "requested", lambda *given: asked(*given) or True)
+        patch.setattr(
+            Coordinator, "any", lambda coordinator, flag, any=Coordinator.any: any(coordinator, True)
+        )
         train(config)
-    train(config)
+    searches, prepare = [], loop.prepare
+    with pytest.MonkeyPatch.context() as patch:
+
+        def noting(*given):
+            model, *rest = prepare(*given)
+            searches.append(model.find_unused_parameters)
+            return model, *rest
+
+        patch.setattr(loop, "prepare", noting)
+        without = replace(config.objective, icm_weight=0.0)
+        loop.fit(GeneratorRecipe(replace(config, output_dir=str(folder / "without_icm"), objective=without)))
+        train(config)  # last, as it ends the process group
+    (folder / f"searches_{rank}.json").write_text(json.dumps(searches))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.nn.functional import adaptive_avg_pool2d, normalize
+
+from cdd_icm.data.picture import rgb, to_square
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 
@@ -15,12 +18,15 @@ class Colours:
     """A picture is the mean colours of a 4 x 4 grid; a text adds the colours that it names to all of it, and
     the history as much again."""
 
-    image_size, width = 8, 48
+    width = 48
 
     def __init__(self, fingerprint: str = "c01ou75"):
         self.fingerprint = fingerprint
         self.encoded = 0
         """Pictures of a gallery so far."""
+
+    def preprocess(self, picture):
+        return to_square(picture, 8)
 
     def encode_gallery(self, pictures):
         self.encoded += len(pictures)
@@ -29,7 +35,8 @@ class Colours:
     def encode_query(self, pictures, texts, history=None):
         vectors = torch.zeros(len(pictures if texts is None else texts), self.width)
         if pictures is not None:
-            vectors += self._grid(pictures)
+            squares = np.stack([self.preprocess(rgb(picture, "picture")) for picture in pictures])
+            vectors += self._grid(torch.from_numpy(squares).permute(0, 3, 1, 2))
         if texts is not None:
             said = [[*(history[i] if history else ()), text] for i, text in enumerate(texts)]
             vectors += torch.stack([sum(self._named(text) for text in some) for some in said])

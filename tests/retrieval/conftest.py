@@ -12,8 +12,9 @@ from milvus_lite.adapter.grpc.server import start_server_in_thread
 from cdd_icm.config import from_dict
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.tokenizer import learn_tokenizer
+from retrieval.backbones.clip import CLIPBackbone
 from retrieval.config import RetrievalConfig
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}
@@ -48,7 +49,7 @@ OPTIONS = {
         **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": 16}},
         **{"token_width": 32, "dim": 32},
     },
-    "over-places": {
+    "patch-projection": {
         **{"composer": "tirg", "options": {"dim": 24}},
         **{"token_width": 32, "tokens": 16, "dim": 24},
     },
@@ -102,7 +103,8 @@ def make_model():
     def make(composer: str = "fusion", seed: int = 0, history: int = 1, speaker: str = "") -> RetrievalModel:
         torch.manual_seed(seed)
         towers = CLIPTowers(TINY["encoder"]["model"])
-        model = RetrievalModel(towers, tokenizer, composer, OPTIONS[composer], 32, history, speaker)
+        backbone = CLIPBackbone(towers, tokenizer, 32)
+        model = RetrievalModel(backbone, composer, OPTIONS[composer], history, speaker)
         return model.eval().requires_grad_(False)
 
     return make

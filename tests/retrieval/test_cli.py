@@ -92,9 +92,9 @@ def indexed(tmp_path, uri, monkeypatch):
         def to(self, device):
             return self
 
-    module = ModuleType("retrieval.systems.model")
+    module = ModuleType("retrieval.model")
     module.RetrievalModel = RetrievalModel
-    monkeypatch.setitem(sys.modules, "retrieval.systems.model", module)
+    monkeypatch.setitem(sys.modules, "retrieval.model", module)
     for name in ("red", "green", "blue"):
         paint(tmp_path / "pictures" / f"{name}.png", name)
     (tmp_path / "pictures" / "metadata.jsonl").write_text('{"file_name": "red.png", "price": 3}')

@@ -8,15 +8,17 @@ import pytest
 from PIL import Image
 
 from cdd_icm.errors import InputError
-from retrieval.benchmarks import Benchmark, Place, Query
+from retrieval.benchmarks import Benchmark, Location, Query
 from retrieval.images import find, resolve
 
 
 def benchmark(*paths: str, box=None) -> Benchmark:
     """A picture per path, each but the first the target of a query from the first."""
     queries = tuple(Query(path, paths[0], ("redder",), (path,)) for path in paths[1:])
-    places = {path: Place(path, box) for path in paths}
-    return Benchmark("mine", "val", queries, {"all": paths}, recall_at=(1,), headline=("R@1",), places=places)
+    locations = {path: Location(path, box) for path in paths}
+    return Benchmark(
+        "mine", "val", queries, {"all": paths}, recall_at=(1,), headline=("R@1",), locations=locations
+    )
 
 
 def draw(path: Path, color: str = "red", size=(6, 4)) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from cdd_icm.data.fields import field, nameable, scene_object
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
 from cdd_icm.sources import inside
 
@@ -68,7 +68,7 @@ class WhitePicture:
 
     @property
     def key(self) -> str:
-        return sha256(f"white {self.height}x{self.width}".encode()).hexdigest()
+        return content_digest(f"white {self.height}x{self.width}")
 
     def decode(self) -> UInt8[np.ndarray, "h w 3"]:
         return np.full((self.height, self.width, 3), 255, np.uint8)

@@ -8,7 +8,6 @@ A group a dialog: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a J
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.fields import checked
 from cdd_icm.data.readers.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
 
 DESCRIPTION = "GeNeVA's HDF5"
@@ -94,7 +94,7 @@ class H5Picture:
     @cached_property
     def key(self) -> str:
         pixels = self.decode()
-        return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+        return content_digest(f"{pixels.shape}".encode() + pixels.tobytes())
 
     def decode(self) -> UInt8[np.ndarray, "h w 3"]:
         with _whole(f"{self.file}: {self.name}[{self.index}]"):

@@ -15,7 +15,6 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from glob import glob
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from random import Random
@@ -34,6 +33,7 @@ from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json, replacing, writing
 from cdd_icm.progress import Progress
 from cdd_icm.sources import expand, open_stream, scheme_of
@@ -56,7 +56,7 @@ def convert(
         raise InputError(f"{out}: exists already")
     # the same name for the same conversion only
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
-    partial = out.with_name(f"{out.name}.{sha256(conversion.encode()).hexdigest()[:8]}.partial")
+    partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
         with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:

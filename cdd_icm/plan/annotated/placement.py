@@ -72,6 +72,10 @@ class Placing(nn.Module):
         self.kernels = nn.Parameter((32 * across).tanh() / SHARPENING)  # (K, 4 G - 1, 4 G - 1)
         self.maps = nn.Parameter(0.1 * torch.randn(kernels, grid**2) / SHARPENING)
 
+    def no_weight_decay(self) -> set[str]:
+        """Embeddings, for `train.optim.decayed`."""
+        return {"new"}
+
     def forward(
         self,
         words: Float[Tensor, "B Nw D"],

@@ -85,6 +85,10 @@ class Planner(ModelMixin, ConfigMixin):
             self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, len(classes)))
             self.named = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, len(classes) * told))
 
+    def no_weight_decay(self) -> set[str]:
+        """Embeddings, for `train.optim.decayed`."""
+        return {"asker"}
+
     def to_marks(self, place: Int[Tensor, "B C"], look: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
         """The form in which the UNet sees a plan, see `Templates`."""
         return self.templates.marks(place, look)

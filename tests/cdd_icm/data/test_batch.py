@@ -14,7 +14,7 @@ from cdd_icm.data.triplets import pictures_of
 from cdd_icm.errors import InputError
 from cdd_icm.model.tokenizer import learn_tokenizer
 from cdd_icm.plan.annotated.vocabulary import drawn_objects
-from cdd_icm.train.generator import planned
+from cdd_icm.train.generator import plan_vocabulary
 
 CPU = torch.device("cpu")
 
@@ -25,7 +25,7 @@ def test_a_batch_of_real_triplets(make_config):
     cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
     dataset = TripletDataset(dialogs, cache)
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
-    classes, traits, _ = planned(config, dialogs)
+    classes, traits, _ = plan_vocabulary(config, dialogs)
     assert traits == {}  # i-CLEVR tells of none
     loaded = Collator(tokenizer, config, classes)([dataset[i] for i in range(3)])
     assert loaded.target.dtype == torch.uint8 and loaded.turns == [(dialogs[0].id, i) for i in range(3)]
@@ -46,6 +46,12 @@ def test_a_batch_of_real_triplets(make_config):
     assert not batch.null_mask[0, 2:].any() and batch.null_ids[0, :2].tolist() == [1, 2]
 
 
+def real_items(config, n):
+    dialogs = load_dialogs(config.data.path, "train")[:2]
+    cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
+    return [TripletDataset(dialogs, cache)[i] for i in range(n)], plan_vocabulary(config, dialogs)[0]
+
+
 def last_scenes(config):
     return [dialog.turns[-1].objects for dialog in load_dialogs(config.data.path, "train")]
 
@@ -53,7 +59,7 @@ def last_scenes(config):
 def test_the_turns_of_imagined_dialogs_stand_beside_the_batch(real_items, make_config):
     config = make_config(plan__kernels=4, objective__scenes=3, encoder__history=1)
     items, _ = real_items(config, 5)
-    classes, _, _ = planned(config, load_dialogs(config.data.path, "train"))
+    classes, _, _ = plan_vocabulary(config, load_dialogs(config.data.path, "train"))
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
     scenes = Collator(tokenizer, config, classes, scenes=last_scenes(config))(items).scenes
     assert 15 * 3 <= len(scenes.ids) <= 15 * 4 and scenes.standing.shape == scenes.plan.shape
@@ -95,7 +101,7 @@ def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
     thing = replace(dialog.turns[0].objects[0], look={"flip": "yes"})
     odd = replace(dialog, turns=(replace(dialog.turns[0], objects=(thing,)),))
     with pytest.raises(InputError, match="look: flip: yes: expected 0 and 1"):
-        planned(config, [odd])
+        plan_vocabulary(config, [odd])
 
 
 @pytest.mark.parametrize("key", ["plan.grid", "objective.join", "objective.retell"])
@@ -104,14 +110,14 @@ def test_what_needs_annotation_is_refused_without(make_config, key):
     dialog = load_dialogs(config.data.path, "train")[0]
     bare = replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
     with pytest.raises(InputError, match=f"no annotated objects; set {key}=0"):
-        planned(config, [bare])
+        plan_vocabulary(config, [bare])
 
 
 def test_a_form_that_is_no_trait_is_refused(make_config):
     config = make_config(plan__forms=["size"])
     dialogs = load_dialogs(config.data.path, "train")
     with pytest.raises(InputError, match="plan.forms: 'size': the looks of .* have none"):
-        planned(config, dialogs)
+        plan_vocabulary(config, dialogs)
 
 
 def test_idle_words_come_as_often_as_the_config_says_and_all_of_them(make_config):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch.nn.functional import pad
 
 from cdd_icm.config import load_config
@@ -23,9 +23,10 @@ from cdd_icm.evaluation.train_detector import (
     DetectorConfig,
     augment,
     detector_losses,
-    learning_rate,
+    run_settings,
     train_detector,
 )
+from cdd_icm.train.schedule import learning_rate_at
 
 module = importlib.import_module("cdd_icm.evaluation.train_detector")  # its name is that of a function, too
 CLASSES = ["red cube", "blue cube", "red sphere", "blue sphere"]
@@ -136,7 +137,7 @@ def test_a_shifted_picture_shifts_its_coordinates():
 
 def test_learning_rate_rises_and_falls_to_zero():
     config = DetectorConfig(total_samples=1000, warmup_samples=100)
-    rates = [learning_rate(config, seen) for seen in range(0, 1001, 50)]
+    rates = [learning_rate_at(samples, run_settings(config)) for samples in range(0, 1001, 50)]
     assert rates[2] == max(rates) == config.learning_rate
     assert rates[-1] == pytest.approx(0)
     assert rates[2:] == sorted(rates[2:], reverse=True)
@@ -198,20 +199,20 @@ def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monke
 def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
     train_detector(config_of(coloured_squares, "run", total_samples=8))
     for key, value in (("widths", [32, 16, 16]), ("seed", 5), ("learning_rate", 0.5)):
-        with pytest.raises(InputError, match=f"checkpoints/000000000008: {key} was .*, but is .* now"):
+        with pytest.raises(InputError, match=f"config.yaml: the run there began with another {key};"):
             train_detector(config_of(coloured_squares, "run", total_samples=16, **{key: value}))
     (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
-    (checkpoint / "detector.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(InputError, match="detector.safetensors: not a whole safetensors file"):
+    (checkpoint / "model.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(InputError, match="model.safetensors: not a whole safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))
 
 
 def test_a_run_of_a_version_that_knew_fewer_keys_goes_on(coloured_squares):
     train_detector(config_of(coloured_squares, "run", total_samples=8))
-    state = coloured_squares / "run" / "checkpoints" / "000000000008" / "state.json"
-    said = json.loads(state.read_text())
-    del said["config"]["trunk"]
-    state.write_text(json.dumps(said))
+    file = coloured_squares / "run" / "config.yaml"
+    settings = yaml.safe_load(file.read_text())
+    del settings["trunk"]
+    file.write_text(yaml.safe_dump(settings))
     train_detector(config_of(coloured_squares, "run", total_samples=16))
     with pytest.raises(
         InputError, match="data.image_size is 32, expected at least 96 with trunk=inception_v3"

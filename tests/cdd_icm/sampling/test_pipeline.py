@@ -21,7 +21,7 @@ from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.planner import Planner
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.train.generator import build_pipeline
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
 
 SAID = ["Add a red cube on the left", "Add a blue sphere behind it", "Put it on the right"]
 STEP = 1 / 255

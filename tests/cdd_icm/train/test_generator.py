@@ -15,10 +15,10 @@ import pytest
 import torch
 import yaml
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import save_file
 
+from cdd_icm import device
 from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.batch import Batch
@@ -29,12 +29,13 @@ from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import SCHEMES
-from cdd_icm.train import checkpoint, run, state
-from cdd_icm.train import generator as training
+from cdd_icm.train import batches, checkpoint, loop, processes
 from cdd_icm.train.checkpoint import checkpoints
-from cdd_icm.train.generator import adopt_tokenizer, begin_with, train
-from cdd_icm.train.schedule import crossed, learning_rate_at
-from cdd_icm.train.state import update_ema
+from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
+from cdd_icm.train.loop import Part
+from cdd_icm.train.schedule import is_due, learning_rate_at
+from cdd_icm.train.state import prepare, update_ema
+from cdd_icm.train.tokenizer import copy_tokenizer
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -165,11 +166,9 @@ def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsy
 
 
 def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uninterrupted, monkeypatch):
-    publish = training.publish
-    monkeypatch.setattr(training, "publish", lambda *_: die())  # after the last checkpoint
-    with pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(GeneratorRecipe, "publish", lambda *_, **__: die())  # after the last checkpoint
         train(config)
-    monkeypatch.setattr(training, "publish", publish)
     run = Path(config.output_dir)
     assert identical(newest(run), newest(uninterrupted)) and not (run / "pipeline").exists()
     pipeline = CDDICMPipeline.from_pretrained(train(config))
@@ -223,12 +222,12 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
-@pytest.mark.slow
-def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
+@pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
+def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
     for parts in (1, 2, 4):
         config = make_config(
-            **ITEM_BY_ITEM,
+            **changed,
             output_dir=str(tmp_path / str(parts)),
             training__gradient_accumulation=parts,
             training__total_samples=12,
@@ -241,11 +240,86 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path):
     assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
 
 
+def test_processes_look_for_weights_without_gradient_where_the_loss_leaves_some_out(two_processes):
+    for rank in range(2):
+        assert json.loads((two_processes / f"searches_{rank}.json").read_text()) == [True, False]
+    assert checkpoints(two_processes / "without_icm" / "checkpoints")[-1].name == "000000000012"
+
+
+LEFT_OUT = [
+    {},
+    {"plan__grid": 0},
+    {"objective__icm_weight": 0},
+    {"objective__where_weight": 0},
+    {"plan__weight": 0},
+    {"plan__relation_weight": 0},
+    {"plan__see_weight": 0},
+    {"unet__query": False},
+    {"unet__cross_attention": False},
+    {"unet__spatial": False},
+    {"fusion__gated": False},
+    {"objective__opposites": []},
+]
+
+
+@pytest.mark.parametrize("changed", LEFT_OUT, ids=str)
+@pytest.mark.parametrize("words", [False, True])
+def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, changed, words):
+    config = make_config(**changed)
+    recipe = GeneratorRecipe(config)
+    model = recipe.build(Accelerator(cpu=True)).train()
+    batch = next(recipe.batches(4, 0, 0, 1))
+    model(batch, Draws.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert recipe.has_unused_parameters == bool(idle), idle
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, n):
+    """In value and gradient, that of the temperature too, with hard negatives, dropped conditions and a turn
+    that asks for nothing."""
+    config = make_config(plan__grid=0, objective__drop_text=0.2, objective__drop_both=0.2)
+    torch.manual_seed(0)
+    model, recipe = CDDICM(config).eval(), GeneratorRecipe(config)
+    recipe.device = torch.device("cpu")
+    generator = torch.Generator().manual_seed(0)
+    pictures = (torch.rand(8, 3, 32, 32, generator=generator) * 2 - 1 for _ in range(3))
+    ids = torch.randint(3, 300, (8, 24), generator=generator)
+    mask = torch.ones(8, 24, dtype=torch.bool)
+    null = {"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2}
+    columns = dict(zip(("reference", "target", "other"), pictures, strict=True))
+    false_ids = torch.where(torch.arange(8)[:, None] == 3, ids, ids.roll(1, dims=1))  # one has no opposite
+    columns |= {"ids": ids, "mask": mask, "false_ids": false_ids, "false_mask": mask}
+    columns["idle"] = torch.arange(8) == 5
+
+    def part(start, size):
+        rows = {name: column[start : start + size] for name, column in columns.items()}
+        return Part(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
+
+    def step(parts):
+        model.zero_grad()
+        outs = []
+        for each, shared in zip(parts, recipe.share(model, parts), strict=True):
+            outs.append(recipe.loss(model, each, shared))
+            (outs[-1]["loss"] / len(parts)).backward()
+        return outs, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    (whole,), gradients = step([part(0, 8)])
+    outs, accumulated = step([part(start, 8 // n) for start in range(0, 8, 8 // n)])
+    for out in outs:
+        torch.testing.assert_close(out["icm"], whole["icm"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(sum(out["loss"] for out in outs) / n, whole["loss"], rtol=1e-5, atol=1e-6)
+    assert gradients["matcher.log_scale"].abs() > 1e-3 and accumulated.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        scale = gradient.abs().max().item()
+        torch.testing.assert_close(accumulated[name], gradient, rtol=1e-3, atol=1e-4 * scale + 1e-7, msg=name)
+
+
 def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     same = CDDICM(config, ("ball",) * 30)
     before = {name: value.clone() for name, value in same.state_dict().items()}
-    begin_with(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
+    load_init_weights(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     for name, value in same.state_dict().items():
         taken = name in weights and weights[name].shape == value.shape
         assert torch.equal(value, weights[name] if taken else before[name])
@@ -256,8 +330,8 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     (tmp_path / "run").mkdir()
     model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
-    begin_with(model, uninterrupted / "pipeline")
-    adopt_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
+    load_init_weights(model, uninterrupted / "pipeline")
+    copy_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
     drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
     for name, value in model.state_dict().items():
         if name.startswith(drawn_with):
@@ -291,7 +365,7 @@ def test_a_run_begins_with_all_parts_of_a_folder_however_saved(make_config, unin
     pipeline.save_pretrained(tmp_path / "again", **saved)
     classes = pipeline.planner.config.classes
     model = CDDICM(make_config(), classes)
-    begin_with(model, tmp_path / "again")
+    load_init_weights(model, tmp_path / "again")
     for name in ("towers", "fusion", "unet", "matcher"):
         own, theirs = (part.state_dict() for part in (getattr(model, name), getattr(pipeline, name)))
         assert all(torch.equal(own[key], theirs[key]) for key in theirs), name
@@ -305,7 +379,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
         ("other.safetensors", "none of its weights fits"),
     ):
         with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
-            begin_with(CDDICM(config), tmp_path / file)
+            load_init_weights(CDDICM(config), tmp_path / file)
 
 
 @pytest.mark.slow
@@ -363,13 +437,13 @@ def test_ema_has_its_half_life(config):
 
 def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
     moved = []
-    monkeypatch.setattr(training, "update_ema", lambda *a: moved.append(a[2:4]))
+    monkeypatch.setattr(loop, "update_ema", lambda *a: moved.append(a[2:4]))
     train(make_config(training__ema_samples=8))
     assert moved == [(8, 8), (16, 8), (24, 8)]
 
 
-def test_crossed():
-    assert [crossed(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
+def test_is_due():
+    assert [is_due(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
         False,
         False,
         True,
@@ -423,8 +497,8 @@ def test_words_come_first(make_config, monkeypatch):
     forward, seen = CDDICM.forward, []
     config = make_config(objective__words_first=8, objective__words_batch_size=8)
 
-    def counting(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def counting(model, batch, *given, **named):
+        out = forward(model, batch, *given, **named)
         seen.append((len(batch.ids), len(out["level"])))
         return out
 
@@ -438,8 +512,8 @@ def test_words_come_first(make_config, monkeypatch):
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
-    def poisoned(model, batch, draws, words):
-        out = forward(model, batch, draws, words)
+    def poisoned(model, *given, **named):
+        out = forward(model, *given, **named)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
             out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
         seen.append(1)
@@ -529,19 +603,19 @@ def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(b
 def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
     shutil.copytree(shards, tmp_path / "shards")
     data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
-    dialogs = training.training_dialogs(data)
-    order = training.data_order(data, dialogs)
-    assert order == training.data_order(
+    dialogs = batches.training_dialogs(data)
+    order = batches.sample_order(data, dialogs)
+    assert order == batches.sample_order(
         make_config(data__path=str(shards), data__streaming=True).data, dialogs
     )
-    assert order != training.data_order(data, dialogs[1:])
+    assert order != batches.sample_order(data, dialogs[1:])
     max((tmp_path / "shards").glob("train-*")).unlink()
-    assert order != training.data_order(data, dialogs)
+    assert order != batches.sample_order(data, dialogs)
 
 
 def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
-    parts = (tmp_path, *state.prepare(accelerator, model, config.training), accelerator)
+    parts = (tmp_path, *prepare(accelerator, model, config.training, (0.9, 0.99)), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     checkpoint.save(*parts, samples=4, data="", keep=1)
     accelerator.scaler = torch.amp.GradScaler("cpu")
@@ -639,7 +713,7 @@ def test_trackers(make_config):
 
 
 def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
-    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(processes.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"training\.tracker: wandb is not installed"):
         train(make_config(training__tracker="wandb"))
 
@@ -647,18 +721,16 @@ def test_a_tracker_that_is_not_installed_is_named(make_config, monkeypatch):
 @pytest.mark.parametrize(("units", "found"), [(True, "bf16"), (False, "no")])
 def test_auto_is_bf16_where_the_device_has_units_for_it(monkeypatch, units, found):
     """An emulated bf16 takes many times as long as float32."""
-    monkeypatch.setattr(run, "computes_in_bf16", lambda device: units)
-    assert run.precision("auto", torch.device("cpu")) == found
-    assert run.precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
+    monkeypatch.setattr(device, "computes_in_bf16", lambda _: units)
+    assert device.mixed_precision("auto", torch.device("cpu")) == found
+    assert device.mixed_precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
 
 
-def test_mixed_precision_trains(make_config):
-    AcceleratorState._reset_state(reset_partial_state=True)  # accelerate fixes the precision of a process
-    try:
-        config = make_config(training__mixed_precision="bf16", training__total_samples=8)
-        train(config)
-    finally:
-        AcceleratorState._reset_state(reset_partial_state=True)
+def test_mixed_precision_trains(make_config, tmp_path):
+    """Also after another run of this process, whose precision accelerate would keep."""
+    train(make_config(training__total_samples=4, output_dir=str(tmp_path / "other")))
+    config = make_config(training__mixed_precision="bf16", training__total_samples=8)
+    train(config)
     tensors = newest(config.output_dir)
     assert {value.dtype for value in tensors.values()} == {torch.float32}
     assert all(value.isfinite().all() for value in tensors.values())
@@ -687,22 +759,22 @@ def test_a_url_is_streamed(make_config, shards, monkeypatch):
     monkeypatch.setitem(SCHEMES, "file", "fsspec")  # refused elsewhere; here it stands for a server
     by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
     folder = make_config(data__path=str(shards), data__streaming=True)
-    dialogs = training.training_dialogs(by_url.data)
+    dialogs = batches.training_dialogs(by_url.data)
     assert [dialog.id for dialog in dialogs] == [
-        dialog.id for dialog in training.training_dialogs(folder.data)
+        dialog.id for dialog in batches.training_dialogs(folder.data)
     ]
-    assert training.validation_dialogs(by_url.data, dialogs) is dialogs
-    one, other = (next(training.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
+    assert batches.validation_dialogs(by_url.data, dialogs) is dialogs
+    one, other = (next(batches.training_batches(c, dialogs, collate, 3, 6, 0, 1)) for c in (by_url, folder))
     assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
 
 
 def test_validation_split(config, make_config, shards, capsys):
-    trained = training.training_dialogs(config.data)
+    trained = batches.training_dialogs(config.data)
     assert {dialog.split for dialog in trained} == {"train"} and len(trained) == 12
-    assert {dialog.split for dialog in training.validation_dialogs(config.data, trained)} == {"val"}
+    assert {dialog.split for dialog in batches.validation_dialogs(config.data, trained)} == {"val"}
     none = make_config(data__validation_split="holdout").data
-    assert training.validation_dialogs(none, trained) is trained
+    assert batches.validation_dialogs(none, trained) is trained
     assert "no split 'holdout'" in "".join(capsys.readouterr())
     stream = make_config(data__path=str(shards), data__streaming=True).data
-    assert len(training.training_dialogs(stream)) == 12
-    assert {dialog.split for dialog in training.validation_dialogs(stream, trained)} == {"val"}
+    assert len(batches.training_dialogs(stream)) == 12
+    assert {dialog.split for dialog in batches.validation_dialogs(stream, trained)} == {"val"}

@@ -6,20 +6,25 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
+from accelerate import Accelerator
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import from_dict, load_config, to_dict
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import derive_seed
 from cdd_icm.model.prompt import TURN_SEPARATOR
+from cdd_icm.train import loop
 from cdd_icm.train.checkpoint import checkpoints
 from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
-from retrieval.systems import COMPOSERS, ImageFeatures
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
+from retrieval.systems.registry import SYSTEMS
 from retrieval.train import trainer as training
-from retrieval.train.trainer import Objective, Samples, read_split, train
+from retrieval.train.objective import Objective
+from retrieval.train.samples import Samples
+from retrieval.train.trainer import read_split, train
 from tests.retrieval.conftest import SAMPLE
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
@@ -30,16 +35,15 @@ class Killed(BaseException):
 
 def killed_at(monkeypatch, sample, time=1):
     """The next run dies in the step that sees `sample`, the first or second time that one does."""
-    step_seed = training.step_seed
 
     def dying(seed, samples, rank):
         seen.append(samples)
         if seen.count(sample) == time:
             raise Killed
-        return step_seed(seed, samples, rank)
+        return derive_seed(seed, samples, rank)
 
     seen = []
-    monkeypatch.setattr(training, "step_seed", dying)
+    monkeypatch.setattr(loop, "derive_seed", dying)
 
 
 def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
@@ -70,12 +74,12 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     ("composer", "changed"),
     [
         ("fusion", {}),
-        ("multi-vector", {"multi_vector": "fusion"}),
-        ("multi-vector", {"multi_vector": "sum"}),
-        ("multi-vector", {"multi_vector": "text"}),
-        ("multi-vector", {"multi_vector": "image", "objective__reference_negatives": False}),
-        ("multi-vector", {"multi_vector": "over-places", "over_places": "tirg"}),
-        ("multi-vector", {"multi_vector": "matching"}),
+        ("multi-vector", {"options__composer": "fusion"}),
+        ("multi-vector", {"options__composer": "sum"}),
+        ("multi-vector", {"options__composer": "text"}),
+        ("multi-vector", {"options__composer": "image", "objective__reference_negatives": False}),
+        ("multi-vector", {"options": {"composer": "patch-projection", "options": {"composer": "tirg"}}}),
+        ("multi-vector", {"options__composer": "matching"}),
     ],
 )
 def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
@@ -94,7 +98,7 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
     rows = json.loads((run / "validation" / "000000024.json").read_text())
     assert set(rows) == {"composed", "image only", "text only"} and "turn 5" in rows["composed"]["tags"]
     config = make_config(composer, **changed, init=str(run / "model"), output_dir=str(tmp_path / "on"))
-    known = training.begin(config, training.read_init(config), [], None)
+    known = training.build_model(config, training.load_init(config), [], None)
     assert identical(known.state_dict(), model.state_dict())
     assert [name for name, p in known.named_parameters() if not p.requires_grad] == [
         "towers.clip.logit_scale"
@@ -105,8 +109,8 @@ def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
 @pytest.mark.parametrize(
     ("composer", "changed", "stages"),
     [
-        ("combiner", {"combiner__dropout": 0.0}, ("stage1", ".")),
-        ("multi-vector", {"multi_vector": "fusion", "objective__caption_negatives": True}, (".",)),
+        ("combiner", {"options__dropout": 0.0}, ("stage1", ".")),
+        ("multi-vector", {"options__composer": "fusion", "objective__caption_negatives": True}, (".",)),
     ],
 )
 def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_path, composer, changed, stages):
@@ -141,7 +145,7 @@ def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_pa
     folder, report = train(config), tmp_path / "report.json"
     model = RetrievalModel.from_pretrained(folder)
     assert model.settings["towers"]["model"] == "ViT-S-32-alt"
-    assert (model.towers.image_tokens, model.tokenizer.model_max_length) == (7 * 7, 77)
+    assert (model.backbone.image_tokens, model.backbone.max_text_length) == (7 * 7, 77)
     arguments = ["evaluate", "--model", folder, "--benchmark", "triplets", "--data", path, "--split", "val"]
     arguments += ["--images", tmp_path, "--cache-dir", tmp_path, "--report", report, "--device", "cpu"]
     assert main([str(argument) for argument in arguments]) == 0
@@ -198,8 +202,9 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     samples = samples_of(config, model)
     queries, pictures = samples.benchmark.queries, samples.benchmark.pictures
     items = [(2, 2**30), (0, 2**30), (8, int(0.07 * 2**31)), (14, 2**30)]
-    said = [TURN_SEPARATOR.join(reversed(queries[index].history)) for index, _ in items]
-    assert [queries[index].caption for index, _ in items] == [said[0], None, said[2], said[3]]
+    assert all(queries[index].caption == queries[index].history for index, _ in items)
+    captions = [TURN_SEPARATOR.join(reversed(queries[index].caption)) for index, _ in items]
+    assert captions[1] == ""
     with torch.no_grad():
         loss = Objective(model, config.objective)(samples.batch(items))["loss"]
 
@@ -213,15 +218,16 @@ def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
     q = torch.cat([asked(*item) for item in items])
     v = torch.cat([model.encode_gallery(stored(queries[index].targets[0])) for index, _ in items])
     r = torch.cat([model.encode_gallery(stored(queries[index].reference)) for index, _ in items])
-    gray = ImageFeatures(pixels=torch.zeros(1, 3, 32, 32))
-    r[2] = model.composer.embed(gray if composer == "matching" else model.see(gray.pixels))[0]  # left out
+    gray = torch.zeros(1, 3, 32, 32)
+    features = model.image_features(gray, model.composer.gallery_inputs)
+    r[2] = model.composer.encode_gallery(features)[0]  # left out
     by_hand = 0.0
     for i in range(4):
         row, column = [(some @ q[i]).max() for some in v], [(v[i] @ some).max() for some in q]
         if reference_negatives:
             row.append((r[i] @ q[i]).max())
         if i in (0, 3):
-            row.append(q[i] @ model.encode_query(None, [said[i]])[0])
+            row.append(q[i] @ model.encode_query(None, [captions[i]])[0])
         for side in (row, column):
             scores = model.composer.logit_scale * torch.stack(side)
             by_hand += (scores.logsumexp(0) - scores[i]) / 8
@@ -239,7 +245,7 @@ def test_captions_are_refused_where_there_are_none(make_config, write):
         train(config)
 
 
-@pytest.mark.parametrize("composer", sorted(COMPOSERS.keys() - {"image", "text"}))
+@pytest.mark.parametrize("composer", sorted(SYSTEMS.keys() - {"image", "text"}))
 def test_every_weight_learns(make_config, make_model, composer):
     config, model = make_config(composer), make_model(composer).train()
     model.requires_grad_(True)
@@ -251,7 +257,37 @@ def test_every_weight_learns(make_config, make_model, composer):
         for name, p in model.named_parameters()
         if p.requires_grad and not (p.grad is not None and p.grad.any())
     ]
-    assert idle == (["towers.clip.visual.proj"] if composer == "over-places" else [])  # not pooled there
+    assert idle == (["towers.clip.visual.proj"] if composer == "patch-projection" else [])  # not pooled there
+
+
+@pytest.mark.parametrize("composer", ["fusion", "matching"])
+def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
+    """With live towers, and with frozen ones, whose features it reads."""
+    init = str(tmp_path / "live0" / "model")
+    for name, changed in (("live", {}), ("frozen", {"init": init, "encoder__trainable_blocks": 0})):
+        runs = []
+        for workers in (0, 1):
+            folder = tmp_path / f"{name}{workers}"
+            changed |= {"data__num_workers": workers, "objective__caption_negatives": True}
+            train(make_config(composer, output_dir=str(folder), training__total_samples=8, **changed))
+            runs.append(newest(folder))
+        assert identical(*runs)
+
+
+PLAIN = sorted(SYSTEMS.keys() - {"multi-vector"})
+
+
+@pytest.mark.parametrize(
+    ("composer", "inside"), [*((name, None) for name in PLAIN), *(("multi-vector", name) for name in PLAIN)]
+)
+def test_processes_look_for_weights_without_gradient_where_there_are_some(make_config, composer, inside):
+    negatives = "image" not in (composer, inside)
+    changed = {"objective__reference_negatives": negatives, **({"multi_vector": inside} if inside else {})}
+    recipe = training.RetrievalRecipe(make_config(composer, **changed))
+    objective = recipe.build(Accelerator(cpu=True)).train()
+    objective(next(recipe.batches(4, 0, 0, 1)))["loss"].backward()
+    idle = [name for name, p in objective.named_parameters() if p.requires_grad and p.grad is None]
+    assert recipe.has_unused_parameters == bool(idle), idle
 
 
 @pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
@@ -279,16 +315,18 @@ def test_a_sample_is_a_function_of_its_draw(make_config, make_model):
     whole, textless, blank = (keys[0], text), (keys[0], ""), (BLANK, text)
     expected = {0.0: textless, 0.19: textless, 0.21: blank, 0.49: blank, 0.51: whole, 0.99: whole}
     for share, (reference, said) in expected.items():
-        caption = "" if reference == BLANK else query.caption
-        assert samples.sample(2, int(share * 2**31)) == (reference, said, keys[1], caption)
-    assert samples.sample(0, 2**31 - 1)[3] == ""  # the empty canvas
+        caption = "" if reference == BLANK else TURN_SEPARATOR.join(reversed(query.caption))
+        assert samples[2, int(share * 2**31)] == (query.id, reference, said, keys[1], caption)
+    assert samples[0, 2**31 - 1].caption == ""  # the empty canvas
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(make_config, monkeypatch):
-    monkeypatch.setattr(training, "info_nce", lambda *_, **__: torch.tensor(torch.nan, requires_grad=True))
-    with pytest.raises(
-        FloatingPointError, match="the loss is nan at sample 0; the checkpoints in .* are kept"
-    ):
+    def not_finite(queries, *_, **__):
+        return queries.sum() * torch.nan
+
+    monkeypatch.setattr("retrieval.systems.losses.info_nce", not_finite)
+    says = r"the loss is nan at sample 0 \(.+, .+\); the checkpoints in .* are kept"
+    with pytest.raises(FloatingPointError, match=says):
         train(make_config("sum"))
 
 
@@ -302,7 +340,14 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"composer": "sun"}, "composer is 'sun', expected Literal"),
+        ({"composer": "sun"}, "composer is 'sun', expected one of combiner, fusion, image, matching, multi-"),
+        ({"composer": "sun"}, "; the nearest is sum"),
+        (
+            {"composer": "combiner", "options": {"dropot": 0.1}},
+            "unknown key options.dropot; the nearest is options.dropout",
+        ),
+        ({"composer": "combiner", "options": {"dropout": 1.5}}, "options.dropout is 1.5, expected 0 to less"),
+        ({"composer": "sum", "options": {"dropout": 0.1}}, "options is {'dropout': 0.1}, expected none"),
         ({"fusio": {}}, "unknown key fusio; the nearest is fusion"),
         ({"training": {"gradient_accumulation": 2}}, "unknown key training.gradient_accumulation"),
         ({"fusion": {"width": 32, "heads": 3}}, "fusion.heads is 3, expected a divisor of fusion.width"),
@@ -313,13 +358,21 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         ({"objective": {"drop_text": 2}}, "objective.drop_text is 2.0, expected 0 to 1"),
         ({"composer": "image"}, "objective.reference_negatives is True, expected false with composer=image"),
         (
-            {"composer": "multi-vector", "multi_vector": "image"},
-            "objective.reference_negatives is True, expected false with multi_vector=image",
+            {"composer": "multi-vector", "options": {"composer": "image"}},
+            "objective.reference_negatives is True, expected false with options.composer=image",
         ),
         (
-            {"multi_vector": "multi-vector"},
-            "multi_vector is 'multi-vector', expected Literal["
-            "'combiner', 'fusion', 'image', 'matching', 'over-places', 'sum', 'text', 'tirg']",
+            {"composer": "multi-vector", "options": {"options": {"composer": "tirg"}}},
+            "options.options is {'composer': 'tirg'}, expected none for Fusion",
+        ),
+        (
+            {"composer": "multi-vector", "options": {"composer": "multi-vector"}},
+            "options.composer is 'multi-vector', expected one of "
+            "combiner, fusion, image, matching, patch-projection, sum, text, tirg",
+        ),
+        (
+            {"composer": "patch-projection", "options": {"composer": "fusion"}},
+            "options.composer is 'fusion', expected one of combiner, image, sum, text, tirg",
         ),
         (
             {"composer": "image", "objective": {"reference_negatives": False, "caption_negatives": True}},
@@ -371,7 +424,7 @@ def test_annotations_without_splits_are_read_without_one(write, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["iclevr.yaml", "codraw.yaml"])
-@pytest.mark.parametrize("composer", COMPOSERS)
+@pytest.mark.parametrize("composer", SYSTEMS)
 def test_the_configs_that_ship_hold_for_every_composer(name, composer):
     overrides = [f"composer={composer}", f"objective.reference_negatives={str(composer != 'image').lower()}"]
     config = load_config(SAMPLE.parents[1] / "configs" / "retrieve" / name, overrides, RetrievalConfig)
@@ -386,6 +439,6 @@ def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path, 
     drawn = make_model("matching", seed=5)
     drawn.save_pretrained(tmp_path / "drawn")
     config = make_config(composer, init=str(tmp_path / "drawn"))
-    model = training.begin(config, training.read_init(config), [], None)
+    model = training.build_model(config, training.load_init(config), [], None)
     for own, its in (("towers", "towers"), (place, "composer.fusion")):
         assert identical(model.get_submodule(own).state_dict(), drawn.get_submodule(its).state_dict())

@@ -13,8 +13,8 @@ from cdd_icm.model.backbone import Encoded
 from cdd_icm.model.prompt import TURN_SEPARATOR, compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.sampling.loading import load_pipeline
-from retrieval.systems import COMPOSERS
-from retrieval.systems.model import RetrievalModel
+from retrieval.model import RetrievalModel
+from retrieval.systems.registry import SYSTEMS
 from tests.retrieval.conftest import SAMPLE
 
 TEXTS = ["add a red cube", "add a blue sphere behind it", "add a gray cube on the left of it"]
@@ -32,7 +32,7 @@ def vectors(model, pictures):
     return model.encode_gallery(pictures), model.encode_query(pictures, TEXTS, HISTORY)
 
 
-@pytest.mark.parametrize("composer", COMPOSERS)
+@pytest.mark.parametrize("composer", SYSTEMS)
 def test_saved_and_loaded_it_gives_the_same_vectors(make_model, composer, pictures, tmp_path):
     model = make_model(composer)
     before = vectors(model, pictures)
@@ -49,26 +49,26 @@ def test_saved_and_loaded_it_gives_the_same_vectors(make_model, composer, pictur
     assert {file.suffix for file in (tmp_path / "model").rglob("*.*")} == {".json", ".safetensors"}
 
 
-def test_the_fusion_composers_are_their_modules_put_together_by_hand(make_model, pictures):
+def test_the_fusion_systems_are_their_modules_put_together_by_hand(make_model, pictures):
     texts = [compose_text(text, past, 1) for text, past in zip(TEXTS, HISTORY, strict=True)]
     assert texts[2] == f"add a gray cube on the left of it{TURN_SEPARATOR}add a green sphere"
     pixels = to_float(pictures)
 
     model = make_model("fusion")
-    encoded = model.towers(pixels, *tokenize(model.tokenizer, texts))
+    encoded = model.towers(pixels, *tokenize(model.backbone.tokenizer, texts))
     assert isinstance(encoded, Encoded)
     c, f = model.composer, model.composer.fusion(encoded).query
     squeeze, _, norm, out = c.places
-    places = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
+    projected = out(norm((encoded.image_tokens @ squeeze.weight.T + squeeze.bias).reshape(3, 16 * 32)))
     gate = c.keep(f).sigmoid()
-    query = gate * places + (1 - gate) * c.text_out(encoded.text_pooled) + c.query_out(f)
+    query = gate * projected + (1 - gate) * c.text_out(encoded.text_pooled) + c.query_out(f)
     gallery, queries = vectors(model, pictures)
     torch.testing.assert_close(queries, query / query.norm(dim=1, keepdim=True))
-    torch.testing.assert_close(gallery, places / places.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(gallery, projected / projected.norm(dim=1, keepdim=True))
 
     model = make_model("matching")
     fusion, matcher, clean = model.composer.fusion, model.composer.matcher, torch.zeros(3, dtype=torch.long)
-    f = fusion(model.towers(pixels, *tokenize(model.tokenizer, texts))).query
+    f = fusion(model.towers(pixels, *tokenize(model.backbone.tokenizer, texts))).query
     gallery, queries = vectors(model, pictures)
     torch.testing.assert_close(queries, matcher.embed_query(f))
     torch.testing.assert_close(gallery, matcher.embed_image(pixels, clean))
@@ -95,7 +95,7 @@ def test_a_pipeline_that_draws_is_a_retrieval_model(pictures):
     torch.testing.assert_close(model.encode_gallery(stored), gallery)
 
 
-@pytest.mark.parametrize("composer", COMPOSERS)
+@pytest.mark.parametrize("composer", SYSTEMS)
 def test_half_precision_weights_give_unit_vectors_much_the_same(make_model, composer, pictures):
     model = make_model(composer)
     whole = vectors(model, pictures)
@@ -105,7 +105,7 @@ def test_half_precision_weights_give_unit_vectors_much_the_same(make_model, comp
         assert (half * single).sum(dim=-1).min() > 0.98
 
 
-@pytest.mark.parametrize("composer", COMPOSERS)
+@pytest.mark.parametrize("composer", SYSTEMS)
 def test_an_item_of_a_batch_equals_that_item_alone(make_model, composer, pictures):
     model = make_model(composer)
     for several, alone in zip(
@@ -152,11 +152,18 @@ def test_a_speaker_without_brackets_is_refused(make_model, tmp_path):
         RetrievalModel.from_pretrained(tmp_path / "model")
 
 
-def test_a_caption_of_several_texts_is_read_as_the_speakers(make_model):
-    said = compose_text("a tree", ("a sun", "<other> a cat"), 2)
-    read = make_model("sum", speaker="<boss>").caption(said)
-    assert read == "<boss> a tree <= <other> a cat <= <boss> a sun"
-    assert make_model("sum").caption(said) == said and make_model("sum").caption("") == ""
+def test_a_caption_of_several_texts_is_encoded_as_the_speakers(make_model):
+    caption = ("a sun", "<other> a cat", "a tree")
+    text = make_model("sum", speaker="<boss>").caption_prompt(caption)
+    assert text == "<boss> a tree <= <other> a cat <= <boss> a sun"
+    plain = make_model("sum")
+    assert plain.caption_prompt(caption) == compose_text(caption[-1], caption[:-1], 2)
+    assert plain.caption_prompt(()) == ""
+
+
+def test_a_caption_with_the_mark_between_turns_in_it_is_one_text(make_model):
+    text = make_model("sum", speaker="<boss>").caption_prompt(["a small 3 <= 4 sign"])
+    assert text == "<boss> a small 3 < = 4 sign"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,7 @@ def other_class(folder):
 def unknown_composer(folder):
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | {"composer": "magic"}))
-    return "config.json: no RetrievalModel can be made of it ('magic')"
+    return "config.json: no RetrievalModel can be made of it (composer is 'magic', expected one of"
 
 
 def cut(folder):

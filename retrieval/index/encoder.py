@@ -1,26 +1,27 @@
-"""What a store and a search need of a model: pictures and queries as vectors of one space."""
+"""What index and search need of a model: pictures and queries as vectors of one space."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
 
 class Encoder(Protocol):
-    """A trained model of composed retrieval, such as `retrieval.systems.model.RetrievalModel`."""
-
-    image_size: int
-    """Pictures come to it as squares of this many pixels a side (see `cdd_icm.data.resize`)."""
+    """A trained model of composed retrieval, such as `retrieval.model.RetrievalModel`."""
 
     width: int
     """E, of its vectors."""
 
     fingerprint: str
-    """Letters and digits that another model doesn't have (see `cdd_icm.evaluation.fingerprint`)."""
+    """Letters and digits that no other model has."""
+
+    def preprocess(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
+        """A decoded picture at the size and shape that `encode_gallery` takes in batches."""
 
     def encode_gallery(
         self, pictures: UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
@@ -34,4 +35,9 @@ class Encoder(Protocol):
         history: Sequence[Sequence[str]] | None = None,
     ) -> Float[Tensor, "B E"]:
         """The queries' vectors, of unit length. `pictures` or `texts` may be None, not both; `history`
-        are the earlier sentences of each query's dialog, oldest first."""
+        are the earlier instructions of each query's dialog, oldest first. Pictures in a list may have any
+        size and mode.
+
+        Raises:
+            InputError: a picture over the limits of `cdd_icm.data.picture`.
+        """

@@ -1,8 +1,7 @@
-"""`RetrievalModel`: towers, tokenizer and a composer, from a folder to vectors and back."""
+"""`RetrievalModel`: a backbone and a system, from a folder to vectors and back."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import check_speaker, to_plain
-from cdd_icm.data import to_square
 from cdd_icm.data.picture import rgb, to_float
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer
@@ -25,11 +22,15 @@ from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
-from cdd_icm.model.prompt import TURN_SEPARATOR, compose_text
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.model.prompt import compose_text
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
-from retrieval.systems import COMPOSERS, ImageFeatures, TextFeatures
+from retrieval import backbones
+from retrieval.backbones.base import Backbone, ImageFeatures
+from retrieval.backbones.clip import CLIPBackbone
+from retrieval.fingerprint import content_hash
+from retrieval.systems import registry
+from retrieval.systems.base import Inputs
 
 Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
 
@@ -38,32 +39,30 @@ class RetrievalModel(nn.Module):
     """Finds pictures by a reference picture and what to change about it.
 
     Args:
-        composer: a key of `COMPOSERS`. options: keywords of that class.
-        image_size: R, the side of the pictures in pixels. history: how many earlier instructions are read.
+        composer: the system, a name of `registry.SYSTEMS`. options: keywords of its class.
+        history: how many earlier instructions are encoded with a text.
         speaker: the mark that its texts begin with (see `prompt.compose_text`).
     """
 
     def __init__(
         self,
-        towers: CLIPTowers,
-        tokenizer: PreTrainedTokenizerBase,
+        backbone: Backbone,
         composer: str,
         options: Mapping[str, Any],
-        image_size: int,
         history: int = 0,
         speaker: str = "",
     ):
         super().__init__()
         check_speaker(speaker)
-        self.towers, self.tokenizer = towers, tokenizer
-        self.composer = COMPOSERS[composer](**options)
+        self.backbone, self.towers = backbone, backbone.module
+        self.composer = registry.build(composer, options)
         self.composer_name, self.options = composer, to_plain(dict(options))
-        self.image_size, self.history, self.speaker = image_size, history, speaker
+        self.history, self.speaker = history, speaker
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> RetrievalModel:
-        """The model in a local folder, on the CPU and ready to be asked: one that `save_pretrained` wrote, or
-        a pipeline that draws, whose matcher finds what it would have drawn.
+        """The model in a local folder, on the CPU and in evaluation mode: one that `save_pretrained` wrote,
+        or a generator's pipeline, whose fusion encoder and matcher are the system `matching`.
 
         Raises:
             InputError: no such folder, a link out of it, a file that is missing or damaged, or weights that
@@ -84,11 +83,13 @@ class RetrievalModel(nn.Module):
         tensors = load_tensors(folder / "model.safetensors")
         tokenizer = load_tokenizer(folder / "tokenizer")
         try:
-            towers = CLIPTowers(**config["towers"])
-            settings = {name: config[name] for name in ("composer", "options", "image_size", "history")}
-            model = cls(towers, tokenizer, **settings, speaker=config.get("speaker", ""))
+            kind = backbones.find(registry.find(config["composer"]).backbone)
+            backbone = kind.from_settings(config["towers"], config["image_size"], tokenizer)
+            settings = {name: config[name] for name in ("composer", "options", "history")}
+            model = cls(backbone, **settings, speaker=config.get("speaker", ""))
         except Exception as error:  # open_clip and diffusers raise whatever a wrong value leads to
             raise InputError(f"{file}: no RetrievalModel can be made of it ({_line(error)})") from error
+        backbone.check_tokenizer(folder / "tokenizer")
         model.load_weights(tensors, folder / "model.safetensors")
         return model.eval().requires_grad_(False)
 
@@ -103,32 +104,36 @@ class RetrievalModel(nn.Module):
             unfinished.mkdir()
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
-            self.tokenizer.save_pretrained(unfinished / "tokenizer")
+            self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
             (unfinished / "config.json").write_text(json.dumps(self.settings, indent=1) + "\n")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `config.json` says: all but the weights and the vocabulary."""
-        towers = {name: to_plain(self.towers.config[name]) for name in ("model", "mean", "std")}
+        """What `config.json` holds: all but the weights and the vocabulary."""
         return {
             "_class_name": "RetrievalModel",
             "composer": self.composer_name,
             "options": self.options,
             "image_size": self.image_size,
             "history": self.history,
-            "towers": towers,
+            "towers": self.backbone.settings,
             **({"speaker": self.speaker} if self.speaker else {}),
         }
 
     @property
+    def image_size(self) -> int:
+        """R, the side in pixels of a preprocessed picture."""
+        return self.backbone.image_size
+
+    @property
     def width(self) -> int:
         """E, the length of a vector."""
-        return self.composer.width or self.towers.embed_dim
+        return self.composer.width or self.backbone.width
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of weights, config and vocabulary: models with the same give the same vectors."""
-        return content_hash(self, self.settings, self.tokenizer)
+        """Hex digest of weights, config and vocabulary: the same digest means the same vectors."""
+        return content_hash(self, self.settings, self.backbone.tokenizer)
 
     @property
     def device(self) -> torch.device:
@@ -136,15 +141,14 @@ class RetrievalModel(nn.Module):
 
     @torch.no_grad()
     def encode_gallery(self, pictures: Pictures) -> Float[Tensor, "B *vectors E"]:
-        """Unit vectors, float32, of pictures in 0..255, one each or, with `multi-vector`, several; of another
-        size, they are squeezed to the model's square.
+        """Unit vectors, float32, of pictures in 0..255, one each or, with `multi-vector`, several; those of
+        another size than the model's are preprocessed.
 
         Raises:
-            InputError: a picture that can't be one.
+            InputError: a picture that is none.
         """
-        pixels = self.to_pixels(pictures)
-        features = ImageFeatures(pixels=pixels) if self.composer.embeds_pixels else self.see(pixels)
-        return self.composer.embed(features).float()
+        features = self.image_features(self.to_pixels(pictures), self.composer.gallery_inputs)
+        return self.composer.encode_gallery(features).float()
 
     @torch.no_grad()
     def encode_query(
@@ -159,15 +163,15 @@ class RetrievalModel(nn.Module):
             history: each query's earlier instructions, oldest first.
 
         Raises:
-            InputError: neither pictures nor texts, lists of different lengths, a picture that can't be one.
+            InputError: neither pictures nor texts, lists of different lengths, a picture that is none.
         """
         if pictures is None and texts is None:
             raise InputError("a query needs a picture or a text")
         given = {"pictures": pictures, "texts": texts, "histories": history}
         counts = {name: len(of) for name, of in given.items() if of is not None}
         if len(set(counts.values())) > 1:
-            said = ", ".join(f"{count} {name}" for name, count in counts.items())
-            raise InputError(f"{said}: expected as many of each")
+            listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+            raise InputError(f"{listed}: expected as many of each")
         n = next(iter(counts.values()))
         history = history if history is not None else [()] * n
         if pictures is None:
@@ -175,68 +179,53 @@ class RetrievalModel(nn.Module):
         else:
             pixels = self.to_pixels(pictures)
         if texts is None:
-            read = [""] * n
+            prompts = [""] * n
         else:
-            read = [self.text(text, past) for text, past in zip(texts, history, strict=True)]
-        return self.composer.compose(self.see(pixels), self.read(read)).float()
+            prompts = [self.prompt(text, past) for text, past in zip(texts, history, strict=True)]
+        features = self.image_features(pixels, self.composer.query_inputs)
+        text = self.backbone.encode_text(self.backbone.tokenize(prompts))
+        return self.composer.encode_query(features, text).float()
+
+    def preprocess(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "R R 3"]:
+        """A decoded picture at the model's size; see `Backbone.preprocess`."""
+        return self.backbone.preprocess(picture)
 
     def to_pixels(self, pictures: Pictures) -> Float[Tensor, "B 3 R R"]:
-        """Pictures in 0..255 as the model sees them: its size, in [-1, 1], on its device."""
+        """Preprocessed pictures in [-1, 1] on the model's device, of pictures in 0..255."""
         size = self.image_size
         if not isinstance(pictures, Tensor):
-            arrays = [to_square(rgb(picture, "picture"), size) for picture in pictures]
+            arrays = [self.preprocess(rgb(picture, "picture")) for picture in pictures]
             pictures = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
         elif pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3:
             raise InputError(
                 f"pictures: {pictures.dtype} {tuple(pictures.shape)}, expected uint8 (B, 3, H, W)"
             )
         elif pictures.shape[-2:] != (size, size):
-            arrays = [to_square(picture, size) for picture in pictures.permute(0, 2, 3, 1).cpu().numpy()]
+            arrays = [self.preprocess(picture) for picture in pictures.permute(0, 2, 3, 1).cpu().numpy()]
             pictures = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
         return to_float(pictures.to(self.device, non_blocking=True))
 
-    def text(self, text: str, history: Sequence[str]) -> str:
-        """What is read of a text and the instructions before it."""
+    def image_features(self, pixels: Float[Tensor, "B 3 R R"], inputs: Inputs) -> ImageFeatures:
+        """What `inputs` asks for of preprocessed pictures in [-1, 1]; the backbone runs only if it must."""
+        return (
+            self.backbone.encode_image(pixels) if inputs & Inputs.FEATURES else ImageFeatures(pixels=pixels)
+        )
+
+    def prompt(self, text: str, history: Sequence[str]) -> str:
+        """The text that is encoded for an instruction and those before it, oldest first."""
         return compose_text(text, tuple(history), self.history, self.speaker)
 
-    def caption(self, caption: str) -> str:
-        """What is read of a caption, which may be a text that `compose_text` made of what was said."""
-        newest, *earlier = caption.split(TURN_SEPARATOR)
-        return compose_text(newest, earlier[::-1], len(earlier), self.speaker)
-
-    def see(self, pixels: Float[Tensor, "B 3 R R"]) -> ImageFeatures:
-        """What the image tower sees in pictures in [-1, 1]."""
-        tokens, pooled = self.towers.encode_image(pixels.to(self.towers.dtype))
-        return ImageFeatures(pooled, tokens, pixels)
-
-    def read(self, texts: Sequence[str]) -> TextFeatures:
-        """What the text tower sees in texts that `text` or `caption` made."""
-        ids, mask = (part.to(self.device) for part in tokenize(self.tokenizer, list(texts)))
-        tokens, pooled = self.towers.encode_text(ids)
-        return TextFeatures(pooled, tokens, mask)
+    def caption_prompt(self, caption: Sequence[str]) -> str:
+        """The text that is encoded for a caption: texts, oldest first, that describe a picture together."""
+        *earlier, newest = caption or [""]
+        return compose_text(newest, earlier, len(earlier), self.speaker)
 
     def load_weights(self, tensors: dict[str, Tensor], source: Path) -> None:
-        """Raises InputError where a tensor is missing, too many, or of another shape."""
+        """Raises InputError where a tensor is missing, unexpected or of another shape."""
         try:
             self.load_state_dict(tensors)
         except RuntimeError as error:
             raise InputError(f"{source}: doesn't fit its config ({_line(error, 1)})") from error
-
-
-def content_hash(
-    module: nn.Module, settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase | None = None
-) -> str:
-    """Hex digest of a module's tensors, its settings and the vocabulary that it reads."""
-    digest = hashlib.sha256(json.dumps(to_plain(dict(settings)), sort_keys=True).encode())
-    if tokenizer is not None:
-        backend = json.loads(tokenizer.backend_tokenizer.to_str())  # padding there is the last call's
-        read = {"model": backend["model"], "normalizer": backend["normalizer"]}
-        digest.update(json.dumps([read, tokenizer.model_max_length], sort_keys=True).encode())
-    for name, value in sorted(module.state_dict().items()):
-        value = value.detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _from_pipeline(folder: Path) -> RetrievalModel:
@@ -254,15 +243,15 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
         for name, part in parts.items()
     }
     tokenizer = load_tokenizer(folder / "tokenizer")
-    size = parts["matcher"].config.image_size
+    backbone = CLIPBackbone(towers, tokenizer, parts["matcher"].config.image_size)
     reads = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
-    model = RetrievalModel(towers, tokenizer, "matching", keywords, size, **reads)
+    model = RetrievalModel(backbone, registry.OF_PIPELINE, keywords, **reads)
     for name, part in parts.items():
         getattr(model.composer, name).load_state_dict(part.state_dict())
     return model.eval().requires_grad_(False)
 
 
 def _line(error: Exception, number: int = 0) -> str:
-    """One line of what an error says."""
+    """One line of an error's message."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     return lines[min(number, len(lines) - 1)] if lines else type(error).__name__

@@ -18,7 +18,8 @@ class Query:
     one. `targets` are the right answers, the labelled one first; empty where the benchmark hides them. Where
     `candidates` is not empty, only those pictures are ranked instead of the whole gallery. `subset` is a
     second, small gallery that is ranked besides (CIRR). `history` are earlier instructions of a dialog,
-    oldest first. `caption` says in words what the reference shows, where the data set knows. `tags` name the
+    oldest first. `caption` describes the reference, where the data set knows: texts, oldest first, that are
+    encoded together; empty otherwise. `tags` name the
     groups that a report shows separately; `part` is the gallery that is searched.
     """
 
@@ -29,13 +30,13 @@ class Query:
     candidates: tuple[str, ...] = ()
     subset: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
-    caption: str | None = None
+    caption: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     part: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a picture usually is: a path below the image folder, with or without its suffix; of that picture
     the part around `box` (x, y, width, height in pixels) where it is given (see `genecis.crop`)."""
 
@@ -66,7 +67,7 @@ class Benchmark:
     headline: tuple[str, ...] = ()
     exclude_reference: bool = False
     choices: Mapping[str, object] = field(default_factory=dict)
-    places: Mapping[str, Place] = field(default_factory=dict, repr=False)
+    locations: Mapping[str, Location] = field(default_factory=dict, repr=False)
     pictures: Mapping[str, Picture] = field(default_factory=dict, repr=False)
     """Every picture by its id, once it is known where they are (see `retrieval.images.resolve`)."""
     partial: Mapping[str, int] | None = None

@@ -1,0 +1,123 @@
+"""Loaders of training samples, and which dialogs the generator is trained on and validated with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from cdd_icm.config import Config, DataConfig
+from cdd_icm.data import (
+    Dialog,
+    PictureCache,
+    ResumableSampler,
+    ShardTriplets,
+    TripletDataset,
+    load_dialogs,
+    pictures_of,
+)
+from cdd_icm.data.batch import Batch, Collator
+from cdd_icm.data.readers.shards import first_dialogs
+from cdd_icm.errors import InputError
+from cdd_icm.progress import Progress
+
+STREAM_PREVIEW = 500
+"""Dialogs of a stream that are read before training begins."""
+
+
+def make_loader(dataset: Dataset, collate: Callable, num_workers: int, **batching: Any) -> DataLoader:
+    """A loader that every recipe uses; `batching`: batch_sampler or batch_size."""
+    return DataLoader(
+        dataset,
+        collate_fn=collate,
+        num_workers=num_workers,
+        worker_init_fn=init_worker,
+        pin_memory=torch.cuda.is_available(),
+        **batching,
+    )
+
+
+def init_worker(_worker: int) -> None:
+    """Limits a loader process to one core. Signals to the whole process group, such as Ctrl-C, are for the
+    trainer to answer: if they ended the loaders, the last steps would be lost."""
+    if sys.platform != "win32":
+        os.setpgrp()
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def training_dialogs(data: DataConfig) -> list[Dialog]:
+    """The dialogs that are trained on; of a stream the first of them.
+
+    Raises:
+        InputError: a stream without any.
+    """
+    if data.streams:
+        found = first_dialogs(training_shards(data), STREAM_PREVIEW)
+        if not found:
+            raise InputError(f"{training_shards(data)}: no dialogs")
+        return found
+    return load_dialogs(data.path, data.train_split)[: data.limit]
+
+
+def validation_dialogs(data: DataConfig, training: list[Dialog]) -> list[Dialog]:
+    """The validation split. Data without one, and streams that are no local folder, are validated on the
+    `training` dialogs."""
+    if data.streams:
+        shards = sorted(str(shard) for shard in Path(data.path).glob(f"{data.validation_split}-*.tar"))
+        found = first_dialogs(shards, STREAM_PREVIEW)
+    else:
+        faults: list[InputError] = []
+        found = load_dialogs(data.path, data.validation_split, on_fault=faults.append)
+        if faults:
+            raise faults[0]
+    if not found:
+        Progress.write(
+            f"{data.path}: no split {data.validation_split!r}; the film strips show training dialogs"
+        )
+    return found or training
+
+
+def training_shards(data: DataConfig) -> str:
+    """The pattern of the shards that are streamed."""
+    return f"{data.path}/{data.train_split}-*.tar" if Path(data.path).is_dir() else data.path
+
+
+def sample_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
+    """What decides the order of the samples: ids and numbers of turns; of a stream, those of its first
+    dialogs and the number of its shards."""
+    shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
+    return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
+
+
+def training_batches(
+    config: Config,
+    dialogs: list[Dialog],
+    collate: Collator,
+    size: int,
+    samples: int,
+    rank: int,
+    world: int,
+) -> Iterator[Batch]:
+    """This process's micro-batches of `size`, endless, from sample `samples` on."""
+    data = config.data
+    order = {
+        "batch_size": size * world,
+        "seed": config.seed,
+        "start_sample": samples,
+        "rank": rank,
+        "world": world,
+    }
+    if data.streams:
+        dataset = ShardTriplets(training_shards(data), data.image_size, **order)
+        return iter(make_loader(dataset, collate, data.num_workers, batch_size=size))
+    folder = Path(data.cache_dir) if data.cache_dir else None
+    cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
+    dataset = TripletDataset(dialogs, cache, config.objective.join)
+    sampler = ResumableSampler(len(dataset), **order)
+    return iter(make_loader(dataset, collate, data.num_workers, batch_sampler=sampler))

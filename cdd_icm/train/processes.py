@@ -1,0 +1,74 @@
+"""The processes of a run: how they compute, what they agree on, and how they wait for one of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from accelerate.utils import parse_flag_from_env
+
+from cdd_icm.config import RunConfig
+from cdd_icm.device import mixed_precision, process_state
+from cdd_icm.errors import InputError
+
+PATIENCE = timedelta(days=7)
+"""How long processes wait for one that validates, or was suspended, before they give up."""
+
+
+def make_accelerator(
+    root: Path, t: RunConfig, gradient_accumulation: int = 1, find_unused_parameters: bool = False
+) -> Accelerator:
+    """The engine of a run in the folder `root`.
+
+    Args:
+        find_unused_parameters: whether some weights that are trained have no gradient in some step, which
+            DDP must then look for.
+
+    Raises:
+        InputError: accelerate's config asks for an FSDP that is not available, the tracker is not installed,
+            or the device doesn't have the precision.
+    """
+    if t.tracker != "none" and importlib.util.find_spec(t.tracker) is None:
+        raise InputError(f"training.tracker: {t.tracker} is not installed")
+    device = process_state().device
+    precision = mixed_precision(t.mixed_precision, device)
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=precision,
+        gradient_accumulation_steps=gradient_accumulation,
+        log_with=None if t.tracker == "none" else t.tracker,
+        project_dir=root,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=find_unused_parameters)],
+    )
+    if parse_flag_from_env("ACCELERATE_USE_FSDP") and not accelerator.is_fsdp2:
+        # on CPUs accelerate would silently run DDP instead
+        raise InputError("accelerate's config asks for FSDP, which needs GPUs and fsdp_version 2")
+    return accelerator
+
+
+class Coordinator:
+    """Agreement between the processes of a run, on CPUs: a GPU's queue is never waited for, and the group's
+    time limit is `PATIENCE`, not the minutes after which a collective of gradients fails."""
+
+    def __init__(self, accelerator: Accelerator):
+        alone = accelerator.num_processes == 1
+        self.group = None if alone else torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag of any process is set; all must ask."""
+        if self.group is None:
+            return flag
+        flags = torch.tensor([flag], dtype=torch.int32)
+        torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX, group=self.group)
+        return bool(flags.item())
+
+    def wait(self) -> None:
+        """Until all processes are here: what one of them does alone, such as a validation, takes its time."""
+        if self.group is not None:
+            torch.distributed.barrier(group=self.group)

@@ -1,0 +1,49 @@
+"""The tokenizer of a run: chosen once and kept in the run's folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from accelerate import Accelerator
+from transformers import PreTrainedTokenizerBase
+
+from cdd_icm.config import EncoderConfig
+from cdd_icm.hub import load_tokenizer
+from cdd_icm.io import replacing
+from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.tokenizer import check_tokenizer, clip_tokenizer, learn_tokenizer
+
+
+def run_tokenizer(
+    root: Path, encoder: EncoderConfig, towers: CLIPTowers, texts: Sequence[str], accelerator: Accelerator
+) -> PreTrainedTokenizerBase:
+    """The tokenizer in the run's folder; where there is none yet, CLIP's, or one learnt from the training
+    `texts`. All processes must call it.
+
+    Raises:
+        InputError: the one in the folder, such as that of an `init`, is not made for these towers.
+    """
+    folder = root / "tokenizer"
+    if accelerator.is_main_process and not folder.is_dir():
+        if encoder.vocab_size is None:
+            tokenizer = clip_tokenizer(towers.context_length)
+        else:
+            prompts = [compose_text(text, (), 0, encoder.speaker) for text in texts]
+            tokenizer = learn_tokenizer(prompts, encoder.vocab_size, towers.context_length)
+        with replacing(folder) as unfinished:
+            tokenizer.save_pretrained(unfinished)
+    accelerator.wait_for_everyone()
+    tokenizer = load_tokenizer(folder)
+    check_tokenizer(tokenizer, towers, folder)
+    return tokenizer
+
+
+def copy_tokenizer(pipeline: Path, root: Path) -> None:
+    """Copies the tokenizer of a pipeline folder to the run's folder, unless that has one: the pipeline's text
+    tower knows no other."""
+    if (pipeline / "tokenizer").is_dir() and not (root / "tokenizer").is_dir():
+        with replacing(root / "tokenizer") as unfinished:
+            shutil.copytree(pipeline / "tokenizer", unfinished)

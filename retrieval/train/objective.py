@@ -1,0 +1,39 @@
+"""The objective of retrieval: the loss of the system, over features that the backbone computes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from retrieval.backbones.base import ImageFeatures, TextTokens
+from retrieval.config import ObjectiveConfig
+from retrieval.model import RetrievalModel
+from retrieval.systems.base import Inputs, TrainingBatch
+from retrieval.train.samples import Batch
+
+
+class Objective(nn.Module):
+    """`System.loss` of a batch. Those features that do not come with the batch are computed."""
+
+    def __init__(self, model: RetrievalModel, config: ObjectiveConfig):
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """`loss` (), `found` (B,) and what else `System.loss` gives."""
+        reference, target, text = batch.reference, batch.target, batch.text
+        if isinstance(text, TextTokens):
+            text = self.model.backbone.encode_text(text)
+            reference, target = self._image_features(reference.pixels, target.pixels)
+        return self.model.composer.loss(
+            TrainingBatch(reference, target, text, self.config.reference_negatives, batch.has_caption)
+        )
+
+    def _image_features(self, reference: Tensor, target: Tensor) -> tuple[ImageFeatures, ImageFeatures]:
+        system = self.model.composer
+        if not system.gallery_inputs & Inputs.FEATURES:
+            return self.model.image_features(reference, system.query_inputs), ImageFeatures(pixels=target)
+        # both at once: the backbone is faster with one large batch
+        inputs = system.query_inputs | system.gallery_inputs
+        features = self.model.image_features(torch.cat([target, reference]), inputs)
+        return features[len(target) :], features[: len(target)]

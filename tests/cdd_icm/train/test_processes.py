@@ -1,0 +1,18 @@
+"""What the processes of a run agree on, and how long they wait for one of them."""
+
+from accelerate import Accelerator
+
+from cdd_icm.train.processes import Coordinator
+from tests.runs import run_two_processes
+
+
+def test_one_process_agrees_with_itself_and_waits_for_nobody():
+    coordinator = Coordinator(Accelerator(cpu=True))
+    assert coordinator.any(True) and not coordinator.any(False)
+    coordinator.wait()
+
+
+def test_a_long_validation_times_nothing_out(tmp_path):
+    """A group whose collectives may take three seconds survives it, and all see the flag of one process."""
+    run_two_processes("tests.patience", tmp_path)
+    assert [(tmp_path / f"{rank}.txt").read_text() for rank in range(2)] == ["[True, False]"] * 2
