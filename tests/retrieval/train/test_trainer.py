@@ -272,7 +272,7 @@ def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
         assert identical(*runs)
 
 
-PLAIN = sorted(COMPOSERS.keys() - {"multi-vector"})
+PLAIN = sorted(SYSTEMS.keys() - {"multi-vector"})
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,10 @@ PLAIN = sorted(COMPOSERS.keys() - {"multi-vector"})
 )
 def test_processes_look_for_weights_without_gradient_where_there_are_some(make_config, composer, inside):
     negatives = "image" not in (composer, inside)
-    changed = {"objective__reference_negatives": negatives, **({"multi_vector": inside} if inside else {})}
+    changed = {
+        "objective__reference_negatives": negatives,
+        **({"options__composer": inside} if inside else {}),
+    }
     recipe = training.RetrievalRecipe(make_config(composer, **changed))
     objective = recipe.build(Accelerator(cpu=True)).train()
     objective(next(recipe.batches(4, 0, 0, 1)))["loss"].backward()
