@@ -74,6 +74,9 @@ class System(nn.Module, ABC):
     """Submodules that systems of another kind take over from each other; their keywords, where they have any,
     are called the same and must agree."""
 
+    query_uses_all_parameters: ClassVar[bool] = False
+    """Whether `encode_query` alone gives every weight a gradient, the backbone's too."""
+
     width: int | None = None
     """Length of a query; None: that of the pooled features."""
 
@@ -130,6 +133,12 @@ class System(nn.Module, ABC):
     def check(cls, config: RetrievalConfig, options: Any, key: str = "composer") -> None:
         """Raises InputError, which names a key and its value, where the config can't be trained with this
         system, which it names under `key`."""
+
+    @classmethod
+    def uses_all_parameters(cls, options: Any) -> bool:
+        """Whether the loss gives every weight a gradient, the backbone's too. Where it does not, several
+        processes must search for the others at every step."""
+        return cls.query_uses_all_parameters
 
     @classmethod
     def keywords(cls, config: RetrievalConfig, options: Any, backbone: Backbone) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Combiner(Temperature, PooledSystem):
     """
 
     Options = CombinerOptions
+    query_uses_all_parameters = True
 
     def __init__(
         self, dim: int, projection: int | None = None, hidden: int | None = None, dropout: float = 0.5

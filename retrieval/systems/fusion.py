@@ -33,6 +33,7 @@ class Fusion(Temperature, System):
     query_inputs = Inputs.FEATURES
     gallery_inputs = Inputs.TOKENS
     transfers = ("fusion",)
+    query_uses_all_parameters = True
 
     def __init__(self, fusion: dict[str, Any], tokens: int):
         super().__init__()

@@ -45,6 +45,10 @@ class Matching(System):
             )
 
     @classmethod
+    def uses_all_parameters(cls, options: Any) -> bool:
+        return True
+
+    @classmethod
     def keywords(cls, config: RetrievalConfig, options: Any, backbone: Backbone) -> dict[str, Any]:
         matcher = {"image_size": config.data.image_size, "query_width": config.fusion.width}
         return {"fusion": fusion_keywords(config, backbone), "matcher": {**matcher, **vars(config.matcher)}}

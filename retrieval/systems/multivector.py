@@ -46,6 +46,10 @@ class MultiVector(Wrapper):
         return [name for name in SYSTEMS if find(name) is not cls]
 
     @classmethod
+    def uses_all_parameters(cls, options: MultiVectorOptions) -> bool:
+        return find(options.composer).query_uses_all_parameters
+
+    @classmethod
     def keywords(
         cls, config: RetrievalConfig, options: MultiVectorOptions, backbone: Backbone
     ) -> dict[str, Any]:

@@ -65,6 +65,10 @@ class ImageOnly(Temperature, PooledSystem):
 class TextOnly(Temperature, PooledSystem):
     """The text alone: how much of a benchmark can be solved without its references."""
 
+    @classmethod
+    def uses_all_parameters(cls, options: Any) -> bool:
+        return True
+
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize(text.pooled.float(), dim=-1)
 
@@ -72,6 +76,8 @@ class TextOnly(Temperature, PooledSystem):
 class Sum(Temperature, PooledSystem):
     """normalise(x + t), the backbone's features as they are: stage 1 of CLIP4Cir (Baldrati et al. 2022), in
     which the backbone is trained."""
+
+    query_uses_all_parameters = True
 
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         return normalize((reference.pooled + text.pooled).float(), dim=-1)

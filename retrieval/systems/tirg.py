@@ -24,6 +24,8 @@ class TIRG(PooledSystem):
         dim: E. length: the learnt length at the start.
     """
 
+    query_uses_all_parameters = True
+
     def __init__(self, dim: int, length: float = 4.0):
         super().__init__()
         self.gate = nn.Sequential(nn.BatchNorm1d(2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))

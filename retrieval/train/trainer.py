@@ -49,13 +49,6 @@ def train(config: RetrievalConfig) -> Path:
     return Path(config.output_dir) / "model"
 
 
-ALL_TRAINED = {
-    "composer": {"combiner", "fusion", "matching", "sum", "text", "tirg"},
-    "multi_vector": {"combiner", "fusion", "sum", "tirg"},
-}
-"""The composers in which every weight has a gradient; others leave out a tower or a projection."""
-
-
 class RetrievalRecipe(Recipe):
     unit = "queries"
     shown_losses = ("loss", "found")
@@ -83,8 +76,9 @@ class RetrievalRecipe(Recipe):
             )
         self.validation = read_split(config.data, config.data.validation_split)
         self.init = load_init(config)
-        key = "multi_vector" if config.composer == "multi-vector" else "composer"
-        self.has_unused_parameters = getattr(config, key) not in ALL_TRAINED[key]
+        system = registry.find(config.composer)
+        options = registry.parse_options(system, config.options)
+        self.has_unused_parameters = not system.uses_all_parameters(options)
 
     def build(self, accelerator: Accelerator) -> nn.Module:
         config, self.device = self.config, accelerator.device

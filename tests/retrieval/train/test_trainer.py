@@ -282,7 +282,10 @@ PLAIN = sorted(SYSTEMS.keys() - {"multi-vector"})
 )
 def test_processes_look_for_weights_without_gradient_where_there_are_some(make_config, composer, inside):
     negatives = "image" not in (composer, inside)
-    changed = {"objective__reference_negatives": negatives, **({"multi_vector": inside} if inside else {})}
+    changed = {
+        "objective__reference_negatives": negatives,
+        **({"options__composer": inside} if inside else {}),
+    }
     recipe = training.RetrievalRecipe(make_config(composer, **changed))
     objective = recipe.build(Accelerator(cpu=True)).train()
     objective(next(recipe.batches(4, 0, 0, 1)))["loss"].backward()
