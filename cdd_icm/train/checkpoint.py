@@ -97,7 +97,7 @@ def save(
     processes must call it; the main one writes."""
     parts = {"model": model, "ema": ema.shards}
     tensors = {name: get_model_state_dict(module, options=WHOLE) for name, module in parts.items()}
-    states = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)["state"]
+    optimizer_state = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
     if accelerator.is_main_process:  # the others get nothing
         own = ema.whole.state_dict()
         tensors = {
@@ -106,7 +106,7 @@ def save(
         }
         tensors["optimizer"] = {
             f"{name}.{kind}": match_scalar_shape(own[name], value) if kind != "step" else value
-            for name, moments in states.items()
+            for name, moments in optimizer_state["state"].items()
             for kind, value in moments.items()
         }
         state = {"samples": samples, "data": data}
