@@ -6,7 +6,6 @@ import dataclasses
 import os
 import shutil
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from cdd_icm.data import (
     pictures_of,
     to_square,
 )
+from cdd_icm.data.augment import check_augmentation
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.data.readers.shards import first_dialogs
 from cdd_icm.diffusion.noise import Draws
@@ -41,7 +41,9 @@ from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
-from cdd_icm.plan.annotated.templates import begin_templates
+from cdd_icm.model.conditioning import InstructionTokenizer
+from cdd_icm.plan.protocol import Plan
+from cdd_icm.plan.registry import augmentation, plan_settings
 from cdd_icm.sampling.dialogs import draw_dialogs, draw_sheet
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -90,23 +92,18 @@ def train(config: Config) -> Path:
     shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
     canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
-    classes, traits, forms = planned(config, dialogs)
-    model = CDDICM(config, classes, traits, forms)
+    check_augmentation(config, dialogs)
+    model = CDDICM(config, plan_settings(config, dialogs))
     begun = bool(checkpoints(root / "checkpoints"))  # what it began with is in them, and need not be there
     if config.init and not begun:
         begin_with(model, Path(config.init))
         if accelerator.is_main_process:
             adopt_tokenizer(Path(config.init), root)
     elif model.planner is not None and not begun:
-        size, turns = config.data.image_size, config.plan.template_turns
-        begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, rank == 0)
+        model.planner.initialise(config, dialogs, progress=rank == 0)
     texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
     tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
-    shown_last = [dialog.turns[-1].objects or () for dialog in dialogs]
-    scenes = [things for things in shown_last if len(things) > 1]
-    if config.objective.scenes and not scenes:
-        raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
-    make = Collator(tokenizer, config, classes, traits, scenes)
+    make = make_collator(config, dialogs, tokenizer, model.planner)
     model, ema, optimizer = prepare(accelerator, model, t)
     data = digest(data_order(config.data, dialogs))
     samples = restore(root, model, ema, optimizer, accelerator, data)
@@ -190,8 +187,7 @@ def clip_gradients(accelerator: Accelerator, model: nn.Module, bound: float) -> 
     A common bound would let the UNet's noise decide how far the words are learnt in a step."""
     accelerator.unscale_gradients()
     whole = accelerator.unwrap_model(model, keep_torch_compile=False)
-    parts = [list(part.parameters()) for part in whole.children()]
-    trained = [part for part in parts if any(p.grad is not None for p in part)]
+    trained = [part for part in whole.parts().values() if any(p.grad is not None for p in part)]
     norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
     norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
     return torch.stack(norms).norm()
@@ -231,45 +227,17 @@ def adopt_tokenizer(init: Path, root: Path) -> None:
             shutil.copytree(init / "tokenizer", unfinished)
 
 
-def planned(
-    config: Config, dialogs: list[Dialog]
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """The object classes of the training data and the values of each trait of their looks, in alphabetical
-    order; none where nothing is planned.
+def make_collator(
+    config: Config, dialogs: list[Dialog], tokenizer: PreTrainedTokenizerBase, planner: Plan | None
+) -> Collator:
+    """What makes the batches of a run on `dialogs`.
 
     Raises:
-        InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0"
-            and "1"; one of `plan.forms` is no trait of the looks.
+        InputError: the data lack what the config asks for.
     """
-    things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
-    for key, asked in (
-        ("plan.grid", config.plan.grid),
-        ("objective.join", config.objective.join),
-        ("objective.retell", config.objective.retell),
-    ):
-        if asked and not things:
-            raise InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
-    values: dict[str, set[str]] = defaultdict(set)
-    for thing in things:
-        for trait, value in thing.look.items():
-            values[trait].add(value)
-    traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
-    turned = config.objective.mirror or config.objective.retell
-    if turned and not values["flip"] <= {"0", "1"}:
-        raise InputError(
-            f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
-            "or objective.mirror=[] and objective.retell=0"
-        )
-    if not config.plan.grid:
-        return (), {}, {}
-    for trait in config.plan.forms:
-        if trait not in traits:
-            known = ", ".join(traits) or "none"
-            raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
-    forms: dict[str, set[str]] = defaultdict(set)
-    for thing in things:
-        forms[thing.name].update(trait for trait in config.plan.forms if trait in thing.look)
-    return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
+    read = InstructionTokenizer(tokenizer, config.encoder.history, config.encoder.speaker)
+    encode = None if planner is None else planner.truth_encoder(config, dialogs, read)
+    return Collator(config, read, encode, augmentation(config, dialogs))
 
 
 def validation_dialogs(data: DataConfig, trained: list[Dialog]) -> list[Dialog]:
