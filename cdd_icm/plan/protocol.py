@@ -78,6 +78,7 @@ class Plan(ABC):
     def initialise(self, config: Config, dialogs: Sequence[Dialog], progress: bool) -> None:
         """Gives the weights of a new run values that the training data tell, where this kind has such.
         `progress` shows a bar."""
+        return None
 
     def training_heads(self, config: Config, image_width: int) -> nn.ModuleDict:
         """Modules that only `loss` needs; they are trained and checkpointed, but not part of the saved model.

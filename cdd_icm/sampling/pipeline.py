@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,15 +27,15 @@ from cdd_icm.config import (
     to_plain,
     with_preset,
 )
-from cdd_icm.data.batch import Asked
 from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
-from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
+from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.sampling.denoiser import Denoiser
@@ -300,11 +300,15 @@ class CDDICMPipeline(DiffusionPipeline):
         self.maybe_free_model_hooks()
         return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
 
-    def encode(self, reference: Float[Tensor, "B 3 R R"], asked: Asked) -> Fused:
-        """The fused condition of references in [-1, 1] and instructions with their history."""
-        read = InstructionTokenizer(self.tokenizer, self.config.history, self.config.speaker)
-        ids, mask = (x.to(reference.device) for x in read(asked))
+    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
+        """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""
+        ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
+
+    def _texts(self, asked: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+        """What is encoded of instructions with their history."""
+        history, speaker = self.config.history, self.config.speaker
+        return [compose_text(text, tuple(past), history, speaker) for text, past in asked]
 
     def _encode_branches(
         self, inputs: TurnInputs, reference: Float[Tensor, "B 3 R R"], settings: SamplingConfig
@@ -314,14 +318,15 @@ class CDDICMPipeline(DiffusionPipeline):
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
         if settings.icm_guidance_scale and "image_only" not in names:
             names = (*names, "image_only")  # the alternative query f'
-        full, nothing = list(zip(inputs.instructions, inputs.histories, strict=True)), [("", ())]
+        asked, nothing = zip(inputs.instructions, inputs.histories, strict=True), [""] * len(reference)
+        full = self._texts(asked)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
-        asked = [full if b == "full" else nothing * len(reference) for b in names]
+        texts = [full if b == "full" else nothing for b in names]
         context = None if self.planner is None else self.planner.context(inputs.histories)
         if context is not None:
             pictures.append(reference)
-            asked.append(context)
-        fused = self.encode(torch.cat(pictures), sum(asked, [])).split(len(reference))
+            texts.append(self._texts(context))
+        fused = self.encode(torch.cat(pictures), sum(texts, [])).split(len(reference))
         fused = [part.repeat_interleave(settings.num_candidates) for part in fused]
         return dict(zip(names, fused, strict=False)), fused[-1] if context is not None else None
 

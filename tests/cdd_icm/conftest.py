@@ -1,6 +1,7 @@
 """A pipeline small enough to be built and run in a moment; its weights are random."""
 
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cdd_icm.config import Config, from_dict
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import learn_tokenizer
 from cdd_icm.train.generator import build_pipeline
+from tests.cdd_icm.plans import plan_of
 from tests.runs import run_two_processes
 
 TINY = {
@@ -40,6 +42,14 @@ CLASSES = ("blue sphere", "red cube")
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
 
 
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("CDD_ICM_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("CDD_ICM_DATA does not name the folder of the real data")
+    return Path(folder)
+
+
 @pytest.fixture
 def tiny_settings():
     """What a config file of that model says."""
@@ -51,7 +61,7 @@ def tiny_pipeline():
     """32 x 32 pixels, two steps, and a gray canvas."""
     config = from_dict(Config, TINY)
     torch.manual_seed(0)
-    model = CDDICM(config, CLASSES).eval().requires_grad_(False)
+    model = CDDICM(config, plan_of(config, CLASSES)).eval().requires_grad_(False)
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
     pipeline = build_pipeline(model, tokenizer, config, Image.new("RGB", (32, 32), (120, 130, 140)))
     pipeline.set_progress_bar_config(disable=True)

@@ -1,7 +1,6 @@
 """A tiny data set in i-CLEVR's raw layout, made here, and the real data where the machine has them."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,6 @@ import pytest
 from PIL import Image
 
 SHAPES = ("cube", "sphere", "cylinder")
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    folder = os.environ.get("CDD_ICM_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("CDD_ICM_DATA does not name the folder of the real data")
-    return Path(folder)
 
 
 @pytest.fixture
