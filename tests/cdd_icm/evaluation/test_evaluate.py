@@ -158,8 +158,8 @@ def test_another_data_set_is_one_line(command, coloured_squares, drawn_ids, caps
     assert main(command) == 2
     assert capsys.readouterr().err == (
         f"cdd-icm: {coloured_squares / 'data'}: another data set than that of the model in "
-        f"{coloured_squares / 'model'}: its objects, such as 'blue cube', are of none of the classes that the "
-        "model plans, such as 'boy'\n"
+        f"{coloured_squares / 'model'}: its objects, such as 'blue cube', are of none of the classes that "
+        "the model plans, such as 'boy'\n"
     )
     planner.write_text(json.dumps({"classes": ["red cube"]}))
     assert main(command) == 0
