@@ -75,7 +75,8 @@ class Gate(nn.Module):
 
 
 class FusionLayer(nn.Module):
-    """Each side attends to the other and is gated with what it found, then thinks by itself."""
+    """Each side attends to the other and is gated with what it found, then attends to itself, then goes
+    through an MLP."""
 
     def __init__(self, width: int, heads: int, gated: bool, normalised: bool):
         super().__init__()

@@ -98,7 +98,8 @@ class Plan(ABC):
 
     @abstractmethod
     def feature_map(self, truth: TensorFields, items: slice) -> Float[Tensor, "b P h h"]:
-        """The true plans of some `items` of a batch, as the UNet is told them. All zeros tell nothing."""
+        """The true plans of some `items` of a batch, as the UNet sees them. Where there is no text it sees
+        zeros in their place."""
 
     @abstractmethod
     def loss(

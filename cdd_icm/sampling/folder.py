@@ -151,7 +151,7 @@ def _check_parts(
 
 def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
     """Raises InputError where `dialogs`, read from `data`, are of another data set than those that the model
-    in `folder` plans (`Plan.check_data`). A damaged model passes: that is told where it is loaded."""
+    in `folder` plans (`Plan.check_data`). A damaged model passes: that is reported where it is loaded."""
     index, config = folder / "model_index.json", folder / "planner" / "config.json"
     if not (index.is_file() and config.is_file()):
         return

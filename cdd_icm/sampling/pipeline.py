@@ -70,7 +70,7 @@ class CDDICMPipeline(DiffusionPipeline):
     `prompt.compose_text`); `prediction_type` is what its network predicts (the scheduler may ask for another
     parameterisation); `planner` is there where it plans before it paints (see `plan.protocol`), and where the
     plan changes nothing the reference comes back unchanged; `canvas` is the empty picture that its training
-    dialogs began with, None where nobody gave one.
+    dialogs began with, None where there is none.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -291,7 +291,7 @@ class CDDICMPipeline(DiffusionPipeline):
         latents = self._denoise(latents, denoiser, inputs.generator, callback)
         pictures = latents.clamp(-1, 1)
         if plan is not None:
-            # A plan lists all that changes; guidance away from a branch that was told nothing would drift.
+            # A plan lists all that changes; guidance away from a branch without a plan would drift.
             pictures = torch.where(plan.no_op[:, None, None, None], reference, pictures)
         scores = None
         if n > 1:

@@ -22,7 +22,7 @@ def median_score(
     Wherever something else is, the object is more probably on the median's side of it than on the other: no
     other choice is less often on the wrong side. How far from it a cell is, in columns and in rows, is the
     share of the probability that lies between. But the median of two places, left and right of a cylinder, is
-    behind it, where nobody put anything and where nobody would see it: hence likely cells only
+    behind it, where nothing was put and where it would be hidden: hence likely cells only
     (`likely_share`), and a price, `existing_price` next to an existing object and falling with the distance
     (`nearness`, `existing_width`).
     """

@@ -51,7 +51,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         context_layers: how often the words attend to their neighbours before (`WordContext`).
         kernels, horizon: of `Placement`, which then says where the one new object goes; without kernels the
             fused tokens say it.
-        places_per_cell: the UNet is told an object's place so many times as finely as it is planned.
+        places_per_cell: along its side; the feature map is so many times as fine as the grid.
         splat_channels, splat_radius, splat_pixel: of `TemplateSplats`.
         tuning: see `Tuning`; what is left out is the default.
     """

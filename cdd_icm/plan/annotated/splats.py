@@ -1,4 +1,4 @@
-"""Templates laid down where objects are planned: the plan as a feature map."""
+"""Templates added up where objects are planned: the plan as a feature map."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class TemplateSplats(nn.Module):
         first = planned.int().argsort(descending=True, stable=True)[:max_objects]  # (N,)
         item = first // ids.shape[1]
         place, templates = ids.flatten(0, 1)[first].split([1, ids.shape[-1] - 1], dim=1)
-        told, place = (templates >= 0) & (place >= 0), place.clamp(min=0)
+        known, place = (templates >= 0) & (place >= 0), place.clamp(min=0)
         weights = rearrange(self.weight, "d t h w -> t (h w d)")[templates.clamp(min=0)]  # (N, M - 1, k^2 P)
-        template = (weights * told[..., None]).sum(dim=1)  # (N, k^2 P)
+        template = (weights * known[..., None]).sum(dim=1)  # (N, k^2 P)
         pixels = 2 * self.radius + 1
         sides = {"h": pixels, "w": pixels, "sh": self.pixel, "sw": self.pixel}
         splats = repeat(template, "n (h w d) -> n (h sh w sw) d", **sides)  # (N, width^2, P)

@@ -45,11 +45,11 @@ class TemplateTable:
 
     def ids(self, places: Int[Tensor, "B C"], traits: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
         """What `TemplateSplats` takes: of each class its place, or -1, and then the ids of its templates, or
-        -1 where a trait is not told."""
+        -1 where a trait is not known."""
         form, strides = (x.to(places.device, non_blocking=True) for x in (self.first, self.strides))
-        form, told = form.expand_as(places), torch.ones_like(places, dtype=torch.bool)
+        form, known = form.expand_as(places), torch.ones_like(places, dtype=torch.bool)
         if traits is not None:
             form = form + (traits * strides).sum(dim=-1)
-            told = ((traits >= 0) | (strides == 0)).all(dim=-1)
+            known = ((traits >= 0) | (strides == 0)).all(dim=-1)
         others = [torch.where(traits[..., k] >= 0, first + traits[..., k], -1) for k, first in self.others]
-        return torch.stack([places, torch.where(told, form, -1), *others], dim=-1)
+        return torch.stack([places, torch.where(known, form, -1), *others], dim=-1)

@@ -41,7 +41,7 @@ class AnnotatedTruth(TensorFields):
     cells: Int[Tensor, "B C"]
     """The cell of each object that the turn draws (`vocabulary.to_cells`)."""
     places: Int[Tensor, "B C"]
-    """Its place among `plan.fine` times as many along a side, which the UNet is told."""
+    """Its place among `plan.fine` times as many along a side, for the feature map."""
     existing: Int[Tensor, "B C"]
     """The cell of each object in the reference."""
     traits: Int[Tensor, "B C K"] | None = None

@@ -21,7 +21,7 @@ DRAWN_LEFT = {"kite", "oak tree", "rocket"}
 """Except for these, whose drawing faces left."""
 LOOKING = ("facing", "looking", "faces")
 APART = 0.08
-"""No side is told of two objects that are less far apart, as a share of the picture's side."""
+"""No side is given of two objects that are less far apart, as a share of the picture's side."""
 
 
 class CoDrawGrammar:
@@ -31,13 +31,13 @@ class CoDrawGrammar:
         self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
     ) -> str:
         """Asks for the objects `drawn`, in any order, each by its place in the picture or beside another one
-        that exists or was just told; in one style throughout, as a teller has it."""
+        that exists or was just mentioned; in one style throughout, as a teller has it."""
         style, joint = rng.integers(4), _one((" ", " and ", " <teller> ", " then "), rng)
-        told: list[SceneObject] = list(existing)
+        mentioned: list[SceneObject] = list(existing)
         sentences = []
         for index in rng.permutation(len(drawn)):
             thing = drawn[index]
-            article, place = _one(("", "a ", "the "), rng), _place(thing, told, rng)
+            article, place = _one(("", "a ", "the "), rng), _place(thing, mentioned, rng)
             name, traits = _size(thing, rng) + thing.name, _direction(thing, rng)
             sentences.append(
                 (
@@ -47,7 +47,7 @@ class CoDrawGrammar:
                     f"{place} is {article}{name}{traits}",
                 )[style]
             )
-            told.append(thing)
+            mentioned.append(thing)
         return "<teller> " + joint.join(sentences)
 
     def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
@@ -55,8 +55,8 @@ class CoDrawGrammar:
         return False
 
 
-def _place(thing: SceneObject, told: Sequence[SceneObject], rng: np.random.Generator) -> str:
-    others = [other for other in told if other.name != thing.name and abs(other.x - thing.x) > APART]
+def _place(thing: SceneObject, mentioned: Sequence[SceneObject], rng: np.random.Generator) -> str:
+    others = [other for other in mentioned if other.name != thing.name and abs(other.x - thing.x) > APART]
     if others and rng.random() < 0.3:
         other = others[rng.integers(len(others))]
         side = "left" if thing.x < other.x else "right"

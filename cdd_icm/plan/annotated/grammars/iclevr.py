@@ -1,7 +1,8 @@
 """Instructions written from the annotation in i-CLEVR's grammar.
 
-A turn's own text names one or two of the existing objects; the same turn could be told beside any others.
-Told so, each picture teaches several times what "behind it on the left and in front of the red cube" means.
+A turn's own text names one or two of the existing objects; the same turn could be described beside any
+others. So described, each picture teaches several times what "behind it on the left and in front of the red
+cube" means.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from cdd_icm.data.dialog import SceneObject
 
 APART = 0.342
-"""No side is told of two objects whose places on the ground are closer in a direction, in Blender's units.
+"""No side is given of two objects whose places on the ground are closer in a direction, in Blender's units.
 It is of all others, as in i-CLEVR, so that silence says something, too; with the camera below this agrees
 with nearly all that the data's own texts say or leave out."""
 COLLISION = 1.45
@@ -41,15 +42,15 @@ class IclevrGrammar:
         self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
     ) -> str:
         """Asks for the objects `drawn`, each on its sides of one or two of those that exist or were just
-        told; the last of them is "it"."""
-        told = list(existing)
+        mentioned; the last of them is "it"."""
+        mentioned = list(existing)
         sentences = []
         for thing in drawn:
-            sides = [self._sides(thing, i, told) for i in rng.permutation(len(told))]
+            sides = [self._sides(thing, i, mentioned) for i in rng.permutation(len(mentioned))]
             sides = [side for side in sides if side][: 1 + rng.integers(2)]
-            place = " and ".join(sides) if sides else "" if told else "at the center"
+            place = " and ".join(sides) if sides else "" if mentioned else "at the center"
             sentences.append(f"Add a {thing.name} {place}".rstrip())
-            told.append(thing)
+            mentioned.append(thing)
         return ". ".join(sentences)
 
     def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
@@ -63,9 +64,9 @@ class IclevrGrammar:
         distance = DISTANCE[shape] / max(thing.y - self.horizon, 1e-3)
         return LENS * (thing.x - 0.5) * distance, (distance - LOWER[shape]) / TILT
 
-    def _sides(self, thing: SceneObject, i: int, told: Sequence[SceneObject]) -> str:
-        """On which sides of `told[i]` the thing is: "behind it on the left"; "" if on none."""
-        anchor, name = told[i], "it" if i == len(told) - 1 else f"the {told[i].name}"
+    def _sides(self, thing: SceneObject, i: int, mentioned: Sequence[SceneObject]) -> str:
+        """On which sides of `mentioned[i]` the thing is: "behind it on the left"; "" if on none."""
+        anchor, name = mentioned[i], "it" if i == len(mentioned) - 1 else f"the {mentioned[i].name}"
         places = (self.on_the_ground(thing), self.on_the_ground(anchor))
         right, away = (new - old for new, old in zip(*places, strict=True))
         beside = "" if abs(right) < APART else "on the right" if right > 0 else "on the left"

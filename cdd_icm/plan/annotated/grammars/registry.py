@@ -1,4 +1,4 @@
-"""The grammars in which instructions are told anew from the annotation, each for one data set."""
+"""The grammars in which instructions are written from the annotation, each for one data set."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Grammar(Protocol):
     def write(
         self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
     ) -> str:
-        """An instruction that asks for the objects `drawn`, where `existing` are there already, the last one
-        drawn last."""
+        """An instruction that asks for the objects `drawn` beside the `existing` ones, in the order in which
+        these were drawn."""
 
     def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
         """Whether one of `existing` leaves no room for the thing."""
