@@ -182,7 +182,7 @@ FAULTS = {
     ),
     "another class": (
         setting("model_index.json", "unet", value=["os", "system"]),
-        "/model_index.json: unet is ['os', 'system'], expected ['cdd_icm.unet', 'ConditionalUNet']",
+        "/model_index.json: unet is ['os', 'system'], expected ['cdd_icm.model.unet', 'ConditionalUNet']",
     ),
     "another library": (
         setting("model_index.json", "tokenizer", value=["antigravity", "Tokenizer"]),
