@@ -202,6 +202,8 @@ class UNetConfig:
 
 @dataclass(frozen=True)
 class PlanConfig:
+    kind: str = "annotated"
+    """Which kind of plan: a name in `plan.registry`."""
     grid: int = 0
     """Cells along a side of the grid on which a turn is planned before it is painted; 0 paints without a
     plan. Needs data whose objects are annotated."""

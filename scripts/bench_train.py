@@ -31,15 +31,16 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, load_config
 from cdd_icm.console import complain, say
-from cdd_icm.data import Dialog, SceneObject, Triplet
+from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
+from cdd_icm.plan.registry import plan_settings
 from cdd_icm.train.batches import training_batches, training_dialogs
-from cdd_icm.train.generator import plan_vocabulary, train
+from cdd_icm.train.generator import make_collator, train
 from cdd_icm.train.optim import make_optimizer
 
 REPORT = Path("reports/bench_train.json")
@@ -53,15 +54,18 @@ LOADER, BATCHES = "loader", "loader and tensors"
 class BareLoop:
     """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
 
-    def __init__(self, config: Config, plans: tuple, dialogs: list[Dialog], device: torch.device):
-        """`plans` are the classes, traits and forms that are planned with; `dialogs` those of the data."""
+    def __init__(self, config: Config, dialogs: list[Dialog], device: torch.device):
+        """`dialogs`: of the training data."""
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
-        self.model = CDDICM(config, *plans).to(device, memory_format=layout(device)).train()
+        self.model = (
+            CDDICM(config, plan_settings(config, dialogs)).to(device, memory_format=layout(device)).train()
+        )
         self.optimizer = make_optimizer(self.model, config.training)
         self.micro = config.training.batch_size // config.training.gradient_accumulation
-        self.make = batches_of(config, plans, self.model.towers.context_length, dialogs)
-        self.batch = synthetic_batch(config, self.make, self.micro, device)
+        tokenizer = tokenizer_of(config, self.model.towers.context_length)
+        self.make = make_collator(config, dialogs, tokenizer, self.model.planner)
+        self.batch = synthetic_batch(config, self.make, dialogs, self.micro, device)
         self.draws = Draws.make(config, 0, self.micro, device)
 
     def step(self) -> None:
@@ -182,23 +186,18 @@ def tokenizer_of(config: Config, context_length: int):
     return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
 
 
-def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Collator:
-    """What makes the trainer's batches; the scenes are those of the dialogs."""
-    tokenizer = tokenizer_of(config, context_length)
-    scenes = [things for dialog in dialogs if (things := dialog.turns[-1].objects)]
-    return Collator(tokenizer, config, *plans[:2], scenes)
-
-
-def synthetic_batch(config: Config, make: Collator, size: int, device: torch.device) -> Batch:
-    """Noise for pictures, each turn with one object more than the one before."""
+def synthetic_batch(
+    config: Config, make: Collator, dialogs: list[Dialog], size: int, device: torch.device
+) -> Batch:
+    """Noise for pictures, each turn with one object of the data more than the one before."""
     rng = np.random.default_rng(config.seed)
     side = config.data.image_size
 
     def picture() -> Tensor:
         return torch.from_numpy(rng.integers(0, 256, (3, side, side), dtype=np.uint8))
 
-    look = {trait: values[0] for trait, values in make.traits.items()}
-    things = tuple(SceneObject(name, 0.5, 0.5, look=look) for name in make.classes[:2])
+    scenes = [turn.objects for dialog in dialogs for turn in dialog.turns]
+    things = next((objects[:2] for objects in scenes if objects and len(objects) > 1), ())
     items = [
         Triplet(
             **{name: picture() for name in ("reference", "target", "other")},
@@ -268,11 +267,10 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
     reuse_freed_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    plans = plan_vocabulary(config, dialogs)
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
     objective = dataclasses.replace(config.objective, words_first=0)
     config = dataclasses.replace(config, objective=objective)
-    bare = BareLoop(config, plans, dialogs, device)
+    bare = BareLoop(config, dialogs, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
     # torch's fused attention is what diffusers takes when it is left alone
     plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
@@ -282,12 +280,12 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
             BARE: several(bare.step, steps),
             PLAIN: several(plain.step, steps),
             PLAIN_MATMUL: several(matmul.step, steps),
-            UNET: several(BareLoop(unet_alone(config), plans, dialogs, device).step, steps),
+            UNET: several(BareLoop(unet_alone(config), dialogs, device).step, steps),
             LOADER: several(Loader(bare, dialogs, tensors=False).step, steps),
             BATCHES: several(Loader(bare, dialogs, tensors=True).step, steps),
         }
         if objective.cdd_every > 1:
-            works[WHOLE] = several(BareLoop(whole, plans, dialogs, device).step, steps)
+            works[WHOLE] = several(BareLoop(whole, dialogs, device).step, steps)
         times = interleaved(works, repeats)
     ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
     pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]

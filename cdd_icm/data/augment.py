@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from cdd_icm.data.dialog import SceneObject
+from cdd_icm.config import Config
+from cdd_icm.data.dialog import Dialog, SceneObject
 from cdd_icm.data.triplets import PICTURES
+from cdd_icm.errors import InputError
 
 
 def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
@@ -26,7 +28,7 @@ def mirrored(
     raw: Mapping[str, Tensor | list], pairs: tuple[tuple[str, str], ...]
 ) -> Mapping[str, Tensor | list]:
     """Mirrors half of the samples, chosen by their draws: pictures, objects and words alike."""
-    # A bit of the draw that chooses neither the idle samples nor, but for dialogs of hundreds of turns, the
+    # A bit of the draw that chooses neither the no-op samples nor, but for dialogs of hundreds of turns, the
     # negative.
     turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]
     at = torch.tensor(turned)[:, None, None, None]
@@ -45,3 +47,32 @@ def mirrored(
 
 def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObject, ...] | None:
     return objects if objects is None else tuple(thing.mirrored() for thing in objects)
+
+
+def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
+    """Raises InputError where `objective.join` or `objective.mirror` can't be had of the data."""
+    objects = all_objects(dialogs)
+    if config.objective.join and not objects:
+        raise no_objects(config, "objective.join")
+    if config.objective.mirror:
+        check_flips(config, objects)
+
+
+def all_objects(dialogs: Iterable[Dialog]) -> list[SceneObject]:
+    """The annotated objects of all turns."""
+    return [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
+
+
+def no_objects(config: Config, key: str) -> InputError:
+    """What is raised where the data has no annotated objects and the setting `key` needs some."""
+    return InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
+
+
+def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
+    """Raises InputError where the trait `flip` has other values than "0" and "1"."""
+    flips = {thing.look["flip"] for thing in objects if "flip" in thing.look}
+    if not flips <= {"0", "1"}:
+        raise InputError(
+            f"{config.data.path}: look: flip: {', '.join(sorted(flips))}: expected 0 and 1, "
+            "or objective.mirror=[] and objective.retell=0"
+        )

@@ -1,26 +1,42 @@
-"""Multi-head attention, and the kernel that suits the device."""
+"""Multi-head attention by the kernel that is fastest on its device.
+
+On CUDA that is torch's fused `scaled_dot_product_attention`. On CPUs that kernel's backward in bfloat16 is
+several times slower than a plain matmul and softmax, so these are taken there.
+"""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from diffusers.models.attention_processor import Attention as UNetAttention
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import rms_norm
+from torch.nn.functional import rms_norm, scaled_dot_product_attention
+
+MASKED = -1e4
+"""Score of what is masked; finite, so that a row without anything to attend to is no NaN."""
 
 
-def _attention_kernel(device: torch.device):
-    """The fused kernel's bf16 backward is several times slower than plain matmul and softmax on CPUs."""
+def is_fused(device: torch.device) -> bool:
+    """Whether attention on `device` is computed by the fused kernel."""
+    return device.type == "cuda"
+
+
+def attention_kernel(device: torch.device) -> AbstractContextManager:
+    """Inside it, attention of other libraries is computed by the kernel that suits `device`."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 class Attention(nn.Module):
-    """Multi-head attention as matmul and softmax: the fused kernel's bf16 backward is slow on CPUs.
+    """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762).
 
-    `normalised` bounds the scores by normalising queries and keys (Henry et al. 2020, arXiv 2010.04245).
+    Args:
+        width: D. heads: h, a divisor of D. normalised: bounds the scores by normalising queries and keys
+            (Henry et al. 2020, arXiv 2010.04245).
     """
 
     def __init__(self, width: int, heads: int, normalised: bool = False):
@@ -39,14 +55,60 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "B M"] | None = None,
         bias: Float[Tensor, "h N M"] | None = None,
     ) -> Float[Tensor, "B N D"]:
-        """`x` looks at those of `y` that `mask` allows; `bias` is added to each head's scores."""
+        """`x` attends to those of `y` that `mask` allows; `bias` is added to each head's scores."""
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
         if self.normalised:
             q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
-        scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, h, N, M)
-        if bias is not None:
-            scores = scores + bias
-        if mask is not None:
-            scores = scores.masked_fill(~mask[:, None, None, :], -1e4)
-        return self.out(rearrange(scores.softmax(dim=-1) @ v, "b h n d -> b n (h d)"))  # (B, N, D)
+        attend = fused_attention if is_fused(x.device) else plain_attention
+        return self.out(rearrange(attend(q, k, v, mask, bias), "b h n d -> b n (h d)"))  # (B, N, D)
+
+
+def plain_attention(
+    q: Float[Tensor, "B h N d"],
+    k: Float[Tensor, "B h M d"],
+    v: Float[Tensor, "B h M d"],
+    mask: Bool[Tensor, "B M"] | None,
+    bias: Float[Tensor, "h N M"] | None,
+) -> Float[Tensor, "B h N d"]:
+    """softmax(q k^T / sqrt(d) + bias) v as matmul and softmax."""
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5  # (B, h, N, M)
+    if bias is not None:
+        scores = scores + bias
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, None, None, :], MASKED)
+    return scores.softmax(dim=-1) @ v
+
+
+def fused_attention(
+    q: Float[Tensor, "B h N d"],
+    k: Float[Tensor, "B h M d"],
+    v: Float[Tensor, "B h M d"],
+    mask: Bool[Tensor, "B M"] | None,
+    bias: Float[Tensor, "h N M"] | None,
+) -> Float[Tensor, "B h N d"]:
+    """The same by torch's fused kernel."""
+    scores = None if bias is None else bias[None]  # (1, h, N, M)
+    if mask is not None:
+        masked = ~mask[:, None, None, :]  # (B, 1, 1, M)
+        empty = q.new_zeros(()) if scores is None else scores
+        scores = torch.where(masked, MASKED, empty).expand(len(q), -1, q.shape[2], -1)  # (B, 1 or h, N, M)
+    return scaled_dot_product_attention(q, k, v, attn_mask=None if scores is None else scores.to(q.dtype))
+
+
+class DeviceAttnProcessor:
+    """diffusers' attention by the kernel that suits the device of its input."""
+
+    def __init__(self):
+        self.plain, self.fused = AttnProcessor(), AttnProcessor2_0()
+
+    def __call__(
+        self,
+        attn: UNetAttention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        process = self.fused if is_fused(hidden_states.device) else self.plain
+        return process(attn, hidden_states, encoder_hidden_states, attention_mask, temb)

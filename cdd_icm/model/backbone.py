@@ -22,7 +22,7 @@ from torchvision.transforms.v2.functional import normalize
 from cdd_icm.config import EncoderConfig
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
-from cdd_icm.model.attention import _attention_kernel
+from cdd_icm.model.attention import attention_kernel
 from cdd_icm.sources import local_path
 
 EMBEDDING_STD = 0.5
@@ -180,7 +180,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         if image.shape[-2:] != (self.image_size, self.image_size):
             image = interpolate(image, size=(self.image_size,) * 2, mode="bicubic", antialias=True)
         image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
-        with _attention_kernel(image.device):
+        with attention_kernel(image.device):
             out = self.clip.forward_intermediates(
                 image=image,
                 image_indices=1,
@@ -192,7 +192,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
 
     def encode_text(self, ids: Int[Tensor, "B Nw"]) -> tuple[Float[Tensor, "B Nw Dw"], Float[Tensor, "B E"]]:
         """Tokens of the last block and the pooled vector of token ids, see `tokenize`."""
-        with _attention_kernel(ids.device):
+        with attention_kernel(ids.device):
             out = self.clip.forward_intermediates(
                 text=ids, text_indices=1, normalize=False, normalize_intermediates=True
             )

@@ -1,58 +1,38 @@
-"""The joint model: towers, fusion, UNet and matcher, trained with one loss."""
+"""The joint model: towers, fusion, UNet, matcher and plan, trained with one loss."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
 from cdd_icm.config import Config
-from cdd_icm.data.batch import Batch, Scenes
+from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import Draws
-from cdd_icm.diffusion.parameterisation import add_noise, to_sample
-from cdd_icm.diffusion.region import changed_region, composite
-from cdd_icm.diffusion.schedule import noise_levels, snr_weight, training_scheduler
-from cdd_icm.model.backbone import CLIPTowers, Encoded
-from cdd_icm.model.fusion import Fused, GatedFusion
+from cdd_icm.diffusion.schedule import training_scheduler
+from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.conditioning import encode_conditions
+from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.objectives.cdd import cdd_loss
-from cdd_icm.objectives.icm import Matching, among_micro_batches
-from cdd_icm.objectives.mask import mask_loss
-from cdd_icm.plan.annotated.cells import Cells
-from cdd_icm.plan.annotated.losses import cell_loss, plan_loss
-from cdd_icm.plan.annotated.planner import Planner
-from cdd_icm.plan.annotated.relations import Relations, each_class, relation_loss
-from cdd_icm.plan.annotated.vocabulary import Templates
-
-
-def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
-    """Which items lose their text, and which their reference. [0, 1) is cut into text, both, reference and
-    neither, each as long as its probability in the config."""
-    o = config.objective
-    text, both = o.drop_text, o.drop_text + o.drop_both
-    return drop < both, (drop >= text) & (drop < both + o.drop_reference)
+from cdd_icm.objectives.icm import Matching
+from cdd_icm.objectives.joint import joint_loss, matching
+from cdd_icm.plan.registry import plan_kind
 
 
 class CDDICM(nn.Module):
-    """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192)."""
+    """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
-    def __init__(
-        self,
-        config: Config,
-        classes: tuple[str, ...] = (),
-        traits: Mapping[str, tuple[str, ...]] | None = None,
-        forms: Mapping[str, tuple[str, ...]] | None = None,
-    ):
-        """`classes` and `traits`: what a plan may hold, the object classes of the data and the values of each
-        trait of their looks; `forms`: see `vocabulary.Templates`."""
+    Args:
+        plan: the settings of the kind of plan that the config names (`registry.plan_settings`), or None to
+            paint without one.
+    """
+
+    def __init__(self, config: Config, plan: Mapping[str, Any] | None = None):
         super().__init__()
-        self.config, self.classes = config, classes if config.plan.grid else ()
-        self.traits = dict(traits or {}) if config.plan.grid else {}
+        self.config = config
         size, width = config.data.image_size, config.fusion.width
         self.towers = CLIPTowers.from_settings(config.encoder)
         self.fusion = GatedFusion(
@@ -61,53 +41,43 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
-        places = config.plan.grid * config.plan.fine
+        self.planner = self.plan_heads = None
+        if plan is not None:
+            self.planner = plan_kind(config)(width=width, text_width=self.towers.embed_dim, **plan)
+            # Trained with the rest, not needed for drawing.
+            self.plan_heads = self.planner.training_heads(config, self.towers.image_width)
         self.unet = ConditionalUNet(
             image_size=size,
             condition_width=width,
-            plan_planes=Templates(self.classes, self.traits, forms or {}).count if places else 0,
-            plan_reach=round(config.plan.reach * places / config.plan.step),
-            plan_channels=config.plan.channels,
-            plan_grid=places,
-            plan_step=config.plan.step,
+            map_channels=self.planner.map_channels if self.planner is not None else 0,
+            map_size=self.planner.map_size if self.planner is not None else 0,
             **vars(config.unet),
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        grid, text_width = config.plan.grid, self.towers.embed_dim
-        self.planner = (
-            Planner(
-                self.classes,
-                width,
-                text_width,
-                config.fusion.heads,
-                grid,
-                traits=self.traits,
-                forms=forms,
-                ask=config.plan.ask,
-                read=config.plan.read,
-                kernels=config.plan.kernels,
-                horizon=config.plan.horizon,
-                image_size=size,
-            )
-            if grid
-            else None
-        )
-        # A planner with kernels does both of these for itself.
-        taught = grid and not config.plan.kernels
-        # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
-        self.relations = Relations(len(self.classes), width, grid) if taught else None
-        # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
-        self.see = Cells(self.towers.image_width, len(self.classes), grid) if taught else None
-        if taught:
-            nn.init.constant_(self.see.mix[-1].bias, -6.0)  # at first nothing stands anywhere
-        # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
-        self.where = nn.Linear(width, 1)
+        # Trained with the fusion, not needed for drawing: it predicts which patches the turn will change.
+        self.change_head = nn.Linear(width, 1)
         self.register_buffer(
             "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
         )
+        parts = self.parts()
         for name in config.training.frozen:
-            if getattr(self, name) is not None:
-                getattr(self, name).requires_grad_(False)
+            for parameter in parts.get(name, ()):
+                parameter.requires_grad_(False)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of each part: they are frozen together, and the norm of their gradient is bounded by
+        itself. What makes a plan the UNet's feature map learns from the UNet's loss and belongs to it."""
+        parts = {
+            name: list(getattr(self, name).parameters())
+            for name in ("towers", "fusion", "unet", "matcher", "change_head")
+        }
+        if self.planner is not None:
+            shown = self.planner.map_parameters()
+            known = {id(parameter) for parameter in shown}
+            parts["unet"] += shown
+            parts["planner"] = [p for p in self.planner.parameters() if id(p) not in known]
+            parts |= {f"plan_heads.{name}": list(h.parameters()) for name, h in self.plan_heads.items()}
+        return parts
 
     @property
     def _no_split_modules(self) -> list[str]:
@@ -120,167 +90,25 @@ class CDDICM(nn.Module):
         self,
         batch: Batch,
         draws: Draws,
-        words: bool = False,
+        text_warmup: bool = False,
         match_only: bool = False,
         micro_batches: tuple[int, Sequence[Matching]] | None = None,
     ) -> dict[str, Tensor] | Matching:
-        """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
-        the `words` are to be learnt, UNet and matcher see the first item only, see `objective.words_first`.
-
-        Args:
-            match_only: returns what ICM compares, and nothing else.
-            micro_batches: where the batch is one of several that share a step, its number among them and what
-                ICM compares of each.
-
-        Returns:
-            `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see`, `scene` () those that
-            have a weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss,
-            `changed_error` (n,), the squared error inside the changed region, and `level` (n,), its noise
-            level as a share of the schedule.
-        """
-        diffusion, objective = self.config.diffusion, self.config.objective
-        alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
-        noisy = add_noise(batch.target, draws.noise, alpha, sigma)
-
-        no_text, no_reference = dropped(draws.drop, self.config)
-        reference = batch.reference.masked_fill(no_reference[:, None, None, None], 0.0)
-        ids = torch.where(no_text[:, None], batch.null_ids, batch.ids)
-        mask = torch.where(no_text[:, None], batch.null_mask, batch.mask)
-        level = draws.reference_level.masked_fill(no_reference, 0.0)
-        noisy_reference = reference + level[:, None, None, None] * draws.reference_noise
-        whole = ~(no_text | no_reference)
-
-        false = batch.false_ids is not None and objective.icm_weight > 0
-        encoded = self.towers(reference, ids, mask)
-        if false:  # the true and the false instruction share the picture
-            n = len(ids)
-            image = [
-                part.repeat(2, *[1] * (part.ndim - 1))
-                for part in (encoded.image_tokens, encoded.image_pooled)
-            ]
-            text = [
-                torch.cat(parts)
-                for parts in zip(
-                    (encoded.text_tokens, encoded.text_pooled),
-                    self.towers.encode_text(batch.false_ids),
-                    strict=True,
-                )
-            ]
-            both = self.fusion(Encoded(*image, *text, torch.cat([mask, batch.false_mask])))
-            fused, false_query = both[:n], both.query[n:]
-        else:
-            fused = self.fusion(encoded)
-
-        matched = slice(1) if words and self.planner is not None else slice(None)
+        """The joint loss and its parts, see `joint_loss`; with `match_only`, only what ICM compares, see
+        `matching`."""
+        conditions = encode_conditions(
+            self.towers,
+            self.fusion,
+            batch,
+            draws.drop,
+            draws.reference_level,
+            draws.reference_noise,
+            self.config.objective,
+        )
         if match_only:
-            return self._matching(batch, draws, fused, false_query if false else None, whole, matched)
+            return matching(self, conditions, batch, draws, text_warmup)
+        return joint_loss(self, conditions, batch, draws, text_warmup, micro_batches)
 
-        plan = None
-        if self.planner is not None:
-            told = batch.place.masked_fill(no_text[:, None], -1)
-            plan = self.planner.to_marks(told, batch.look)
-        painted = slice(1) if words else slice(None, None, objective.cdd_every)
-        changed = changed_region(batch.reference, batch.target)
-        weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
-        shown = fused if objective.cdd_teaches_fusion else fused.detach()
-        prediction, mask_logits = self.unet(
-            *(part[painted] for part in (noisy, draws.timestep, shown, noisy_reference, level)),
-            plan=None if plan is None else plan[painted],
-            planned=batch.planned,
-        )
-        at = (part[painted] for part in (noisy, alpha, sigma))
-        sample = to_sample(prediction, *at, diffusion.prediction_type)
-        sample = composite(sample, mask_logits, reference[painted])
-        cdd, changed_error = cdd_loss(
-            sample,
-            *(part[painted] for part in (batch.target, changed, weight)),
-            diffusion.changed_weight,
-            diffusion.changed_balance,
-        )
-        level = draws.timestep[painted] / diffusion.num_train_timesteps
-        out = {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}
-        out["loss"] = cdd.mean()
-
-        if mask_logits is not None:
-            # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
-            tight = changed_region(batch.reference[painted], batch.target[painted], threshold=0.06, grow=3)
-            out["mask"] = mask_loss(mask_logits, tight, diffusion.changed_balance).mean()
-            out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
-
-        if objective.where_weight > 0:
-            side = math.isqrt(fused.image_tokens.shape[1])
-            truth = adaptive_max_pool2d(changed.float(), side).flatten(1)  # (B, Nv)
-            logits = self.where(fused.image_tokens)[..., 0].float()  # (B, Nv)
-            out["where"] = binary_cross_entropy_with_logits(logits, truth)
-            out["loss"] = out["loss"] + objective.where_weight * out["where"]
-
-        if self.planner is not None:
-            settings = self.config.plan
-            planned = None
-            if settings.weight > 0:
-                planned = self.planner(fused, standing=batch.standing, latest=batch.latest, most=batch.most)
-                out["plan"] = plan_loss(planned, batch.plan, whole, batch.look)
-                out["loss"] = out["loss"] + settings.weight * out["plan"]
-            if settings.relation_weight > 0:
-                if settings.kernels:
-                    relations = each_class(planned.sides)
-                else:
-                    relations = self.relations(fused.image_tokens, batch.standing)
-                out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
-                out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
-            if settings.see_weight > 0:
-                if settings.kernels:
-                    noise = draws.reference_level[:, None, None, None] * draws.reference_noise
-                    seen = self.planner.see(batch.shown + noise)
-                    out["see"] = cell_loss(seen, batch.shown_standing, torch.ones_like(no_reference))
-                else:
-                    seen = self.see(encoded.image_tokens)
-                    out["see"] = cell_loss(seen, batch.standing, ~no_reference)
-                out["loss"] = out["loss"] + settings.see_weight * out["see"]
-            if batch.scenes is not None:
-                out["scene"] = self._scene_loss(batch.scenes, objective.scenes * len(batch.ids))
-                out["loss"] = out["loss"] + out["scene"]
-
-        if objective.icm_weight > 0:
-            matching = self._matching(batch, draws, fused, false_query if false else None, whole, matched)
-            if micro_batches is not None:
-                matching = among_micro_batches(matching, *micro_batches)
-            out["icm"] = matching.loss(self.matcher.scale)
-            out["loss"] = out["loss"] + objective.icm_weight * out["icm"]
-        return out
-
-    def _matching(
-        self,
-        batch: Batch,
-        draws: Draws,
-        fused: Fused,
-        false_query: Float[Tensor, "B D"] | None,
-        whole: Bool[Tensor, " B"],
-        matched: slice,
-    ) -> Matching:
-        """What ICM compares of the `matched` items: targets, references and other turns, equally noisy, and
-        the queries of the true and the false instructions."""
-        alpha, sigma = noise_levels(self.alphas_cumprod, draws.timestep)
-        pictures = torch.cat([part[matched] for part in (batch.target, batch.reference, batch.other)])
-        levels = (part[matched].repeat(3, 1, 1, 1) for part in (draws.noise, alpha, sigma))
-        images = self.matcher.embed_image(add_noise(pictures, *levels), draws.timestep[matched].repeat(3))
-        false = false_query is not None
-        return Matching(
-            queries=self.matcher.embed_query(fused.query[matched]),
-            images=images.unflatten(0, (3, -1)),  # (3, B, E)
-            valid=(whole & ~batch.idle)[matched],
-            hard_queries=self.matcher.embed_query(false_query[matched])[None] if false else None,
-            hard_valid=(batch.ids != batch.false_ids).any(dim=1)[None, matched] if false else None,
-        )
-
-    def _scene_loss(self, scenes: Scenes, dialogs: int) -> Float[Tensor, ""]:
-        """The plan's and the relations' terms of the turns of so many imagined dialogs, each with its weight;
-        summed over the turns of a dialog."""
-        settings = self.config.plan
-        words = self.fusion.text_in(self.towers.encode_text(scenes.ids)[0])
-        cells, sides = self.planner.placing(words, scenes.mask, scenes.standing, scenes.latest, scenes.most)
-        place = cross_entropy(cells, scenes.plan.amax(dim=1))
-        valid = torch.ones_like(scenes.plan[:, 0], dtype=torch.bool)
-        relation = relation_loss(each_class(sides), scenes.standing, scenes.plan, settings.grid, valid)
-        turn = settings.weight * place + settings.relation_weight * relation
-        return turn * (len(scenes.ids) / dialogs)
+    def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
+        """The text's own tokens, as in `Fused.words`."""
+        return self.fusion.text_in(self.towers.encode_text(ids)[0])

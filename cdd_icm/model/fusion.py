@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,7 +33,24 @@ class Fused:
         return Fused(*(part[items] for part in vars(self).values()))
 
     def detach(self) -> Fused:
+        """The same without a gradient."""
         return Fused(*(part.detach() for part in vars(self).values()))
+
+    def repeat_interleave(self, n: int) -> Fused:
+        """Each item `n` times in a row."""
+        return Fused(*(part.repeat_interleave(n, dim=0) for part in vars(self).values()))
+
+    def split(self, size: int) -> list[Fused]:
+        """Consecutive batches of `size` items."""
+        parts = (part.split(size) for part in vars(self).values())
+        return [Fused(*of_batch) for of_batch in zip(*parts, strict=True)]
+
+    @staticmethod
+    def cat(batches: Sequence[Fused]) -> Fused:
+        """The items of several batches, one after the other."""
+        return Fused(
+            *(torch.cat(parts) for parts in zip(*(vars(batch).values() for batch in batches), strict=True))
+        )
 
 
 class Gate(nn.Module):
@@ -57,7 +75,8 @@ class Gate(nn.Module):
 
 
 class FusionLayer(nn.Module):
-    """Each side attends to the other and is gated with what it found, then thinks by itself."""
+    """Each side attends to the other and is gated with what it found, then attends to itself, then goes
+    through an MLP."""
 
     def __init__(self, width: int, heads: int, gated: bool, normalised: bool):
         super().__init__()

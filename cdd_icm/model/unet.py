@@ -8,15 +8,14 @@ from typing import NamedTuple
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.embeddings import Timesteps
 from diffusers.models.resnet import ResnetBlock2D
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
+from cdd_icm.model.attention import DeviceAttnProcessor
 from cdd_icm.model.fusion import Fused
-from cdd_icm.plan.annotated.splats import Stamps
 
 NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
@@ -39,9 +38,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
-        plan_planes: P, the templates of what can be planned, see `vocabulary.Templates`; 0 paints without a
-        plan. plan_reach, plan_channels, plan_grid, plan_step: see `Stamps`; a plan_grid finer than the
-        unshuffled picture is a multiple of its side, and is unshuffled, too.
+        map_channels, map_size: P and h of a feature map beside the input, 0 without one; a map finer than
+        the unshuffled picture has a multiple of its side, and is unshuffled, too.
         The others: see `config.UNetConfig`.
     """
 
@@ -60,19 +58,15 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         spatial: bool = True,
         reference: bool = True,
         composite: bool = True,
-        plan_planes: int = 0,
-        plan_reach: int = 0,
-        plan_channels: int = 32,
-        plan_grid: int = 32,
-        plan_step: int = 1,
+        map_channels: int = 0,
+        map_size: int = 0,
     ):
         super().__init__()
         pixels, side = 3 * patch_size**2, image_size // patch_size
-        self.plan_patch = max(1, plan_grid // side)
-        told = plan_channels * self.plan_patch**2 if plan_planes else 0
+        self.map_patch = max(1, map_size // side)
         self.unet = UNet2DConditionModel(
             sample_size=side,
-            in_channels=pixels * (2 if reference else 1) + told,
+            in_channels=pixels * (2 if reference else 1) + map_channels * self.map_patch**2,
             out_channels=pixels + (patch_size**2 if composite else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
@@ -84,11 +78,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             class_embed_type="projection",
             projection_class_embeddings_input_dim=condition_width + NOISE_CHANNELS,
         )
-        # The fused kernel's bf16 backward is several times slower than matmul and softmax on CPUs.
-        self.unet.set_attn_processor(AttnProcessor())
+        self.unet.set_attn_processor(DeviceAttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        templates = (plan_planes, plan_channels, plan_reach, plan_grid, plan_step)
-        self.plan_in = Stamps(*templates) if plan_planes else None
         self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
         if spatial:
             nn.init.zeros_(self.spatial_in.weight)
@@ -101,24 +92,22 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
-        plan: Int[Tensor, "B C M"] | None = None,
-        planned: int | None = None,
+        feature_map: Float[Tensor, "B P h h"] | None = None,
     ) -> Painting:
         """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
-            plan: what is to be painted where, as `vocabulary.Templates` marks it; needed where `plan_planes`
-                is not 0. planned: of how many objects in all, or fewer, see `Stamps`.
+            feature_map: what is to be painted where; needed where `map_channels` is not 0.
         """
         c = self.config
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
         x = pixel_unshuffle(x.to(self.dtype), c.patch_size)  # (B, C p^2, R/p, R/p)
-        if c.plan_planes:
-            stamps = pixel_unshuffle(self.plan_in(plan, planned), self.plan_patch)
-            stamps = interpolate(stamps, size=x.shape[-2:])  # (B, plan_channels plan_patch^2, R/p, R/p)
-            x = torch.cat([x, stamps.to(x.dtype)], dim=1)
+        if c.map_channels:
+            patches = pixel_unshuffle(feature_map, self.map_patch)
+            patches = interpolate(patches, size=x.shape[-2:])  # (B, P map_patch^2, R/p, R/p)
+            x = torch.cat([x, patches.to(x.dtype)], dim=1)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
         query = fused.query if c.query else torch.zeros_like(fused.query)
         context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)

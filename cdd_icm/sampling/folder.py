@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import transformers
 from accelerate import init_empty_weights
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import nn
@@ -21,7 +25,7 @@ from cdd_icm.config import (
     from_dict,
     with_preset,
 )
-from cdd_icm.data.dialog import Dialog, class_names
+from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer
@@ -31,7 +35,8 @@ from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.tokenizer import check_tokenizer
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.annotated.planner import Planner
+from cdd_icm.plan.protocol import Plan
+from cdd_icm.plan.registry import saved_kind
 from cdd_icm.sources import check_links, inside, local_path
 
 CANVAS = "canvas.png"
@@ -40,16 +45,36 @@ CANVAS = "canvas.png"
 TRAINING = "training.json"
 """What trained the model, {"device": its name, "samples": ...}; nothing that is drawn depends on it."""
 
-MODELS = {
-    **{"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet},
-    **{"planner": Planner, "matcher": Matcher},
-}
-OPTIONAL = {"planner"}
+MODELS = {"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet, "matcher": Matcher}
 LIBRARY_PARTS = {
     "scheduler": (diffusers, diffusers.SchedulerMixin),
     "tokenizer": (transformers, transformers.PreTrainedTokenizerBase),
 }
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+
+
+def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
+    """The folder `name`, or a hub's model of this name, downloaded; what is for the hub is taken out of the
+    `options`.
+
+    Raises:
+        InputError: there is no such folder, and the name is none of a hub.
+    """
+    folder = local_path(name)
+    if folder.is_dir():
+        return folder
+    try:
+        validate_repo_id(str(folder))
+    except HFValidationError:
+        raise InputError(f"{folder}: no such folder") from None
+    hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+    return Path(
+        snapshot_download(
+            str(name),
+            allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
+            **{key: options.pop(key) for key in hub if key in options},
+        )
+    )
 
 
 def check_folder(folder: Path) -> None:
@@ -84,11 +109,13 @@ def check_folder(folder: Path) -> None:
     parts: dict[str, Any] = {}
     for name, kind in MODELS.items():
         found, wanted = index.get(name), [kind.__module__, kind.__name__]
-        if name in OPTIONAL and found in (None, [None, None]):
-            continue
         if found != wanted:
             raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
         parts[name] = check_weights(folder / name, kind)
+    if (found := index.get("planner")) not in (None, [None, None]):
+        if (plan := saved_kind(found)) is None:
+            raise InputError(f"{index_file}: planner is {found!r}, expected a class of `plan.registry`")
+        parts["planner"] = check_weights(folder / "planner", plan)
     for name, (library, kind) in LIBRARY_PARTS.items():
         found = index.get(name)
         # by this name any module could be imported, or a pipeline with code of its own
@@ -98,7 +125,7 @@ def check_folder(folder: Path) -> None:
             raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library.__name__}")
         read_json(folder / name / f"{name}_config.json")
     for name, value in index.items():
-        if isinstance(value, list) and name not in (*MODELS, *LIBRARY_PARTS):
+        if isinstance(value, list) and name not in (*MODELS, "planner", *LIBRARY_PARTS):
             raise InputError(f"{index_file}: {name} is {value!r}, but the pipeline has no such part")
     _check_parts(folder, **parts)
     check_tokenizer(load_tokenizer(folder / "tokenizer"), parts["towers"], folder / "tokenizer")
@@ -110,20 +137,21 @@ def _check_parts(
     fusion: GatedFusion,
     unet: ConditionalUNet,
     matcher: Matcher,
-    planner: Planner | None = None,
+    planner: Plan | None = None,
 ) -> None:
     """Raises InputError where a part is of another model than those before it."""
     width = fusion.config.width
     wanted = [
         *(("fusion", name, getattr(towers, name)) for name in ("image_width", "text_width", "embed_dim")),
         ("unet", "condition_width", width),
-        ("unet", "plan_planes", planner.templates.count if planner else 0),
+        ("unet", "map_channels", planner.map_channels if planner else 0),
+        ("unet", "map_size", planner.map_size if planner else 0),
         ("matcher", "query_width", width),
         ("matcher", "image_size", unet.config.image_size),
     ]
     if planner:
         wanted += [("planner", "width", width), ("planner", "text_width", towers.embed_dim)]
-        if planner.config.kernels:
+        if "image_size" in planner.config:
             wanted.append(("planner", "image_size", unet.config.image_size))
     parts = {"fusion": fusion, "unet": unet, "matcher": matcher, "planner": planner}
     for name, key, value in wanted:
@@ -132,27 +160,17 @@ def _check_parts(
             raise InputError(
                 f"{folder / name / 'config.json'}: {key} is {found!r}, but the other parts expect {value!r}"
             )
-    if planner and unet.config.plan_grid % planner.config.grid:
-        raise InputError(
-            f"{folder / 'planner' / 'config.json'}: grid is {planner.config.grid!r}, expected a divisor of "
-            f"the UNet's plan_grid, {unet.config.plan_grid!r}"
-        )
 
 
-def check_classes(folder: Path, dialogs: Iterable[Dialog], data: Path) -> None:
-    """Raises InputError where `dialogs`, read from `data`, name classes of objects of which the model in
-    `folder` plans none: they are of another data set. Single classes that it does not know may be of turns
-    that it never saw, and pass; so does whatever names no classes, on either side."""
-    config = folder / "planner" / "config.json"
-    planned = read_json(config).get("classes") if config.is_file() else None
-    if not isinstance(planned, list):  # a damaged one is told of where the model is loaded
+def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
+    """Raises InputError where `dialogs`, read from `data`, are of another data set than those that the model
+    in `folder` plans (`Plan.check_data`). A damaged model passes: that is reported where it is loaded."""
+    index, config = folder / "model_index.json", folder / "planner" / "config.json"
+    if not (index.is_file() and config.is_file()):
         return
-    named = class_names(dialogs)
-    if planned and named and not any(name in planned for name in named):
-        raise InputError(
-            f"{data}: another data set than the model's: its objects, such as {min(named)!r}, are of none of "
-            f"the classes that {folder} plans, such as {planned[0]!r}"
-        )
+    kind = saved_kind(read_json(index).get("planner"))
+    if kind is not None and (reason := kind.check_data(read_json(config), dialogs)):
+        raise InputError(f"{data}: another data set than that of the model in {folder}: {reason}")
 
 
 def read_canvas(folder: Path) -> Image.Image | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
@@ -31,35 +27,30 @@ from cdd_icm.config import (
     to_plain,
     with_preset,
 )
-from cdd_icm.data.fields import is_utf8
-from cdd_icm.data.picture import rgb, to_float, to_square
-from cdd_icm.diffusion.guidance import branches, combine, icm_step, inside
-from cdd_icm.diffusion.parameterisation import from_sample, to_sample
-from cdd_icm.diffusion.region import composite
+from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
-from cdd_icm.diffusion.schedule import noise_levels
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer, without_code
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
-from cdd_icm.model.matcher import Matcher, log_match
+from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.annotated.decoding import sample_plan
-from cdd_icm.plan.annotated.planner import Planner
-from cdd_icm.plan.annotated.vocabulary import middle_place
+from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.folder import CANVAS, check_folder, read_canvas
-from cdd_icm.sources import local_path
-
-OUTPUT_TYPES = ("pil", "np", "pt")
-
-OUTSIDE = 0.01
-"""How far numbers of a tensor may lie outside of [0, 1], as after resizing."""
-
-ImageInput = Image.Image | np.ndarray | Tensor
+from cdd_icm.sampling.denoiser import Denoiser
+from cdd_icm.sampling.folder import CANVAS, check_folder, local_folder, read_canvas
+from cdd_icm.sampling.inputs import (
+    Generators,
+    ImageInput,
+    StepCallback,
+    TurnInputs,
+    check_output_type,
+    to_output,
+    to_reference,
+)
 
 
 @dataclass
@@ -77,11 +68,11 @@ class CDDICMPipeline(DiffusionPipeline):
     `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
     `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `objective` holds what
     guidance needs of the training (see `config.check_trained`; what is left out counts as trained);
-    `history` is the number of earlier instructions that it reads, and `speaker` the mark that its texts begin
-    with (see `prompt.compose_text`); `prediction_type` is what its network predicts (the scheduler may ask
-    for another parameterisation); `planner` is there where it plans before it paints (see `plan`), and
-    where it plans nothing the reference comes back unchanged; `canvas` is the empty picture that its training
-    dialogs began with, None where nobody gave one.
+    `history` is the number of earlier instructions that it reads, and `speaker` who says its texts (see
+    `prompt.compose_text`); `prediction_type` is what its network predicts (the scheduler may ask for another
+    parameterisation); `planner` is there where it plans before it paints (see `plan.protocol`), and where the
+    plan changes nothing the reference comes back unchanged; `canvas` is the empty picture that its training
+    dialogs began with, None where there is none.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -97,7 +88,7 @@ class CDDICMPipeline(DiffusionPipeline):
         matcher: Matcher,
         tokenizer: Any,
         scheduler: Any,
-        planner: Planner | None = None,
+        planner: Plan | None = None,
         history: int = 1,
         speaker: str = "",
         prediction_type: str = "sample",
@@ -132,20 +123,7 @@ class CDDICMPipeline(DiffusionPipeline):
                 there is none and its name is none of a hub.
         """
         kwargs = without_code(kwargs)
-        folder = local_path(pretrained_model_name_or_path)
-        if not folder.is_dir():
-            try:
-                validate_repo_id(str(folder))
-            except HFValidationError:
-                raise InputError(f"{folder}: no such folder") from None
-            hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
-            folder = Path(
-                snapshot_download(
-                    str(pretrained_model_name_or_path),
-                    allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
-                    **{name: kwargs.pop(name) for name in hub if name in kwargs},
-                )
-            )
+        folder = local_folder(pretrained_model_name_or_path, kwargs)
         check_folder(folder)
         canvas = kwargs.pop("canvas", None) or read_canvas(folder)
         kwargs = {"tokenizer": load_tokenizer(folder / "tokenizer"), **kwargs}
@@ -192,20 +170,25 @@ class CDDICMPipeline(DiffusionPipeline):
             InputError: an unknown name, a wrong type, an impossible value, or guidance that the model was not
                 trained for.
         """
+        settings = dict(vars(self._sampling(given)))
+        del settings["scheduler"]
+        return settings
+
+    def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
+        """The same as one object."""
         if "scheduler" in given:
             raise InputError(
                 "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
             )
         given = {name: value for name, value in given.items() if value is not None}
-        own = from_dict(SamplingConfig, self.config.sampling, "sampling")
+        own = self.config.sampling
         for name in ("plan_temperature", "plan_place"):
-            if self.planner is None and given.get(name, getattr(own, name)) != getattr(own, name):
+            default = own.get(name, getattr(SamplingConfig, name))
+            if self.planner is None and given.get(name, default) != default:
                 raise InputError(f"{name}: {given[name]!r} given to a model that plans nothing")
-        sampling = from_dict(SamplingConfig, {**vars(own), **given}, "sampling")
+        sampling = from_dict(SamplingConfig, {**own, **given}, "sampling")
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
-        settings = dict(vars(sampling))
-        del settings["scheduler"]
-        return settings
+        return sampling
 
     def use_preset(self, name: str) -> None:
         """Makes the preset `name` of `sampling_presets` this pipeline's own settings, its scheduler included.
@@ -277,242 +260,135 @@ class CDDICMPipeline(DiffusionPipeline):
             InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
                 setting out of range, or a scheduler with other noise levels than the model's.
         """
-        settings = self.settings(
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            image_guidance_scale=image_guidance_scale,
-            icm_guidance_scale=icm_guidance_scale,
-            guidance_interval=guidance_interval,
-            num_candidates=num_candidates,
-            plan_temperature=plan_temperature,
-            plan_place=plan_place,
+        settings = self._sampling(
+            {
+                "num_inference_steps": num_inference_steps,
+                "guidance_scale": guidance_scale,
+                "image_guidance_scale": image_guidance_scale,
+                "icm_guidance_scale": icm_guidance_scale,
+                "guidance_interval": guidance_interval,
+                "num_candidates": num_candidates,
+                "plan_temperature": plan_temperature,
+                "plan_place": plan_place,
+            }
         )
-        s = SamplingConfig(**settings)
-        if output_type not in OUTPUT_TYPES:
-            raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
-        if isinstance(callback_on_step_end, PipelineCallback | MultiPipelineCallbacks):
-            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
-        if not set(callback_on_step_end_tensor_inputs) <= {"latents"}:
-            given = callback_on_step_end_tensor_inputs
-            raise InputError(f"callback_on_step_end_tensor_inputs: {given!r}, expected ('latents',) or none")
+        check_output_type(output_type)
+        callback = StepCallback.of(callback_on_step_end, callback_on_step_end_tensor_inputs)
         check_scheduler(self.scheduler)
         device = self._execution_device  # asks every module of every part
-        set_steps(self.scheduler, s.num_inference_steps, device)
-        if isinstance(instruction, str):
-            instruction, history = [instruction], [history or []]
-        images = image if isinstance(image, list | tuple) else [image]
-        histories = history or [[]] * len(instruction)
-        generator = list(generator) if isinstance(generator, tuple) else generator
-        _check_batch(instruction, images, histories, generator)
+        set_steps(self.scheduler, settings.num_inference_steps, device)
+        inputs = TurnInputs.of(image, instruction, history, generator)
+        reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
 
-        n, batch = s.num_candidates, len(instruction)
-        reference = torch.stack([self._to_tensor(i) for i in images]).to(device)  # (B, 3, R, R)
-        texts = [self._text(i, h) for i, h in zip(instruction, histories, strict=True)]
-        names = branches(s.guidance_scale, s.image_guidance_scale)
-        if s.icm_guidance_scale and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f'
-        shown = {name: torch.zeros_like(reference) if name == "nothing" else reference for name in names}
-        said = {name: texts if name == "full" else [""] * batch for name in names}
-        if self.planner is not None and self.planner.config.kernels and any(histories):
-            shown["turn before"] = reference
-            said["turn before"] = [self._text(h[-1], h[:-1]) if h else "" for h in histories]
-        encoded = self.encode(torch.cat(list(shown.values())), sum(said.values(), []))
-        conditions = dict(zip(shown, _split(encoded, batch), strict=True))
-        latest = None
-        if "turn before" in conditions:  # what it drew is what "it" means
-            drawn = self.planner.drawn(conditions.pop("turn before"))
-            had = torch.tensor([bool(h) for h in histories], device=device)
-            latest = drawn.where(had, -1).repeat_interleave(n)
-        conditions = {name: _repeat(condition, n) for name, condition in conditions.items()}
+        n = settings.num_candidates
+        conditions, context = self._encode_branches(inputs, reference, settings)
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
-
-        latents, gumbel = self._randomness(batch * n, n, generator, device)
+        latents, plan_noise = self._randomness(len(reference), n, inputs.generator, device)
         plan = None
         if self.planner is not None:
-            logits = self.planner(conditions["full"], reference, latest=latest)
-            cells, look = sample_plan(logits, gumbel, s.plan_temperature, s.plan_place)
-            grid = self.planner.config.grid
-            place = middle_place(cells, grid, self.unet.config.plan_grid // grid)
-            plan = self.planner.to_marks(place, look)  # (B n, C, M)
-        latents = latents * self.scheduler.init_noise_sigma
-        step_options = {}
-        if "generator" in inspect.signature(self.scheduler.step).parameters:
-            each = [g for g in generator for _ in range(n)] if isinstance(generator, list) else generator
-            step_options["generator"] = each
+            histories = [history for history in inputs.histories for _ in range(n)]
+            full = conditions["full"]
+            plan = self.planner.sample(full, reference, plan_noise, settings, histories, context)
+        denoiser = Denoiser(
+            self.unet,
+            self.matcher,
+            self.scheduler,
+            self.config.prediction_type,
+            settings,
+            reference,
+            conditions,
+            plan,
+        )
+        latents = self._denoise(latents, denoiser, inputs.generator, callback)
+        pictures = latents.clamp(-1, 1)
+        if plan is not None:
+            # A plan lists all that changes; guidance away from a branch without a plan would drift.
+            pictures = torch.where(plan.no_op[:, None, None, None], reference, pictures)
+        scores = None
+        if n > 1:
+            pictures, scores = self._choose(pictures, conditions["full"], n)
+        out = to_output(pictures, output_type)
+        self.maybe_free_model_hooks()
+        return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
 
+    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
+        """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""
+        ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
+        return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
+
+    def _texts(self, asked: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+        """What is encoded of instructions with their history."""
+        history, speaker = self.config.history, self.config.speaker
+        return [compose_text(text, tuple(past), history, speaker) for text, past in asked]
+
+    def _encode_branches(
+        self, inputs: TurnInputs, reference: Float[Tensor, "B 3 R R"], settings: SamplingConfig
+    ) -> tuple[dict[str, Fused], Fused | None]:
+        """The condition of each branch of guidance, and the plan's context where it needs one, encoded in one
+        batch; each is repeated for every candidate."""
+        names = branches(settings.guidance_scale, settings.image_guidance_scale)
+        if settings.icm_guidance_scale and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f'
+        asked, nothing = zip(inputs.instructions, inputs.histories, strict=True), [""] * len(reference)
+        full = self._texts(asked)
+        pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
+        texts = [full if b == "full" else nothing for b in names]
+        context = None if self.planner is None else self.planner.context(inputs.histories)
+        if context is not None:
+            pictures.append(reference)
+            texts.append(self._texts(context))
+        fused = self.encode(torch.cat(pictures), sum(texts, [])).split(len(reference))
+        fused = [part.repeat_interleave(settings.num_candidates) for part in fused]
+        return dict(zip(names, fused, strict=False)), fused[-1] if context is not None else None
+
+    def _randomness(
+        self, items: int, n: int, generator: Generators, device: torch.device
+    ) -> tuple[Float[Tensor, "Bn 3 R R"], Tensor | None]:
+        """The noise that each picture is made of, and that of its plan, picture by picture, so that none
+        depends on its neighbours in the batch. A list holds a generator for every `n` of them."""
+        latents, plans = [], []
+        for i in range(items):
+            g = generator[i // n] if isinstance(generator, list) else generator
+            shape = (1, 3, self.image_size, self.image_size)
+            latents.append(randn_tensor(shape, generator=g, device=device))
+            if self.planner is not None:
+                plans.append(self.planner.noise(g).to(device))
+        return torch.cat(latents), torch.stack(plans) if plans else None
+
+    def _denoise(
+        self,
+        latents: Float[Tensor, "B 3 R R"],
+        denoiser: Denoiser,
+        generator: Generators,
+        callback: StepCallback,
+    ) -> Float[Tensor, "B 3 R R"]:
+        """All steps of the scheduler, from pure noise of variance 1."""
+        options = {}
+        if "generator" in inspect.signature(self.scheduler.step).parameters:
+            n = denoiser.settings.num_candidates
+            each = [g for g in generator for _ in range(n)] if isinstance(generator, list) else generator
+            options["generator"] = each
+        latents = latents * self.scheduler.init_noise_sigma
         self._interrupt = False
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for i, t in enumerate(self.scheduler.timesteps):
                 if self._interrupt:
                     break
-                output = self._denoise(latents, t, reference, conditions, plan, s)
-                latents = self.scheduler.step(output, t, latents, **step_options, return_dict=False)[0]
-                if callback_on_step_end is not None:
-                    offered = {"latents": latents}
-                    tensors = {name: offered[name] for name in callback_on_step_end_tensor_inputs}
-                    latents = (callback_on_step_end(self, i, t, tensors) or {}).get("latents", latents)
+                output = denoiser(latents, t)
+                latents = self.scheduler.step(output, t, latents, **options, return_dict=False)[0]
+                latents = callback(self, i, t, latents)
                 bar.update()
-
         if not latents.isfinite().all():
             raise InputError(
-                "unet: it painted no numbers; its weights are damaged or the guidance too strong"
+                "unet: its output is not finite; the weights are damaged or the guidance too strong"
             )
-        pictures, scores = latents.clamp(-1, 1), None
-        if plan is not None:
-            # A plan lists all that changes; guidance away from a branch that was told nothing would drift.
-            idle = (plan[..., 0] < 0).all(dim=1)
-            pictures = torch.where(idle[:, None, None, None], reference, pictures)
-        if n > 1:
-            clean = torch.zeros(len(pictures), dtype=torch.long, device=device)
-            scores = self.matcher(pictures.to(self.matcher.dtype), clean, conditions["full"].query).unflatten(
-                0, (batch, n)
-            )
-            pictures = pictures.unflatten(0, (batch, n))[torch.arange(batch), scores.argmax(dim=1)]
-        out = _to_output(pictures, output_type)
-        self.maybe_free_model_hooks()
-        return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
+        return latents
 
-    def _text(self, instruction: str, history: Sequence[str]) -> str:
-        return compose_text(instruction, tuple(history), self.config.history, self.config.speaker)
-
-    def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
-        """The fused condition of references in [-1, 1] and texts."""
-        ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
-        return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
-
-    def _denoise(
-        self,
-        latents: Tensor,
-        t: Tensor,
-        reference: Tensor,
-        conditions: dict[str, Fused],
-        plan: Int[Tensor, "B C M"] | None,
-        s: SamplingConfig,
-    ) -> Float[Tensor, "B 3 R R"]:
-        """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
-        noisy = self.scheduler.scale_model_input(latents, t)
-        total, kind = self.scheduler.config.num_train_timesteps, self.scheduler.config.prediction_type
-        step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
-        alpha, sigma = noise_levels(self.scheduler.alphas_cumprod, step)
-        guided = inside(s.guidance_interval, t, total)
-        scales = (s.guidance_scale, s.image_guidance_scale) if guided else (1.0, 1.0)
-        names = branches(*scales)
-        k, null = len(names), torch.zeros_like(reference)
-        untold = None if plan is None else torch.full_like(plan, -1)
-        references = torch.cat([null if b == "nothing" else reference for b in names])
-        painting = self.unet(
-            noisy.repeat(k, 1, 1, 1),
-            step.repeat(k),
-            _cat([conditions[b] for b in names]),
-            references,
-            reference.new_zeros(k * len(noisy)),
-            plan=None if plan is None else torch.cat([plan if b == "full" else untold for b in names]),
-        )
-        at = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
-        painted = to_sample(painting.prediction, *at, self.config.prediction_type)
-        sample = composite(painted, painting.mask, references)
-        sample = combine(dict(zip(names, sample.chunk(k), strict=True)), *scales)
-        if guided and s.icm_guidance_scale:
-            gradient = self._match_gradient(noisy, step, conditions)
-            sample = icm_step(sample, gradient, alpha, sigma, s.icm_guidance_scale)
-        return from_sample(sample, noisy, alpha, sigma, kind)
-
-    @torch.inference_mode(False)
-    @torch.enable_grad()
-    def _match_gradient(self, noisy: Tensor, step: Tensor, conditions: dict[str, Fused]) -> Tensor:
-        """grad_{x_t} log p_ICM(match | x_t, f)."""
-        noisy = noisy.clone().requires_grad_()  # copies, since those of inference mode have no gradient
-        queries = conditions["full"].query.clone(), conditions["image_only"].query.clone()
-        score = log_match(self.matcher, noisy.to(self.matcher.dtype), step.clone(), *queries)
-        return torch.autograd.grad(score.sum(), noisy)[0].float()
-
-    def _randomness(
-        self,
-        items: int,
-        n: int,
-        generator: torch.Generator | list[torch.Generator] | None,
-        device: torch.device,
-    ) -> tuple[Float[Tensor, "Bn 3 R R"], Float[Tensor, "Bn C N"] | None]:
-        """The noise that each picture is made of, and the Gumbel noise of its plan, picture by picture, so
-        that none depends on its neighbours in the batch. A list holds a generator for every `n` of them."""
-        each = (
-            [generator[i // n] for i in range(items)] if isinstance(generator, list) else [generator] * items
-        )
-        planner, latents, gumbel = self.planner, [], []
-        for g in each:
-            shape = (1, 3, self.image_size, self.image_size)
-            latents.append(randn_tensor(shape, generator=g, device=device))
-            if planner is not None:
-                choices = planner.config.grid**2 + sum(planner.sizes)
-                free = torch.empty(len(planner.config.classes), choices, device=g and g.device)
-                gumbel.append(-free.exponential_(generator=g).log().to(device))
-        return torch.cat(latents), torch.stack(gumbel) if gumbel else None
-
-    def _to_tensor(self, image: ImageInput) -> Float[Tensor, "3 R R"]:
-        if isinstance(image, Tensor):
-            if image.ndim != 3 or image.shape[0] != 3 or not (image.is_floating_point() and image.numel()):
-                raise InputError(
-                    f"image: a tensor {image.dtype} {tuple(image.shape)}, expected float (3, H, W) in [0, 1]"
-                )
-            low, high = image.amin().item(), image.amax().item()
-            if not (low >= -OUTSIDE and high <= 1 + OUTSIDE):  # so of NaN, too
-                raise InputError(f"image: a tensor of numbers from {low:.3g} to {high:.3g}, expected [0, 1]")
-            image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        if isinstance(image, np.ndarray):
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-                raise InputError(f"image: an array {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
-            image = Image.fromarray(image)
-        if not isinstance(image, Image.Image):
-            raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
-        return to_float(
-            torch.from_numpy(to_square(rgb(image, "image"), self.image_size).copy()).permute(2, 0, 1)
-        )
-
-
-def _repeat(condition: Fused, n: int) -> Fused:
-    return Fused(*(part.repeat_interleave(n, dim=0) for part in vars(condition).values()))
-
-
-def _split(condition: Fused, size: int) -> list[Fused]:
-    return [
-        Fused(*parts) for parts in zip(*(part.split(size) for part in vars(condition).values()), strict=True)
-    ]
-
-
-def _cat(conditions: list[Fused]) -> Fused:
-    return Fused(*(torch.cat(parts) for parts in zip(*(vars(c).values() for c in conditions), strict=True)))
-
-
-def _check_batch(instructions: list, images: list, histories: list, generator: Any) -> None:
-    if not instructions:
-        raise InputError("instruction: none given")
-    for position, text in enumerate(instructions, 1):
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(f"instruction: number {position} is {text!r}, expected some words")
-    for g in generator if isinstance(generator, list) else [generator]:
-        if not (g is None or isinstance(g, torch.Generator)):
-            raise InputError(f"generator: {g!r}, expected a torch.Generator, or a list of them")
-    given = {"image": images, "history": histories}
-    if isinstance(generator, list):
-        given["generator"] = generator
-    for name, values in given.items():
-        if len(values) != len(instructions):
-            raise InputError(f"{name}: {len(values)} given for {len(instructions)} instructions")
-    for position, history in enumerate(histories, 1):
-        if not isinstance(history, list | tuple) or not all(isinstance(text, str) for text in history):
-            raise InputError(f"history: number {position} is {history!r}, expected a list of instructions")
-    for text in (*instructions, *sum(map(list, histories), [])):
-        if not is_utf8(text):
-            raise InputError(f"instruction: {text!r} has characters that are none in UTF-8")
-
-
-def _to_output(
-    pictures: Float[Tensor, "B 3 R R"], output_type: str
-) -> list[Image.Image] | np.ndarray | Tensor:
-    unit = (pictures.cpu() + 1) / 2
-    if output_type == "pt":
-        return unit
-    array = unit.permute(0, 2, 3, 1).numpy()
-    if output_type == "np":
-        return array
-    return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
+    def _choose(
+        self, pictures: Float[Tensor, "Bn 3 R R"], condition: Fused, n: int
+    ) -> tuple[Float[Tensor, "B 3 R R"], Float[Tensor, "B n"]]:
+        """Of each `n` candidates the one that the matcher scores highest, and all scores."""
+        clean = torch.zeros(len(pictures), dtype=torch.long, device=pictures.device)
+        scores = self.matcher(pictures.to(self.matcher.dtype), clean, condition.query).unflatten(0, (-1, n))
+        pictures = pictures.unflatten(0, (-1, n))
+        return pictures[torch.arange(len(scores)), scores.argmax(dim=1)], scores

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import Config, SamplingConfig, check_data_path, to_dict, to_plain
 from cdd_icm.data import Dialog, to_square
+from cdd_icm.data.augment import check_augmentation
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import device_name, process_state
 from cdd_icm.diffusion.noise import Draws
@@ -26,7 +26,9 @@ from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
-from cdd_icm.plan.annotated.templates import begin_templates
+from cdd_icm.model.conditioning import InstructionTokenizer
+from cdd_icm.plan.protocol import Plan
+from cdd_icm.plan.registry import augmentation, plan_settings
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
@@ -89,23 +91,18 @@ class GeneratorRecipe(Recipe):
         self.dialogs = dialogs = training_dialogs(config.data)
         self.validation = validation_dialogs(config.data, dialogs)[: config.training.validation_dialogs]
         self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
-        classes, traits, forms = plan_vocabulary(config, dialogs)
-        model = CDDICM(config, classes, traits, forms)
+        check_augmentation(config, dialogs)
+        model = CDDICM(config, plan_settings(config, dialogs))
         started = bool(checkpoints(root / "checkpoints"))  # they hold what the run began with
         if config.init and not started:
             load_init_weights(model, local_path(config.init))
             if main:
                 copy_tokenizer(Path(config.init), root)
         elif model.planner is not None and not started:
-            size, turns = config.data.image_size, config.plan.template_turns
-            begin_templates(model.unet.plan_in, model.planner, dialogs, turns, size, config.seed, main)
+            model.planner.initialise(config, dialogs, progress=main)
         texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
         self.tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
-        final_scenes = [dialog.turns[-1].objects or () for dialog in dialogs]
-        scenes = [objects for objects in final_scenes if len(objects) > 1]
-        if config.objective.scenes and not scenes:
-            raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
-        self.collate = Collator(self.tokenizer, config, classes, traits, scenes)
+        self.collate = make_collator(config, dialogs, self.tokenizer, model.planner)
         return model
 
     def data_order(self) -> Sequence[Any]:
@@ -133,8 +130,8 @@ class GeneratorRecipe(Recipe):
     def learning_rate(self, samples: int) -> float:
         return learning_rate_at(samples, self.settings, self.config.objective.words_first)
 
-    def clipped_parts(self, model: nn.Module) -> list[nn.Module]:
-        return list(model.children())
+    def clipped_parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
+        return list(model.parts().values())
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
         return means_by_noise_level(values)
@@ -208,45 +205,17 @@ def load_init_weights(model: CDDICM, init: Path) -> None:
     Progress.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
 
 
-def plan_vocabulary(
-    config: Config, dialogs: list[Dialog]
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """The object classes of the training data and the values of each trait of their looks, in alphabetical
-    order; none where nothing is planned.
+def make_collator(
+    config: Config, dialogs: list[Dialog], tokenizer: PreTrainedTokenizerBase, planner: Plan | None
+) -> Collator:
+    """What makes the batches of a run on `dialogs`.
 
     Raises:
-        InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0"
-            and "1"; one of `plan.forms` is no trait of the looks.
+        InputError: the data lack what the config asks for.
     """
-    things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
-    for key, asked in (
-        ("plan.grid", config.plan.grid),
-        ("objective.join", config.objective.join),
-        ("objective.retell", config.objective.retell),
-    ):
-        if asked and not things:
-            raise InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
-    values: dict[str, set[str]] = defaultdict(set)
-    for thing in things:
-        for trait, value in thing.look.items():
-            values[trait].add(value)
-    traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
-    turned = config.objective.mirror or config.objective.retell
-    if turned and not values["flip"] <= {"0", "1"}:
-        raise InputError(
-            f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
-            "or objective.mirror=[] and objective.retell=0"
-        )
-    if not config.plan.grid:
-        return (), {}, {}
-    for trait in config.plan.forms:
-        if trait not in traits:
-            known = ", ".join(traits) or "none"
-            raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
-    forms: dict[str, set[str]] = defaultdict(set)
-    for thing in things:
-        forms[thing.name].update(trait for trait in config.plan.forms if trait in thing.look)
-    return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
+    read = InstructionTokenizer(tokenizer, config.encoder.history, config.encoder.speaker)
+    encode = None if planner is None else planner.truth_encoder(config, dialogs, read)
+    return Collator(config, read, encode, augmentation(config, dialogs))
 
 
 def sampler(config: Config) -> SchedulerMixin:

@@ -87,9 +87,9 @@ class Recipe(ABC):
         """For each micro-batch of a step, what its loss needs to know of the others."""
         return [None] * len(parts)
 
-    def clipped_parts(self, model: nn.Module) -> list[nn.Module]:
-        """Those whose gradient norms are bounded, each by itself."""
-        return [model]
+    def clipped_parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
+        """The parameters of each part whose gradient norm is bounded by itself."""
+        return [list(model.parameters())]
 
     def rehearse(self, average: nn.Module) -> None:  # noqa: B027 (most recipes have nothing to try)
         """After the first step, in one process: tries what would otherwise fail at the first validation."""

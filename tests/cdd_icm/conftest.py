@@ -16,6 +16,7 @@ from cdd_icm.config import Config, from_dict
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import learn_tokenizer
 from cdd_icm.train.generator import build_pipeline
+from tests.cdd_icm.plans import plan_of
 from tests.runs import run_two_processes
 
 TINY = {
@@ -61,7 +62,7 @@ def tiny(settings, classes):
     """A pipeline of 32 x 32 pixels and two steps, with a gray canvas."""
     config = from_dict(Config, settings)
     torch.manual_seed(0)
-    model = CDDICM(config, classes).eval().requires_grad_(False)
+    model = CDDICM(config, plan_of(config, classes)).eval().requires_grad_(False)
     tokenizer = learn_tokenizer(["add a red cube on the left of it"], 300, 24)
     pipeline = build_pipeline(model, tokenizer, config, Image.new("RGB", (32, 32), (120, 130, 140)))
     pipeline.set_progress_bar_config(disable=True)

@@ -12,6 +12,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.model.backbone import Encoded
 from cdd_icm.model.prompt import TURN_SEPARATOR, compose_text
 from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.sampling.inputs import to_reference
 from cdd_icm.sampling.loading import load_pipeline
 from retrieval.model import RetrievalModel
 from retrieval.systems.registry import SYSTEMS
@@ -84,8 +85,8 @@ def test_a_pipeline_that_draws_is_a_retrieval_model(pictures):
         128,
         pipeline.config.history,
     )
-    seen = torch.stack([pipeline._to_tensor(Image.open(SAMPLE / "images" / f"CLEVR_test_00000{i}_1.webp"))
-                        for i in range(2)])  # fmt: skip
+    images = (Image.open(SAMPLE / "images" / f"CLEVR_test_00000{i}_1.webp") for i in range(2))
+    seen = torch.stack([to_reference(image, 128) for image in images])
     stored = ((seen + 1) * 127.5).round().to(torch.uint8)
     with torch.no_grad():
         fused = pipeline.encode(to_float(stored), [compose_text(TEXTS[1], HISTORY[1], 1)] * 2)

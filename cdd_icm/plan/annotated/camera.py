@@ -8,10 +8,11 @@ from torch import Tensor
 
 
 def ground(place: Float[Tensor, "*n 2"], horizon: float | None) -> Float[Tensor, "*n 2"]:
-    """Places of a picture, x and y in [0, 1], as places on the ground that a level camera shows: to the right
-    and towards it, in the unit that measures both in the middle of the picture. With d = y - `horizon`, that
-    of the middle over that of the place, x' - 1/2 = (x - 1/2) d and y' - 1/2 = (1/2 - horizon) (1 - d). No
-    horizon: the picture is flat, and nothing changes."""
+    """Places of a picture, x and y in [0, 1], as places on the ground seen by a level camera: to the right
+    and towards it, in the unit that measures both in the middle of the picture. With d the distance of the
+    middle from the horizon over that of the place, (1/2 - `horizon`) / (y - `horizon`):
+    x' - 1/2 = (x - 1/2) d and y' - 1/2 = (1/2 - horizon) (1 - d). Without a horizon the picture is flat, and
+    places stay as they are."""
     if horizon is None:
         return place
     x, y = place.unbind(dim=-1)

@@ -12,13 +12,14 @@ from torch.nn.functional import interpolate
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
-    """Embeddings that are nearly one at the start. "On the left" holds whatever the class; were they random,
+    """Embeddings that are nearly equal at the start. "On the left" holds whatever the class; from random ones
     a network would have to learn it for each class by itself, out of a saddle point."""
     return (1 + 0.1 * torch.randn(classes, width)) * width**-0.5
 
 
 class Cells(nn.Module):
-    """Tokens of a patch grid -> features of a grid of cells; a token tells of the cells inside its patch."""
+    """Tokens of a patch grid -> features of a grid of cells; each token gives those of the cells inside its
+    patch."""
 
     def __init__(self, width: int, out: int, grid: int):
         super().__init__()

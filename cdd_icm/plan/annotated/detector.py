@@ -7,16 +7,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-EXPECTED = 0.2
-"""An object that is overlooked misplaces the next one further than one that isn't there; and where things
-stand close, less than half an object is expected of many that do."""
 
-
-class Seeing(nn.Module):
-    """Which classes of object stand in which cells of a picture, by a few convolutions over its pixels.
+class ObjectDetector(nn.Module):
+    """Which classes of object are in which cells of a picture, by a few convolutions over its pixels.
 
     Args:
-        image_size: R. classes: C. grid: G, a divisor of R / 2. width: channels at half of the grid.
+        image_size: R. classes: C. grid: G, even, G / 2 a divisor of R. width: channels at half of the grid.
     """
 
     def __init__(self, image_size: int, classes: int, grid: int, width: int = 96, blocks: int = 4):
@@ -28,7 +24,7 @@ class Seeing(nn.Module):
             for _ in range(blocks)
         )
         self.last = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 4 * classes, 1))
-        nn.init.constant_(self.last[-1].bias, -10.0)  # at first nothing stands anywhere
+        nn.init.constant_(self.last[-1].bias, -10.0)  # at first it finds nothing anywhere
 
     def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
         """Logits, each cell by itself; `pictures` in [-1, 1]."""
@@ -39,13 +35,13 @@ class Seeing(nn.Module):
         return pixel_shuffle(self.last(x), 2).float()
 
 
-def standing_cells(
-    seen: Float[Tensor, "B C G G"], latest: Int[Tensor, " B"] | None = None
+def existing_cells(
+    logits: Float[Tensor, "B C G G"], expected_objects: float, antecedent: Int[Tensor, " B"] | None = None
 ) -> Int[Tensor, "B C"]:
-    """The likeliest cell of each class of which `EXPECTED` objects or more are expected, and of that of the
-    `latest` (or -1), which surely stands; else -1."""
-    logits = seen.flatten(2)
-    stands = logits.sigmoid().sum(dim=-1) > EXPECTED
-    if latest is not None:
-        stands = stands | (torch.arange(seen.shape[1], device=seen.device) == latest[:, None])
-    return torch.where(stands, logits.argmax(dim=-1), -1)
+    """The likeliest cell of each class of which more than `expected_objects` are expected, and of the class
+    of the `antecedent` (or -1), which surely exists; else -1."""
+    flat = logits.flatten(2)
+    exists = flat.sigmoid().sum(dim=-1) > expected_objects
+    if antecedent is not None:
+        exists = exists | (torch.arange(logits.shape[1], device=logits.device) == antecedent[:, None])
+    return torch.where(exists, flat.argmax(dim=-1), -1)

@@ -14,9 +14,9 @@ class PlanLogits:
 
     presence: Float[Tensor, "B C"]
     cell: Float[Tensor, "B C G2"]
-    looks: tuple[Float[Tensor, "B C V"], ...] = ()
-    """Of each trait its values, were the class drawn."""
+    traits: tuple[Float[Tensor, "B C V"], ...] = ()
+    """Of each trait its values, if the class is drawn."""
     sides: Float[Tensor, "B C 2"] | None = None
-    """Of each class that stands, whether the new object is right of it and below it, see `Placing`."""
-    standing: Int[Tensor, "B C"] | None = None
-    """In which cell each class stands, or -1, where the planner looks for that."""
+    """Of each existing class, whether the new object is right of it and below it, see `Placement`."""
+    existing: Int[Tensor, "B C"] | None = None
+    """The cell of each existing object, or -1, where the planner detects them."""

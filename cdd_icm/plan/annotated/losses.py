@@ -11,35 +11,35 @@ from cdd_icm.plan.annotated.logits import PlanLogits
 
 def plan_loss(
     logits: PlanLogits,
-    plan: Int[Tensor, "B C"],
+    cells: Int[Tensor, "B C"],
     valid: Bool[Tensor, " B"],
-    look: Int[Tensor, "B C K"] | None = None,
+    traits: Int[Tensor, "B C K"] | None = None,
 ) -> Float[Tensor, ""]:
     """-log p(plan | reference, text), summed over the valid items and divided by the size of the batch, so
     that the mean over processes is the loss of the joined batch."""
-    drawn = (plan >= 0) & valid[:, None]  # (B, C)
-    whether = binary_cross_entropy_with_logits(
-        logits.presence, (plan >= 0).float(), weight=valid[:, None].float(), reduction="sum"
+    drawn = (cells >= 0) & valid[:, None]  # (B, C)
+    presence = binary_cross_entropy_with_logits(
+        logits.presence, (cells >= 0).float(), weight=valid[:, None].float(), reduction="sum"
     )
 
-    def told(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
+    def of_drawn(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
         truth = truth.masked_fill(~drawn, -1)
         return cross_entropy(values.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
 
-    how = sum(told(values, look[..., k]) for k, values in enumerate(logits.looks))
-    return (whether + told(logits.cell, plan) + how) / len(plan)
+    look = sum(of_drawn(values, traits[..., k]) for k, values in enumerate(logits.traits))
+    return (presence + of_drawn(logits.cell, cells) + look) / len(cells)
 
 
 def cell_loss(
-    logits: Float[Tensor, "B C G G"], standing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
+    logits: Float[Tensor, "B C G G"], existing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """-log p(which classes stand in which cells), every cell by itself; summed and divided as in
+    """-log p(which classes are in which cells), every cell by itself; summed and divided as in
     `plan_loss`."""
-    truth = one_hot(standing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
+    truth = one_hot(existing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
     loss = binary_cross_entropy_with_logits(
         logits.float(),
         truth.float(),
         weight=valid[:, None, None, None].float(),
         reduction="sum",
     )
-    return loss / len(standing)
+    return loss / len(existing)

@@ -12,11 +12,11 @@ from cdd_icm.plan.annotated.cells import Cells, shared_embedding
 
 
 class Relations(nn.Module):
-    """On which side of each object that stands in the reference the turn draws each of its own.
+    """On which side of each object in the reference the turn draws each of its own.
 
     It is trained with the fusion and not needed for drawing. "Behind the cube on the left" says two signs
-    and leaves the rest to chance, so the cell alone is a noisy teacher; the signs, asked for where the cube
-    stands, teach the fused tokens to find the words for their own object.
+    and leaves the rest to chance, so the cell alone is a noisy target; the signs, predicted from the tokens
+    where the cube is, teach these to find the words for their own object.
     """
 
     def __init__(self, classes: int, width: int, grid: int, sign_width: int = 32):
@@ -26,32 +26,32 @@ class Relations(nn.Module):
         self.class_embedding = nn.Parameter(shared_embedding(classes, sign_width))
 
     def forward(
-        self, tokens: Float[Tensor, "B Nv D"], standing: Int[Tensor, "B C"]
+        self, tokens: Float[Tensor, "B Nv D"], existing: Int[Tensor, "B C"]
     ) -> Float[Tensor, "B C C 2"]:
-        """Logits of x_new > x_old and y_new > y_old, for the old class and the new one; they mean something
-        where the old one stands."""
+        """Logits of x_new > x_old and y_new > y_old, for the old class and the new one; they are meaningful
+        where the old one exists."""
         cells = self.cells(tokens).flatten(2)  # (B, 2 d, G^2)
-        at = standing.clamp(min=0)[:, None].expand(-1, cells.shape[1], -1)  # (B, 2 d, C)
+        at = existing.clamp(min=0)[:, None].expand(-1, cells.shape[1], -1)  # (B, 2 d, C)
         there = rearrange(cells.gather(2, at), "b (two d) c -> b two d c", two=2).float()
         return torch.einsum("bkdo,nd->bonk", there, self.class_embedding.float())
 
 
 def relation_loss(
     logits: Float[Tensor, "B C C 2"],
-    standing: Int[Tensor, "B C"],
-    plan: Int[Tensor, "B C"],
+    existing: Int[Tensor, "B C"],
+    cells: Int[Tensor, "B C"],
     grid: int,
     valid: Bool[Tensor, " B"],
 ) -> Float[Tensor, ""]:
-    """-log p(signs) over all pairs of a standing and a planned object in different columns (or rows); summed
+    """-log p(signs) over all pairs of an existing and a planned object in different columns (or rows); summed
     and divided as in `plan_loss`."""
-    old, new = (torch.stack([cells % grid, cells // grid], dim=-1) for cells in (standing, plan))
+    old, new = (torch.stack([at % grid, at // grid], dim=-1) for at in (existing, cells))
     old, new = old[:, :, None], new[:, None]  # (B, C, 1, 2), (B, 1, C, 2)
-    pairs = (standing >= 0)[:, :, None] & (plan >= 0)[:, None] & valid[:, None, None]  # (B, C, C)
+    pairs = (existing >= 0)[:, :, None] & (cells >= 0)[:, None] & valid[:, None, None]  # (B, C, C)
     counted = pairs[..., None] & (old != new)
-    # Weights, as in the losses below: to choose by a mask, a GPU must first know how many it chooses.
+    # Weights, not a choice by a mask: for that the CPU would wait until a GPU knows how many it chooses.
     truth, weight = (new > old).float(), counted.float()
-    return binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / len(plan)
+    return binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / len(cells)
 
 
 def each_class(sides: Float[Tensor, "B C 2"]) -> Float[Tensor, "B C C 2"]:

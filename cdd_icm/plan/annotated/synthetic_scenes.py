@@ -1,4 +1,4 @@
-"""Scenes without pictures, and pictures shifted and mirrored: more to learn placement and detection from."""
+"""Dialogs without pictures, and pictures shifted and mirrored: more to learn placement and detection from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from cdd_icm.data.dialog import SceneObject
-from cdd_icm.plan.annotated.grammars.recaption import crowded, retell
+from cdd_icm.plan.annotated.grammars.registry import Grammar
 
 
-def imagined(
-    scenes: Sequence[Sequence[SceneObject]], rng: np.random.Generator
+def synthetic_dialog(
+    scenes: Sequence[Sequence[SceneObject]], grammar: Grammar, rng: np.random.Generator
 ) -> tuple[list[str], list[SceneObject]]:
-    """A dialog that nobody drew: the objects of one of the `scenes` in another order, the first where the
-    first of a scene stands and the others where others stand, and what a teller says as each is added. What
-    finds no free place in eight tries is left out."""
+    """A dialog without pictures: the objects of one of the `scenes` in another order, the first where the
+    first of a scene is and the others where others are, and an instruction for each. What finds no free place
+    in eight tries is left out."""
 
     def scene() -> Sequence[SceneObject]:
         return scenes[rng.integers(len(scenes))]
@@ -30,24 +30,25 @@ def imagined(
             there = scene()
             there = there[rng.integers(len(there)) if things else 0]
             moved = replace(thing, x=there.x, y=there.y)
-            if not crowded(moved, things):
+            if not grammar.collides(moved, things):
                 things.append(moved)
                 break
-    return [retell([thing], things[:i], rng) for i, thing in enumerate(things)], things
+    return [grammar.write([thing], things[:i], rng) for i, thing in enumerate(things)], things
 
 
-def elsewhere(
+def shifted(
     picture: UInt8[Tensor, "3 R R"], things: Sequence[SceneObject], grid: int, rng: np.random.Generator
 ) -> tuple[UInt8[Tensor, "3 R R"], list[SceneObject]]:
-    """A picture and its objects in a mirror or not, and moved by up to an eighth of its side, by whole cells
-    of the grid; its edge is drawn out, and what leaves it is left out."""
+    """A picture and its objects, mirrored or not, and moved by up to an eighth of its side, by whole cells of
+    the grid; its edge pixels are repeated, and objects that leave it are left out."""
     if rng.random() < 0.5:
         picture, things = picture.flip(-1), [thing.mirrored() for thing in things]
-    most, side = grid // 8, picture.shape[-1]
+    furthest, side = grid // 8, picture.shape[-1]
     cell = side // grid
-    right, down = (int(shift) for shift in rng.integers(-most, most + 1, size=2))
-    padded = np.pad(picture.numpy(), ((0, 0), (most * cell,) * 2, (most * cell,) * 2), mode="edge")
-    top, left = ((most - shift) * cell for shift in (down, right))
+    right, down = (int(shift) for shift in rng.integers(-furthest, furthest + 1, size=2))
+    margin = (furthest * cell,) * 2
+    padded = np.pad(picture.numpy(), ((0, 0), margin, margin), mode="edge")
+    top, left = ((furthest - shift) * cell for shift in (down, right))
     moved = [replace(thing, x=thing.x + right / grid, y=thing.y + down / grid) for thing in things]
     kept = [thing for thing in moved if 0 <= thing.x < 1 and 0 <= thing.y < 1]
     return torch.from_numpy(padded[:, top : top + side, left : left + side].copy()), kept

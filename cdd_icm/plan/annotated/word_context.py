@@ -9,28 +9,29 @@ from torch import Tensor, nn
 from cdd_icm.model.attention import Attention
 
 
-class Reading(nn.Module):
-    """Each word looks at its neighbours, by scores that know how far apart two words stand, up to `reach`
-    (Raffel et al. 2020, arXiv 1910.10683), then thinks. The text tower knows absolute places only: by these,
-    small data hardly teach which of two objects "on the left" belongs to. At first it changes nothing; its
-    heads begin with looking more or less far."""
+class WordContext(nn.Module):
+    """Each word attends to its neighbours, by scores that depend on how far apart two words are, up to
+    `max_distance` (Raffel et al. 2020, arXiv 1910.10683), and goes through an MLP. The text tower knows
+    absolute positions only: by these, small data hardly teach which of two objects "on the left" belongs to.
+    At first the words stay as they are; the heads begin with attending more or less far."""
 
-    def __init__(self, width: int, heads: int, reach: int = 32):
+    def __init__(self, width: int, heads: int, max_distance: int = 32):
         super().__init__()
-        self.reach = reach
-        self.norm, self.near = nn.LayerNorm(width), Attention(width, heads)
+        self.max_distance = max_distance
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.mlp = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
-        for last in (self.near.out, self.mlp[-1]):
+        for last in (self.attention.out, self.mlp[-1]):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        distance = torch.arange(-reach, reach + 1).abs()
-        self.bias = nn.Parameter(-torch.logspace(0, -1, heads)[:, None] * distance)
+        distance = torch.arange(-max_distance, max_distance + 1).abs()
+        self.distance_bias = nn.Parameter(-torch.logspace(0, -1, heads)[:, None] * distance)
 
     def forward(self, words: Float[Tensor, "B Nw D"], mask: Bool[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
-        at = torch.arange(words.shape[1], device=words.device)
-        apart = (at - at[:, None]).clamp(-self.reach, self.reach) + self.reach  # (Nw, Nw)
-        seen = self.norm(words)
-        words = words + self.near(seen, seen, mask, self.bias[:, apart])
+        position = torch.arange(words.shape[1], device=words.device)
+        distance = position - position[:, None]  # (Nw, Nw)
+        index = distance.clamp(-self.max_distance, self.max_distance) + self.max_distance
+        normed = self.norm(words)
+        words = words + self.attention(normed, normed, mask, self.distance_bias[:, index])
         return words + self.mlp(words)

@@ -3,16 +3,15 @@
 import pytest
 
 from cdd_icm.data import PictureCache, TripletDataset, load_dialogs, pictures_of
-from cdd_icm.train.generator import planned
 
 
 @pytest.fixture
 def real_items():
-    """real_items(config, n) -> the first n triplets of the shipped training dialogs, and their classes."""
+    """real_items(config, n) -> the first n triplets of the shipped training dialogs, and their dialogs."""
 
     def items(config, n):
         dialogs = load_dialogs(config.data.path, "train")[:2]
         cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
-        return [TripletDataset(dialogs, cache)[i] for i in range(n)], planned(config, dialogs)[0]
+        return [TripletDataset(dialogs, cache)[i] for i in range(n)], dialogs
 
     return items

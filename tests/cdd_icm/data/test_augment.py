@@ -5,8 +5,8 @@ import torch
 
 from cdd_icm.data import SceneObject, collate
 from cdd_icm.data.augment import exchange, mirrored
-from cdd_icm.data.batch import Collator
 from cdd_icm.model.tokenizer import learn_tokenizer
+from tests.cdd_icm.plans import annotated_collator
 
 PAIRS = (("left", "right"), ("behind", "in front of"))
 
@@ -28,7 +28,7 @@ def test_exchange_of_opposites(said, exchanged):
 
 
 def test_a_mirror_turns_pictures_objects_and_words_together(real_items, make_config):
-    items, classes = real_items(make_config(), 3)
+    items, _ = real_items(make_config(), 3)
     raw = collate(items)
     raw["draw"] = [0, 1 << 20, 0]
     both = mirrored(raw, PAIRS)
@@ -57,13 +57,13 @@ def test_an_object_in_a_mirror_is_flipped():
 
 def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(real_items, make_config):
     config = make_config(objective__mirror=[["left", "right"]])
-    items, classes = real_items(config, 2)
+    items, dialogs = real_items(config, 2)
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
     items = [item | {"draw": draw} for item, draw in zip(items, (1 << 30, 1 << 30 | 1 << 20), strict=True)]
-    plain, half = (Collator(tokenizer, c, classes)(items) for c in (make_config(), config))
+    plain, half = (annotated_collator(c, dialogs, tokenizer)(items) for c in (make_config(), config))
     assert torch.equal(half.target[0], plain.target[0])
     assert torch.equal(half.target[1], plain.target[1].flip(-1))
-    cells, turned = (batch.plan[1][batch.plan[1] >= 0] for batch in (plain, half))
+    cells, turned = (batch.plan.cells[1][batch.plan.cells[1] >= 0] for batch in (plain, half))
     grid = config.plan.grid
     assert torch.equal(turned // grid, cells // grid)
     assert ((turned + cells) % grid - (grid - 1)).abs().max() <= 1

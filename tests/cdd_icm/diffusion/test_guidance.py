@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from cdd_icm.config import SamplingConfig
 from cdd_icm.diffusion.guidance import branches, classifier_free, combine, icm_step, inside
 from cdd_icm.model.matcher import log_match
+from cdd_icm.sampling.denoiser import Denoiser
 
 
 @pytest.fixture
@@ -75,7 +77,9 @@ def test_the_matchers_gradient_equals_finite_differences(any_pipeline):
         "full": any_pipeline.encode(reference, ["add a red cube", "add a blue cube"]),
         "image_only": any_pipeline.encode(reference, ["", ""]),
     }
-    gradient = any_pipeline._match_gradient(noisy, step, conditions)
+    settings = SamplingConfig(icm_guidance_scale=1.0)
+    parts = (any_pipeline.unet, any_pipeline.matcher, any_pipeline.scheduler, "sample")
+    gradient = Denoiser(*parts, settings, reference, conditions, plan=None)._match_gradient(noisy, step)
     queries = conditions["full"].query, conditions["image_only"].query
 
     def along(h):

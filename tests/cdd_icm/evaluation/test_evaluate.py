@@ -195,12 +195,15 @@ def test_the_saved_pictures_lie_in_two_trees_of_the_same_form(command, coloured_
 
 def test_another_data_set_is_one_line(command, coloured_squares, generated_ids, capsys):
     (coloured_squares / "model" / "planner").mkdir()
+    index = {"planner": ["cdd_icm.plan.annotated.plan", "AnnotatedPlan"]}
+    (coloured_squares / "model" / "model_index.json").write_text(json.dumps(index))
     planner = coloured_squares / "model" / "planner" / "config.json"
     planner.write_text(json.dumps({"classes": ["boy", "sun"]}))
     assert main(command) == 2
     assert capsys.readouterr().err == (
-        f"cdd-icm: {coloured_squares / 'data'}: another data set than the model's: its objects, such as "
-        f"'blue cube', are of none of the classes that {coloured_squares / 'model'} plans, such as 'boy'\n"
+        f"cdd-icm: {coloured_squares / 'data'}: another data set than that of the model in "
+        f"{coloured_squares / 'model'}: its objects, such as 'blue cube', are of none of the classes that "
+        "the model plans, such as 'boy'\n"
     )
     planner.write_text(json.dumps({"classes": ["red cube"]}))
     assert main(command) == 0

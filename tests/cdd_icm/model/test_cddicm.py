@@ -1,16 +1,17 @@
 """The joint objective: its parts, its switches, and what a dropped condition hides."""
 
 from contextlib import nullcontext
-from dataclasses import replace
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cdd_icm.data.batch import Batch, Scenes
+from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.unet import Painting
+from cdd_icm.plan.annotated.truth import AnnotatedTruth, SyntheticTurns
+from tests.cdd_icm.plans import plan_of
 
 CPU = torch.device("cpu")
 
@@ -33,19 +34,21 @@ def make_batch(changed=(), n=3):
         **{name: text(name) for name in ("ids", "false_ids")},
         **{"mask": mask, "false_mask": mask},
         **{"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2},
-        idle=torch.zeros(n, dtype=torch.bool),
-        plan=torch.tensor([[-1, 5, -1]]).expand(n, -1),
-        place=torch.tensor([[-1, 5, -1]]).expand(n, -1),
-        standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
-        latest=torch.zeros(n, dtype=torch.long),
-        shown=picture("shown"),
-        shown_standing=torch.tensor([[7, -1, -1]]).expand(n, -1),
+        no_op=torch.zeros(n, dtype=torch.bool),
+        plan=AnnotatedTruth(
+            cells=torch.tensor([[-1, 5, -1]]).expand(n, -1),
+            places=torch.tensor([[-1, 5, -1]]).expand(n, -1),
+            existing=torch.tensor([[7, -1, -1]]).expand(n, -1),
+            antecedent=torch.zeros(n, dtype=torch.long),
+            shifted=picture("shifted"),
+            shifted_existing=torch.tensor([[7, -1, -1]]).expand(n, -1),
+        ),
     )
 
 
 def make_model(config):
     torch.manual_seed(0)
-    model = CDDICM(config, ("ball", "cube", "tree")).eval()
+    model = CDDICM(config, plan_of(config, ("ball", "cube", "tree"))).eval()
     torch.nn.init.normal_(model.unet.spatial_in.weight, std=0.1) if model.unet.spatial_in else None
     return model
 
@@ -58,8 +61,8 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
     weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7, "objective__mask_weight": 0.6}
     config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"].mean() + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["where"]
-    expected = expected + 0.4 * out["plan"] + 0.2 * out["see"] + 0.6 * out["relation"]
+    expected = out["cdd"].mean() + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["change"]
+    expected = expected + 0.4 * out["plan"] + 0.2 * out["detection"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
 
@@ -93,7 +96,7 @@ def test_every_row_of_the_ablation_trains(make_config, switched):
     without = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad} - {
         name.split(".")[0] for name in gradients
     }
-    expected = {"no matcher": {"matcher"}, "no where": {"where"}}
+    expected = {"no matcher": {"matcher"}, "no where": {"change_head"}}
     assert without == expected.get(next(k for k, v in SWITCHES.items() if v is switched), set())
 
 
@@ -104,7 +107,7 @@ def test_all_trained_weights_get_a_gradient(make_config, plan):
     """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
     config = make_config(**plan)
     model = make_model(config)
-    assert model.unet.plan_in.weight.shape[0] == config.plan.channels
+    assert model.planner.splats.weight.shape[0] == config.plan.channels
     model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
@@ -136,12 +139,14 @@ def test_a_step_never_looks_at_what_the_device_computes(make_config, plan, monke
     raises."""
     config, meta = make_config(**plan), torch.device("meta")
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no meta device
-    model, batch = make_model(config).to(meta), replace(make_batch(), planned=3, most=1)
+    model, batch = make_model(config).to(meta), make_batch()
+    batch.plan.drawn_objects, batch.plan.max_existing = 3, 1
     if config.objective.scenes:
         cells = torch.tensor([[7, -1, -1], [7, 3, -1]])
-        latest, ids = torch.tensor([0, 1]), batch.ids[:2]
-        batch.scenes = Scenes(ids, ids > 0, cells, latest, torch.tensor([[-1, 5, -1], [-1, -1, 9]]), 2)
-    batch = batch._each(lambda part: part.to(meta))
+        antecedent, ids = torch.tensor([0, 1]), batch.ids[:2]
+        new = torch.tensor([[-1, 5, -1], [-1, -1, 9]])
+        batch.plan.synthetic = SyntheticTurns(ids, ids > 0, cells, antecedent, new, 2)
+    batch = batch.on(meta)
     draws = Draws(**{name: part.to(meta) for name, part in vars(Draws.make(config, 0, 3, CPU)).items()})
     with Copies() as copies:
         model(batch, draws)["loss"].backward()
@@ -153,7 +158,9 @@ def test_frozen_parts_get_no_gradient(make_config):
     model = make_model(config)
     model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
     learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
-    assert learning == {"unet", "matcher", "relations", "see", "where"}
+    assert learning == {"unet", "matcher", "plan_heads", "change_head", "planner"}
+    planner = {name.split(".")[0] for name, p in model.planner.named_parameters() if p.grad is not None}
+    assert planner == {"splats"}  # they are learnt with the UNet
 
 
 @pytest.mark.parametrize(
@@ -185,7 +192,7 @@ def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_co
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE}, objective__icm_weight=0)
     model, batch, draws, seen = make_model(config), make_batch(), Draws.make(config, 0, 3, CPU), []
 
-    def shut(noisy, timestep, fused, reference, level, plan, planned):
+    def shut(noisy, timestep, fused, reference, level, feature_map):
         seen.append(reference)
         return Painting(torch.randn_like(noisy), torch.full_like(noisy[:, :1], -1e4))
 
@@ -207,7 +214,7 @@ def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
         model.unet, "forward", lambda *args, **more: seen.update(args=args) or forward(*args, **more)
     )
     model(make_batch(), Draws.make(config, 0, 3, CPU))
-    _, _, _, reference, level = seen["args"]
+    _, _, _, reference, level, _ = seen["args"]
     assert not reference.any() and not level.any()
 
 
@@ -233,7 +240,7 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
     full, half = (make_model(config)(make_batch(n=4), draws) for config in (whole, part))
     assert torch.allclose(half["changed_error"], full["changed_error"][::2], rtol=1e-4)
     assert torch.equal(half["level"], draws.timestep[::2] / 1000)
-    for name in ("icm", "where", "plan", "relation", "see"):
+    for name in ("icm", "change", "plan", "relation", "detection"):
         assert torch.allclose(half[name], full[name])
 
 
@@ -243,10 +250,10 @@ def test_while_words_are_learnt_unet_and_matcher_see_one_item(make_config, grid)
     """But where no plan teaches the words, matching does."""
     config = make_config(training__batch_size=4, plan__grid=grid)
     model, draws = make_model(config), Draws.make(config, 0, 4, CPU)
-    words, whole = (model(make_batch(n=4), draws, words=words) for words in (True, False))
+    words, whole = (model(make_batch(n=4), draws, text_warmup=warmup) for warmup in (True, False))
     assert torch.equal(words["level"], whole["level"][:1])
     assert torch.allclose(words["changed_error"], whole["changed_error"][:1], rtol=1e-4)
-    for name in ("where", "plan", "relation", "see") if grid else ("where", "icm"):
+    for name in ("change", "plan", "relation", "detection") if grid else ("change", "icm"):
         assert torch.allclose(words[name], whole[name])
     if grid:
         assert not torch.allclose(words["icm"], whole["icm"])
@@ -274,7 +281,7 @@ def test_a_term_without_a_weight_is_not_computed(make_config):
     weights = dict.fromkeys(("plan__weight", "plan__see_weight", "plan__relation_weight"), 0)
     config = make_config(**weights, objective__icm_weight=0, objective__where_weight=0)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    assert not out.keys() & {"plan", "see", "relation", "icm", "where"} and out["loss"].isfinite()
+    assert not out.keys() & {"plan", "detection", "relation", "icm", "change"} and out["loss"].isfinite()
 
 
 @torch.no_grad()
@@ -282,7 +289,7 @@ def test_a_dropped_text_hides_the_plan_too(make_config):
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
     before = model(batch, draws)
-    batch.plan = batch.place = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    batch.plan.cells = batch.plan.places = torch.tensor([[3, -1, 9]]).expand(3, -1)
     after = model(batch, draws)
     assert before["plan"] == 0 and torch.equal(before["cdd"], after["cdd"])
 
@@ -292,12 +299,12 @@ def test_the_unet_paints_what_is_planned(make_config):
     config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE})
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
     before = model(batch, draws)["cdd"]
-    batch.plan = batch.place = torch.tensor([[3, -1, 9]]).expand(3, -1)
+    batch.plan.cells = batch.plan.places = torch.tensor([[3, -1, 9]]).expand(3, -1)
     assert not torch.equal(model(batch, draws)["cdd"], before)
 
 
 @torch.no_grad()
 def test_what_asks_for_nothing_is_no_row_of_info_nce(config):
     batch = make_batch()
-    batch.idle[:] = True
+    batch.no_op[:] = True
     assert make_model(config)(batch, Draws.make(config, 0, 3, CPU))["icm"] == 0

@@ -2,11 +2,9 @@
 
 import pytest
 import torch
-from torch.nn.functional import conv_transpose2d
 
 from cdd_icm.model.fusion import Fused
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.annotated.splats import Stamps
 
 SWITCHES = {
     # switch: the inputs that it lets in, with the other switches off that would let them in too
@@ -63,40 +61,14 @@ def test_padding_never_changes_the_prediction():
     assert torch.allclose(unet(noisy, t, fused, reference, level).prediction, one, atol=1e-5)
 
 
-@pytest.mark.parametrize(("reach", "step"), [(0, 1), (2, 1), (1, 2), (0, 3)])
-def test_stamps_are_a_convolution(reach, step):
-    """Of the plan, as planes of zeros and ones, with the templates at the size at which they are laid."""
+def test_a_map_finer_than_what_is_unshuffled_is_unshuffled_too():
+    """A step of one place of the map is seen."""
     torch.manual_seed(0)
-    stamps, width = Stamps(5, 3, reach, 6, step), (2 * reach + 1) * step
-    marks = torch.tensor(
-        [
-            [[0, 0, 3], [35, 1, -1], [-1, 2, 4]],  # in corners, one without a look, one that is not drawn
-            [[14, 0, 4], [14, 1, 3], [30, 2, -1]],  # two in one place
-        ]
-    )
-    plan = torch.zeros(2, 5, 36)
-    for item, things in enumerate(marks.tolist()):
-        for place, *planes in things:
-            for plane in planes:
-                plan[item, plane, place] += float(place >= 0 and plane >= 0)
-    kernel = stamps.weight.repeat_interleave(step, 2).repeat_interleave(step, 3).transpose(0, 1)
-    whole = conv_transpose2d(plan.unflatten(2, (6, 6)), kernel)
-    convolved = whole[..., width // 2 :, width // 2 :][..., :6, :6]
-    assert torch.allclose(stamps(marks), convolved, atol=1e-6)
-    given, expected = (
-        torch.autograd.grad(map.square().sum(), stamps.weight)[0] for map in (stamps(marks), convolved)
-    )
-    assert torch.allclose(given, expected, atol=1e-5)
-    assert not stamps(torch.full_like(marks, -1)).any()
-
-
-def test_places_finer_than_what_is_unshuffled_divide_it():
-    """Where a template lies tells more than the cell: a step of one place is seen."""
-    torch.manual_seed(0)
-    unet = make(plan_planes=3, plan_reach=1, plan_channels=2, plan_grid=16)
+    unet = make(map_channels=2, map_size=16)
     assert unet.unet.conv_in.in_channels == 2 * 3 * 2**2 + 2 * 2**2
-    here, there = (torch.tensor([[[at, 0]], [[at, 1]]]) for at in (34, 35))
-    pictures = [unet(*inputs(), plan=plan).prediction for plan in (here, there)]
+    here = torch.zeros(2, 2, 16, 16)
+    here[:, :, 2, 2] = 1.0
+    pictures = [unet(*inputs(), plan).prediction for plan in (here, here.roll(1, dims=-1))]
     assert not torch.allclose(*pictures, atol=1e-4)
 
 

@@ -14,6 +14,7 @@ from cdd_icm import CDDICMPipeline, DrawingSession
 from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
+from cdd_icm.plan.registry import PLANS
 from cdd_icm.sampling.dialogs import weights_fingerprint
 from cdd_icm.sampling.folder import MODELS
 from cdd_icm.sampling.loading import load_pipeline
@@ -153,7 +154,7 @@ def of_another(name, **config):
     """That part of a model with another config."""
 
     def spoil(folder):
-        part = MODELS[name]
+        part = {**MODELS, "planner": PLANS["annotated"]}[name]
         values = {**part.load_config(folder / name), **config}
         part.from_config(values).save_pretrained(folder / name)
 
@@ -287,17 +288,17 @@ FAULTS = {
         of_another("matcher", image_size=64),
         "/matcher/config.json: image_size is 64, but the other parts expect 32",
     ),
-    "a planner of more classes": (
-        of_another("planner", classes=["red cube", "blue sphere", "sun"], forms={}),
-        "/unet/config.json: plan_planes is 2, but the other parts expect 3",
+    "a planner of another map": (
+        of_another("planner", splat_channels=8),
+        "/unet/config.json: map_channels is 32, but the other parts expect 8",
     ),
     "a planner of another grid": (
         of_another("planner", grid=5),
-        "/planner/config.json: grid is 5, expected a divisor of the UNet's plan_grid, 8",
+        "/unet/config.json: map_size is 8, but the other parts expect 5",
     ),
     "no planner": (
         setting("model_index.json", "planner", value=[None, None]),
-        "/unet/config.json: plan_planes is 2, but the other parts expect 0",
+        "/unet/config.json: map_channels is 32, but the other parts expect 0",
     ),
     "damaged canvas": (
         lambda f: (f / "canvas.png").write_bytes(b"\x89PNG"),

@@ -18,7 +18,8 @@ from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.unet import Painting
 from cdd_icm.plan.annotated.decoding import sample_plan
-from cdd_icm.plan.annotated.planner import Planner
+from cdd_icm.plan.annotated.plan import AnnotatedPlan
+from cdd_icm.sampling.inputs import to_reference
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.train.generator import build_pipeline
 from retrieval.model import RetrievalModel
@@ -149,7 +150,7 @@ def test_candidates(pipe, draw):
     images, said = [picture(1), picture(2)], SAID[:2]
     out = pipe(images, said, num_candidates=3, generator=seeded(3, 4), output_type="pt")
     assert out.scores.shape == (2, 3) and out.images.shape == (2, 3, 32, 32)
-    reference = torch.stack([pipe._to_tensor(image) for image in images])
+    reference = torch.stack([to_reference(image, 32) for image in images])
     query = pipe.encode(reference, said).query
     chosen = pipe.matcher(2 * out.images - 1, torch.zeros(2, dtype=torch.long), query)
     assert torch.allclose(chosen, out.scores.max(dim=1).values, atol=1e-3)
@@ -370,7 +371,7 @@ def test_what_is_no_number_is_no_picture(pipe, draw, monkeypatch):
     monkeypatch.setattr(
         pipe.unet, "forward", lambda noisy, *_, **__: Painting(torch.full_like(noisy, torch.nan), None)
     )
-    with pytest.raises(InputError, match="unet: it painted no numbers"):
+    with pytest.raises(InputError, match="unet: its output is not finite"):
         draw()
 
 
@@ -381,11 +382,11 @@ def test_numbers_a_little_outside_are_a_picture(draw):
 
 def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
     """Without temperature every seed plans alike; the plan is the only thing that temperature changes."""
-    torch.nn.init.normal_(pipe.planner.presence[-1].bias, mean=10.0)
-    fused = pipe.encode(torch.stack([pipe._to_tensor(picture(1))]), [SAID[0]])
-    logits, cpu = pipe.planner(fused), torch.device("cpu")
+    torch.nn.init.normal_(pipe.planner.network.presence[-1].bias, mean=10.0)
+    fused = pipe.encode(torch.stack([to_reference(picture(1), 32)]), [SAID[0]])
+    logits, tuning = pipe.planner.network(fused), pipe.planner.tuning
     surest = logits.presence.argmax()
-    plans = [sample_plan(logits, pipe._randomness(1, 1, seeded(n), cpu)[1], 0.0)[0] for n in range(3)]
+    plans = [sample_plan(logits, pipe.planner.noise(*seeded(n))[None], 0.0, tuning)[0] for n in range(3)]
     assert (plans[0] >= 0).all() and all(torch.equal(plan, plans[0]) for plan in plans)
     assert plans[0][0, surest] == logits.cell[0, surest].argmax()
     cold, warm = (draw(picture(1), SAID[0], 0, plan_temperature=value) for value in (0.0, 30.0))
@@ -393,12 +394,9 @@ def test_a_plan_decides_the_picture_and_its_temperature_the_plan(pipe, draw):
 
 
 def with_kernels(pipe):
-    """A copy whose planner looks for what stands, and is asked what the turn before drew."""
+    """A copy whose planner detects the existing objects, and what the turn before drew."""
     pipe = copy.deepcopy(pipe)
-    width, old = pipe.fusion.config.width, pipe.planner.config
-    pipe.planner = Planner(
-        old.classes, width, pipe.towers.embed_dim, 4, old.grid, kernels=4, image_size=32
-    ).eval()
+    pipe.planner = AnnotatedPlan.from_config({**pipe.planner.config, "kernels": 4}).eval()
     return pipe
 
 
@@ -431,14 +429,17 @@ def test_offloaded_parts_draw_the_same(pipe, sequential, monkeypatch):
 def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
     """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
     pipe = with_kernels(pipe)
-    asked = []
-    monkeypatch.setattr(pipe.planner, "drawn", lambda fused: torch.arange(1, 1 + len(fused.query)))
+    asked, network = [], pipe.planner.network
+    monkeypatch.setattr(network, "drawn_class", lambda fused: torch.arange(len(fused.query)) // 2 + 1)
     encode = pipe.encode
     monkeypatch.setattr(pipe, "encode", lambda *args: asked.append(args[1]) or encode(*args))
-    forward, told = pipe.planner.forward, []
-    monkeypatch.setattr(
-        pipe.planner, "forward", lambda *args, latest: told.append(latest) or forward(*args, latest=latest)
-    )
+    forward, told = network.forward, []
+
+    def seen(*args, antecedent):
+        told.append(antecedent)
+        return forward(*args, antecedent=antecedent)
+
+    monkeypatch.setattr(network, "forward", seen)
     pipe([pipe.canvas] * 3, SAID, [[], SAID[:1], SAID[:2]], generator=seeded(0, 1, 2), num_candidates=2)
     assert told[0].tolist() == [-1, -1, 2, 2, 3, 3]
     now, before = asked[-1][:3], asked[-1][-3:]
@@ -447,24 +448,24 @@ def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
 
 
 def test_what_a_text_draws_is_its_likeliest_class_or_none(pipe):
-    fused = pipe.encode(torch.stack([pipe._to_tensor(picture(1))]), [SAID[0]])
-    planner = copy.deepcopy(pipe.planner)
+    fused = pipe.encode(torch.stack([to_reference(picture(1), 32)]), [SAID[0]])
+    network = copy.deepcopy(pipe.planner.network)
     for bias, expected in ((9.0, 1), (-9.0, -1)):
-        last = planner.presence[-1]
+        last = network.presence[-1]
         torch.nn.init.zeros_(last.weight)
-        torch.nn.init.zeros_(planner.named[-1].weight)
-        torch.nn.init.zeros_(planner.named[-1].bias)
+        torch.nn.init.zeros_(network.text_out[-1].weight)
+        torch.nn.init.zeros_(network.text_out[-1].bias)
         with torch.no_grad():
             last.bias[:] = -9.0
             last.bias[1] = bias
-        assert planner.drawn(fused).tolist() == [expected]
+        assert network.drawn_class(fused).tolist() == [expected]
 
 
 def test_where_nothing_is_planned_the_reference_comes_back(pipe, draw):
-    reference = pipe._to_tensor(picture(1)) / 2 + 0.5
-    torch.nn.init.constant_(pipe.planner.presence[-1].bias, -99.0)
+    reference = to_reference(picture(1), 32) / 2 + 0.5
+    torch.nn.init.constant_(pipe.planner.network.presence[-1].bias, -99.0)
     assert torch.equal(draw(picture(1), SAID[0], 0)[0], reference)
-    torch.nn.init.constant_(pipe.planner.presence[-1].bias, 99.0)
+    torch.nn.init.constant_(pipe.planner.network.presence[-1].bias, 99.0)
     assert not torch.allclose(draw(picture(1), SAID[0], 0)[0], reference, atol=0.05)
 
 

@@ -27,6 +27,7 @@ from cdd_icm.diffusion.noise import Draws
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
+from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import SCHEMES
 from cdd_icm.train import batches, checkpoint, loop, processes
@@ -36,6 +37,7 @@ from cdd_icm.train.loop import Part
 from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
+from tests.cdd_icm.plans import plan_of
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -198,7 +200,7 @@ def test_what_a_run_leaves(uninterrupted):
         "loss",
         "cdd",
         "icm",
-        "where",
+        "change",
         "changed_error",
         "changed_error_q1",
         "cdd_q4",
@@ -290,7 +292,7 @@ def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, 
     columns = dict(zip(("reference", "target", "other"), pictures, strict=True))
     false_ids = torch.where(torch.arange(8)[:, None] == 3, ids, ids.roll(1, dims=1))  # one has no opposite
     columns |= {"ids": ids, "mask": mask, "false_ids": false_ids, "false_mask": mask}
-    columns["idle"] = torch.arange(8) == 5
+    columns["no_op"] = torch.arange(8) == 5
 
     def part(start, size):
         rows = {name: column[start : start + size] for name, column in columns.items()}
@@ -317,7 +319,7 @@ def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, 
 
 def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
-    same = CDDICM(config, ("ball",) * 30)
+    same = CDDICM(config, plan_of(config, ("ball",) * 30))
     before = {name: value.clone() for name, value in same.state_dict().items()}
     load_init_weights(same, checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     for name, value in same.state_dict().items():
@@ -329,7 +331,8 @@ def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
 def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, tmp_path):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     (tmp_path / "run").mkdir()
-    model = CDDICM(config, CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes)
+    classes = CDDICMPipeline.from_pretrained(uninterrupted / "pipeline").planner.config.classes
+    model = CDDICM(config, plan_of(config, classes))
     load_init_weights(model, uninterrupted / "pipeline")
     copy_tokenizer(uninterrupted / "pipeline", tmp_path / "run")
     drawn_with = ("towers.", "fusion.", "unet.", "planner.", "matcher.")
@@ -346,7 +349,9 @@ def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, 
 @pytest.mark.slow
 def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uninterrupted, tmp_path):
     begun = []
-    monkeypatch.setattr("cdd_icm.train.generator.begin_templates", lambda *given: begun.append(given[3]))
+    monkeypatch.setattr(
+        AnnotatedPlan, "initialise", lambda self, config, *_, **__: begun.append(config.plan.template_turns)
+    )
     config = make_config(plan__template_turns=5)
     at_sample(monkeypatch, 12, die)
     with pytest.raises(Killed):
@@ -364,7 +369,7 @@ def test_a_run_begins_with_all_parts_of_a_folder_however_saved(make_config, unin
     pipeline = CDDICMPipeline.from_pretrained(uninterrupted / "pipeline")
     pipeline.save_pretrained(tmp_path / "again", **saved)
     classes = pipeline.planner.config.classes
-    model = CDDICM(make_config(), classes)
+    model = CDDICM(make_config(), plan_of(make_config(), classes))
     load_init_weights(model, tmp_path / "again")
     for name in ("towers", "fusion", "unet", "matcher"):
         own, theirs = (part.state_dict() for part in (getattr(model, name), getattr(pipeline, name)))
@@ -515,7 +520,7 @@ def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     def poisoned(model, *given, **named):
         out = forward(model, *given, **named)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
-            out["loss"] = out["loss"] + (model.where.bias * 0).abs().sqrt().sum()
+            out["loss"] = out["loss"] + (model.change_head.bias * 0).abs().sqrt().sum()
         seen.append(1)
         return out
 

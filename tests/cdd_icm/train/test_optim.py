@@ -9,12 +9,14 @@ from cdd_icm.config import RunConfig
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.train.optim import clip_gradients, decayed, make_optimizer
+from tests.cdd_icm.plans import plan_of
 
 SETTINGS = RunConfig(learning_rate=0.1, weight_decay=0.5, max_grad_norm=1.0)
 
 
 def generator(make_config):
-    return CDDICM(make_config(plan__ask=1, plan__read=1), ("ball", "cube"))
+    config = make_config(plan__ask=1, plan__read=1)
+    return CDDICM(config, plan_of(config, ("ball", "cube")))
 
 
 def detector(_):
@@ -42,7 +44,7 @@ def test_what_has_no_scale_is_exempt(make_config):
     assert {"matcher.stem.weight", "towers.clip.text_projection", "fusion.text_in.weight"} <= names
     assert {"matcher.log_scale", "matcher.stem.bias", "fusion.text_norm.weight"} <= kept
     assert {"towers.clip.token_embedding.weight", "towers.clip.positional_embedding"} <= kept
-    assert {"planner.class_embedding", "planner.asker", "planner.reading.0.bias"} <= kept
+    assert {"planner.network.class_embedding", "planner.network.class_queries"} <= kept
     for module in (module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)):
         assert any(p is module.weight for name, p in model.named_parameters() if name in names)
 
@@ -51,7 +53,7 @@ def test_each_part_has_its_own_bound():
     parts = nn.ModuleList([nn.Linear(2, 2, bias=False) for _ in range(3)])
     parts[0].weight.grad = torch.full((2, 2), 3.0)
     parts[1].weight.grad = torch.full((2, 2), 0.1)  # the third has no gradient
-    norm = clip_gradients(Accelerator(cpu=True), list(parts), SETTINGS)
+    norm = clip_gradients(Accelerator(cpu=True), [list(part.parameters()) for part in parts], SETTINGS)
     assert norm.item() == pytest.approx((6.0**2 + 0.2**2) ** 0.5)
     assert parts[0].weight.grad.norm().item() == pytest.approx(1.0, rel=1e-4)
     assert torch.equal(parts[1].weight.grad, torch.full((2, 2), 0.1))

@@ -1,7 +1,7 @@
-"""Instructions told anew from the annotation, in the short sentences of CoDraw's tellers.
+"""Instructions written from the annotation in the short sentences of CoDraw's tellers.
 
 People's texts ask for much at once, and few of their words tell which side belongs to which object: "left top
-corner medium sun no cuts right side apple tree small size". These have the same words and manners, and are
+corner medium sun no cuts right side apple tree small size". These have the same words and style, and are
 always right: a small model learns from them what belongs to what, many times sooner.
 """
 
@@ -14,40 +14,49 @@ import numpy as np
 from cdd_icm.data.dialog import SceneObject
 
 SIZES = {"0": ("big", "large"), "1": ("medium",), "2": ("small", "little")}
-"""How the tellers call the values of the trait `depth`."""
+"""What the tellers call the values of the trait `depth`."""
 SIDES = {"0": "right", "1": "left"}
-"""Where somebody looks by the trait `flip`."""
+"""Which way an object faces, by the trait `flip`."""
 DRAWN_LEFT = {"kite", "oak tree", "rocket"}
-"""But for these, whose picture looks left, as the tellers see it."""
+"""Except for these, whose drawing faces left."""
 LOOKING = ("facing", "looking", "faces")
 APART = 0.08
-"""Of two objects that stand less far apart, as a share of the picture's side, no side is told."""
+"""No side is given of two objects that are less far apart, as a share of the picture's side."""
 
 
-def retell(drawn: Sequence[SceneObject], standing: Sequence[SceneObject], rng: np.random.Generator) -> str:
-    """A text that asks for the objects `drawn`, in any order, each by its place in the picture or beside
-    another one, which stands already or was just told; in one manner throughout, as a teller has it."""
-    manner, joint = rng.integers(4), _one((" ", " and ", " <teller> ", " then "), rng)
-    told: list[SceneObject] = list(standing)
-    sentences = []
-    for index in rng.permutation(len(drawn)):
-        thing = drawn[index]
-        article, place = _one(("", "a ", "the "), rng), _place(thing, told, rng)
-        name, looks = _size(thing, rng) + thing.name, _looks(thing, rng)
-        sentences.append(
-            (
-                f"{article}{name} {place}{looks}",
-                f"{article}{name}{looks} {place}",
-                f"{place} {article}{name}{looks}",
-                f"{place} is {article}{name}{looks}",
-            )[manner]
-        )
-        told.append(thing)
-    return "<teller> " + joint.join(sentences)
+class CoDrawGrammar:
+    """The short sentences of CoDraw's tellers."""
+
+    def write(
+        self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
+    ) -> str:
+        """Asks for the objects `drawn`, in any order, each by its place in the picture or beside another one
+        that exists or was just mentioned; in one style throughout, as a teller has it."""
+        style, joint = rng.integers(4), _one((" ", " and ", " <teller> ", " then "), rng)
+        mentioned: list[SceneObject] = list(existing)
+        sentences = []
+        for index in rng.permutation(len(drawn)):
+            thing = drawn[index]
+            article, place = _one(("", "a ", "the "), rng), _place(thing, mentioned, rng)
+            name, traits = _size(thing, rng) + thing.name, _direction(thing, rng)
+            sentences.append(
+                (
+                    f"{article}{name} {place}{traits}",
+                    f"{article}{name}{traits} {place}",
+                    f"{place} {article}{name}{traits}",
+                    f"{place} is {article}{name}{traits}",
+                )[style]
+            )
+            mentioned.append(thing)
+        return "<teller> " + joint.join(sentences)
+
+    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
+        """Never: pieces may lie on each other."""
+        return False
 
 
-def _place(thing: SceneObject, told: Sequence[SceneObject], rng: np.random.Generator) -> str:
-    others = [other for other in told if other.name != thing.name and abs(other.x - thing.x) > APART]
+def _place(thing: SceneObject, mentioned: Sequence[SceneObject], rng: np.random.Generator) -> str:
+    others = [other for other in mentioned if other.name != thing.name and abs(other.x - thing.x) > APART]
     if others and rng.random() < 0.3:
         other = others[rng.integers(len(others))]
         side = "left" if thing.x < other.x else "right"
@@ -69,8 +78,8 @@ def _size(thing: SceneObject, rng: np.random.Generator) -> str:
     return f"{_one(names, rng)} " if names and rng.random() < 0.5 else ""
 
 
-def _looks(thing: SceneObject, rng: np.random.Generator) -> str:
-    """Which way it looks: a side, too, but not that of its place."""
+def _direction(thing: SceneObject, rng: np.random.Generator) -> str:
+    """Which way it faces: a side, too, but not that of its place."""
     if "flip" not in thing.look or rng.random() >= 0.4:
         return ""
     seen = thing.mirrored() if thing.name in DRAWN_LEFT else thing

@@ -1,4 +1,4 @@
-"""Instructions told anew: whatever manner a text has, what it says is true."""
+"""Instructions in the style of CoDraw's tellers: whatever words a text has, what it says is true."""
 
 import re
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from cdd_icm.data import SceneObject
-from cdd_icm.plan.annotated.grammars.codraw import retell
+from cdd_icm.plan.annotated.grammars.codraw import CoDrawGrammar
 
 TREE = SceneObject("oak tree", 0.5, 0.2)
 MANY = 400
 
 
-def texts(*drawn, standing=()):
-    return [retell(drawn, standing, np.random.default_rng(seed)) for seed in range(MANY)]
+def texts(*drawn, existing=()):
+    return [CoDrawGrammar().write(drawn, existing, np.random.default_rng(seed)) for seed in range(MANY)]
 
 
 @pytest.mark.parametrize("x, side", [(0.2, "left"), (0.8, "right"), (0.5, "middle|center")])
@@ -40,10 +40,10 @@ def test_a_text_names_every_object_once_beside_what_belongs_to_it():
 
 
 def test_a_side_of_another_object_is_the_side_on_which_it_stands():
-    relative = [text for text in texts(SceneObject("cat", 0.4, 0.8), standing=[TREE]) if " of " in text]
+    relative = [text for text in texts(SceneObject("cat", 0.4, 0.8), existing=[TREE]) if " of " in text]
     assert len(relative) > MANY / 5
     assert all(re.search("left of (the )?oak tree", text) for text in relative)
-    assert not any(" of " in text for text in texts(SceneObject("cat", 0.45, 0.8), standing=[TREE]))
+    assert not any(" of " in text for text in texts(SceneObject("cat", 0.45, 0.8), existing=[TREE]))
 
 
 def test_traits_are_told_as_the_tellers_call_them():

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from cdd_icm.data import Dialog, SceneObject, Turn
-from cdd_icm.plan.annotated.planner import Planner
-from cdd_icm.plan.annotated.splats import Stamps
-from cdd_icm.plan.annotated.templates import begin_templates
+from cdd_icm.plan.annotated.splats import TemplateSplats
+from cdd_icm.plan.annotated.template_ids import TemplateTable
+from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
 
 RED, BLUE, GRAY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
 TRAITS = {"flip": ("0", "1")}
@@ -52,14 +52,14 @@ def begun():
     """The templates of a grid of 2 pixels to a place, of 2 places to a template's pixel."""
 
     def begin(forms, dialogs=None, **options):
-        planner = Planner(("ball", "cube"), 8, 8, heads=2, grid=4, traits=TRAITS, forms=forms)
-        stamps = Stamps(planner.templates.count, 5, 2, 16, 2)
-        torch.nn.init.zeros_(stamps.weight)
+        classes = ("ball", "cube")
+        table = TemplateTable(classes, TRAITS, forms)
+        splats = TemplateSplats(table.count, 5, 2, 16, 2)
+        torch.nn.init.zeros_(splats.weight)
         dialogs = dialogs or [dialog("0", 8, 8), dialog("0", 24, 8), dialog("1", 24, 24)]
-        begin_templates(
-            stamps, planner, dialogs, **{"turns": 6, "image_size": 32, "progress": False} | options
-        )
-        return stamps.weight.detach().transpose(0, 1)  # (P, 5, 5, 5)
+        options = {"turns": 6, "image_size": 32, "progress": False} | options
+        add_mean_pictures(splats, table, classes, TRAITS, 0.02, dialogs, **options)
+        return splats.weight.detach().transpose(0, 1)  # (P, 5, 5, 5)
 
     return begin
 

@@ -1,0 +1,106 @@
+"""What a picture is drawn of: the instructions as tokens, and the fused condition of a training batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from cdd_icm.config import ObjectiveConfig
+from cdd_icm.data.batch import Asked, Batch
+from cdd_icm.model.backbone import CLIPTowers, Encoded
+from cdd_icm.model.fusion import Fused, GatedFusion
+from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.tokenizer import tokenize
+
+
+@dataclass(frozen=True)
+class InstructionTokenizer:
+    """Token ids and mask of instructions with their history, as `prompt.compose_text` writes them.
+
+    Args:
+        history: how many earlier instructions are read. speaker: who speaks, where a text doesn't say so.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    history: int = 0
+    speaker: str = ""
+
+    def __call__(self, asked: Asked) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+        """The instruction "" without history is the empty text, which stands for no instruction."""
+        texts = [compose_text(text, tuple(past), self.history, self.speaker) for text, past in asked]
+        return tokenize(self.tokenizer, texts)
+
+
+def dropped(
+    drop: Float[Tensor, " B"], objective: ObjectiveConfig
+) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
+    """Which items lose their text, and which their reference, by uniform numbers `drop`: [0, 1) is cut into
+    text, both, reference and neither, each as long as its probability in the config."""
+    o = objective
+    text, both = o.drop_text, o.drop_text + o.drop_both
+    return drop < both, (drop >= text) & (drop < both + o.drop_reference)
+
+
+@dataclass
+class Conditions:
+    """The condition of a training batch after condition dropout."""
+
+    reference: Float[Tensor, "B 3 R R"]
+    """In [-1, 1]; zeros where it is dropped."""
+    noisy_reference: Float[Tensor, "B 3 R R"]
+    reference_level: Float[Tensor, " B"]
+    """Standard deviation of the noise on `noisy_reference`; 0 where the reference is dropped."""
+    encoded: Encoded
+    fused: Fused
+    false_query: Float[Tensor, "B D"] | None
+    """The query of the reference with the false instruction, where the batch has one and ICM is trained."""
+    no_text: Bool[Tensor, " B"]
+    no_reference: Bool[Tensor, " B"]
+
+    @property
+    def whole(self) -> Bool[Tensor, " B"]:
+        """Where nothing is dropped."""
+        return ~(self.no_text | self.no_reference)
+
+
+def encode_conditions(
+    towers: CLIPTowers,
+    fusion: GatedFusion,
+    batch: Batch,
+    drop: Float[Tensor, " B"],
+    level: Float[Tensor, " B"],
+    noise: Float[Tensor, "B 3 R R"],
+    objective: ObjectiveConfig,
+) -> Conditions:
+    """Drops conditions, encodes what is left and fuses it.
+
+    Args:
+        drop: uniform in [0, 1), see `dropped`. level, noise: standard deviation and unit noise of the
+            reference that the UNet sees.
+    """
+    no_text, no_reference = dropped(drop, objective)  # (B,) each
+    reference = batch.reference.masked_fill(no_reference[:, None, None, None], 0.0)  # (B, 3, R, R)
+    ids = torch.where(no_text[:, None], batch.null_ids, batch.ids)  # (B, Nw)
+    mask = torch.where(no_text[:, None], batch.null_mask, batch.mask)  # (B, Nw)
+    level = level.masked_fill(no_reference, 0.0)  # (B,)
+    encoded = towers(reference, ids, mask)
+    if batch.false_ids is None or not objective.icm_weight > 0:
+        fused, false_query = fusion(encoded), None
+    else:  # the true and the false instruction share the picture
+        false_tokens, false_pooled = towers.encode_text(batch.false_ids)  # (B, Nw, Dw), (B, E)
+        both = fusion(
+            Encoded(
+                image_tokens=encoded.image_tokens.repeat(2, 1, 1),  # (2 B, Nv, Dv)
+                image_pooled=encoded.image_pooled.repeat(2, 1),  # (2 B, E)
+                text_tokens=torch.cat([encoded.text_tokens, false_tokens]),  # (2 B, Nw, Dw)
+                text_pooled=torch.cat([encoded.text_pooled, false_pooled]),  # (2 B, E)
+                mask=torch.cat([mask, batch.false_mask]),  # (2 B, Nw)
+            )
+        )
+        fused, false_query = both[: len(ids)], both.query[len(ids) :]
+    noisy_reference = reference + level[:, None, None, None] * noise  # (B, 3, R, R)
+    return Conditions(reference, noisy_reference, level, encoded, fused, false_query, no_text, no_reference)

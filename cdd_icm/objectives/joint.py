@@ -1,0 +1,165 @@
+"""The joint loss: the weighted sum of all objectives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
+
+from cdd_icm.config import Config
+from cdd_icm.data.batch import Batch
+from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.parameterisation import add_noise, to_sample
+from cdd_icm.diffusion.region import changed_region, composite
+from cdd_icm.diffusion.schedule import noise_levels, snr_weight
+from cdd_icm.model.conditioning import Conditions
+from cdd_icm.model.matcher import Matcher
+from cdd_icm.model.unet import ConditionalUNet
+from cdd_icm.objectives.cdd import cdd_loss
+from cdd_icm.objectives.icm import Matching, among_micro_batches
+from cdd_icm.objectives.mask import mask_loss
+from cdd_icm.plan.protocol import Plan, Terms
+
+
+class Parts(Protocol):
+    """What the loss needs of the model."""
+
+    config: Config
+    unet: ConditionalUNet
+    matcher: Matcher
+    planner: Plan | None
+    plan_heads: Mapping[str, nn.Module] | None
+    change_head: nn.Linear
+    alphas_cumprod: Float[Tensor, " T"]
+
+    def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
+        """Token ids to the text's own tokens."""
+
+
+def joint_loss(
+    model: Parts,
+    conditions: Conditions,
+    batch: Batch,
+    draws: Draws,
+    text_warmup: bool = False,
+    micro_batches: tuple[int, Sequence[Matching]] | None = None,
+) -> dict[str, Tensor]:
+    """L = L_CDD + nu L_mask + mu L_change + the plan's terms + lambda L_ICM.
+
+    Args:
+        text_warmup: the UNet, and beside a plan the matcher, see the first item only, see
+            `objective.words_first`.
+        micro_batches: where the batch is one of several that share a step, its number among them and what
+            ICM compares of each.
+
+    Returns:
+        `loss` (), its terms `mask`, `change`, those of `Plan.loss`, and `icm` () as far as they have a
+        weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss, `changed_error`
+        (n,), the squared error inside the changed region, and `level` (n,), its noise level as a share of the
+        schedule.
+    """
+    objective = model.config.objective
+    items = slice(1) if text_warmup else slice(None, None, objective.cdd_every)
+    changed = changed_region(batch.reference, batch.target)  # (B, 1, R, R)
+    out, terms = _denoising(model, conditions, batch, draws, changed, items)
+    if objective.where_weight > 0:
+        terms["change"] = change_loss(model.change_head, conditions, changed), objective.where_weight
+    if model.planner is not None:
+        noise = draws.reference_level[:, None, None, None] * draws.reference_noise  # (B, 3, R, R)
+        terms |= model.planner.loss(
+            batch.plan, conditions, noise, model.plan_heads, model.encode_words, model.config
+        )
+    if objective.icm_weight > 0:
+        compared = matching(model, conditions, batch, draws, text_warmup)
+        if micro_batches is not None:
+            compared = among_micro_batches(compared, *micro_batches)
+        terms["icm"] = compared.loss(model.matcher.scale), objective.icm_weight
+    out["loss"] = out["cdd"].mean()  # ()
+    for name, (value, weight) in terms.items():
+        out[name] = value  # ()
+        out["loss"] = out["loss"] + weight * value  # ()
+    return out
+
+
+def change_loss(
+    head: nn.Linear, conditions: Conditions, changed: Float[Tensor, "B 1 R R"]
+) -> Float[Tensor, ""]:
+    """L_change: the fused image tokens tell which patches the turn changes."""
+    tokens = conditions.fused.image_tokens  # (B, Nv, D)
+    truth = adaptive_max_pool2d(changed.float(), math.isqrt(tokens.shape[1])).flatten(1)  # (B, Nv)
+    return binary_cross_entropy_with_logits(head(tokens)[..., 0].float(), truth)  # ()
+
+
+def _denoising(
+    model: Parts,
+    conditions: Conditions,
+    batch: Batch,
+    draws: Draws,
+    changed: Float[Tensor, "B 1 R R"],
+    items: slice,
+) -> tuple[dict[str, Tensor], Terms]:
+    """L_CDD of some `items`, n of them, and what the log shows of it; and the term L_mask."""
+    diffusion, objective = model.config.diffusion, model.config.objective
+    alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
+    noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
+    fused = conditions.fused if objective.cdd_teaches_fusion else conditions.fused.detach()
+    plan_map = None
+    if model.planner is not None:
+        plan_map = model.planner.feature_map(batch.plan, items)  # (n, P, h, h)
+        plan_map = plan_map.masked_fill(conditions.no_text[items, None, None, None], 0.0)
+    prediction, mask_logits = model.unet(
+        noisy,
+        draws.timestep[items],
+        fused[items],
+        conditions.noisy_reference[items],
+        conditions.reference_level[items],
+        plan_map,
+    )  # (n, 3, R, R), (n, 1, R, R)
+    sample = to_sample(prediction, noisy, alpha, sigma, diffusion.prediction_type)  # (n, 3, R, R)
+    sample = composite(sample, mask_logits, conditions.reference[items])  # (n, 3, R, R)
+    weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)  # (n, 1, 1, 1)
+    cdd, changed_error = cdd_loss(
+        sample,
+        batch.target[items],
+        changed[items],
+        weight,
+        diffusion.changed_weight,
+        diffusion.changed_balance,
+    )  # (n,) each
+    level = draws.timestep[items] / diffusion.num_train_timesteps  # (n,)
+    terms: Terms = {}
+    if mask_logits is not None:
+        # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
+        tight = changed_region(batch.reference[items], batch.target[items], threshold=0.06, grow=3)
+        masks = mask_loss(mask_logits, tight, diffusion.changed_balance)  # (n,)
+        terms["mask"] = masks.mean(), objective.mask_weight
+    return {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}, terms
+
+
+def matching(
+    model: Parts, conditions: Conditions, batch: Batch, draws: Draws, text_warmup: bool = False
+) -> Matching:
+    """What ICM compares of n items: target, reference and another picture, equally noisy, against the query;
+    the false instruction's query against the target. In the text warm-up of a model that plans, n is 1."""
+    items = slice(1) if text_warmup and model.planner is not None else slice(None)
+    alpha, sigma = noise_levels(model.alphas_cumprod, draws.timestep[items])  # (n, 1, 1, 1)
+    pictures = torch.cat([part[items] for part in (batch.target, batch.reference, batch.other)])
+    levels = (part.repeat(3, 1, 1, 1) for part in (draws.noise[items], alpha, sigma))
+    noisy = add_noise(pictures, *levels)  # (3 n, 3, R, R)
+    images = model.matcher.embed_image(noisy, draws.timestep[items].repeat(3))  # (3 n, E)
+    hard_queries = hard_valid = None
+    if conditions.false_query is not None:
+        hard_queries = model.matcher.embed_query(conditions.false_query[items])[None]  # (1, n, E)
+        hard_valid = (batch.ids != batch.false_ids).any(dim=1)[None, items]  # (1, n)
+    return Matching(
+        queries=model.matcher.embed_query(conditions.fused.query[items]),  # (n, E)
+        images=images.unflatten(0, (3, -1)),  # (3, n, E)
+        valid=(conditions.whole & ~batch.no_op)[items],  # (n,)
+        hard_queries=hard_queries,
+        hard_valid=hard_valid,
+    )

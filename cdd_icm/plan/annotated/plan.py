@@ -1,0 +1,305 @@
+"""`AnnotatedPlan`: a plan of objects in cells, taught by the annotated objects of the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from cdd_icm.config import Config, SamplingConfig, from_dict
+from cdd_icm.data.augment import all_objects, check_flips, no_objects
+from cdd_icm.data.batch import Asked, RawBatch, Tokenize
+from cdd_icm.data.dialog import Dialog, class_names
+from cdd_icm.errors import InputError
+from cdd_icm.model.conditioning import Conditions
+from cdd_icm.model.fusion import Fused
+from cdd_icm.plan.annotated.cells import Cells
+from cdd_icm.plan.annotated.decoding import sample_plan
+from cdd_icm.plan.annotated.grammars.registry import grammar_for
+from cdd_icm.plan.annotated.losses import cell_loss, plan_loss
+from cdd_icm.plan.annotated.network import PlanNetwork
+from cdd_icm.plan.annotated.relations import Relations, each_class, relation_loss
+from cdd_icm.plan.annotated.splats import TemplateSplats
+from cdd_icm.plan.annotated.template_ids import TemplateTable
+from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
+from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, Recaption, SyntheticTurns
+from cdd_icm.plan.annotated.tuning import Tuning
+from cdd_icm.plan.annotated.vocabulary import Vocabulary, middle_place
+from cdd_icm.plan.protocol import Plan, Sampled, Terms
+
+
+class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
+    """Which classes of object the turn draws or moves, and in which cell of a grid each.
+
+    A plan is (B, C) integers: the class's cell, counted row by row from the top left, or -1 where the turn
+    leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR. Where the data
+    tells how its objects look, the plan does, too: (B, C, K) integers, the value of each of K traits, or -1.
+
+    Args:
+        width, text_width: D of the fused tokens, E of the pooled text. image_size: R.
+        classes: the names of the C classes. traits: the values of each trait.
+        forms: of each class the traits that change its whole picture, see `TemplateTable`.
+        heads: of the attention. grid: G, cells along a side. cell_width: d, the width of a cell's features.
+        query_layers: how many times each class's query attends to text and picture (`ClassQueryLayer`), as
+            "the sun at the top left, a small tree on the right" needs; 0 for texts that name one object.
+        context_layers: how often the words attend to their neighbours before (`WordContext`).
+        kernels, horizon: of `Placement`, which then says where the one new object goes; without kernels the
+            fused tokens say it.
+        places_per_cell: along its side; the feature map is so many times as fine as the grid.
+        splat_channels, splat_radius, splat_pixel: of `TemplateSplats`.
+        tuning: see `Tuning`; what is left out is the default.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        width: int,
+        text_width: int,
+        image_size: int,
+        classes: Sequence[str],
+        traits: Mapping[str, Sequence[str]] | None = None,
+        forms: Mapping[str, Sequence[str]] | None = None,
+        heads: int = 4,
+        grid: int = 16,
+        cell_width: int = 64,
+        query_layers: int = 0,
+        context_layers: int = 0,
+        kernels: int = 0,
+        horizon: float | None = None,
+        places_per_cell: int = 1,
+        splat_channels: int = 32,
+        splat_radius: int = 0,
+        splat_pixel: int = 1,
+        tuning: Mapping[str, float] | None = None,
+    ):
+        super().__init__()
+        traits = traits or {}
+        self.tuning = from_dict(Tuning, dict(tuning or {}), "planner", "tuning.")
+        self.table = TemplateTable(classes, traits, forms or {})
+        self.map_channels, self.map_size = splat_channels, grid * places_per_cell
+        self.network = PlanNetwork(
+            classes=len(classes),
+            trait_sizes=[len(values) for values in traits.values()],
+            width=width,
+            text_width=text_width,
+            heads=heads,
+            grid=grid,
+            cell_width=cell_width,
+            query_layers=query_layers,
+            context_layers=context_layers,
+            kernels=kernels,
+            horizon=horizon,
+            image_size=image_size,
+            tuning=self.tuning,
+        )
+        self.splats = TemplateSplats(
+            self.table.count, splat_channels, splat_radius, self.map_size, splat_pixel
+        )
+
+    @classmethod
+    def settings(cls, config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any]:
+        objects = all_objects(dialogs)
+        if not objects:
+            raise no_objects(config, "plan.grid")
+        vocabulary = Vocabulary.of(objects, config.plan.forms, config.data.path)
+        return cls.settings_for(config, vocabulary)
+
+    @staticmethod
+    def settings_for(config: Config, vocabulary: Vocabulary) -> dict[str, Any]:
+        """The same for objects that are known."""
+        plan = config.plan
+        return {
+            "image_size": config.data.image_size,
+            **vars(vocabulary),
+            "heads": config.fusion.heads,
+            "grid": plan.grid,
+            "query_layers": plan.ask,
+            "context_layers": plan.read,
+            "kernels": plan.kernels,
+            "horizon": plan.horizon,
+            "places_per_cell": plan.fine,
+            "splat_channels": plan.channels,
+            "splat_radius": round(plan.reach * plan.grid * plan.fine / plan.step),
+            "splat_pixel": plan.step,
+            "tuning": vars(Tuning()),
+        }
+
+    @classmethod
+    def augmentation(cls, config: Config, dialogs: Sequence[Dialog]) -> Callable[[RawBatch], RawBatch] | None:
+        share = config.objective.retell
+        if not share:
+            return None
+        objects = all_objects(dialogs)
+        if not objects:
+            raise no_objects(config, "objective.retell")
+        check_flips(config, objects)
+        grammar = grammar_for(class_names(dialogs), config.plan.horizon, config.data.path)
+        return Recaption(share, grammar, Tuning().moved_distance)
+
+    def initialise(self, config: Config, dialogs: Sequence[Dialog], progress: bool) -> None:
+        add_mean_pictures(
+            self.splats,
+            self.table,
+            self.config.classes,
+            self.config.traits or {},
+            self.tuning.moved_distance,
+            dialogs,
+            config.plan.template_turns,
+            config.data.image_size,
+            config.seed,
+            progress,
+        )
+
+    def training_heads(self, config: Config, image_width: int) -> nn.ModuleDict:
+        """`relations` teaches the fused tokens, `existing` the image tower; with kernels the placement and
+        the detector are taught in their place."""
+        c = self.config
+        if c.kernels:
+            return nn.ModuleDict()
+        heads = nn.ModuleDict(
+            {
+                "relations": Relations(len(c.classes), c.width, c.grid),
+                "existing": Cells(image_width, len(c.classes), c.grid),
+            }
+        )
+        nn.init.constant_(heads["existing"].mix[-1].bias, -6.0)  # at first nothing exists anywhere
+        return heads
+
+    def map_parameters(self) -> list[nn.Parameter]:
+        return list(self.splats.parameters())
+
+    def truth_encoder(
+        self, config: Config, dialogs: Sequence[Dialog], tokenize: Tokenize
+    ) -> AnnotatedTruthEncoder:
+        c, scenes, grammar = self.config, [], None
+        if config.objective.scenes:
+            last = [dialog.turns[-1].objects or () for dialog in dialogs]
+            scenes = [things for things in last if len(things) > 1]
+            if not scenes:
+                raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
+            grammar = grammar_for(class_names(dialogs), c.horizon, config.data.path)
+        return AnnotatedTruthEncoder(
+            tuple(c.classes),
+            dict(c.traits or {}),
+            c.grid,
+            c.places_per_cell,
+            self.tuning.moved_distance,
+            tokenize,
+            relational=c.kernels > 0,
+            detects=c.kernels > 0 and config.plan.see_weight > 0,
+            synthetic_dialogs=config.objective.scenes,
+            scenes=scenes,
+            grammar=grammar,
+        )
+
+    def feature_map(self, truth: AnnotatedTruth, items: slice) -> Float[Tensor, "b P G G"]:
+        ids = self.table.ids(truth.places, truth.traits)  # (B, C, M)
+        return self.splats(ids[items], truth.drawn_objects)
+
+    def loss(
+        self,
+        truth: AnnotatedTruth,
+        conditions: Conditions,
+        reference_noise: Float[Tensor, "B 3 R R"],
+        heads: Mapping[str, nn.Module],
+        encode_words: Callable[[Int[Tensor, "S Nw"]], Float[Tensor, "S Nw D"]],
+        config: Config,
+    ) -> Terms:
+        """`plan`, `relation`, `detection` and `synthetic`."""
+        plan, fused, whole, terms = config.plan, conditions.fused, conditions.whole, {}
+        kernels, grid = self.config.kernels, self.config.grid
+        logits = None
+        if plan.weight > 0:
+            logits = self.network(
+                fused,
+                existing=truth.existing,
+                antecedent=truth.antecedent,
+                max_objects=truth.max_existing,
+            )
+            terms["plan"] = plan_loss(logits, truth.cells, whole, truth.traits), plan.weight
+        if plan.relation_weight > 0:
+            if kernels:
+                sides = each_class(logits.sides)  # (B, C, C, 2)
+            else:
+                sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
+            relation = relation_loss(sides, truth.existing, truth.cells, grid, whole)
+            terms["relation"] = relation, plan.relation_weight
+        if plan.see_weight > 0:
+            if kernels:
+                found = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
+                detection = cell_loss(found, truth.shifted_existing, torch.ones_like(whole))
+            else:
+                found = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
+                detection = cell_loss(found, truth.existing, ~conditions.no_reference)
+            terms["detection"] = detection, plan.see_weight
+        if truth.synthetic is not None:
+            dialogs = config.objective.scenes * len(whole)
+            terms["synthetic"] = self._synthetic_loss(truth.synthetic, dialogs, encode_words, config), 1.0
+        return terms
+
+    def _synthetic_loss(
+        self, turns: SyntheticTurns, dialogs: int, encode_words: Callable[[Tensor], Tensor], config: Config
+    ) -> Float[Tensor, ""]:
+        """The plan's and the relations' terms of synthetic turns, each with its weight; summed over the turns
+        of a dialog."""
+        plan, words = config.plan, encode_words(turns.ids)  # (S, Nw, D)
+        cells, sides = self.network.placement(
+            words, turns.mask, turns.existing, turns.antecedent, turns.max_existing
+        )
+        place = cross_entropy(cells, turns.cells.amax(dim=1))
+        valid = torch.ones_like(turns.cells[:, 0], dtype=torch.bool)
+        relation = relation_loss(each_class(sides), turns.existing, turns.cells, self.config.grid, valid)
+        turn = plan.weight * place + plan.relation_weight * relation
+        return turn * (len(turns.ids) / dialogs)
+
+    def noise(self, generator: torch.Generator | None) -> Float[Tensor, "C N"]:
+        """Standard Gumbel noise, see `sample_plan`."""
+        choices = self.config.grid**2 + sum(self.network.trait_sizes)
+        uniform = torch.empty(len(self.config.classes), choices, device=generator and generator.device)
+        return -uniform.exponential_(generator=generator).log()
+
+    def context(self, histories: Sequence[Sequence[str]]) -> Asked | None:
+        """With kernels the turn before: what it drew is the antecedent of "it"."""
+        if not (self.config.kernels and any(histories)):
+            return None
+        return [(history[-1], history[:-1]) if history else ("", ()) for history in histories]
+
+    def sample(
+        self,
+        condition: Fused,
+        reference: Float[Tensor, "B 3 R R"],
+        noise: Float[Tensor, "B C N"],
+        settings: SamplingConfig,
+        histories: Sequence[Sequence[str]],
+        context: Fused | None,
+    ) -> Sampled:
+        antecedent = None
+        if context is not None:
+            had = torch.tensor([bool(history) for history in histories], device=reference.device)
+            antecedent = self.network.drawn_class(context).where(had, -1)  # (B,)
+        logits = self.network(condition, reference, antecedent=antecedent)
+        cells, traits = sample_plan(
+            logits, noise, settings.plan_temperature, self.tuning, settings.plan_place
+        )
+        places = middle_place(cells, self.config.grid, self.config.places_per_cell)
+        return Sampled(self.splats(self.table.ids(places, traits)), no_op=(cells < 0).all(dim=1))
+
+    @classmethod
+    def check_data(cls, saved: Mapping[str, Any], dialogs: Sequence[Dialog]) -> str | None:
+        """Single classes that the model does not know may be of turns that it never saw, and pass."""
+        planned = saved.get("classes")
+        if not isinstance(planned, list) or not planned:
+            return None
+        named = class_names(dialogs)
+        if not named or any(name in planned for name in named):
+            return None
+        return (
+            f"its objects, such as {min(named)!r}, are of none of the classes that the model plans, such as "
+            f"{planned[0]!r}"
+        )

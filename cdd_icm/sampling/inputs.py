@@ -1,0 +1,151 @@
+"""What a pipeline call is given and gives back: checked, and converted to and from tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from cdd_icm.data.fields import is_utf8
+from cdd_icm.data.picture import rgb, to_float, to_square
+from cdd_icm.errors import InputError
+
+OUTPUT_TYPES = ("pil", "np", "pt")
+
+TOLERANCE = 0.01
+"""How far numbers of a tensor may lie outside of [0, 1], as after resizing."""
+
+ImageInput = Image.Image | np.ndarray | Tensor
+Generators = torch.Generator | list[torch.Generator] | None
+
+
+@dataclass(frozen=True)
+class TurnInputs:
+    """The arguments of a call as lists of one length."""
+
+    images: Sequence[ImageInput]
+    instructions: Sequence[str]
+    histories: Sequence[Sequence[str]]
+    generator: Generators
+
+    @classmethod
+    def of(cls, image: Any, instruction: Any, history: Any, generator: Any) -> TurnInputs:
+        """
+        Raises:
+            InputError: an empty instruction, lists of different lengths, or something of another type.
+        """
+        if isinstance(instruction, str):
+            instruction, history = [instruction], [history or []]
+        inputs = cls(
+            image if isinstance(image, list | tuple) else [image],
+            instruction,
+            history or [[]] * len(instruction),
+            list(generator) if isinstance(generator, tuple) else generator,
+        )
+        inputs._check()
+        return inputs
+
+    def _check(self) -> None:
+        if not self.instructions:
+            raise InputError("instruction: none given")
+        for position, text in enumerate(self.instructions, 1):
+            if not isinstance(text, str) or not text.strip():
+                raise InputError(f"instruction: number {position} is {text!r}, expected some words")
+        for g in self.generator if isinstance(self.generator, list) else [self.generator]:
+            if not (g is None or isinstance(g, torch.Generator)):
+                raise InputError(f"generator: {g!r}, expected a torch.Generator, or a list of them")
+        given = {"image": self.images, "history": self.histories}
+        if isinstance(self.generator, list):
+            given["generator"] = self.generator
+        for name, values in given.items():
+            if len(values) != len(self.instructions):
+                raise InputError(f"{name}: {len(values)} given for {len(self.instructions)} instructions")
+        for position, history in enumerate(self.histories, 1):
+            if not isinstance(history, list | tuple) or not all(isinstance(text, str) for text in history):
+                raise InputError(
+                    f"history: number {position} is {history!r}, expected a list of instructions"
+                )
+        for text in (*self.instructions, *sum(map(list, self.histories), [])):
+            if not is_utf8(text):
+                raise InputError(f"instruction: {text!r} has characters that are none in UTF-8")
+
+
+@dataclass(frozen=True)
+class StepCallback:
+    """diffusers' `callback_on_step_end`, if one is given."""
+
+    call: Callable[[Any, int, int, dict], dict | None] | None
+    tensors: tuple[str, ...]
+
+    @classmethod
+    def of(cls, call: Any, tensors: tuple[str, ...]) -> StepCallback:
+        """
+        Raises:
+            InputError: it asks for other tensors than the latents.
+        """
+        if isinstance(call, PipelineCallback | MultiPipelineCallbacks):
+            tensors = call.tensor_inputs
+        if not set(tensors) <= {"latents"}:
+            raise InputError(
+                f"callback_on_step_end_tensor_inputs: {tensors!r}, expected ('latents',) or none"
+            )
+        return cls(call, tuple(tensors))
+
+    def __call__(self, pipeline: DiffusionPipeline, step: int, t: Tensor, latents: Tensor) -> Tensor:
+        """The latents as the callback leaves them."""
+        if self.call is None:
+            return latents
+        offered = {"latents": latents}
+        returned = self.call(pipeline, step, t, {name: offered[name] for name in self.tensors})
+        return (returned or {}).get("latents", latents)
+
+
+def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
+    """A picture as `CDDICMPipeline.__call__` takes it, squeezed to `size`, in [-1, 1].
+
+    Raises:
+        InputError: it has another type, shape or range.
+    """
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.shape[0] != 3 or not (image.is_floating_point() and image.numel()):
+            raise InputError(
+                f"image: a tensor {image.dtype} {tuple(image.shape)}, expected float (3, H, W) in [0, 1]"
+            )
+        low, high = image.amin().item(), image.amax().item()
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # so of NaN, too
+            raise InputError(f"image: a tensor of numbers from {low:.3g} to {high:.3g}, expected [0, 1]")
+        image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(f"image: an array {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+        image = Image.fromarray(image)
+    if not isinstance(image, Image.Image):
+        raise InputError(f"image: {type(image).__name__}, expected a PIL image, an array or a tensor")
+    return to_float(torch.from_numpy(to_square(rgb(image, "image"), size).copy()).permute(2, 0, 1))
+
+
+def check_output_type(output_type: str) -> None:
+    """Raises InputError where it is none of `OUTPUT_TYPES`."""
+    if output_type not in OUTPUT_TYPES:
+        raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
+
+
+def to_output(
+    pictures: Float[Tensor, "B 3 R R"], output_type: str
+) -> list[Image.Image] | np.ndarray | Tensor:
+    """Pictures in [-1, 1] as `output_type` names it."""
+    unit = (pictures.cpu() + 1) / 2
+    if output_type == "pt":
+        return unit
+    array = unit.permute(0, 2, 3, 1).numpy()
+    if output_type == "np":
+        return array
+    return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
