@@ -29,7 +29,7 @@ from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.cli import positive
-from cdd_icm.config import Config, load_config
+from cdd_icm.config import AnnotatedPlan, Config, load_config
 from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, keep_memory, layout
@@ -116,11 +116,14 @@ class PlainStep:
 
 def unet_alone(config: Config) -> Config:
     """What InstructPix2Pix trains: the diffusion's loss, everything but the UNet frozen."""
-    replace = dataclasses.replace
+    replace, plan = dataclasses.replace, config.plan
+    if isinstance(plan, AnnotatedPlan):
+        relational = plan.relational and replace(plan.relational, synthetic_scenes=0)
+        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0, relational=relational)
     return replace(
         config,
-        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, where_weight=0.0, scenes=0),
-        plan=replace(config.plan, weight=0.0, see_weight=0.0, relation_weight=0.0),
+        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, change_weight=0.0),
+        plan=plan,
         training=replace(config.training, frozen=("towers", "fusion", "planner", "matcher")),
     )
 
@@ -142,9 +145,7 @@ class Trainer:
             total_samples=self.done,
             log_samples=line,
             checkpoint_samples=10**9,
-            keep_checkpoints=1,
             validation_samples=10**9,
-            validation_dialogs=1,
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
@@ -176,9 +177,9 @@ def autocast(config: Config, device: torch.device):
 
 def tokenizer_of(config: Config, context_length: int):
     """One of the size that the run would have."""
-    if config.encoder.vocab_size is None:
+    if config.encoder.learnt_vocabulary is None:
         return clip_tokenizer(context_length)
-    return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
+    return learn_tokenizer(["add a red cube on the left of it"], config.encoder.learnt_vocabulary, context_length)
 
 
 def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Collator:
@@ -269,7 +270,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
     dialogs = training_dialogs(config.data)
     plans = planned(config, dialogs)
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
-    objective = dataclasses.replace(config.objective, words_first=0)
+    objective = dataclasses.replace(config.objective, text_warmup_samples=0)
     config = dataclasses.replace(config, objective=objective)
     bare = BareLoop(config, plans, dialogs, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config, ObjectiveConfig, PlanConfig
+from cdd_icm.config import AnnotatedPlan, Config, ObjectiveConfig
 from cdd_icm.data.augment import exchange, mirrored
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.data.picture import to_float
@@ -57,12 +57,12 @@ class Batch:
     idle: Bool[Tensor, " B"]
     """Where the text asks for nothing."""
     false_ids: Int[Tensor, "B Nw"] | None = None
-    """The instruction with its opposites exchanged, where the config names any."""
+    """The instruction with its antonyms exchanged, where the config names any."""
     false_mask: Bool[Tensor, "B Nw"] | None = None
     plan: Int[Tensor, "B C"] | None = None
     """The cells of the objects that the turn draws: see `vocabulary.to_plan`."""
     place: Int[Tensor, "B C"] | None = None
-    """Their places among `plan.fine` times as many along a side, which the UNet is told."""
+    """Their places among `plan.places` along a side, which the UNet is told."""
     look: Int[Tensor, "B C K"] | None = None
     """How those objects look: see `vocabulary.to_look`."""
     planned: int | None = None
@@ -118,10 +118,10 @@ def retold(raw: Mapping[str, Tensor | list], share: float) -> Mapping[str, Tenso
 def idle_text(draw: int, objective: ObjectiveConfig) -> str | None:
     """The words with which the sample of this draw asks for nothing, or None where it asks for its turn."""
     share = draw / 2**31
-    if share >= objective.idle_share:
+    if share >= objective.no_op_share:
         return None
-    texts = objective.idle_texts
-    return texts[int(share / objective.idle_share * len(texts))]
+    texts = objective.no_op_texts
+    return texts[int(share / objective.no_op_share * len(texts))]
 
 
 class Collator:
@@ -148,8 +148,9 @@ class Collator:
             InputError: a turn to be planned has no annotated objects, or one of an unknown class or look.
         """
         config, raw = self.config, collate(items)
-        if config.objective.retell:
-            raw = retold(raw, config.objective.retell)
+        plan = config.plan if isinstance(config.plan, AnnotatedPlan) else None
+        if plan and plan.recaption:
+            raw = retold(raw, plan.recaption)
         if config.objective.mirror:
             raw = mirrored(raw, config.objective.mirror)
         idle_texts = [idle_text(draw, config.objective) for draw in raw["draw"]]
@@ -172,26 +173,26 @@ class Collator:
             null_mask=null_mask,
             idle=idle,
         )
-        if pairs := config.objective.opposites:
+        if pairs := config.objective.antonym_negatives:
             # Only what is asked now becomes false: the history has happened.
             false = [(exchange(instruction, pairs), history) for instruction, history in asked]
             batch.false_ids, batch.false_mask = self._tokens(false)
-        if config.plan.grid:
+        if plan:
             plans = [
-                _plans(raw, i, bool(idle[i]), self.classes, self.traits, config.plan)
+                _plans(raw, i, bool(idle[i]), self.classes, self.traits, plan, config.data.image_size)
                 for i in range(len(asked))
             ]
             parts = (torch.stack(part) for part in zip(*plans, strict=True))
             batch.plan, batch.place, batch.look, batch.standing = parts
             batch.planned = int((batch.plan >= 0).sum())
             batch.most = int((batch.standing >= 0).sum(dim=1).max())
-        if config.plan.kernels:
-            if config.plan.see_weight:
+        if plan and plan.relational:
+            if plan.detection_weight:
                 batch.shown, batch.shown_standing = self._shown(raw)
             batch.latest = torch.tensor(
                 [self.classes.index(things[-1].name) if things else -1 for things in raw["before"]]
             )
-        if config.objective.scenes:
+        if plan and plan.relational and plan.relational.synthetic_scenes:
             batch.scenes = self._scenes(raw["draw"])
         return batch
 
@@ -213,12 +214,12 @@ class Collator:
         return torch.stack(pictures), torch.stack(standing)
 
     def _scenes(self, draws: Sequence[int]) -> Scenes:
-        """The turns of `objective.scenes` imagined dialogs for each item. Of their first ones, beside which
+        """The turns of `synthetic_scenes` imagined dialogs for each item. Of their first ones, beside which
         nothing stands, the pictures teach enough."""
         asked, standing, latest, plan, most = [], [], [], [], 0
         classes, grid = self.classes, self.config.plan.grid
         for draw in draws:
-            for number in range(self.config.objective.scenes):
+            for number in range(self.config.plan.relational.synthetic_scenes):
                 texts, things = imagined(self.scenes, np.random.default_rng((draw, 2, number)))
                 cells = [to_plan([thing], classes, grid) for thing in things]
                 most = max(most, len(things) - 1)
@@ -237,20 +238,21 @@ def _plans(
     idle: bool,
     classes: tuple[str, ...],
     traits: Mapping[str, tuple[str, ...]],
-    settings: PlanConfig,
+    settings: AnnotatedPlan,
+    image_size: int,
 ) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"], Int[Tensor, "C K"], Int[Tensor, " C"]]:
     """What item `i` draws in which cells and at which places, how that looks, and what stands in its
     reference."""
     before, after = raw["before"][i], raw["after"][i]
     try:
         if before is None or after is None:
-            raise InputError("objects: not annotated; set plan.grid=0 to train without a plan")
+            raise InputError("objects: not annotated; set plan.kind=none to train without a plan")
         if idle:
             before = after
         drawn = drawn_objects(before, after)
         return (
             to_plan(drawn, classes, settings.grid),
-            to_plan(drawn, classes, settings.grid * settings.fine),
+            to_plan(drawn, classes, settings.places(image_size)),
             to_look(drawn, classes, traits),
             to_plan(before, classes, settings.grid),
         )

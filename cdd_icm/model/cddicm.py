@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits, cross_entropy
 
-from cdd_icm.config import Config
+from cdd_icm.config import Config, NoPlan
 from cdd_icm.data.batch import Batch, Scenes
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.diffusion.parameterisation import add_noise, to_sample
-from cdd_icm.diffusion.region import changed_region, composite
+from cdd_icm.diffusion.region import CHANGED_WEIGHT, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight, training_scheduler
 from cdd_icm.model.backbone import CLIPTowers, Encoded
 from cdd_icm.model.fusion import GatedFusion
@@ -29,13 +29,16 @@ from cdd_icm.plan.annotated.planner import Planner
 from cdd_icm.plan.annotated.relations import Relations, each_class, relation_loss
 from cdd_icm.plan.annotated.vocabulary import Templates
 
+WORD_CONTEXT_LAYERS = 2
+"""How often the words that class queries or placement attend to look at their neighbours before."""
+
 
 def dropped(drop: Float[Tensor, " B"], config: Config) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
     """Which items lose their text, and which their reference. [0, 1) is cut into text, both, reference and
-    neither, each as long as its probability in the config."""
-    o = config.objective
-    text, both = o.drop_text, o.drop_text + o.drop_both
-    return drop < both, (drop >= text) & (drop < both + o.drop_reference)
+    neither: a half, a quarter and a quarter of `condition_dropout`, and the rest."""
+    share = config.objective.condition_dropout
+    text, both = share / 2, share / 2 + share / 4
+    return drop < both, (drop >= text) & (drop < both + share / 4)
 
 
 class CDDICM(nn.Module):
@@ -51,8 +54,9 @@ class CDDICM(nn.Module):
         """`classes` and `traits`: what a plan may hold, the object classes of the data and the values of each
         trait of their looks; `forms`: see `vocabulary.Templates`."""
         super().__init__()
-        self.config, self.classes = config, classes if config.plan.grid else ()
-        self.traits = dict(traits or {}) if config.plan.grid else {}
+        plan = None if isinstance(config.plan, NoPlan) else config.plan
+        self.config, self.classes = config, classes if plan else ()
+        self.traits = dict(traits or {}) if plan else {}
         size, width = config.data.image_size, config.fusion.width
         self.towers = CLIPTowers.from_settings(config.encoder)
         self.fusion = GatedFusion(
@@ -61,49 +65,53 @@ class CDDICM(nn.Module):
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
         )
-        places = config.plan.grid * config.plan.fine
+        places = plan.places(size) if plan else 0
+        templates = {
+            "plan_planes": Templates(self.classes, self.traits, forms or {}).count,
+            "plan_reach": round(plan.template_reach * places / plan.template_pixel),
+            "plan_channels": plan.template_channels,
+            "plan_grid": places,
+            "plan_step": plan.template_pixel,
+        } if plan else {}
         self.unet = ConditionalUNet(
             image_size=size,
             condition_width=width,
-            plan_planes=Templates(self.classes, self.traits, forms or {}).count if places else 0,
-            plan_reach=round(config.plan.reach * places / config.plan.step),
-            plan_channels=config.plan.channels,
-            plan_grid=places,
-            plan_step=config.plan.step,
+            composite=config.unet.reference,
+            **templates,
             **vars(config.unet),
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        grid, text_width = config.plan.grid, self.towers.embed_dim
+        relational = plan.relational if plan else None
         self.planner = (
             Planner(
                 self.classes,
                 width,
-                text_width,
+                self.towers.embed_dim,
                 config.fusion.heads,
-                grid,
+                plan.grid,
                 traits=self.traits,
                 forms=forms,
-                ask=config.plan.ask,
-                read=config.plan.read,
-                kernels=config.plan.kernels,
-                horizon=config.plan.horizon,
+                ask=plan.class_query_layers,
+                read=WORD_CONTEXT_LAYERS if plan.class_query_layers or relational else 0,
+                kernels=relational.kernels if relational else 0,
+                horizon=relational.horizon if relational else None,
                 image_size=size,
             )
-            if grid
+            if plan
             else None
         )
         # A planner with kernels does both of these for itself.
-        taught = grid and not config.plan.kernels
+        taught = plan and not relational
         # Trained with the fusion, not needed for drawing: it tells on which side of what the new objects go.
-        self.relations = Relations(len(self.classes), width, grid) if taught else None
+        self.relations = Relations(len(self.classes), width, plan.grid) if taught else None
         # Trained with the towers, not needed for drawing: it tells which objects the reference shows.
-        self.see = Cells(self.towers.image_width, len(self.classes), grid) if taught else None
+        self.see = Cells(self.towers.image_width, len(self.classes), plan.grid) if taught else None
         if taught:
             nn.init.constant_(self.see.mix[-1].bias, -6.0)  # at first nothing stands anywhere
         # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
         self.where = nn.Linear(width, 1)
         self.register_buffer(
-            "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
+            "alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False
         )
         for name in config.training.frozen:
             if getattr(self, name) is not None:
@@ -117,8 +125,8 @@ class CDDICM(nn.Module):
         return sorted(blocks & {type(part).__name__ for part in self.modules()})
 
     def forward(self, batch: Batch, draws: Draws, words: bool = False) -> dict[str, Tensor]:
-        """L = L_CDD + nu L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
-        the `words` are to be learnt, UNet and matcher see the first item only, see `objective.words_first`.
+        """L = L_CDD + L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
+        the `words` are to be learnt, UNet and matcher see the first item only, see `objective.text_warmup_samples`.
 
         Returns:
             `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see`, `scene` () those that
@@ -166,7 +174,7 @@ class CDDICM(nn.Module):
         painted = slice(1) if words else slice(None, None, objective.cdd_every)
         changed = changed_region(batch.reference, batch.target)
         weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)
-        shown = fused if objective.cdd_teaches_fusion else fused.detach()
+        shown = fused if objective.cdd_trains_fusion else fused.detach()
         prediction, mask_logits = self.unet(
             *(part[painted] for part in (noisy, draws.timestep, shown, noisy_reference, level)),
             plan=None if plan is None else plan[painted],
@@ -178,10 +186,10 @@ class CDDICM(nn.Module):
         cdd, changed_error = cdd_loss(
             sample,
             *(part[painted] for part in (batch.target, changed, weight)),
-            diffusion.changed_weight,
+            CHANGED_WEIGHT[diffusion.changed_balance],
             diffusion.changed_balance,
         )
-        level = draws.timestep[painted] / diffusion.num_train_timesteps
+        level = draws.timestep[painted] / len(self.alphas_cumprod)
         out = {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}
         out["loss"] = cdd.mean()
 
@@ -189,14 +197,14 @@ class CDDICM(nn.Module):
             # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
             tight = changed_region(batch.reference[painted], batch.target[painted], threshold=0.06, grow=3)
             out["mask"] = mask_loss(mask_logits, tight, diffusion.changed_balance).mean()
-            out["loss"] = out["loss"] + objective.mask_weight * out["mask"]
+            out["loss"] = out["loss"] + out["mask"]
 
-        if objective.where_weight > 0:
+        if objective.change_weight > 0:
             side = math.isqrt(fused.image_tokens.shape[1])
             truth = adaptive_max_pool2d(changed.float(), side).flatten(1)  # (B, Nv)
             logits = self.where(fused.image_tokens)[..., 0].float()  # (B, Nv)
             out["where"] = binary_cross_entropy_with_logits(logits, truth)
-            out["loss"] = out["loss"] + objective.where_weight * out["where"]
+            out["loss"] = out["loss"] + objective.change_weight * out["where"]
 
         if self.planner is not None:
             settings = self.config.plan
@@ -206,23 +214,23 @@ class CDDICM(nn.Module):
                 out["plan"] = plan_loss(planned, batch.plan, whole, batch.look)
                 out["loss"] = out["loss"] + settings.weight * out["plan"]
             if settings.relation_weight > 0:
-                if settings.kernels:
+                if settings.relational:
                     relations = each_class(planned.sides)
                 else:
                     relations = self.relations(fused.image_tokens, batch.standing)
                 out["relation"] = relation_loss(relations, batch.standing, batch.plan, settings.grid, whole)
                 out["loss"] = out["loss"] + settings.relation_weight * out["relation"]
-            if settings.see_weight > 0:
-                if settings.kernels:
+            if settings.detection_weight > 0:
+                if settings.relational:
                     noise = draws.reference_level[:, None, None, None] * draws.reference_noise
                     seen = self.planner.see(batch.shown + noise)
                     out["see"] = cell_loss(seen, batch.shown_standing, torch.ones_like(no_reference))
                 else:
                     seen = self.see(encoded.image_tokens)
                     out["see"] = cell_loss(seen, batch.standing, ~no_reference)
-                out["loss"] = out["loss"] + settings.see_weight * out["see"]
+                out["loss"] = out["loss"] + settings.detection_weight * out["see"]
             if batch.scenes is not None:
-                out["scene"] = self._scene_loss(batch.scenes, objective.scenes * len(batch.ids))
+                out["scene"] = self._scene_loss(batch.scenes, self.config.plan.relational.synthetic_scenes * len(batch.ids))
                 out["loss"] = out["loss"] + out["scene"]
 
         if objective.icm_weight > 0:

@@ -33,7 +33,7 @@ from cdd_icm.config import (
 )
 from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb, to_float, to_square
-from cdd_icm.diffusion.guidance import branches, combine, icm_step, inside
+from cdd_icm.diffusion.guidance import branches, combine, icm_step
 from cdd_icm.diffusion.parameterisation import from_sample, to_sample
 from cdd_icm.diffusion.region import composite
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
@@ -222,7 +222,6 @@ class CDDICMPipeline(DiffusionPipeline):
         guidance_scale: float | None = None,
         image_guidance_scale: float | None = None,
         icm_guidance_scale: float | None = None,
-        guidance_interval: tuple[float, float] | None = None,
         num_candidates: int | None = None,
         plan_temperature: float | None = None,
         plan_place: Literal["likeliest", "median"] | None = None,
@@ -245,7 +244,6 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_scale: s_T, how much the instruction counts; 1 switches it off.
             image_guidance_scale: s_I, how much the reference counts; 1 switches it off.
             icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
-            guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
                 highest is returned; each has a plan of its own.
             plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
@@ -270,7 +268,6 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             image_guidance_scale=image_guidance_scale,
             icm_guidance_scale=icm_guidance_scale,
-            guidance_interval=guidance_interval,
             num_candidates=num_candidates,
             plan_temperature=plan_temperature,
             plan_place=plan_place,
@@ -379,11 +376,10 @@ class CDDICMPipeline(DiffusionPipeline):
     ) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all classifier-free branches in one forward pass."""
         noisy = self.scheduler.scale_model_input(latents, t)
-        total, kind = self.scheduler.config.num_train_timesteps, self.scheduler.config.prediction_type
+        kind = self.scheduler.config.prediction_type
         step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
         alpha, sigma = noise_levels(self.scheduler.alphas_cumprod, step)
-        guided = inside(s.guidance_interval, t, total)
-        scales = (s.guidance_scale, s.image_guidance_scale) if guided else (1.0, 1.0)
+        scales = (s.guidance_scale, s.image_guidance_scale)
         names = branches(*scales)
         k, null = len(names), torch.zeros_like(reference)
         untold = None if plan is None else torch.full_like(plan, -1)
@@ -400,7 +396,7 @@ class CDDICMPipeline(DiffusionPipeline):
         painted = to_sample(painting.prediction, *at, self.config.prediction_type)
         sample = composite(painted, painting.mask, references)
         sample = combine(dict(zip(names, sample.chunk(k), strict=True)), *scales)
-        if guided and s.icm_guidance_scale:
+        if s.icm_guidance_scale:
             gradient = self._match_gradient(noisy, step, conditions)
             sample = icm_step(sample, gradient, alpha, sigma, s.icm_guidance_scale)
         return from_sample(sample, noisy, alpha, sigma, kind)

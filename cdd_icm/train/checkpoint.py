@@ -22,6 +22,9 @@ from torch.distributed.checkpoint.state_dict import (
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, read_json, replacing
 
+KEPT = 2
+"""Checkpoints of a run that are kept, the newest ones."""
+
 
 def save_checkpoint(
     root: Path, samples: int, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any], keep: int
@@ -60,7 +63,7 @@ def shaped_as(own: Tensor, value: Tensor) -> Tensor:
 
 
 def save(
-    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str, keep: int
+    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str
 ) -> None:
     """A checkpoint from which the run goes on exactly, on data of that `digest`. All processes take part; the
     first one writes."""
@@ -81,7 +84,7 @@ def save(
         state = {"samples": samples, "data": data}
         if accelerator.scaler is not None:  # of fp16
             state["scaler"] = accelerator.scaler.state_dict()
-        save_checkpoint(root / "checkpoints", samples, tensors, state, keep)
+        save_checkpoint(root / "checkpoints", samples, tensors, state, KEPT)
     accelerator.wait_for_everyone()
 
 

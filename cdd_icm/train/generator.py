@@ -22,7 +22,15 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from cdd_icm.config import Config, DataConfig, SamplingConfig, check_data_path, to_dict, to_plain
+from cdd_icm.config import (
+    AnnotatedPlan,
+    Config,
+    DataConfig,
+    SamplingConfig,
+    check_data_path,
+    to_dict,
+    to_plain,
+)
 from cdd_icm.data import (
     Dialog,
     PictureCache,
@@ -47,6 +55,7 @@ from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.train.checkpoint import checkpoints, restore, save
 from cdd_icm.train.log import DenoisingLog
+from cdd_icm.train.optim import MAX_GRAD_NORM
 from cdd_icm.train.run import digest, kept, run_tokenizer, start
 from cdd_icm.train.schedule import crossed, learning_rate_at
 from cdd_icm.train.signals import StopSignal
@@ -55,12 +64,15 @@ from cdd_icm.train.state import prepare, update_ema
 FIRST_LOOK = 500
 """Dialogs of a stream that are read before the training begins."""
 
+VALIDATION_DIALOGS = 4
+"""Dialogs that a sheet of film strips shows."""
+
 FREE = {
     "": {"output_dir", "sampling_presets"},
     "data": {"path", "validation_split", "cache_dir", "num_workers"},
     "training": {
-        *("total_samples", "checkpoint_samples", "keep_checkpoints", "log_samples"),
-        *("validation_samples", "validation_dialogs", "tracker"),
+        *("total_samples", "checkpoint_samples", "log_samples"),
+        *("validation_samples", "tracker"),
     },
     "sampling": {field.name for field in dataclasses.fields(SamplingConfig)},
 }
@@ -87,7 +99,7 @@ def train(config: Config) -> Path:
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
 
     dialogs = training_dialogs(config.data)
-    shown = validation_dialogs(config.data, dialogs)[: t.validation_dialogs]
+    shown = validation_dialogs(config.data, dialogs)[:VALIDATION_DIALOGS]
     canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
     torch.manual_seed(config.seed)
     classes, traits, forms = planned(config, dialogs)
@@ -104,8 +116,11 @@ def train(config: Config) -> Path:
     tokenizer = run_tokenizer(root, config.encoder, model.towers, texts, accelerator)
     shown_last = [dialog.turns[-1].objects or () for dialog in dialogs]
     scenes = [things for things in shown_last if len(things) > 1]
-    if config.objective.scenes and not scenes:
-        raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
+    relational = config.plan.relational if isinstance(config.plan, AnnotatedPlan) else None
+    if relational and relational.synthetic_scenes and not scenes:
+        raise InputError(
+            f"{config.data.path}: no picture of two objects; set plan.relational.synthetic_scenes=0"
+        )
     make = Collator(tokenizer, config, classes, traits, scenes)
     model, ema, optimizer = prepare(accelerator, model, t)
     data = digest(data_order(config.data, dialogs))
@@ -116,11 +131,11 @@ def train(config: Config) -> Path:
     model.train()
     with StopSignal() as stop, bar:
         while samples < t.total_samples:
-            before, words = samples, samples < config.objective.words_first
-            learning_rate = learning_rate_at(samples, t, config.objective.words_first)
+            before, words = samples, samples < config.objective.text_warmup_samples
+            learning_rate = learning_rate_at(samples, t, config.objective.text_warmup_samples)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
-            size = config.objective.words_batch_size if words else None
+            size = config.objective.text_warmup_batch_size if words else None
             wanted = (size or t.batch_size) // t.gradient_accumulation
             if wanted != micro:
                 micro, batches = wanted, training_batches(config, dialogs, make, wanted, samples, rank, world)
@@ -135,7 +150,7 @@ def train(config: Config) -> Path:
                 log.add(out)
                 samples += micro * world
                 bar.update(micro * world)
-            norm = clip_gradients(accelerator, model, t.max_grad_norm)
+            norm = clip_gradients(accelerator, model, MAX_GRAD_NORM)
             check_finite(accelerator, seen, norm, root)
             optimizer.step()
             optimizer.zero_grad()
@@ -143,7 +158,7 @@ def train(config: Config) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema.shards, accelerator.unwrap_model(model), samples, step, t)
+                update_ema(ema.shards, accelerator.unwrap_model(model), samples, step)
             if before == 0 and (average := ema.gather()):  # that there is no room to draw in shows now
                 firsts = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in shown]
                 draw_dialogs(build_pipeline(average, tokenizer, config), firsts, progress=False)
@@ -151,7 +166,7 @@ def train(config: Config) -> Path:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "changed_error")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
+                save(root, model, ema, optimizer, accelerator, samples, data)
             if stopping:
                 raise KeyboardInterrupt
             showing = not last and crossed(t.validation_samples, before, samples)
@@ -242,33 +257,29 @@ def planned(
             and "1"; one of `plan.forms` is no trait of the looks.
     """
     things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
-    for key, asked in (
-        ("plan.grid", config.plan.grid),
-        ("objective.join", config.objective.join),
-        ("objective.retell", config.objective.retell),
-    ):
-        if asked and not things:
-            raise InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
+    plan = config.plan if isinstance(config.plan, AnnotatedPlan) else None
+    if plan and not things:
+        raise InputError(f"{config.data.path}: no annotated objects; set plan.kind=none to train without")
     values: dict[str, set[str]] = defaultdict(set)
     for thing in things:
         for trait, value in thing.look.items():
             values[trait].add(value)
     traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
-    turned = config.objective.mirror or config.objective.retell
+    turned = config.objective.mirror or (plan and plan.recaption)
     if turned and not values["flip"] <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(traits['flip'])}: expected 0 and 1, "
-            "or objective.mirror=[] and objective.retell=0"
+            "or objective.mirror=[] and plan.recaption=0"
         )
-    if not config.plan.grid:
+    if plan is None:
         return (), {}, {}
-    for trait in config.plan.forms:
+    for trait in plan.forms:
         if trait not in traits:
             known = ", ".join(traits) or "none"
             raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
     forms: dict[str, set[str]] = defaultdict(set)
     for thing in things:
-        forms[thing.name].update(trait for trait in config.plan.forms if trait in thing.look)
+        forms[thing.name].update(trait for trait in plan.forms if trait in thing.look)
     return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
 
 
@@ -317,7 +328,8 @@ def training_batches(
     else:
         folder = Path(data.cache_dir) if data.cache_dir else None
         cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
-        dataset = TripletDataset(dialogs, cache, config.objective.join)
+        join = config.plan.join if isinstance(config.plan, AnnotatedPlan) else 0.0
+        dataset = TripletDataset(dialogs, cache, join)
         batching = {"batch_sampler": ResumableSampler(len(dataset), **order)}
     return iter(
         DataLoader(
@@ -369,7 +381,7 @@ def check_finite(
 
 def sampler(config: Config) -> SchedulerMixin:
     """The scheduler that the config names, on the noise levels of the training."""
-    return scheduler_like(training_scheduler(config.diffusion), config.sampling.scheduler)
+    return scheduler_like(training_scheduler(), config.sampling.scheduler)
 
 
 def check_samplers(config: Config) -> None:
@@ -379,7 +391,7 @@ def check_samplers(config: Config) -> None:
     for name, preset in {"sampling": {}, **presets}.items():
         settings = {**vars(config.sampling), **preset}
         try:
-            scheduler = scheduler_like(training_scheduler(config.diffusion), settings["scheduler"])
+            scheduler = scheduler_like(training_scheduler(), settings["scheduler"])
             set_steps(scheduler, settings["num_inference_steps"])
         except InputError as error:
             raise InputError(f"{name}.{error}") from None
@@ -405,7 +417,7 @@ def build_pipeline(
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
         objective={
-            name: getattr(config.objective, name) for name in ("drop_text", "drop_both", "icm_weight")
+            name: getattr(config.objective, name) for name in ("condition_dropout", "icm_weight")
         },
         canvas=canvas,
     )

@@ -7,6 +7,9 @@ from torch import nn
 
 from cdd_icm.config import RunConfig
 
+MAX_GRAD_NORM = 1.0
+"""Bound of the gradient's norm; for the generator, of each of its parts."""
+
 
 def make_optimizer(model: nn.Module, t: RunConfig) -> torch.optim.Optimizer:
     """AdamW on what is trained."""

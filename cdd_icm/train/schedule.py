@@ -6,6 +6,9 @@ import math
 
 from cdd_icm.config import RunConfig
 
+MIN_LEARNING_RATE = 1e-5
+"""The end of the cosine, unless the peak is lower."""
+
 
 def learning_rate_at(samples: int, t: RunConfig, restart: int = 0) -> float:
     """Linear warm-up, then a cosine down to the minimum: a function of samples, whatever the number of
@@ -17,9 +20,9 @@ def learning_rate_at(samples: int, t: RunConfig, restart: int = 0) -> float:
     if samples < t.warmup_samples:
         return t.learning_rate * (samples + 1) / t.warmup_samples
     done = (samples - t.warmup_samples) / max(1, end - t.warmup_samples)
+    minimum = min(MIN_LEARNING_RATE, t.learning_rate)
     return (
-        t.min_learning_rate
-        + (t.learning_rate - t.min_learning_rate) * (1 + math.cos(math.pi * min(1, done))) / 2
+        minimum + (t.learning_rate - minimum) * (1 + math.cos(math.pi * min(1, done))) / 2
     )
 
 

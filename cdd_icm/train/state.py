@@ -20,6 +20,9 @@ from cdd_icm.device import layout
 from cdd_icm.train.checkpoint import WHOLE
 from cdd_icm.train.optim import make_optimizer
 
+EMA_HALF_LIFE = 0.05
+"""Half-life of the weight average, as a share of the samples seen so far."""
+
 
 @dataclass(frozen=True)
 class Average:
@@ -63,10 +66,10 @@ def prepare(
     return model, Average(shards, whole, accelerator), optimizer
 
 
-def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int, t: RunConfig) -> None:
+def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int) -> None:
     """Exponential moving average whose half-life is a share of the samples seen (Karras et al. 2024,
     EDM2)."""
-    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1))
+    decay = 0.5 ** (step / max(EMA_HALF_LIFE * samples, 1))
     average = get_ema_multi_avg_fn(decay)
     average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)
     for mine, theirs in zip(ema.buffers(), model.buffers(), strict=True):

@@ -24,6 +24,7 @@ from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.objectives.icm import info_nce
 from cdd_icm.train.checkpoint import restore, save
 from cdd_icm.train.log import Log, seconds_logged
+from cdd_icm.train.optim import MAX_GRAD_NORM
 from cdd_icm.train.run import digest, kept, run_tokenizer, start
 from cdd_icm.train.schedule import crossed, learning_rate_at
 from cdd_icm.train.signals import StopSignal
@@ -40,7 +41,7 @@ FREE = {
     "": {"output_dir"},
     "data": {"path", "images", "validation_split", "cache_dir"},
     "training": {
-        *("total_samples", "checkpoint_samples", "keep_checkpoints", "log_samples"),
+        *("total_samples", "checkpoint_samples", "log_samples"),
         *("validation_samples", "tracker"),
     },
 }
@@ -113,7 +114,7 @@ def train_stage(config: RetrievalConfig) -> Path:
             log.add(out)
             samples += t.batch_size * world
             bar.update(t.batch_size * world)
-            norm = accelerator.clip_grad_norm_(objective.parameters(), t.max_grad_norm)
+            norm = accelerator.clip_grad_norm_(objective.parameters(), MAX_GRAD_NORM)
             if not norm.isfinite() and t.mixed_precision != "fp16":  # whose scaler skips such a step
                 raise FloatingPointError(f"the gradient is {norm.item()} at sample {before}; {kept(root)}")
             optimizer.step()
@@ -122,12 +123,12 @@ def train_stage(config: RetrievalConfig) -> Path:
             last, stopping = samples >= t.total_samples, stop.requested(accelerator)
             if last or crossed(t.ema_samples, before, samples):
                 step = max(t.ema_samples, samples - before)
-                update_ema(ema.shards, accelerator.unwrap_model(objective), samples, step, t)
+                update_ema(ema.shards, accelerator.unwrap_model(objective), samples, step)
             if last or crossed(t.log_samples, before, samples):
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in ("loss", "found")})
             if last or stopping or crossed(t.checkpoint_samples, before, samples):
-                save(root, objective, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
+                save(root, objective, ema, optimizer, accelerator, samples, data)
             if stopping:
                 raise KeyboardInterrupt
             showing = not last and crossed(t.validation_samples, before, samples)

@@ -1,0 +1,85 @@
+"""The kinds of plan. A new kind is a section here, with a `kind` of its own, and an entry in `KINDS`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cdd_icm.config.base import AtLeastOne, Count, NonNegative, Number, Share, section
+
+
+@section()
+class NoPlan:
+    """Paints from the fused condition alone."""
+
+    kind: Literal["none"] = "none"
+    """Paints without a plan."""
+
+
+@section()
+class RelationalConfig:
+    """For texts that place one object by its sides of others (`placement.py`). The planner then has a detector
+    of its own, and `detection_weight` and `relation_weight` train that and not the towers and the fusion."""
+
+    kernels: AtLeastOne = 32
+    """Half-planes whose weighted product says where a new object goes beside each existing one."""
+    horizon: Annotated[Number, Field(lt=0.5)] | None = None
+    """Height in the picture, as a share of its side from the top, at which the ground would end, for pictures
+    of things on the ground (`camera.py`); it may lie outside. null where the picture itself is flat."""
+    synthetic_scenes: Count = 0
+    """Dialogs without pictures beside each sample, which train the placement: the objects of one of the
+    training data's pictures, placed and described anew (`synthetic_scenes.py`)."""
+
+
+@section()
+class AnnotatedPlan:
+    """Plans the objects of a turn on a grid before it paints, taught by data whose objects are annotated."""
+
+    kind: Literal["annotated"] = "annotated"
+    """Plans which objects a turn draws, and where; needs data whose objects are annotated."""
+    grid: AtLeastOne = 16
+    """Cells along a side of the grid on which a turn is planned."""
+    weight: NonNegative = 0.1
+    """Weight of the plan's log-likelihood in the joint loss."""
+    detection_weight: NonNegative = 0.025
+    """Weight of the loss that detects the reference's objects from the image tokens."""
+    relation_weight: NonNegative = 0.1
+    """Weight of the loss that predicts from the fused tokens on which side of the reference's objects the new
+    ones go."""
+    class_query_layers: Count = 0
+    """Layers in which a query for each class attends to text and picture: 2 for data whose turns draw several
+    objects, 0 where a text names one."""
+    relational: RelationalConfig | None = None
+    """Places a new object by its sides of existing ones; null predicts places from the fused tokens."""
+    forms: tuple[str, ...] = ()
+    """Attributes of an object that change its whole picture, such as its size and the way it faces: each
+    class has a template for each combination of the values of those that its objects have."""
+    template_reach: Share = 0.3
+    """How far from its cell a planned object's template reaches at the UNet's input, as a share of the
+    picture's side: half the size of the largest objects."""
+    template_pixel: AtLeastOne = 1
+    """Side of a template's pixel, in places."""
+    template_turns: Count = 0
+    """Training turns from which the templates of a run without `init` begin, as the mean of what was painted
+    around their objects (`templates.py`): for data of flat pieces that always look the same. They are then
+    small pictures of 4 channels, placed to the pixel. 0 learns 32 channels from scratch, placed by cell."""
+    recaption: Share = 0.0
+    """Share of the samples whose instruction is written anew from the annotation (`grammars`)."""
+    join: Share = 0.0
+    """Share of the samples that another dialog's first turn is joined to, words, objects and pixels, unless
+    both have a class of object in common: which words belong to which object is learnt sooner. For scenes
+    that are laid out of flat pieces."""
+
+    @property
+    def template_channels(self) -> int:
+        """Channels of a template at the UNet's input."""
+        return 4 if self.template_turns else 32
+
+    def places(self, image_size: int) -> int:
+        """Positions along a side at which the UNet can be told of an object: pixels or cells."""
+        return image_size if self.template_turns else self.grid
+
+
+KINDS = {"none": NoPlan, "annotated": AnnotatedPlan}
+"""The registry: the value of `plan.kind`, and its section."""
