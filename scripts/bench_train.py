@@ -179,7 +179,9 @@ def tokenizer_of(config: Config, context_length: int):
     """One of the size that the run would have."""
     if config.encoder.learnt_vocabulary is None:
         return clip_tokenizer(context_length)
-    return learn_tokenizer(["add a red cube on the left of it"], config.encoder.learnt_vocabulary, context_length)
+    return learn_tokenizer(
+        ["add a red cube on the left of it"], config.encoder.learnt_vocabulary, context_length
+    )
 
 
 def batches_of(config: Config, plans: tuple, context_length: int, dialogs: list[Dialog]) -> Collator:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated, Any
+import functools
+from typing import Annotated, Any, dataclass_transform
 
 import pydantic
 from pydantic import BeforeValidator, Field
 
-section = partial(
-    pydantic.dataclasses.dataclass,
-    frozen=True,
-    config=pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True),
-)
-"""Decorator of a section: a frozen dataclass whose values pydantic checks, each key explained by the docstring
-under its field."""
+from cdd_icm.config.values import error_line
+from cdd_icm.errors import InputError
+
+SETTINGS = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+@dataclass_transform(frozen_default=True)
+def section(cls: type) -> type:
+    """Makes `cls` a section: a frozen dataclass whose values pydantic checks; the docstring under a field says
+    what its key means. Its constructor raises InputError, one line, as `from_dict` does."""
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, config=SETTINGS)
+    construct = made.__init__
+
+    @functools.wraps(construct)
+    def init(self, *args, **values) -> None:
+        try:
+            construct(self, *args, **values)
+        except pydantic.ValidationError as error:
+            raise InputError(error_line(made, error)) from None
+
+    made.__init__ = init
+    return made
 
 
 def _number(value: Any) -> Any:

@@ -28,7 +28,7 @@ def check_speaker(speaker: Any) -> None:
         raise InputError(f"speaker is {speaker!r}, expected none, or a word in angle brackets")
 
 
-@section()
+@section
 class EncoderConfig:
     model: str | dict[str, Any] = "ViT-B-32"
     """An open_clip architecture name, or a model config of its (`embed_dim`, `vision_cfg`, `text_cfg`). Where

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import operator
+from collections.abc import Mapping
+from functools import reduce
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from cdd_icm.config.base import AtLeastOne, Count, NonNegative, Number, Share, section
 
 
-@section()
+@section
 class NoPlan:
     """Paints from the fused condition alone."""
 
@@ -17,10 +20,10 @@ class NoPlan:
     """Paints without a plan."""
 
 
-@section()
+@section
 class RelationalConfig:
-    """For texts that place one object by its sides of others (`placement.py`). The planner then has a detector
-    of its own, and `detection_weight` and `relation_weight` train that and not the towers and the fusion."""
+    """For texts that place one object by its sides of others (`placement.py`). The planner then has a
+    detector of its own, and `detection_weight` and `relation_weight` train that and not towers and fusion."""
 
     kernels: AtLeastOne = 32
     """Half-planes whose weighted product says where a new object goes beside each existing one."""
@@ -32,7 +35,7 @@ class RelationalConfig:
     training data's pictures, placed and described anew (`synthetic_scenes.py`)."""
 
 
-@section()
+@section
 class AnnotatedPlan:
     """Plans the objects of a turn on a grid before it paints, taught by data whose objects are annotated."""
 
@@ -83,3 +86,8 @@ class AnnotatedPlan:
 
 KINDS = {"none": NoPlan, "annotated": AnnotatedPlan}
 """The registry: the value of `plan.kind`, and its section."""
+
+
+def any_of(kinds: Mapping[str, type]) -> Any:
+    """The type of a section that is of one of these kinds, told apart by its `kind`."""
+    return Annotated[reduce(operator.or_, kinds.values()), Field(discriminator="kind")]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """`key` (such as "fusion.heads") is refused where `holds` is false of the config; the message ends in what
-    is `expected` of it."""
+    """`key` (such as "fusion.heads") is refused where `holds` is false of the config; the message ends in
+    what is `expected` of it."""
 
     key: str
     holds: Callable[[Any], bool]
@@ -91,9 +91,7 @@ RULES = (
     ),
     Rule(
         "objective.cdd_every",
-        lambda c: (
-            c.training.batch_size // c.training.gradient_accumulation % c.objective.cdd_every == 0
-        ),
+        lambda c: c.training.batch_size // c.training.gradient_accumulation % c.objective.cdd_every == 0,
         "a divisor of training.batch_size / training.gradient_accumulation",
     ),
     Rule(
@@ -115,7 +113,11 @@ RULES = (
         _annotated(_places_fit),
         "at most data.image_size / unet.patch_size, or a multiple of it",
     ),
-    Rule("plan.join", _annotated(lambda c: not (c.plan.join and c.data.streams)), "0 where the data is streamed"),
+    Rule(
+        "plan.join",
+        _annotated(lambda c: not (c.plan.join and c.data.streams)),
+        "0 where the data is streamed",
+    ),
     Rule(
         "plan.class_query_layers",
         _relational(lambda c: c.plan.class_query_layers == 0),

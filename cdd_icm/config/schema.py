@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from cdd_icm.config.base import AtLeastOne, Count, NonNegative, Positive, Seed, Share, section
 from cdd_icm.config.encoder import EncoderConfig
-from cdd_icm.config.plan import KINDS, NoPlan
+from cdd_icm.config.plan import KINDS, NoPlan, any_of
 from cdd_icm.config.rules import RULES, check, check_trained
 from cdd_icm.config.values import from_dict
 from cdd_icm.errors import InputError
@@ -17,7 +17,7 @@ LARGEST_BATCH_OF_CANDIDATES = 256
 """They are drawn at once: a cap, so that a typo cannot exhaust memory."""
 
 
-@section()
+@section
 class DataConfig:
     path: str = ""
     """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON or HDF5 file, shards (also by URL)."""
@@ -44,7 +44,7 @@ class DataConfig:
         return self.streaming or "://" in self.path
 
 
-@section()
+@section
 class FusionConfig:
     width: AtLeastOne = 256
     """D, the width of the fused tokens and of the query."""
@@ -56,7 +56,7 @@ class FusionConfig:
     """false replaces the gate by a plain linear map of the concatenation (a row of the ablation)."""
 
 
-@section()
+@section
 class UNetConfig:
     patch_size: AtLeastOne = 4
     """Pixel-unshuffle factor at the input: a 128-pixel picture becomes 32x32 patches of 4x4."""
@@ -78,7 +78,7 @@ class UNetConfig:
     the network paints beside its picture is 0 (false is a row of the ablation)."""
 
 
-@section()
+@section
 class MatcherConfig:
     width: Annotated[int, Field(ge=16, multiple_of=16)] = 96
     """Channels at the matcher's first resolution, a multiple of 16."""
@@ -87,7 +87,7 @@ class MatcherConfig:
 Balance = Literal["regions", "pixels"]
 
 
-@section()
+@section
 class DiffusionConfig:
     prediction_type: Literal["sample", "v_prediction"] = "sample"
     """What the network predicts. Not epsilon: at zero terminal SNR it says nothing about the picture."""
@@ -100,7 +100,7 @@ class DiffusionConfig:
     both, or between single pixels, for data whose turns may also move what exists (`region.balanced`)."""
 
 
-@section()
+@section
 class ObjectiveConfig:
     icm_weight: NonNegative = 0.1
     """lambda of L = L_CDD + L_mask + lambda L_ICM + mu L_change."""
@@ -136,7 +136,7 @@ class ObjectiveConfig:
     each), which classifier-free guidance needs."""
 
 
-@section()
+@section
 class RunConfig:
     """What every training run has."""
 
@@ -168,7 +168,7 @@ class RunConfig:
     """Where the log goes beside `log.jsonl`."""
 
 
-@section()
+@section
 class TrainingConfig(RunConfig):
     gradient_accumulation: AtLeastOne = 1
     """Micro-batches that share the `batch_size` samples of a step."""
@@ -195,7 +195,7 @@ and DPMSolverSDE fail on this one; Heun, whose first step from pure noise is cor
 noise; DDIMParallel and DDPMParallel take DDIM's and DDPM's steps to the bit."""
 
 
-@section()
+@section
 class SamplingConfig:
     """How a picture is drawn; stored with the model. These fields are the only list of sampling settings:
     command line, chat, presets and sessions take theirs from here."""
@@ -213,8 +213,8 @@ class SamplingConfig:
     num_candidates: Annotated[int, Field(ge=1, le=LARGEST_BATCH_OF_CANDIDATES)] = 1
     """Pictures drawn for each instruction, of which the one that the matcher scores highest is kept."""
     plan_temperature: NonNegative = 1.0
-    """Places and looks are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest looks,
-    and places by `plan_place`."""
+    """Places and attributes are drawn from the plan's distribution, sharpened by this; 0 takes the likeliest
+    attributes, and places by `plan_place`."""
     plan_place: Literal["likeliest", "median"] = "likeliest"
     """Where an object goes without temperature (`decoding.sample_plan`)."""
 
@@ -223,7 +223,7 @@ def _fast() -> dict[str, dict[str, Any]]:
     return {"fast": {"num_inference_steps": 4, "guidance_scale": 1.0, "image_guidance_scale": 1.0}}
 
 
-@section()
+@section
 class Config:
     output_dir: str = "runs/default"
     """Folder of the run; the same command goes on with the run that is there."""
@@ -236,7 +236,7 @@ class Config:
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     unet: UNetConfig = Field(default_factory=UNetConfig)
-    plan: Annotated[Union[tuple(KINDS.values())], Field(discriminator="kind")] = Field(default_factory=NoPlan)
+    plan: any_of(KINDS) = Field(default_factory=NoPlan)
     matcher: MatcherConfig = Field(default_factory=MatcherConfig)
     diffusion: DiffusionConfig = Field(default_factory=DiffusionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)

@@ -22,15 +22,15 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
     """Builds the dataclass `cls` from plain values.
 
     Raises:
-        InputError: an unknown key (the nearest known one is named), a missing one, a wrong type, or a value out
-            of range; the message begins with `source` and names key (after `prefix`), value and expectation.
+        InputError: an unknown key (the nearest known one is named), a missing one, a wrong type, or a value
+            out of range; the message begins with `source` and names key (after `prefix`) and value.
     """
     _check_keys(cls, values, source, prefix)
     try:
         # as JSON, in which strict means that text is no number, but a list may become a tuple
         return _adapter(cls).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError(f"{source}: {_line(cls, error, prefix)}") from None
+        raise InputError(f"{source}: {error_line(cls, error, prefix)}") from None
 
 
 @functools.lru_cache
@@ -115,7 +115,7 @@ EXPECTED = {
 """What to say of pydantic's types of error."""
 
 
-def _line(cls: type, error: ValidationError, prefix: str) -> str:
+def error_line(cls: type, error: ValidationError, prefix: str = "") -> str:
     """The first error of the key that is wrong, in one line; a type with several options names each."""
     errors = error.errors(include_url=False)
     first = errors[0]
@@ -134,12 +134,15 @@ def _line(cls: type, error: ValidationError, prefix: str) -> str:
 
 def _key(cls: type, place: tuple[str | int, ...]) -> str:
     """A key such as "training.frozen[0]"; pydantic's place also names the option of a type."""
-    key, known = "", (cls,)
+    key, hint = "", cls
     for part in place:
+        known = {name: each for kind in sections(hint) for name, each in fields(kind).items()}
         if isinstance(part, int):
             key += f"[{part}]"
-        elif known and (hints := {k: v for each in known for k, v in fields(each).items()}).get(part):
-            key, known = f"{key}.{part}".lstrip("."), sections(hints[part])
+        elif part in known:
+            key, hint = f"{key}.{part}".lstrip("."), known[part]
+        elif typing.get_origin(hint) is dict:
+            key, hint = f"{key}.{part}", typing.get_args(hint)[1]
     return key
 
 

@@ -66,13 +66,17 @@ class CDDICM(nn.Module):
             **vars(config.fusion),
         )
         places = plan.places(size) if plan else 0
-        templates = {
-            "plan_planes": Templates(self.classes, self.traits, forms or {}).count,
-            "plan_reach": round(plan.template_reach * places / plan.template_pixel),
-            "plan_channels": plan.template_channels,
-            "plan_grid": places,
-            "plan_step": plan.template_pixel,
-        } if plan else {}
+        templates = (
+            {
+                "plan_planes": Templates(self.classes, self.traits, forms or {}).count,
+                "plan_reach": round(plan.template_reach * places / plan.template_pixel),
+                "plan_channels": plan.template_channels,
+                "plan_grid": places,
+                "plan_step": plan.template_pixel,
+            }
+            if plan
+            else {}
+        )
         self.unet = ConditionalUNet(
             image_size=size,
             condition_width=width,
@@ -110,9 +114,7 @@ class CDDICM(nn.Module):
             nn.init.constant_(self.see.mix[-1].bias, -6.0)  # at first nothing stands anywhere
         # Trained with the fusion, not needed for drawing: it tells which patches the turn will change.
         self.where = nn.Linear(width, 1)
-        self.register_buffer(
-            "alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False
-        )
+        self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
         for name in config.training.frozen:
             if getattr(self, name) is not None:
                 getattr(self, name).requires_grad_(False)
@@ -125,8 +127,8 @@ class CDDICM(nn.Module):
         return sorted(blocks & {type(part).__name__ for part in self.modules()})
 
     def forward(self, batch: Batch, draws: Draws, words: bool = False) -> dict[str, Tensor]:
-        """L = L_CDD + L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. Where
-        the `words` are to be learnt, UNet and matcher see the first item only, see `objective.text_warmup_samples`.
+        """L = L_CDD + L_mask + lambda L_ICM + mu L_where + the plan's terms, and what the log shows. In
+        the text warm-up, `words`, UNet and matcher see the first item only (`text_warmup_samples`).
 
         Returns:
             `loss` (), of its parts `mask`, `icm`, `where`, `plan`, `relation`, `see`, `scene` () those that
@@ -230,7 +232,8 @@ class CDDICM(nn.Module):
                     out["see"] = cell_loss(seen, batch.standing, ~no_reference)
                 out["loss"] = out["loss"] + settings.detection_weight * out["see"]
             if batch.scenes is not None:
-                out["scene"] = self._scene_loss(batch.scenes, self.config.plan.relational.synthetic_scenes * len(batch.ids))
+                dialogs = settings.relational.synthetic_scenes * len(batch.ids)
+                out["scene"] = self._scene_loss(batch.scenes, dialogs)
                 out["loss"] = out["loss"] + out["scene"]
 
         if objective.icm_weight > 0:

@@ -62,9 +62,7 @@ def shaped_as(own: Tensor, value: Tensor) -> Tensor:
     return value.reshape(own.shape) if value.numel() == 1 else value
 
 
-def save(
-    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str
-) -> None:
+def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str) -> None:
     """A checkpoint from which the run goes on exactly, on data of that `digest`. All processes take part; the
     first one writes."""
     parts = {"model": model, "ema": ema.shards}

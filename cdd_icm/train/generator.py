@@ -416,9 +416,7 @@ def build_pipeline(
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
-        objective={
-            name: getattr(config.objective, name) for name in ("condition_dropout", "icm_weight")
-        },
+        objective={name: getattr(config.objective, name) for name in ("condition_dropout", "icm_weight")},
         canvas=canvas,
     )
 

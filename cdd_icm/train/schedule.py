@@ -21,9 +21,7 @@ def learning_rate_at(samples: int, t: RunConfig, restart: int = 0) -> float:
         return t.learning_rate * (samples + 1) / t.warmup_samples
     done = (samples - t.warmup_samples) / max(1, end - t.warmup_samples)
     minimum = min(MIN_LEARNING_RATE, t.learning_rate)
-    return (
-        minimum + (t.learning_rate - minimum) * (1 + math.cos(math.pi * min(1, done))) / 2
-    )
+    return minimum + (t.learning_rate - minimum) * (1 + math.cos(math.pi * min(1, done))) / 2
 
 
 def crossed(every: int, before: int, samples: int) -> bool:

@@ -133,7 +133,7 @@ def test_an_architecture_that_open_clip_knows_by_name(make_config, write, tmp_pa
     data = {"benchmark": "triplets", "path": str(path), "images": str(tmp_path)}
     config = make_config(
         data=data | {"cache_dir": str(tmp_path)},
-        encoder={"model": "ViT-S-32-alt", "vocab_size": None, "trainable_blocks": 1},
+        encoder={"model": "ViT-S-32-alt", "trainable_blocks": 1},
         training={"batch_size": 2, "total_samples": 4},
     )
     folder, report = train(config), tmp_path / "report.json"
