@@ -16,8 +16,8 @@ SETTINGS = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, use_attribut
 
 @dataclass_transform(frozen_default=True)
 def section(cls: type) -> type:
-    """Makes `cls` a section: a frozen dataclass whose values pydantic checks; the docstring under a field says
-    what its key means. Its constructor raises InputError, one line, as `from_dict` does."""
+    """Makes `cls` a section: a frozen dataclass whose values pydantic checks; the docstring under a field
+    says what its key means. Its constructor raises InputError, one line, as `from_dict` does."""
     made = pydantic.dataclasses.dataclass(cls, frozen=True, config=SETTINGS)
     construct = made.__init__
 

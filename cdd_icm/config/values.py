@@ -25,7 +25,7 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
         InputError: an unknown key (the nearest known one is named), a missing one, a wrong type, or a value
             out of range; the message begins with `source` and names key (after `prefix`) and value.
     """
-    _check_keys(cls, values, source, prefix)
+    check_keys(cls, values, source, prefix)
     try:
         # as JSON, in which strict means that text is no number, but a list may become a tuple
         return _adapter(cls).validate_json(json.dumps(values), strict=True)
@@ -62,7 +62,7 @@ def chosen(kinds: tuple[type, ...], value: Any) -> type:
     return next((cls for cls in kinds if kind == getattr(cls, "kind", None)), kinds[0])
 
 
-def _check_keys(cls: type, values: Any, source: str, prefix: str) -> None:
+def check_keys(cls: type, values: Any, source: str, prefix: str = "") -> None:
     """Raises InputError where a section is none, or has an unknown key."""
     if not isinstance(values, dict):
         raise InputError(f"{source}: {prefix.rstrip('.') or 'config'} is {values!r}, expected a section")
@@ -75,7 +75,7 @@ def _check_keys(cls: type, values: Any, source: str, prefix: str) -> None:
             raise InputError(f"{source}: {prefix}{key} is {value!r}, expected text, a number or a list")
         kinds = sections(known[key])
         if kinds and isinstance(value, dict) and (len(kinds) == 1 or value.get("kind") in _kinds(kinds)):
-            _check_keys(chosen(kinds, value), value, source, f"{prefix}{key}.")
+            check_keys(chosen(kinds, value), value, source, f"{prefix}{key}.")
 
 
 def _kinds(kinds: tuple[type, ...]) -> list[str]:

@@ -186,8 +186,8 @@ class CDDICMPipeline(DiffusionPipeline):
             )
         given = {name: value for name, value in given.items() if value is not None}
         own = from_dict(SamplingConfig, self.config.sampling, "sampling")
-        for name in ("plan_temperature", "plan_place"):
-            if self.planner is None and given.get(name, getattr(own, name)) != getattr(own, name):
+        for name in given if self.planner is None else ():
+            if name.startswith("plan_") and given[name] != getattr(own, name, None):
                 raise InputError(f"{name}: {given[name]!r} given to a model that plans nothing")
         sampling = from_dict(SamplingConfig, {**vars(own), **given}, "sampling")
         check_trained(sampling, ObjectiveConfig(**self.config.objective))

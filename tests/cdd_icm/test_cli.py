@@ -149,7 +149,7 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
         (["--data", str(SAMPLE), "--split", "tset"], "no dialogs of split 'tset'"),
         (
             ["--say", "a", "--scheduler", "DDIM"],
-            "scheduler: 'DDIM' can't be used; the nearest that can is DDIMScheduler",
+            "sampling: scheduler is 'DDIM', expected DDIMScheduler, ",
         ),
         (["--say", "a", "--preset", "slow"], "preset: 'slow' is unknown; this model has fast"),
         (
@@ -157,7 +157,7 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
             "num_inference_steps is 1001, expected at most 1000",
         ),
         (["--data", "http://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
-        (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected at least 0"),
+        (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected a finite number"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
         (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
         (["--say", "a", "--dtype", "int8"], "dtype: 'int8', expected auto or one of fp32, bf16, fp16"),
@@ -223,7 +223,7 @@ def test_train_refuses_a_wrong_key_before_any_work(config, capsys):
 
 def test_training_without_data_leaves_no_folder(config, capsys):
     assert main(["train", str(config), "data.path="]) == 2
-    assert capsys.readouterr().err.endswith("data.path is None, expected str\n")
+    assert capsys.readouterr().err.endswith("data.path is None, expected text\n")
     assert main(["train", str(config), "data.path=''"]) == 2
     assert capsys.readouterr().err == "cdd-icm: data.path is '', expected the data to train on\n"
     assert not (config.parent / "run").exists()
@@ -335,12 +335,15 @@ def test_chat_settings(tiny_pipeline, tmp_path):
     told = talk(
         Chat(session, tmp_path),
         "/seed 7",
-        "/guidance 1.5",
-        "/candidates 2",
+        "/guidance-scale 1.5",
+        "/num-candidates 2",
         "add a cube",
         f"/save {tmp_path / 'b'}",
     )
-    assert told[:3] == ["seed 7", "guidance 1.5", "candidates 2"] and told[4] == f"saved in {tmp_path / 'b'}"
+    assert (
+        told[:3] == ["seed 7", "guidance-scale 1.5", "num-candidates 2"]
+        and told[4] == f"saved in {tmp_path / 'b'}"
+    )
     (turn,) = DrawingSession.load(tmp_path / "b", tiny_pipeline).turns
     assert turn.seed == 7 and len(turn.scores) == 2 and turn.settings["guidance_scale"] == 1.5
 
@@ -348,18 +351,26 @@ def test_chat_settings(tiny_pipeline, tmp_path):
 def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
     told = talk(
         Chat(DrawingSession(tiny_pipeline), tmp_path),
-        *("/undo", "/redo", "/seed x", "/guidance", "/guidance nan", "/candidates 0", "/candidates 1.5"),
-        *("/save", "/udno", "/save ~nobody-here/a", "/candidates 10000000000000", "add a c\udcffube"),
+        *(
+            "/undo",
+            "/redo",
+            "/seed x",
+            "/guidance-scale x",
+            "/guidance-scale nan",
+            "/num-candidates 0",
+            "/num-candidates 1.5",
+        ),
+        *("/save", "/udno", "/save ~nobody-here/a", "/num-candidates 10000000000000", "add a c\udcffube"),
         "add a cube",
     )
     assert told[:13] == [
         "undo: nothing was said yet",
         "redo: nothing was taken back",
         "/seed: 'x' is no whole number",
-        "/guidance: '' is no number",
-        "sampling: guidance_scale is nan, expected at least 0",
+        "sampling: guidance_scale is 'x', expected a number",
+        "sampling: guidance_scale is nan, expected a finite number",
         "sampling: num_candidates is 0, expected at least 1",
-        "/candidates: '1.5' is no whole number",
+        "sampling: num_candidates is 1.5, expected a whole number",
         "/save: which folder?",
         "/udno: no such command; the nearest is /undo, and /help lists all",
         "/save: ~nobody-here/a: no such user",

@@ -1,11 +1,26 @@
 """Configs: what is read, what is refused, and the one line that says why."""
 
+import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
+from pydantic import Field
 
-from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
+from cdd_icm.cli import main
+from cdd_icm.config import (
+    AnnotatedPlan,
+    Config,
+    FusionConfig,
+    differing_keys,
+    from_dict,
+    load_config,
+    section,
+    to_dict,
+)
+from cdd_icm.config.describe import describe
+from cdd_icm.config.plan import KINDS, any_of
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.train_detector import DetectorConfig
 from retrieval.config import RetrievalConfig
@@ -280,3 +295,50 @@ def test_differing_keys():
     )
     assert differing_keys(one, other) == ["seed", "data.limit"]
     assert differing_keys(one, one) == []
+
+
+def test_a_new_kind_of_plan_is_an_entry_of_the_registry():
+    @section
+    class BoxPlan:
+        kind: Literal["boxes"] = "boxes"
+        boxes: int = 3
+
+    @section
+    class Planned:
+        plan: any_of({**KINDS, "boxes": BoxPlan}) = Field(default_factory=BoxPlan)
+
+    assert from_dict(Planned, {"plan": {"kind": "boxes", "boxes": 5}}).plan == BoxPlan(boxes=5)
+    assert from_dict(Planned, {"plan": {"kind": "annotated"}}).plan == AnnotatedPlan()
+    with pytest.raises(InputError, match="unknown key plan.box; the nearest is plan.boxes"):
+        from_dict(Planned, {"plan": {"kind": "boxes", "box": 5}})
+    with pytest.raises(InputError, match="plan.kind is 'bxes', expected none, annotated or boxes; the near"):
+        from_dict(Planned, {"plan": {"kind": "bxes"}})
+    assert "plan.boxes = 3" in describe(Planned)
+
+
+def test_a_constructor_refuses_in_one_line():
+    with pytest.raises(InputError, match="^seed is -1, expected at least 0$"):
+        Config(seed=-1)
+    with pytest.raises(InputError, match="^fusion.heads is 5, expected a divisor of fusion.width$"):
+        Config(fusion=FusionConfig(heads=5))
+
+
+def test_the_description_names_every_key_with_its_meaning(capsys):
+    def keys(values, prefix=""):
+        for key, value in values.items():
+            nested = isinstance(value, dict) and f"{prefix}{key}" not in ("encoder.model", "sampling_presets")
+            yield from keys(value, f"{prefix}{key}.") if nested else [f"{prefix}{key}"]
+
+    assert main(["config"]) == 0
+    text = capsys.readouterr().out
+    for path in CONFIGS.glob("*.yaml"):
+        for key in keys(to_dict(load_config(path))):
+            assert f"\n{key} = " in f"\n{text}" or key == "plan.relational"
+    paragraphs = re.findall(r"^\S+ = .*\n    .*\n    \S", text, flags=re.MULTILINE)
+    assert len(paragraphs) == len(re.findall(r"^\S+ = ", text, flags=re.MULTILINE)) > 60  # each has a meaning
+    assert "objective.antonym_negatives = []\n    list of list of text; set by generate/paper\n" in text
+    assert main(["config", str(CONFIGS / "tiny.yaml"), "plan.weight=3"]) == 0
+    text = capsys.readouterr().out
+    assert "plan.weight = 3.0  (default 0.1)" in text and "data.image_size = 64  (default 128)" in text
+    assert main(["config", str(CONFIGS / "tiny.yaml"), "plan.wait=3"]) == 2
+    assert "unknown key plan.wait; the nearest is plan.weight" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """One turn: what a picture depends on, what is counted, and what is refused."""
 
 import copy
+import dataclasses
+import inspect
 import io
 
 import numpy as np
@@ -13,6 +15,7 @@ from diffusers.callbacks import PipelineCallback
 from diffusers.configuration_utils import FrozenDict
 from PIL import Image
 
+from cdd_icm.config import SamplingConfig
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
@@ -129,6 +132,14 @@ def test_all_branches_are_one_forward_pass_a_step(draw, count_calls, scales, bra
     names = dict(zip(("guidance_scale", "image_guidance_scale"), scales, strict=True))
     draw([picture(1), picture(2)], SAID[:2], [0, 1], num_inference_steps=3, **names)
     assert count_calls == [2 * branches] * 3
+
+
+def test_a_call_takes_every_sampling_setting_but_the_scheduler():
+    settings = {f.name for f in dataclasses.fields(SamplingConfig)} - {"scheduler"}
+    call = inspect.signature(CDDICMPipeline.__call__).parameters.values()
+    given = {p.name for p in call if p.kind is p.KEYWORD_ONLY}
+    of_diffusers = {"generator", "output_type", "return_dict", "callback_on_step_end"}
+    assert given == settings | of_diffusers | {"callback_on_step_end_tensor_inputs"}
 
 
 def test_every_kind_of_guidance_changes_the_picture(draw):
