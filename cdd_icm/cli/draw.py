@@ -53,6 +53,7 @@ def _generate_split(arguments: argparse.Namespace) -> None:
     from cdd_icm.sampling.dialogs import generate_split
     from cdd_icm.sampling.folder import check_classes
 
+    settings = sampling_settings(arguments)
     dialogs = load_dialogs(arguments.data, arguments.split or "test")
     check_classes(arguments.model, dialogs, arguments.data)
     generate_split(
@@ -61,7 +62,7 @@ def _generate_split(arguments: argparse.Namespace) -> None:
         arguments.out,
         batch_size=arguments.batch_size or 16,
         seed=arguments.seed or 0,
-        **sampling_settings(arguments),
+        **settings,
     )
     if process_state().is_main_process:
         print(arguments.out)
@@ -78,7 +79,8 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
     texts = [text.strip() for text in texts]
     if not texts or "" in texts:
         raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instruction is in it'}")
-    session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **sampling_settings(arguments))
+    settings = sampling_settings(arguments)
+    session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
     for turn, text in enumerate(texts, start=1):
         start = time.perf_counter()
         picture = session.say(text)
@@ -104,16 +106,17 @@ def _chat(arguments: argparse.Namespace) -> None:
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  arrow keys and history at the prompt
 
+    settings = sampling_settings(arguments)
     pipeline = load_model(arguments)
     out = arguments.out or Path("outputs") / time.strftime("chat-%Y%m%d-%H%M%S")
     if (out / RECORD).exists():
         session = DrawingSession.load(out, pipeline)
         if arguments.seed is not None:
             session.seed = arguments.seed
-        session.use(**sampling_settings(arguments))
+        session.use(**settings)
         print(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
     else:
-        session = DrawingSession(pipeline, seed=arguments.seed or 0, **sampling_settings(arguments))
+        session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
         print(f"say what to draw; pictures go to {out}; /help tells the commands")
     Chat(session, out).run()
 

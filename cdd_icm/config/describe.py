@@ -46,7 +46,10 @@ def describe(cls: type, config: Any = None) -> str:
 
 def meaning(cls: type, name: str) -> str:
     """What the docstring under a field of a section says, in one line."""
-    return " ".join((cls.__pydantic_fields__[name].description or "").split())
+    inherited = (each.__pydantic_fields__.get(name) for each in cls.__mro__[:-1])
+    return next(
+        (" ".join(field.description.split()) for field in inherited if field and field.description), ""
+    )
 
 
 ABSENT = object()

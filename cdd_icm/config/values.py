@@ -73,13 +73,23 @@ def check_keys(cls: type, values: Any, source: str, prefix: str = "") -> None:
             raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near}")
         if not isinstance(value, PLAIN):
             raise InputError(f"{source}: {prefix}{key} is {value!r}, expected text, a number or a list")
-        kinds = sections(known[key])
-        if kinds and isinstance(value, dict) and (len(kinds) == 1 or value.get("kind") in _kinds(kinds)):
-            check_keys(chosen(kinds, value), value, source, f"{prefix}{key}.")
+        items = {f"{prefix}{key}.": (value, known[key])}
+        if isinstance(value, list | tuple) and (element := _element(known[key])):
+            items = {f"{prefix}{key}[{i}].": (each, element) for i, each in enumerate(value)}
+        for place, (each, hint) in items.items():
+            kinds = sections(hint)
+            if kinds and isinstance(each, dict) and (len(kinds) == 1 or each.get("kind") in _kinds(kinds)):
+                check_keys(chosen(kinds, each), each, source, place)
 
 
 def _kinds(kinds: tuple[type, ...]) -> list[str]:
     return [getattr(cls, "kind", None) for cls in kinds]
+
+
+def _element(hint: Any) -> Any:
+    """The type of a list's entries, or None where a type admits no list."""
+    options = (hint, *typing.get_args(hint))
+    return next((typing.get_args(each)[0] for each in options if typing.get_origin(each) is tuple), None)
 
 
 def _nearest(key: str, known: dict[str, Any]) -> str:
@@ -138,7 +148,7 @@ def _key(cls: type, place: tuple[str | int, ...]) -> str:
     for part in place:
         known = {name: each for kind in sections(hint) for name, each in fields(kind).items()}
         if isinstance(part, int):
-            key += f"[{part}]"
+            key, hint = f"{key}[{part}]", _element(hint) or hint
         elif part in known:
             key, hint = f"{key}.{part}".lstrip("."), known[part]
         elif typing.get_origin(hint) is dict:

@@ -16,7 +16,7 @@ from retrieval.config import RetrievalConfig
 from retrieval.systems.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
-FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}
+FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True}
 TINY = {
     "encoder": {
         "model": {

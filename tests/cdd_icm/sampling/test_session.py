@@ -233,20 +233,24 @@ FAULTS = {
     "a list": (lambda f: (f / "session.json").write_text("[]"), "expected an object, found list"),
     "missing field": (edit(seed=...), "session.json: seed is missing"),
     "unknown field": (edit(sead=1), "session.json: unknown key sead; the nearest is seed"),
-    "seed that is text": (edit(seed="3"), "session.json: seed is '3', expected int"),
+    "seed that is text": (edit(seed="3"), "session.json: seed is '3', expected a whole number"),
     "position past the end": (edit(position=3), "session.json: position is 3, expected 0 to 2"),
     "another model's size": (edit(image_size=64), "image_size is 64, but this model draws 32"),
+    "unknown field of a turn": (
+        edit(turns__1__sead=1),
+        "unknown key turns[1].sead; the nearest is turns[1].seed",
+    ),
     "missing field of a turn": (edit(turns__1__settings=...), "turns[1].settings is missing"),
-    "turn without words": (edit(turns__0__instruction=None), "turns[0].instruction is None, expected str"),
+    "turn without words": (edit(turns__0__instruction=None), "turns[0].instruction is None, expected text"),
     "wrong setting": (
         edit(sampling={"num_candidates": "two"}),
-        "session.json: sampling.num_candidates is 'two', expected int",
+        "session.json: sampling.num_candidates is 'two', expected a whole number",
     ),
     "unknown setting of a turn": (
         edit(turns__1__settings__steps=3),
         "session.json: unknown key turns[1].settings.steps",
     ),
-    "scores": (edit(turns__1__scores=["a"]), "turns[1].scores is ['a']"),
+    "scores": (edit(turns__1__scores=["a"]), "turns[1].scores[0] is 'a', expected a number"),
     "picture elsewhere": (
         edit(turns__1__picture="../x.png"),
         "turns[1].picture is '../x.png', expected the name of a file beside it",

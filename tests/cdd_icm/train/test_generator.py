@@ -474,11 +474,11 @@ def begun(make_config, monkeypatch):
 
 
 def test_another_config_is_refused_by_the_key_that_differs(begun):
-    for key in ("training__learning_rate", "unet__query", "seed", "data__limit"):
+    for key in ("training__learning_rate", "unet__cross_attention", "seed", "data__limit"):
         with pytest.raises(
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
-            train(begun(**{key: 1 if key != "unet__query" else False}))
+            train(begun(**{key: 1 if key != "unet__cross_attention" else False}))
 
 
 def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, uninterrupted, tmp_path):
