@@ -34,6 +34,7 @@ from cdd_icm.data import Dialog, SceneObject, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, keep_memory, layout
 from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
@@ -85,7 +86,7 @@ class PlainStep:
         self.unet = UNet2DConditionModel.from_config(ours.config).to(self.device).train()
         self.unet.set_attn_processor(attention())
         self.optimizer = make_optimizer(self.unet, self.config.training)
-        self.scheduler = DDPMScheduler(self.config.diffusion.num_train_timesteps)
+        self.scheduler = DDPMScheduler(NUM_TRAIN_TIMESTEPS)
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
         self.towers, self.ids = bare.model.towers, b.ids

@@ -47,9 +47,8 @@ def describe(cls: type, config: Any = None) -> str:
 def meaning(cls: type, name: str) -> str:
     """What the docstring under a field of a section says, in one line."""
     inherited = (each.__pydantic_fields__.get(name) for each in cls.__mro__[:-1])
-    return next(
-        (" ".join(field.description.split()) for field in inherited if field and field.description), ""
-    )
+    said = (field.description for field in inherited if field is not None and field.description)
+    return " ".join(next(said, "").split())
 
 
 ABSENT = object()
