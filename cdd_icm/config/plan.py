@@ -1,20 +1,26 @@
-"""The kinds of plan. A new kind is a section here, with a `kind` of its own, and an entry in `KINDS`."""
+"""The kinds of plan: each a section with a `kind` and `RULES` of its own, and an entry in `KINDS`."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from cdd_icm.config.base import AtLeastOne, Count, NonNegative, Number, Share, section
+from cdd_icm.config.rules import Rule
+
+if TYPE_CHECKING:
+    from cdd_icm.config.schema import Config
 
 
 @section
 class NoPlan:
     """Paints from the fused condition alone."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()
 
     kind: Literal["none"] = "none"
     """Paints without a plan."""
@@ -35,9 +41,60 @@ class RelationalConfig:
     training data's pictures, placed and described anew (`synthetic_scenes.py`)."""
 
 
+def _places_fit(c: Config) -> bool:
+    places, side = c.plan.places(c.data.image_size), c.data.image_size // c.unet.patch_size
+    return places <= side or (places <= c.data.image_size and places % side == 0)
+
+
+def _relational(rule: Callable[[Config], bool]) -> Callable[[Config], bool]:
+    return lambda c: c.plan.relational is None or rule(c)
+
+
+ANNOTATED_RULES = (
+    Rule("plan.grid", lambda c: c.plan.grid <= c.data.image_size, "at most data.image_size"),
+    Rule(
+        "plan.grid",
+        lambda c: not c.plan.template_turns or c.data.image_size % c.plan.grid == 0,
+        "a divisor of data.image_size where plan.template_turns places templates to the pixel",
+    ),
+    Rule(
+        "plan.grid",
+        _places_fit,
+        "at most data.image_size / unet.patch_size, or a multiple of it",
+    ),
+    Rule(
+        "plan.join",
+        lambda c: not (c.plan.join and c.data.streams),
+        "0 where the data is streamed",
+    ),
+    Rule(
+        "plan.class_query_layers",
+        _relational(lambda c: c.plan.class_query_layers == 0),
+        "0 beside plan.relational",
+    ),
+    Rule(
+        "plan.grid",
+        _relational(lambda c: c.plan.grid % 2 == 0 and c.data.image_size % (c.plan.grid // 2) == 0),
+        "twice a divisor of data.image_size beside plan.relational",
+    ),
+    Rule(
+        "plan.detection_weight",
+        _relational(lambda c: c.plan.detection_weight or not c.plan.weight),
+        "more than 0 beside plan.relational, whose detector it trains",
+    ),
+    Rule(
+        "plan.relation_weight",
+        _relational(lambda c: c.plan.weight or not c.plan.relation_weight),
+        "0 beside plan.relational where plan.weight is 0",
+    ),
+)
+
+
 @section
 class AnnotatedPlan:
     """Plans the objects of a turn on a grid before it paints, taught by data whose objects are annotated."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = ANNOTATED_RULES
 
     kind: Literal["annotated"] = "annotated"
     """Plans which objects a turn draws, and where; needs data whose objects are annotated."""
@@ -55,7 +112,7 @@ class AnnotatedPlan:
     objects, 0 where a text names one."""
     relational: RelationalConfig | None = None
     """Places a new object by its sides of existing ones; null predicts places from the fused tokens."""
-    forms: tuple[str, ...] = ()
+    template_attributes: tuple[str, ...] = ()
     """Attributes of an object that change its whole picture, such as its size and the way it faces: each
     class has a template for each combination of the values of those that its objects have."""
     template_reach: Share = 0.3

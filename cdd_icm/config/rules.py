@@ -1,4 +1,4 @@
-"""What must hold between several keys of a config, as one table."""
+"""What must hold between several keys of a config, as one table; a kind of plan has one of its own."""
 
 from __future__ import annotations
 
@@ -31,15 +31,6 @@ def check(config: Any, rules: Iterable[Rule]) -> None:
             raise InputError(f"{key} is {value!r}, expected {wanted}")
 
 
-def _annotated(rule: Callable[[Any], bool]) -> Callable[[Config], bool]:
-    """`rule` of the config where it plans with annotated objects."""
-    return lambda c: c.plan.kind != "annotated" or rule(c)
-
-
-def _relational(rule: Callable[[Any], bool]) -> Callable[[Config], bool]:
-    return _annotated(lambda c: c.plan.relational is None or rule(c))
-
-
 def _step(c: Config) -> int:
     """The multiple of pixels that UNet needs."""
     return c.unet.patch_size * 2 ** (len(c.unet.widths) - 1)
@@ -48,11 +39,6 @@ def _step(c: Config) -> int:
 def _attending(c: Config) -> int:
     """The smallest number of channels at which the UNet attends."""
     return min([w for w, a in zip(c.unet.widths, c.unet.attention, strict=True) if a] + [c.unet.widths[-1]])
-
-
-def _places_fit(c: Config) -> bool:
-    places, side = c.plan.places(c.data.image_size), c.data.image_size // c.unet.patch_size
-    return places <= side or (places <= c.data.image_size and places % side == 0)
 
 
 def _trained(c: Config) -> set[str]:
@@ -101,42 +87,6 @@ RULES = (
             and not (c.objective.text_warmup_batch_size and c.data.streams)
         ),
         "a multiple of training.gradient_accumulation, and none where the data is streamed",
-    ),
-    Rule("plan.grid", _annotated(lambda c: c.plan.grid <= c.data.image_size), "at most data.image_size"),
-    Rule(
-        "plan.grid",
-        _annotated(lambda c: not c.plan.template_turns or c.data.image_size % c.plan.grid == 0),
-        "a divisor of data.image_size where plan.template_turns places templates to the pixel",
-    ),
-    Rule(
-        "plan.grid",
-        _annotated(_places_fit),
-        "at most data.image_size / unet.patch_size, or a multiple of it",
-    ),
-    Rule(
-        "plan.join",
-        _annotated(lambda c: not (c.plan.join and c.data.streams)),
-        "0 where the data is streamed",
-    ),
-    Rule(
-        "plan.class_query_layers",
-        _relational(lambda c: c.plan.class_query_layers == 0),
-        "0 beside plan.relational",
-    ),
-    Rule(
-        "plan.grid",
-        _relational(lambda c: c.plan.grid % 2 == 0 and c.data.image_size % (c.plan.grid // 2) == 0),
-        "twice a divisor of data.image_size beside plan.relational",
-    ),
-    Rule(
-        "plan.detection_weight",
-        _relational(lambda c: c.plan.detection_weight or not c.plan.weight),
-        "more than 0 beside plan.relational, whose detector it trains",
-    ),
-    Rule(
-        "plan.relation_weight",
-        _relational(lambda c: c.plan.weight or not c.plan.relation_weight),
-        "0 beside plan.relational where plan.weight is 0",
     ),
 )
 

@@ -246,7 +246,7 @@ class Config:
     """Other settings than `sampling`, by name, stored with the model too; what one leaves out is as there."""
 
     def __post_init__(self):
-        check(self, RULES)
+        check(self, (*RULES, *self.plan.RULES))
         check_trained(self.sampling, self.objective)
         for name, preset in self.sampling_presets.items():
             source = f"sampling_presets.{name}"

@@ -254,7 +254,7 @@ def planned(
 
     Raises:
         InputError: the data has no annotated objects; a mirror or a teller would meet a `flip` other than "0"
-            and "1"; one of `plan.forms` is no trait of the looks.
+            and "1"; one of `plan.template_attributes` is no trait of the looks.
     """
     things = [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
     plan = config.plan if isinstance(config.plan, AnnotatedPlan) else None
@@ -273,13 +273,15 @@ def planned(
         )
     if plan is None:
         return (), {}, {}
-    for trait in plan.forms:
+    for trait in plan.template_attributes:
         if trait not in traits:
             known = ", ".join(traits) or "none"
-            raise InputError(f"plan.forms: {trait!r}: the looks of {config.data.path} have {known}")
+            raise InputError(
+                f"plan.template_attributes: {trait!r}: the looks of {config.data.path} have {known}"
+            )
     forms: dict[str, set[str]] = defaultdict(set)
     for thing in things:
-        forms[thing.name].update(trait for trait in plan.forms if trait in thing.look)
+        forms[thing.name].update(trait for trait in plan.template_attributes if trait in thing.look)
     return tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()}
 
 
