@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
 from cdd_icm.console import complain, printable, say
 from cdd_icm.errors import InputError, of_disk
@@ -63,10 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--images", help="folder or zip to look for the pictures in; lists all missing ones")
     info.set_defaults(run=_benchmark_info)
 
-    train = groups.add_parser("train", help="train a model, or go on with a run that was stopped")
+    train = groups.add_parser(
+        "train",
+        help="train a model, or go on with a run that was stopped",
+        epilog="`cdd-retrieval config` lists every key with its default and meaning.",
+    )
     train.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file")
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as composer=tirg")
     train.set_defaults(run=_train)
+
+    config = groups.add_parser("config", help="list every key of a training config")
+    add_config_arguments(config)
+    config.set_defaults(run=_config)
 
     evaluate = groups.add_parser("evaluate", help="measure a model on a benchmark's split")
     evaluate.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
@@ -176,6 +185,17 @@ def _train(arguments: argparse.Namespace) -> None:
     from retrieval.train.trainer import train  # after the config: a wrong key is told at once
 
     say(train(config))
+
+
+def _config(arguments: argparse.Namespace) -> None:
+    from cdd_icm.config import load_config
+    from cdd_icm.config.describe import describe
+    from retrieval.config import RetrievalConfig
+
+    config = None
+    if arguments.config is not None:
+        config = load_config(arguments.config, arguments.overrides, RetrievalConfig)
+    say(describe(RetrievalConfig, config))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -35,6 +35,7 @@ from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
 from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
@@ -90,7 +91,7 @@ class PlainStep:
         self.unet = UNet2DConditionModel.from_config(ours.config).to(self.device).train()
         self.unet.set_attn_processor(attention())
         self.optimizer = make_optimizer(self.unet, self.config.training)
-        self.scheduler = DDPMScheduler(self.config.diffusion.num_train_timesteps)
+        self.scheduler = DDPMScheduler(NUM_TRAIN_TIMESTEPS)
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
         self.towers, self.ids = bare.model.towers, b.ids
@@ -121,11 +122,14 @@ class PlainStep:
 
 def unet_alone(config: Config) -> Config:
     """What InstructPix2Pix trains: the diffusion's loss, everything but the UNet frozen."""
-    replace = dataclasses.replace
+    replace, plan = dataclasses.replace, config.plan
+    if plan.kind == "annotated":
+        relational = plan.relational and replace(plan.relational, synthetic_scenes=0)
+        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0, relational=relational)
     return replace(
         config,
-        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, where_weight=0.0, scenes=0),
-        plan=replace(config.plan, weight=0.0, see_weight=0.0, relation_weight=0.0),
+        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, change_weight=0.0),
+        plan=plan,
         training=replace(config.training, frozen=("towers", "fusion", "planner", "matcher")),
     )
 
@@ -147,9 +151,7 @@ class Trainer:
             total_samples=self.done,
             log_samples=line,
             checkpoint_samples=10**9,
-            keep_checkpoints=1,
             validation_samples=10**9,
-            validation_dialogs=1,
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
@@ -181,9 +183,11 @@ def autocast(config: Config, device: torch.device):
 
 def tokenizer_of(config: Config, context_length: int):
     """One of the size that the run would have."""
-    if config.encoder.vocab_size is None:
+    if config.encoder.learnt_vocabulary is None:
         return clip_tokenizer(context_length)
-    return learn_tokenizer(["add a red cube on the left of it"], config.encoder.vocab_size, context_length)
+    return learn_tokenizer(
+        ["add a red cube on the left of it"], config.encoder.learnt_vocabulary, context_length
+    )
 
 
 def synthetic_batch(
@@ -268,7 +272,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
     # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
-    objective = dataclasses.replace(config.objective, words_first=0)
+    objective = dataclasses.replace(config.objective, text_warmup_samples=0)
     config = dataclasses.replace(config, objective=objective)
     bare = BareLoop(config, dialogs, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))

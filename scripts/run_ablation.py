@@ -94,7 +94,7 @@ SWITCHES = (
     Switch(
         "reference-pixels",
         "reference pixels, nor the mask through which they show",
-        {"unet.reference": False, "unet.composite": False},
+        {"unet.reference": False},
         {"unet.reference": True},
     ),
     Switch(
@@ -108,10 +108,10 @@ SWITCHES = (
         "plan",
         "a plan (the words are taught by L_CDD instead)",
         {
-            **{"plan.grid": 0, "plan.kernels": 0, "plan.horizon": None, "plan.read": 0},
-            **{"objective.scenes": 0, "objective.cdd_teaches_fusion": True},
+            "plan": {"kind": "none"},
+            "objective.cdd_trains_fusion": True,
         },
-        {"plan.grid": 16},
+        {"plan": {"kind": "annotated", "grid": 16}},
     ),
 )
 
@@ -250,8 +250,10 @@ class Ablation:
 
 
 def _get(config: Config, key: str) -> Any:
-    section, _, name = key.partition(".")
-    return getattr(getattr(config, section), name)
+    value = to_dict(config)
+    for name in key.split("."):
+        value = value[name]
+    return value
 
 
 def main(argv: list[str] | None = None) -> int:

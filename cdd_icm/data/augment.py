@@ -53,7 +53,7 @@ def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
     """Raises InputError where `objective.join` or `objective.mirror` can't be had of the data."""
     objects = all_objects(dialogs)
     if config.objective.join and not objects:
-        raise no_objects(config, "objective.join")
+        raise no_objects(config, "objective.join=0")
     if config.objective.mirror:
         check_flips(config, objects)
 
@@ -63,9 +63,9 @@ def all_objects(dialogs: Iterable[Dialog]) -> list[SceneObject]:
     return [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
 
 
-def no_objects(config: Config, key: str) -> InputError:
-    """What is raised where the data has no annotated objects and the setting `key` needs some."""
-    return InputError(f"{config.data.path}: no annotated objects; set {key}=0 to train without")
+def no_objects(config: Config, setting: str) -> InputError:
+    """Raised where the data has no annotated objects and the config needs some; `setting` would not."""
+    return InputError(f"{config.data.path}: no annotated objects; set {setting} to train without")
 
 
 def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
@@ -74,5 +74,5 @@ def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
     if not flips <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(sorted(flips))}: expected 0 and 1, "
-            "or objective.mirror=[] and objective.retell=0"
+            "or objective.mirror=[] and plan.recaption=0"
         )

@@ -69,10 +69,10 @@ class Batch(TensorFields):
 def no_op_text(draw: int, objective: ObjectiveConfig) -> str | None:
     """The words with which the sample of this draw asks for nothing, or None where it asks for its turn."""
     share = draw / 2**31
-    if share >= objective.idle_share:
+    if share >= objective.no_op_share:
         return None
-    texts = objective.idle_texts
-    return texts[int(share / objective.idle_share * len(texts))]
+    texts = objective.no_op_texts
+    return texts[int(share / objective.no_op_share * len(texts))]
 
 
 class Collator:
@@ -125,7 +125,7 @@ class Collator:
             null_mask=null_mask,
             no_op=unchanged,
         )
-        if pairs := objective.opposites:
+        if pairs := objective.antonym_negatives:
             # Only what is asked now becomes false: the history has happened.
             false = [(exchange(instruction, pairs), history) for instruction, history in asked]
             batch.false_ids, batch.false_mask = self.tokenize(false)

@@ -53,9 +53,3 @@ def icm_step(
     step = icm_guidance_scale * sigma.square() / alpha.clamp(min=1e-3) * gradient
     rms = step.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     return sample + step * (max_rms / rms.clamp(min=max_rms))
-
-
-def inside(interval: tuple[float, float], timestep: int | Tensor, num_train_timesteps: int) -> bool:
-    """Whether guidance is on at this timestep (Kynkaanniemi et al. 2024, arXiv 2404.07724). The interval is
-    in fractions of the training timesteps: 0 is the clean picture, 1 pure noise."""
-    return interval[0] <= (float(timestep) + 1) / num_train_timesteps <= interval[1]

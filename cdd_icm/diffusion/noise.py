@@ -9,7 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cdd_icm.config import Config, DiffusionConfig
+from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.hashing import derive_seed
+
+REFERENCE_NOISE = 0.1
+"""References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Draws:
             timestep=draw_timestep(time, config.diffusion),
             noise=noise,
             reference_noise=reference_noise,
-            reference_level=level * config.diffusion.reference_noise,
+            reference_level=level * REFERENCE_NOISE,
             drop=drop,
         )
 
@@ -51,5 +55,5 @@ def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tens
     """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
     et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is drawn more often."""
     s = diffusion.timestep_shift
-    t = (diffusion.num_train_timesteps * s * u / (1 + (s - 1) * u)).long()
-    return t.clamp(max=diffusion.num_train_timesteps - 1)
+    t = (NUM_TRAIN_TIMESTEPS * s * u / (1 + (s - 1) * u)).long()
+    return t.clamp(max=NUM_TRAIN_TIMESTEPS - 1)

@@ -9,6 +9,9 @@ from torch.nn.functional import max_pool2d
 
 from cdd_icm.config import Balance
 
+CHANGED_WEIGHT = {"regions": 8.0, "pixels": 3.0}
+"""Weight of the error inside the region that a turn changes, against 1 outside."""
+
 
 def composite(
     painted: Float[Tensor, "B 3 R R"],

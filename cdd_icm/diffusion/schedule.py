@@ -6,15 +6,16 @@ from diffusers import DDIMScheduler
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cdd_icm.config import DiffusionConfig
+NUM_TRAIN_TIMESTEPS = 1000
+"""T."""
 
 
-def training_scheduler(config: DiffusionConfig) -> DDIMScheduler:
+def training_scheduler() -> DDIMScheduler:
     """The noise schedule with zero terminal SNR (Lin et al. 2023, arXiv 2305.08891): the last timestep is
     pure noise. Every sampler is made from this scheduler's config."""
     return DDIMScheduler(
-        num_train_timesteps=config.num_train_timesteps,
-        beta_schedule=config.beta_schedule,
+        num_train_timesteps=NUM_TRAIN_TIMESTEPS,
+        beta_schedule="squaredcos_cap_v2",
         prediction_type="v_prediction",  # what every sampler takes; the pipeline converts to it
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,6 +38,7 @@ from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import make_loader
 from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.schedule import learning_rate_at
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class DetectorRecipe(Recipe):
     unit = "pictures"
     shown_losses = ("presence", "heat", "place")
     betas = (0.9, 0.999)
+    max_grad_norm = math.inf
+    ema_half_life = 0.0
     mutable_keys = {
         "": {"output_dir", "total_samples", "checkpoint_samples", "validation_samples", "log_samples"},
         "data": {"path", "validation_split", "cache_dir", "num_workers"},
@@ -129,6 +133,9 @@ class DetectorRecipe(Recipe):
         c, self.device = self.config, accelerator.device
         detector = Detector(self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk)
         return DetectorObjective(detector, c)
+
+    def learning_rate(self, samples: int) -> float:
+        return learning_rate_at(samples, self.settings, minimum=0.0)
 
     def data_order(self) -> Sequence[Any]:
         return self.training.keys
@@ -171,16 +178,12 @@ class DetectorRecipe(Recipe):
 
 
 def run_settings(config: DetectorConfig) -> RunConfig:
-    """What the loop reads of the config. The detector has no weight average and no bound of its gradients."""
+    """What the loop reads of the config."""
     keys = ("batch_size", "total_samples", "learning_rate", "warmup_samples", "weight_decay")
     keys += ("checkpoint_samples", "validation_samples", "log_samples")
     return RunConfig(
         **{key: getattr(config, key) for key in keys},
-        min_learning_rate=0.0,
-        max_grad_norm=1e9,
-        ema_half_life=0.0,
         mixed_precision="auto",
-        keep_checkpoints=1,
     )
 
 

@@ -51,14 +51,13 @@ class CDDICM(nn.Module):
             condition_width=width,
             map_channels=self.planner.map_channels if self.planner is not None else 0,
             map_size=self.planner.map_size if self.planner is not None else 0,
+            composite=config.unet.reference,
             **vars(config.unet),
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         # Trained with the fusion, not needed for drawing: it predicts which patches the turn will change.
         self.change_head = nn.Linear(width, 1)
-        self.register_buffer(
-            "alphas_cumprod", training_scheduler(config.diffusion).alphas_cumprod, persistent=False
-        )
+        self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
         parts = self.parts()
         for name in config.training.frozen:
             for parameter in parts.get(name, ()):

@@ -39,10 +39,11 @@ def dropped(
     drop: Float[Tensor, " B"], objective: ObjectiveConfig
 ) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
     """Which items lose their text, and which their reference, by uniform numbers `drop`: [0, 1) is cut into
-    text, both, reference and neither, each as long as its probability in the config."""
-    o = objective
-    text, both = o.drop_text, o.drop_text + o.drop_both
-    return drop < both, (drop >= text) & (drop < both + o.drop_reference)
+    text, both, reference and neither, which are a half, a quarter and a quarter of `condition_dropout` and
+    the rest."""
+    share = objective.condition_dropout
+    text, both = share / 2, share / 2 + share / 4
+    return drop < both, (drop >= text) & (drop < both + share / 4)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.diffusion.parameterisation import add_noise, to_sample
-from cdd_icm.diffusion.region import changed_region, composite
+from cdd_icm.diffusion.region import CHANGED_WEIGHT, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.matcher import Matcher
@@ -53,7 +53,7 @@ def joint_loss(
 
     Args:
         text_warmup: the UNet, and beside a plan the matcher, see the first item only, see
-            `objective.words_first`.
+            `objective.text_warmup_samples`.
         micro_batches: where the batch is one of several that share a step, its number among them and what
             ICM compares of each.
 
@@ -67,8 +67,8 @@ def joint_loss(
     items = slice(1) if text_warmup else slice(None, None, objective.cdd_every)
     changed = changed_region(batch.reference, batch.target)  # (B, 1, R, R)
     out, terms = _denoising(model, conditions, batch, draws, changed, items)
-    if objective.where_weight > 0:
-        terms["change"] = change_loss(model.change_head, conditions, changed), objective.where_weight
+    if objective.change_weight > 0:
+        terms["change"] = change_loss(model.change_head, conditions, changed), objective.change_weight
     if model.planner is not None:
         noise = draws.reference_level[:, None, None, None] * draws.reference_noise  # (B, 3, R, R)
         terms |= model.planner.loss(
@@ -107,7 +107,7 @@ def _denoising(
     diffusion, objective = model.config.diffusion, model.config.objective
     alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
     noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
-    fused = conditions.fused if objective.cdd_teaches_fusion else conditions.fused.detach()
+    fused = conditions.fused if objective.cdd_trains_fusion else conditions.fused.detach()
     plan_map = None
     if model.planner is not None:
         plan_map = model.planner.feature_map(batch.plan, items)  # (n, P, h, h)
@@ -128,16 +128,16 @@ def _denoising(
         batch.target[items],
         changed[items],
         weight,
-        diffusion.changed_weight,
+        CHANGED_WEIGHT[diffusion.changed_balance],
         diffusion.changed_balance,
     )  # (n,) each
-    level = draws.timestep[items] / diffusion.num_train_timesteps  # (n,)
+    level = draws.timestep[items] / len(model.alphas_cumprod)  # (n,)
     terms: Terms = {}
     if mask_logits is not None:
         # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
         tight = changed_region(batch.reference[items], batch.target[items], threshold=0.06, grow=3)
         masks = mask_loss(mask_logits, tight, diffusion.changed_balance)  # (n,)
-        terms["mask"] = masks.mean(), objective.mask_weight
+        terms["mask"] = masks.mean(), 1.0
     return {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}, terms
 
 

@@ -85,6 +85,12 @@ class Plan(ABC):
         `image_width`: of the image tower's tokens."""
         return nn.ModuleDict()
 
+    @staticmethod
+    def uses_all_parameters(config: Config) -> bool:
+        """Whether the loss gives every parameter of the plan a gradient; else several processes must look for
+        those without."""
+        return True
+
     def map_parameters(self) -> list[nn.Parameter]:
         """The parameters behind the feature map. The UNet's loss trains them: they are frozen with the UNet,
         and their gradient is bounded with the UNet's."""

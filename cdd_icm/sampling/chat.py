@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cdd_icm.config import SamplingConfig
+from cdd_icm.config.describe import meaning
+from cdd_icm.config.values import fields
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.sampling.session import DrawingSession
 
-HELP = """\
-Say what to draw, or:
-  /undo            undo the last turn
-  /redo            redo it
-  /seed N          other noise for the turns to come (/undo and repeat the instruction for another picture)
-  /guidance X      guidance scale of the text (1 switches guidance off)
-  /candidates N    generate N pictures a turn and keep the one that matches best
-  /save DIR        save the session in another folder too
-  /help            this text
-  /quit            leave; so do Ctrl-C and the end of the input"""
+SETTINGS = {f"/{name.replace('_', '-')}": name for name in fields(SamplingConfig) if name != "scheduler"}
+"""The commands that change a sampling setting, and the setting; the scheduler is the pipeline's."""
 
-COMMANDS = ("/undo", "/redo", "/seed", "/guidance", "/candidates", "/save", "/help", "/quit")
+HELP = "\n".join(
+    [
+        "Say what to draw, or:",
+        "  /undo        undo the last turn",
+        "  /redo        redo it",
+        "  /seed N      other noise for later turns (/undo and repeat an instruction for another picture)",
+        "  /save DIR    save the session in another folder too",
+        "  /help        this text",
+        "  /quit        leave; so do Ctrl-C and the end of the input",
+        "Settings of the turns to come; without a value, the model's own:",
+        *(f"  {command} X  {meaning(SamplingConfig, name)}" for command, name in SETTINGS.items()),
+    ]
+)
+
+COMMANDS = ("/undo", "/redo", "/seed", "/save", "/help", "/quit", *SETTINGS)
 
 
 class Chat:
@@ -69,17 +79,9 @@ class Chat:
                 self.session.redo()
                 return self._save()
             case "/seed":
-                self.session.seed = _number(command, value, int)
+                self.session.seed = _seed(value)
                 self._save()
                 return f"seed {self.session.seed}"
-            case "/guidance":
-                self.session.use(guidance_scale=_number(command, value, float))
-                self._save()
-                return f"guidance {value.strip()}"
-            case "/candidates":
-                self.session.use(num_candidates=_number(command, value, int))
-                self._save()
-                return f"candidates {value.strip()}"
             case "/save":
                 if not value.strip():
                     raise InputError("/save: which folder?")
@@ -91,6 +93,10 @@ class Chat:
                 return f"saved in {folder}"
             case "/help":
                 return HELP
+            case _ if command in SETTINGS:
+                self.session.use(**{SETTINGS[command]: _value(value)})
+                self._save()
+                return f"{command[1:]} {value.strip() or 'as the model has it'}"
         near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
         raise InputError(f"{command}: unknown command; the nearest is {near}, and /help lists all")
 
@@ -102,8 +108,16 @@ class Chat:
         return f"{picture}  {self.out / 'filmstrip.png'}"
 
 
-def _number(command: str, text: str, kind: type[int] | type[float]) -> int | float:
+def _seed(text: str) -> int:
     try:
-        return kind(text)
+        return int(text)
     except ValueError:
-        raise InputError(f"{command}: {text.strip()!r} is not a {'whole ' * (kind is int)}number") from None
+        raise InputError(f"/seed: {text.strip()!r} is not a whole number") from None
+
+
+def _value(text: str) -> int | float | str | None:
+    """A setting's value; whether it fits is for `SamplingConfig` to say."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text.strip() or None

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cdd_icm.config import SamplingConfig
-from cdd_icm.diffusion.guidance import branches, combine, icm_step, inside
+from cdd_icm.diffusion.guidance import branches, combine, icm_step
 from cdd_icm.diffusion.parameterisation import from_sample, to_sample
 from cdd_icm.diffusion.region import composite
 from cdd_icm.diffusion.schedule import noise_levels
@@ -46,12 +46,11 @@ class Denoiser:
         noisy = self.scheduler.scale_model_input(latents, t)
         step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
         alpha, sigma = noise_levels(self.scheduler.alphas_cumprod, step)  # (B, 1, 1, 1) each
-        guided = inside(settings.guidance_interval, t, config.num_train_timesteps)
-        scales = (settings.guidance_scale, settings.image_guidance_scale) if guided else (1.0, 1.0)
+        scales = (settings.guidance_scale, settings.image_guidance_scale)
         names = branches(*scales)
         samples = self._samples(names, noisy, step, alpha, sigma)
         sample = combine(dict(zip(names, samples, strict=True)), *scales)
-        if guided and settings.icm_guidance_scale:
+        if settings.icm_guidance_scale:
             gradient = self._match_gradient(noisy, step)
             sample = icm_step(sample, gradient, alpha, sigma, settings.icm_guidance_scale)
         return from_sample(sample, noisy, alpha, sigma, config.prediction_type)

@@ -217,7 +217,6 @@ class CDDICMPipeline(DiffusionPipeline):
         guidance_scale: float | None = None,
         image_guidance_scale: float | None = None,
         icm_guidance_scale: float | None = None,
-        guidance_interval: tuple[float, float] | None = None,
         num_candidates: int | None = None,
         plan_temperature: float | None = None,
         plan_place: Literal["likeliest", "median"] | None = None,
@@ -240,7 +239,6 @@ class CDDICMPipeline(DiffusionPipeline):
             guidance_scale: s_T, how much the instruction counts; 1 switches it off.
             image_guidance_scale: s_I, how much the reference counts; 1 switches it off.
             icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
-            guidance_interval: the noise levels, as shares of the schedule, inside which guidance is on.
             num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
                 highest is returned; each has a plan of its own.
             plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
@@ -266,7 +264,6 @@ class CDDICMPipeline(DiffusionPipeline):
                 "guidance_scale": guidance_scale,
                 "image_guidance_scale": image_guidance_scale,
                 "icm_guidance_scale": icm_guidance_scale,
-                "guidance_interval": guidance_interval,
                 "num_candidates": num_candidates,
                 "plan_temperature": plan_temperature,
                 "plan_place": plan_place,

@@ -25,6 +25,9 @@ from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, read_json, replacing
 
+KEPT = 2
+"""Checkpoints of a run that are kept, the newest ones."""
+
 
 def save_checkpoint(
     root: Path, samples: int, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any], keep: int
@@ -90,9 +93,7 @@ def match_scalar_shape(own: Tensor, value: Tensor) -> Tensor:
     return value.reshape(own.shape) if value.numel() == 1 else value
 
 
-def save(
-    root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str, keep: int
-) -> None:
+def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str) -> None:
     """Writes a checkpoint from which the run goes on exactly; `data`: the fingerprint of its data. All
     processes must call it; the main one writes."""
     parts = {"model": model, "ema": ema.shards}
@@ -112,7 +113,7 @@ def save(
         state = {"samples": samples, "data": data}
         if accelerator.scaler is not None:  # of fp16
             state["scaler"] = accelerator.scaler.state_dict()
-        save_checkpoint(root / "checkpoints", samples, tensors, state, keep)
+        save_checkpoint(root / "checkpoints", samples, tensors, state, KEPT)
     accelerator.wait_for_everyone()
 
 

@@ -28,7 +28,7 @@ from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.plan.protocol import Plan
-from cdd_icm.plan.registry import augmentation, plan_settings
+from cdd_icm.plan.registry import augmentation, plan_kind, plan_settings
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
@@ -41,12 +41,15 @@ from cdd_icm.train.loop import Part, Recipe, fit
 from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
 
+VALIDATION_DIALOGS = 4
+"""Dialogs that a sheet of film strips shows."""
+
 MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
     "data": {"path", "validation_split", "cache_dir", "num_workers"},
     "training": {
-        *("total_samples", "checkpoint_samples", "keep_checkpoints", "log_samples"),
-        *("validation_samples", "validation_dialogs", "tracker"),
+        *("total_samples", "checkpoint_samples", "log_samples"),
+        *("validation_samples", "tracker"),
     },
     "sampling": {field.name for field in dataclasses.fields(SamplingConfig)},
 }
@@ -89,7 +92,7 @@ class GeneratorRecipe(Recipe):
         config, root, main = self.config, self.root, accelerator.is_main_process
         self.device = accelerator.device
         self.dialogs = dialogs = training_dialogs(config.data)
-        self.validation = validation_dialogs(config.data, dialogs)[: config.training.validation_dialogs]
+        self.validation = validation_dialogs(config.data, dialogs)[:VALIDATION_DIALOGS]
         self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
         check_augmentation(config, dialogs)
         model = CDDICM(config, plan_settings(config, dialogs))
@@ -124,11 +127,11 @@ class GeneratorRecipe(Recipe):
         return model(*self._inputs(part), micro_batches=shared)
 
     def batch_size(self, samples: int) -> int:
-        size = self.config.objective.words_batch_size if self._text_warmup(samples) else None
+        size = self.config.objective.text_warmup_batch_size if self._text_warmup(samples) else None
         return (size or self.settings.batch_size) // self.gradient_accumulation
 
     def learning_rate(self, samples: int) -> float:
-        return learning_rate_at(samples, self.settings, self.config.objective.words_first)
+        return learning_rate_at(samples, self.settings, self.config.objective.text_warmup_samples)
 
     def clipped_parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
         return list(model.parts().values())
@@ -165,17 +168,15 @@ class GeneratorRecipe(Recipe):
 
     def _text_warmup(self, samples: int) -> bool:
         """Whether UNet and matcher are trained on one sample of each micro-batch only."""
-        return samples < self.config.objective.words_first
+        return samples < self.config.objective.text_warmup_samples
 
 
 def leaves_parts_out(config: Config) -> bool:
     """Whether some part of the model has no gradient, because its term of the loss has no weight or its input
     none."""
-    o, p = config.objective, config.plan
-    weights = [o.icm_weight, o.where_weight, o.cdd_teaches_fusion]
-    if p.grid:
-        weights += [p.weight, p.relation_weight, p.see_weight]
-    return not all(weights)
+    o, kind = config.objective, plan_kind(config)
+    weights = (o.icm_weight, o.change_weight, o.cdd_trains_fusion)
+    return not all(weights) or (kind is not None and not kind.uses_all_parameters(config))
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:
@@ -220,7 +221,7 @@ def make_collator(
 
 def sampler(config: Config) -> SchedulerMixin:
     """The scheduler that the config names, on the noise levels of the training."""
-    return scheduler_like(training_scheduler(config.diffusion), config.sampling.scheduler)
+    return scheduler_like(training_scheduler(), config.sampling.scheduler)
 
 
 def check_samplers(config: Config) -> None:
@@ -230,7 +231,7 @@ def check_samplers(config: Config) -> None:
     for name, preset in {"sampling": {}, **presets}.items():
         settings = {**vars(config.sampling), **preset}
         try:
-            scheduler = scheduler_like(training_scheduler(config.diffusion), settings["scheduler"])
+            scheduler = scheduler_like(training_scheduler(), settings["scheduler"])
             set_steps(scheduler, settings["num_inference_steps"])
         except InputError as error:
             raise InputError(f"{name}.{error}") from None
@@ -255,8 +256,6 @@ def build_pipeline(
         prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
-        objective={
-            name: getattr(config.objective, name) for name in ("drop_text", "drop_both", "icm_weight")
-        },
+        objective={name: getattr(config.objective, name) for name in ("condition_dropout", "icm_weight")},
         canvas=canvas,
     )

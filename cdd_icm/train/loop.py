@@ -18,11 +18,11 @@ from cdd_icm.progress import Progress
 from cdd_icm.train.checkpoint import claim_folder, restore, save
 from cdd_icm.train.finite import FiniteCheck
 from cdd_icm.train.log import Log, mean_of_each
-from cdd_icm.train.optim import clip_gradients
+from cdd_icm.train.optim import MAX_GRAD_NORM, clip_gradients
 from cdd_icm.train.processes import Coordinator, make_accelerator
 from cdd_icm.train.schedule import is_due, learning_rate_at, set_learning_rate
 from cdd_icm.train.signals import StopSignal
-from cdd_icm.train.state import prepare, update_ema
+from cdd_icm.train.state import EMA_HALF_LIFE, prepare, update_ema
 
 
 class Part(NamedTuple):
@@ -46,6 +46,10 @@ class Recipe(ABC):
     """Config keys that may change when a run goes on, by section; "" is the top."""
     betas = (0.9, 0.99)
     """Of AdamW."""
+    max_grad_norm = MAX_GRAD_NORM
+    """Bound of the gradient norm of each of the `clipped_parts`."""
+    ema_half_life = EMA_HALF_LIFE
+    """Of the weight average, as a share of the samples seen; 0: no average."""
     gradient_accumulation = 1
     has_unused_parameters = False
     """Whether some weights that are trained have no gradient in some step: DDP must look for them then, which
@@ -155,7 +159,9 @@ def fit(recipe: Recipe) -> None:
                     accelerator.backward(out["loss"])
                 log.add(out)
                 check.add_loss(start, recipe.names(part.batch), out)
-            norm = clip_gradients(accelerator, recipe.clipped_parts(accelerator.unwrap_model(model)), t)
+            norm = clip_gradients(
+                accelerator, recipe.clipped_parts(accelerator.unwrap_model(model)), recipe.max_grad_norm
+            )
             check.add_norm(before, norm)
             optimizer.step()
             optimizer.zero_grad()
@@ -169,7 +175,8 @@ def fit(recipe: Recipe) -> None:
             )
             if last or is_due(t.ema_samples, before, samples):
                 interval = max(t.ema_samples, samples - before)
-                update_ema(ema.shards, accelerator.unwrap_model(model), samples, interval, t)
+                unwrapped = accelerator.unwrap_model(model)
+                update_ema(ema.shards, unwrapped, samples, interval, recipe.ema_half_life)
             if before == 0 or logging or saving or validating or stopping:
                 check.raise_if_not_finite(recipe.culprits)  # the only place where a GPU is waited for
             if before == 0:
@@ -178,7 +185,7 @@ def fit(recipe: Recipe) -> None:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in recipe.shown_losses})
             if saving or stopping:
-                save(root, model, ema, optimizer, accelerator, samples, data, t.keep_checkpoints)
+                save(root, model, ema, optimizer, accelerator, samples, data)
             if stopping:
                 raise KeyboardInterrupt
             if validating and not last:

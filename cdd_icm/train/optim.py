@@ -19,6 +19,9 @@ NORMS = (
     nn.modules.instancenorm._InstanceNorm,
 )
 
+MAX_GRAD_NORM = 1.0
+"""Bound of the gradient norm of a part of the model."""
+
 
 def make_optimizer(
     model: nn.Module, t: RunConfig, betas: tuple[float, float] = (0.9, 0.99)
@@ -54,11 +57,11 @@ def decayed(model: nn.Module) -> set[str]:
     return names
 
 
-def clip_gradients(accelerator: Accelerator, parts: Sequence[Sequence[nn.Parameter]], t: RunConfig) -> Tensor:
+def clip_gradients(accelerator: Accelerator, parts: Sequence[Sequence[nn.Parameter]], bound: float) -> Tensor:
     """Bounds the gradient norm of each part of a model by itself, and returns that of the whole before, ().
     With a common bound, one part's noise would decide how fast another learns."""
     accelerator.unscale_gradients()
     trained = [part for part in parts if any(p.grad is not None for p in part)]
-    norms = [nn.utils.clip_grad_norm_(part, t.max_grad_norm) for part in trained]
+    norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
     norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
     return torch.stack(norms).norm()

@@ -8,21 +8,24 @@ import torch
 
 from cdd_icm.config import RunConfig
 
+MIN_LEARNING_RATE = 1e-5
+"""The end of the cosine."""
 
-def learning_rate_at(samples: int, t: RunConfig, restart: int = 0) -> float:
-    """Linear warm-up, then a cosine down to the minimum: a function of samples, whatever the number of
-    processes. All of that once before sample `restart`, and again from there on (Loshchilov & Hutter 2017,
-    arXiv 1608.03983)."""
+
+def learning_rate_at(
+    samples: int, t: RunConfig, restart: int = 0, minimum: float = MIN_LEARNING_RATE
+) -> float:
+    """Linear warm-up, then a cosine down to the `minimum`, or to the peak where that is lower: a function of
+    samples, whatever the number of processes. All of that once before sample `restart`, and again from there
+    on (Loshchilov & Hutter 2017, arXiv 1608.03983)."""
     restart = min(restart, t.total_samples)
     end = restart if samples < restart else t.total_samples - restart
     samples -= 0 if samples < restart else restart
     if samples < t.warmup_samples:
         return t.learning_rate * (samples + 1) / t.warmup_samples
     done = (samples - t.warmup_samples) / max(1, end - t.warmup_samples)
-    return (
-        t.min_learning_rate
-        + (t.learning_rate - t.min_learning_rate) * (1 + math.cos(math.pi * min(1, done))) / 2
-    )
+    minimum = min(minimum, t.learning_rate)
+    return minimum + (t.learning_rate - minimum) * (1 + math.cos(math.pi * min(1, done))) / 2
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -20,6 +20,9 @@ from cdd_icm.device import layout
 from cdd_icm.train.checkpoint import WHOLE
 from cdd_icm.train.optim import make_optimizer
 
+EMA_HALF_LIFE = 0.05
+"""Half-life of the weight average, as a share of the samples seen so far."""
+
 
 @dataclass(frozen=True)
 class Average:
@@ -63,10 +66,12 @@ def prepare(
     return model, Average(shards, whole, accelerator), optimizer
 
 
-def update_ema(ema: nn.Module, model: nn.Module, samples: int, step: int, t: RunConfig) -> None:
-    """Exponential moving average whose half-life is a share of the samples seen (Karras et al. 2024,
+def update_ema(
+    ema: nn.Module, model: nn.Module, samples: int, step: int, half_life: float = EMA_HALF_LIFE
+) -> None:
+    """Exponential moving average whose `half_life` is a share of the samples seen (Karras et al. 2024,
     EDM2). `step`: samples since the last update. A half-life of 0 copies the weights."""
-    decay = 0.5 ** (step / max(t.ema_half_life * samples, 1)) if t.ema_half_life else 0.0
+    decay = 0.5 ** (step / max(half_life * samples, 1)) if half_life else 0.0
     average = get_ema_multi_avg_fn(decay)
     average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)
     for averaged, buffer in zip(ema.buffers(), model.buffers(), strict=True):

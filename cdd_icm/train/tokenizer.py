@@ -28,11 +28,11 @@ def run_tokenizer(
     """
     folder = root / "tokenizer"
     if accelerator.is_main_process and not folder.is_dir():
-        if encoder.vocab_size is None:
+        if encoder.learnt_vocabulary is None:
             tokenizer = clip_tokenizer(towers.context_length)
         else:
             prompts = [compose_text(text, (), 0, encoder.speaker) for text in texts]
-            tokenizer = learn_tokenizer(prompts, encoder.vocab_size, towers.context_length)
+            tokenizer = learn_tokenizer(prompts, encoder.learnt_vocabulary, towers.context_length)
         with replacing(folder) as unfinished:
             tokenizer.save_pretrained(unfinished)
     accelerator.wait_for_everyone()

@@ -22,7 +22,6 @@ from tests.runs import run_two_processes
 TINY = {
     "data": {"image_size": 32},
     "encoder": {
-        "vocab_size": 300,
         "model": {
             "embed_dim": 32,
             "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "layers": 1, "head_width": 16},
@@ -34,7 +33,7 @@ TINY = {
     },
     "fusion": {"width": 32, "layers": 1, "heads": 2},
     "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
-    "plan": {"grid": 8},
+    "plan": {"kind": "annotated", "grid": 8},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
     "sampling_presets": {"fast": {"scheduler": "DDIMScheduler", "num_inference_steps": 1}},
@@ -77,7 +76,7 @@ def tiny_pipeline():
 @pytest.fixture(scope="session")
 def planless_pipeline():
     """The same without a plan, as a model of data without annotation is."""
-    return tiny(TINY | {"plan": {"grid": 0}}, ())
+    return tiny(TINY | {"plan": {"kind": "none"}}, ())
 
 
 @pytest.fixture(params=["with a plan", "without a plan"])
@@ -102,11 +101,11 @@ def settings_in(tmp_path_factory):
         return copy.deepcopy(TINY) | {
             "output_dir": str(folder),
             "data": {"image_size": 32, "path": str(SAMPLE), "cache_dir": str(pictures)},
-            "objective": {"opposites": [["left", "right"]]},
+            "objective": {"antonym_negatives": [["left", "right"]]},
             "training": {
                 **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
                 **{"log_samples": 8, "checkpoint_samples": 8, "ema_samples": 4},
-                **{"validation_samples": 1000, "validation_dialogs": 1},
+                "validation_samples": 1000,
             },
         }
 

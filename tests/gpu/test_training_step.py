@@ -8,7 +8,7 @@ from cdd_icm.diffusion.noise import Draws
 from tests.cdd_icm.model.test_cddicm import make_batch, make_model
 
 CPU = torch.device("cpu")
-PLANS = [{}, {"plan__grid": 0}, {"plan__kernels": 4, "plan__read": 2}]
+PLANS = [{}, {"plan": {"kind": "none"}}, {"plan__relational": {"kernels": 4}}]
 
 
 def step(config, device):

@@ -17,10 +17,9 @@ from retrieval.config import RetrievalConfig
 from retrieval.model import RetrievalModel
 
 SAMPLE = Path(__file__).parents[2] / "data" / "iclevr_sample"
-FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True, "normalised": False}
+FUSION = {"width": 32, "layers": 1, "heads": 2, "gated": True}
 TINY = {
     "encoder": {
-        "vocab_size": 300,
         "model": {
             "embed_dim": 24,
             "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "layers": 1, "head_width": 16},

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from cdd_icm.config import Config, SamplingConfig, from_dict
+from cdd_icm.config import AnnotatedPlanConfig, Config, SamplingConfig, from_dict
 from cdd_icm.data.augment import all_objects, check_flips, no_objects
 from cdd_icm.data.batch import Asked, RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog, class_names
@@ -32,6 +32,19 @@ from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, 
 from cdd_icm.plan.annotated.tuning import Tuning
 from cdd_icm.plan.annotated.vocabulary import Vocabulary, middle_place
 from cdd_icm.plan.protocol import Plan, Sampled, Terms
+
+WORD_CONTEXT_LAYERS = 2
+"""Layers in which the words that class queries or placement attend to look at their neighbours before."""
+
+
+def horizon_of(plan: AnnotatedPlanConfig) -> float | None:
+    """The height at which the ground would end, None for flat pictures."""
+    return plan.relational.horizon if plan.relational else None
+
+
+def synthetic_scenes(plan: AnnotatedPlanConfig) -> int:
+    """Dialogs without pictures beside each sample."""
+    return plan.relational.synthetic_scenes if plan.relational else 0
 
 
 class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
@@ -106,40 +119,42 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
     def settings(cls, config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any]:
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "plan.grid")
-        vocabulary = Vocabulary.of(objects, config.plan.forms, config.data.path)
+            raise no_objects(config, "plan.kind=none")
+        vocabulary = Vocabulary.of(objects, config.plan.template_attributes, config.data.path)
         return cls.settings_for(config, vocabulary)
 
     @staticmethod
     def settings_for(config: Config, vocabulary: Vocabulary) -> dict[str, Any]:
         """The same for objects that are known."""
-        plan = config.plan
+        plan, size = config.plan, config.data.image_size
+        places = plan.places(size)
+        attends = plan.class_query_layers or plan.relational
         return {
-            "image_size": config.data.image_size,
+            "image_size": size,
             **vars(vocabulary),
             "heads": config.fusion.heads,
             "grid": plan.grid,
-            "query_layers": plan.ask,
-            "context_layers": plan.read,
-            "kernels": plan.kernels,
-            "horizon": plan.horizon,
-            "places_per_cell": plan.fine,
-            "splat_channels": plan.channels,
-            "splat_radius": round(plan.reach * plan.grid * plan.fine / plan.step),
-            "splat_pixel": plan.step,
+            "query_layers": plan.class_query_layers,
+            "context_layers": WORD_CONTEXT_LAYERS if attends else 0,
+            "kernels": plan.relational.kernels if plan.relational else 0,
+            "horizon": horizon_of(plan),
+            "places_per_cell": places // plan.grid,
+            "splat_channels": plan.template_channels,
+            "splat_radius": round(plan.template_reach * places / plan.template_pixel),
+            "splat_pixel": plan.template_pixel,
             "tuning": vars(Tuning()),
         }
 
     @classmethod
     def augmentation(cls, config: Config, dialogs: Sequence[Dialog]) -> Callable[[RawBatch], RawBatch] | None:
-        share = config.objective.retell
+        share = config.plan.recaption
         if not share:
             return None
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "objective.retell")
+            raise no_objects(config, "plan.recaption=0")
         check_flips(config, objects)
-        grammar = grammar_for(class_names(dialogs), config.plan.horizon, config.data.path)
+        grammar = grammar_for(class_names(dialogs), horizon_of(config.plan), config.data.path)
         return Recaption(share, grammar, Tuning().moved_distance)
 
     def initialise(self, config: Config, dialogs: Sequence[Dialog], progress: bool) -> None:
@@ -171,18 +186,25 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         nn.init.constant_(heads["existing"].mix[-1].bias, -6.0)  # at first nothing exists anywhere
         return heads
 
+    @staticmethod
+    def uses_all_parameters(config: Config) -> bool:
+        plan = config.plan
+        return bool(plan.weight and plan.relation_weight and plan.detection_weight)
+
     def map_parameters(self) -> list[nn.Parameter]:
         return list(self.splats.parameters())
 
     def truth_encoder(
         self, config: Config, dialogs: Sequence[Dialog], tokenize: Tokenize
     ) -> AnnotatedTruthEncoder:
-        c, scenes, grammar = self.config, [], None
-        if config.objective.scenes:
+        c, scenes, grammar, synthetic = self.config, [], None, synthetic_scenes(config.plan)
+        if synthetic:
             last = [dialog.turns[-1].objects or () for dialog in dialogs]
             scenes = [things for things in last if len(things) > 1]
             if not scenes:
-                raise InputError(f"{config.data.path}: no picture of two objects; set objective.scenes=0")
+                raise InputError(
+                    f"{config.data.path}: no picture of two objects; set plan.relational.synthetic_scenes=0"
+                )
             grammar = grammar_for(class_names(dialogs), c.horizon, config.data.path)
         return AnnotatedTruthEncoder(
             tuple(c.classes),
@@ -192,8 +214,8 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             self.tuning.moved_distance,
             tokenize,
             relational=c.kernels > 0,
-            detects=c.kernels > 0 and config.plan.see_weight > 0,
-            synthetic_dialogs=config.objective.scenes,
+            detects=c.kernels > 0 and config.plan.detection_weight > 0,
+            synthetic_dialogs=synthetic,
             scenes=scenes,
             grammar=grammar,
         )
@@ -230,16 +252,16 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
                 sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
             relation = relation_loss(sides, truth.existing, truth.cells, grid, whole)
             terms["relation"] = relation, plan.relation_weight
-        if plan.see_weight > 0:
+        if plan.detection_weight > 0:
             if kernels:
                 found = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
                 detection = cell_loss(found, truth.shifted_existing, torch.ones_like(whole))
             else:
                 found = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
                 detection = cell_loss(found, truth.existing, ~conditions.no_reference)
-            terms["detection"] = detection, plan.see_weight
+            terms["detection"] = detection, plan.detection_weight
         if truth.synthetic is not None:
-            dialogs = config.objective.scenes * len(whole)
+            dialogs = synthetic_scenes(plan) * len(whole)
             terms["synthetic"] = self._synthetic_loss(truth.synthetic, dialogs, encode_words, config), 1.0
         return terms
 

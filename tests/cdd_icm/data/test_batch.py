@@ -44,16 +44,16 @@ def test_a_batch_of_real_triplets(make_config):
 
 
 def test_no_op_texts_come_as_often_as_the_config_says_and_all_of_them(make_config):
-    objective = make_config(objective__idle_share=0.2, objective__idle_texts=["wait", "stay"]).objective
+    objective = make_config(objective__no_op_share=0.2, objective__no_op_texts=["wait", "stay"]).objective
     texts = [no_op_text(int((i + 0.5) / 10_000 * 2**31), objective) for i in range(10_000)]
     assert texts.count("wait") == texts.count("stay") == 1000 and texts.count(None) == 8000
 
 
-@pytest.mark.parametrize("idle_share", [0, 1])
-def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, idle_share):
-    options = {"objective__idle_share": idle_share, "encoder__history": 1}
-    plain = make_config(**options, objective__idle_texts=["<boss> keep it"])
-    spoken = make_config(**options, objective__idle_texts=["keep it"], encoder__speaker="<boss>")
+@pytest.mark.parametrize("no_op_share", [0, 1])
+def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, no_op_share):
+    options = {"objective__no_op_share": no_op_share, "encoder__history": 1}
+    plain = make_config(**options, objective__no_op_texts=["<boss> keep it"])
+    spoken = make_config(**options, objective__no_op_texts=["keep it"], encoder__speaker="<boss>")
     items, dialogs = real_items(plain, 3)
     marked = [
         item
@@ -69,7 +69,7 @@ def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, 
 
 
 def test_a_no_op_sample_keeps_the_picture_and_draws_nothing(real_items, make_config, tiny_pipeline):
-    config = make_config(objective__idle_share=1, objective__idle_texts=["keep it"])
+    config = make_config(objective__no_op_share=1, objective__no_op_texts=["keep it"])
     items, dialogs = real_items(config, 3)
     batch = annotated_collator(config, dialogs, tiny_pipeline.tokenizer)(items)
     assert batch.no_op.all() and torch.equal(batch.reference, batch.target)

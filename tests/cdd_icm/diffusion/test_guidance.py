@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cdd_icm.config import SamplingConfig
-from cdd_icm.diffusion.guidance import branches, classifier_free, combine, icm_step, inside
+from cdd_icm.diffusion.guidance import branches, classifier_free, combine, icm_step
 from cdd_icm.model.matcher import log_match
 from cdd_icm.sampling.denoiser import Denoiser
 
@@ -35,18 +35,6 @@ def test_scale_1_is_the_plain_conditional(predictions):
 def test_the_branches_that_are_left_out_have_no_weight(predictions, scales):
     needed = {name: predictions[name] for name in branches(*scales)}
     assert torch.allclose(combine(needed, *scales), combine(predictions, *scales), atol=1e-6)
-
-
-def test_interval():
-    assert [inside((0.0, 1.0), t, 1000) for t in (0, 500, 999)] == [True] * 3
-    assert [inside((0.2, 0.8), t, 1000) for t in (0, 198, 199, 799, 800, 999)] == [
-        False,
-        False,
-        True,
-        True,
-        False,
-        False,
-    ]
 
 
 def test_icm_step_is_classifier_guidance_on_the_predicted_picture():

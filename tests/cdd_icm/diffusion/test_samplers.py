@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from diffusers import schedulers
+from diffusers import DDIMScheduler, schedulers
 
-from cdd_icm.config import DiffusionConfig
 from cdd_icm.diffusion.parameterisation import from_sample
 from cdd_icm.diffusion.samplers import SAMPLERS, check_scheduler, scheduler_like
 from cdd_icm.diffusion.schedule import noise_levels, training_scheduler
@@ -16,7 +15,7 @@ MEAN, SPREAD = 0.1, 0.2
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samplers_recover_a_gaussian(name):
     """Of pixels from N(0.1, 0.2^2) the best guess of x is known: E[x | x_t]."""
-    scheduler = scheduler_like(training_scheduler(DiffusionConfig()), name)
+    scheduler = scheduler_like(training_scheduler(), name)
     scheduler.set_timesteps(60)
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(1, 1, 150, 150, generator=generator) * scheduler.init_noise_sigma
@@ -36,7 +35,7 @@ def test_samplers_recover_a_gaussian(name):
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samplers_can_follow_each_other(name):
     """Whichever came before, a sampler is as if made from the training's own schedule."""
-    trained = training_scheduler(DiffusionConfig())
+    trained = training_scheduler()
     first = scheduler_like(trained, name)
     for before in SAMPLERS:
         again = scheduler_like(scheduler_like(trained, before), name)
@@ -53,13 +52,13 @@ def test_samplers_can_follow_each_other(name):
     ],
 )
 def test_a_scheduler_that_can_not_draw_is_refused(name, reason):
-    other = getattr(schedulers, name).from_config(training_scheduler(DiffusionConfig()).config)
+    other = getattr(schedulers, name).from_config(training_scheduler().config)
     with pytest.raises(InputError, match=f"scheduler: {name} {reason}"):
         check_scheduler(other)
 
 
 def test_a_scheduler_with_other_noise_levels_is_refused():
-    trained = training_scheduler(DiffusionConfig(beta_schedule="scaled_linear"))
+    trained = DDIMScheduler.from_config(training_scheduler().config, beta_schedule="scaled_linear")
     check_scheduler(trained)
     check_scheduler(scheduler_like(trained, "UniPCMultistepScheduler"))
     with pytest.raises(InputError, match="DEISMultistepScheduler does not take the model's noise levels"):

@@ -19,7 +19,7 @@ WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the lef
 
 @pytest.fixture(scope="module")
 def settings(tiny_pipeline):
-    return EncoderConfig(model=dict(tiny_pipeline.towers.config.model), vocab_size=300)
+    return EncoderConfig(model=dict(tiny_pipeline.towers.config.model))
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +107,11 @@ def test_frozen_and_partly_frozen_towers(settings):
 
 FAULTS = {
     "no such architecture": (
-        dict(model="ViT-B-33", vocab_size=None),
+        dict(model="ViT-B-33"),
         "model is 'ViT-B-33', expected an architecture of open_clip; the nearest is ViT-B-32",
     ),
     "more blocks than there are": (dict(trainable_blocks=99), "encoder.trainable_blocks is 99, which is all"),
-    "another tokenizer": (dict(model="ViT-B-16-SigLIP", vocab_size=None), "has a tokenizer of its own"),
+    "another tokenizer": (dict(model="ViT-B-16-SigLIP"), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
     "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a whole safetensors file"),
     "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a whole"),
@@ -120,7 +120,7 @@ FAULTS = {
         "other.safetensors does not fit encoder.model",
     ),
     "batch normalisation": (
-        dict(model="RN50", vocab_size=None),
+        dict(model="RN50"),
         "'RN50' has batch normalisation, whose statistics",
     ),
     "no pictures of this size": (
@@ -130,7 +130,6 @@ FAULTS = {
                 "vision_cfg": {"timm_model_name": "vit_tiny_patch16_224", "image_size": 32},
                 "text_cfg": {"width": 32, "heads": 2, "layers": 1},
             },
-            vocab_size=None,
         ),
         "not an open_clip model config (Input height (32) doesn't match model (224)",
     ),

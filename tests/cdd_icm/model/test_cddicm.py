@@ -1,6 +1,7 @@
 """The joint objective: its parts, its switches, and what a dropped condition hides."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -53,13 +54,20 @@ def make_model(config):
     return model
 
 
-NONE_DROPPED = {"objective__drop_text": 0, "objective__drop_reference": 0, "objective__drop_both": 0}
-NO_GUIDANCE = {"sampling__guidance_scale": 1}
+NONE_DROPPED = {"objective__condition_dropout": 0, "sampling__guidance_scale": 1}
+ALWAYS = {"objective__condition_dropout": 1}
+TEXT, BOTH, REFERENCE = 0.2, 0.6, 0.9
+"""Draws at which a dropout that always happens takes the text, both conditions, or the reference."""
+
+
+def drawn(config, drop):
+    """The draws of three samples, each with that draw of the dropout."""
+    return replace(Draws.make(config, 0, 3, CPU), drop=torch.full((3,), drop))
 
 
 def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
-    weights = {"objective__icm_weight": 0.3, "objective__where_weight": 0.7, "objective__mask_weight": 0.6}
-    config = make_config(**weights, plan__weight=0.4, plan__see_weight=0.2, plan__relation_weight=0.6)
+    weights = {"objective__icm_weight": 0.3, "objective__change_weight": 0.7}
+    config = make_config(**weights, plan__weight=0.4, plan__detection_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
     expected = out["cdd"].mean() + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["change"]
     expected = expected + 0.4 * out["plan"] + 0.2 * out["detection"] + 0.6 * out["relation"]
@@ -70,16 +78,13 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
 SWITCHES = {
     "all": {},
     "no matcher": {"objective__icm_weight": 0},
-    "no where": {"objective__where_weight": 0},
-    "no plan": {"plan__grid": 0},
-    "no query": {"unet__query": False},
+    "no where": {"objective__change_weight": 0},
+    "no plan": {"plan": {"kind": "none"}},
     "no cross-attention": {"unet__cross_attention": False},
-    "no place": {"unet__spatial": False},
-    "no reference": {"unet__reference": False, "unet__composite": False},
+    "no reference": {"unet__reference": False},
     "no gate": {"fusion__gated": False},
-    "no opposites": {"objective__opposites": []},
+    "no antonyms": {"objective__antonym_negatives": []},
     "v": {"diffusion__prediction_type": "v_prediction"},
-    "no composite": {"unet__composite": False},
 }
 
 
@@ -87,7 +92,7 @@ SWITCHES = {
 def test_every_row_of_the_ablation_trains(make_config, switched):
     config = make_config(**switched)
     model, batch = make_model(config), make_batch()
-    if not config.objective.opposites:
+    if not config.objective.antonym_negatives:
         batch.false_ids = batch.false_mask = None
     out = model(batch, Draws.make(config, 0, 3, CPU))
     out["loss"].backward()
@@ -101,7 +106,12 @@ def test_every_row_of_the_ablation_trains(make_config, switched):
 
 
 @pytest.mark.parametrize(
-    "plan", [{}, {"plan__ask": 2, "plan__read": 2, "plan__channels": 8}, {"plan__kernels": 4}]
+    "plan",
+    [
+        {},
+        {"plan__class_query_layers": 2, "plan__template_turns": 1},
+        {"plan__relational__kernels": 4},
+    ],
 )
 def test_all_trained_weights_get_a_gradient(make_config, plan):
     """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
@@ -130,8 +140,8 @@ class Copies(TorchDispatchMode):
     "plan",
     [
         {},
-        {"plan__ask": 2, "plan__read": 2, "plan__channels": 8},
-        {"plan__kernels": 4, "plan__read": 2, "objective__scenes": 1},
+        {"plan__class_query_layers": 2},
+        {"plan__relational__kernels": 4, "plan__relational__synthetic_scenes": 1},
     ],
 )
 def test_a_step_never_looks_at_what_the_device_computes(make_config, plan, monkeypatch):
@@ -166,15 +176,15 @@ def test_frozen_parts_get_no_gradient(make_config):
 @pytest.mark.parametrize(
     ("drop", "hidden", "seen"),
     [
-        ({"objective__drop_text": 1}, ["ids"], ["reference"]),
-        ({"objective__drop_reference": 1}, [], ["ids"]),
-        ({"objective__drop_both": 1}, ["ids"], []),
+        (TEXT, ["ids"], ["reference"]),
+        (REFERENCE, [], ["ids"]),
+        (BOTH, ["ids"], []),
     ],
 )
 @torch.no_grad()
 def test_a_dropped_condition_is_hidden(make_config, drop, hidden, seen):
-    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, **drop}, objective__icm_weight=0)
-    model, draws = make_model(config), Draws.make(config, 0, 3, CPU)
+    config = make_config(**ALWAYS, objective__icm_weight=0)
+    model, draws = make_model(config), drawn(config, drop)
 
     def loss(changed=()):
         batch = make_batch(changed)
@@ -189,7 +199,7 @@ def test_a_dropped_condition_is_hidden(make_config, drop, hidden, seen):
 
 @torch.no_grad()
 def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_config, monkeypatch):
-    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE}, objective__icm_weight=0)
+    config = make_config(**NONE_DROPPED, objective__icm_weight=0)
     model, batch, draws, seen = make_model(config), make_batch(), Draws.make(config, 0, 3, CPU), []
 
     def shut(noisy, timestep, fused, reference, level, feature_map):
@@ -205,9 +215,7 @@ def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_co
 
 @torch.no_grad()
 def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
-    config = make_config(
-        **{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_reference": 1}, objective__icm_weight=0
-    )
+    config = make_config(**ALWAYS, objective__icm_weight=0)
     model, seen = make_model(config), {}
     forward = model.unet.forward
     monkeypatch.setattr(
@@ -220,8 +228,8 @@ def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
 
 @torch.no_grad()
 def test_items_without_a_condition_are_no_rows_of_info_nce(make_config):
-    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
-    assert make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))["icm"] == 0
+    config = make_config(**ALWAYS)
+    assert make_model(config)(make_batch(), drawn(config, TEXT))["icm"] == 0
 
 
 @torch.no_grad()
@@ -245,17 +253,17 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("grid", [16, 0])
-def test_while_words_are_learnt_unet_and_matcher_see_one_item(make_config, grid):
+@pytest.mark.parametrize("kind", ["annotated", "none"])
+def test_while_words_are_learnt_unet_and_matcher_see_one_item(make_config, kind):
     """But where no plan teaches the words, matching does."""
-    config = make_config(training__batch_size=4, plan__grid=grid)
+    config = make_config(training__batch_size=4, plan={"kind": kind})
     model, draws = make_model(config), Draws.make(config, 0, 4, CPU)
     words, whole = (model(make_batch(n=4), draws, text_warmup=warmup) for warmup in (True, False))
     assert torch.equal(words["level"], whole["level"][:1])
     assert torch.allclose(words["changed_error"], whole["changed_error"][:1], rtol=1e-4)
-    for name in ("change", "plan", "relation", "detection") if grid else ("change", "icm"):
+    for name in ("change", "plan", "relation", "detection") if kind == "annotated" else ("change", "icm"):
         assert torch.allclose(words[name], whole[name])
-    if grid:
+    if kind == "annotated":
         assert not torch.allclose(words["icm"], whole["icm"])
 
 
@@ -278,16 +286,16 @@ def test_the_mask_is_to_be_open_where_the_turn_changes_the_picture(make_config):
 
 @torch.no_grad()
 def test_a_term_without_a_weight_is_not_computed(make_config):
-    weights = dict.fromkeys(("plan__weight", "plan__see_weight", "plan__relation_weight"), 0)
-    config = make_config(**weights, objective__icm_weight=0, objective__where_weight=0)
+    weights = dict.fromkeys(("plan__weight", "plan__detection_weight", "plan__relation_weight"), 0)
+    config = make_config(**weights, objective__icm_weight=0, objective__change_weight=0)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
     assert not out.keys() & {"plan", "detection", "relation", "icm", "change"} and out["loss"].isfinite()
 
 
 @torch.no_grad()
 def test_a_dropped_text_hides_the_plan_too(make_config):
-    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE, "objective__drop_text": 1})
-    model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
+    config = make_config(**ALWAYS)
+    model, draws, batch = make_model(config), drawn(config, TEXT), make_batch()
     before = model(batch, draws)
     batch.plan.cells = batch.plan.places = torch.tensor([[3, -1, 9]]).expand(3, -1)
     after = model(batch, draws)
@@ -296,7 +304,7 @@ def test_a_dropped_text_hides_the_plan_too(make_config):
 
 @torch.no_grad()
 def test_the_unet_paints_what_is_planned(make_config):
-    config = make_config(**{**NONE_DROPPED, **NO_GUIDANCE})
+    config = make_config(**NONE_DROPPED)
     model, draws, batch = make_model(config), Draws.make(config, 0, 3, CPU), make_batch()
     before = model(batch, draws)["cdd"]
     batch.plan.cells = batch.plan.places = torch.tensor([[3, -1, 9]]).expand(3, -1)

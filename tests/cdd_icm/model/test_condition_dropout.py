@@ -7,14 +7,13 @@ from cdd_icm.model.conditioning import dropped
 
 
 def test_conditions_are_dropped_as_often_as_the_config_says(make_config):
-    config = make_config(objective__drop_text=0.2, objective__drop_reference=0.1, objective__drop_both=0.05)
+    config = make_config(objective__condition_dropout=0.4)
     no_text, no_reference = dropped(torch.arange(100_000) / 100_000, config.objective)
     assert (no_text & ~no_reference).float().mean() == pytest.approx(0.2, abs=1e-4)
     assert (~no_text & no_reference).float().mean() == pytest.approx(0.1, abs=1e-4)
-    assert (no_text & no_reference).float().mean() == pytest.approx(0.05, abs=1e-4)
+    assert (no_text & no_reference).float().mean() == pytest.approx(0.1, abs=1e-4)
 
 
 def test_nothing_is_dropped_where_nothing_should_be(make_config):
-    never = dict(objective__drop_text=0, objective__drop_reference=0, objective__drop_both=0)
-    config = make_config(**never, sampling__guidance_scale=1)
+    config = make_config(objective__condition_dropout=0, sampling__guidance_scale=1)
     assert not torch.stack(dropped(torch.zeros(9), config.objective)).any()

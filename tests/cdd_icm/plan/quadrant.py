@@ -43,7 +43,12 @@ class QuadrantPlan(Plan, ModelMixin, ConfigMixin):
         return self._map(truth.index[items])
 
     def loss(self, truth, conditions, reference_noise, heads, encode_words, config):
-        return {"quadrant": (cross_entropy(self.head(conditions.fused.query).float(), truth.index), 0.5)}
+        return {
+            "quadrant": (
+                cross_entropy(self.head(conditions.fused.query).float(), truth.index),
+                config.plan.weight,
+            )
+        }
 
     def noise(self, generator):
         return -torch.empty(4, device=generator and generator.device).exponential_(generator=generator).log()

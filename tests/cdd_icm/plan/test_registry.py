@@ -1,22 +1,41 @@
-"""A second kind of plan needs its own module and a line of the registry: it is trained, saved, and draws."""
+"""A second kind of plan needs its own module, its section of the config and a line of the registry: it is
+trained, saved, and draws."""
 
 import json
+from dataclasses import fields
+from typing import Literal
 
-import pytest
 import torch
 from PIL import Image
+from pydantic import Field
 
-from cdd_icm.errors import InputError
+from cdd_icm.config import Config, from_dict, section, to_dict
+from cdd_icm.config.plan import KINDS, any_of
 from cdd_icm.plan import registry
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.train.generator import train
 from tests.cdd_icm.plan.quadrant import QuadrantPlan
 
 
+@section
+class QuadrantConfig:
+    RULES = ()
+
+    kind: Literal["quadrant"] = "quadrant"
+    weight: float = 0.5
+
+
+@section
+class ConfigWithQuadrants(Config):
+    plan: any_of({**KINDS, "quadrant": QuadrantConfig}) = Field(default_factory=QuadrantConfig)
+
+
 def test_a_second_kind_of_plan_trains_and_draws(make_config, monkeypatch):
     monkeypatch.setitem(registry.PLANS, "quadrant", QuadrantPlan)
     two_steps = {"training__total_samples": 8, "training__log_samples": 4}
-    config = make_config(plan__kind="quadrant", **two_steps)
+    values = to_dict(make_config(**two_steps)) | {"plan": {"kind": "quadrant", "weight": 0.25}}
+    config = from_dict(ConfigWithQuadrants, values)
+    assert {f.name for f in fields(config)} == {f.name for f in fields(Config)}
     folder = train(config)
     lines = [json.loads(line) for line in (folder.parent / "log.jsonl").read_text().splitlines()]
     assert len(lines) == 2 and all(line["quadrant"] > 0 for line in lines)
@@ -33,8 +52,3 @@ def test_a_second_kind_of_plan_trains_and_draws(make_config, monkeypatch):
         options = {"generator": torch.Generator().manual_seed(0), "output_type": "pt"}
         pictures.append(pipeline(Image.new("RGB", (32, 32), (90, 90, 90)), "add a cube", **options).images)
     assert not torch.equal(*pictures)  # it is told where to paint
-
-
-def test_an_unknown_kind_is_named(make_config):
-    with pytest.raises(InputError, match="^plan.kind is 'anotated'; the nearest is annotated$"):
-        registry.plan_kind(make_config(plan__kind="anotated"))

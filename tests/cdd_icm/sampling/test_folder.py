@@ -54,8 +54,8 @@ def test_a_preset_travels_with_the_model(tiny_folder):
 @pytest.mark.parametrize(
     ("left_out", "given"),
     [
-        ("drop_text", {"guidance_scale": 3.0}),
-        ("drop_both", {"image_guidance_scale": 1.5}),
+        ("condition_dropout", {"guidance_scale": 3.0}),
+        ("condition_dropout", {"image_guidance_scale": 1.5}),
         ("icm_weight", {"icm_guidance_scale": 1.0}),
         ("icm_weight", {"num_candidates": 4}),
     ],
@@ -194,7 +194,7 @@ FAULTS = {
     ),
     "history of text": (
         setting("model_index.json", "history", value="x"),
-        "/model_index.json: history is 'x', expected int",
+        "/model_index.json: history is 'x', expected a whole number",
     ),
     "a speaker without brackets": (
         setting("model_index.json", "speaker", value="teller"),
@@ -202,11 +202,11 @@ FAULTS = {
     ),
     "no history": (
         setting("model_index.json", "history", value=None),
-        "/model_index.json: history is None, expected int",
+        "/model_index.json: history is None, expected a whole number",
     ),
     "unknown objective": (
-        setting("model_index.json", "objective", "drop", value=0.1),
-        "/model_index.json: unknown key objective.drop; the nearest is objective.drop_text",
+        setting("model_index.json", "objective", "dropout", value=0.1),
+        "/model_index.json: unknown key objective.dropout; the nearest is objective.condition_dropout",
     ),
     "unknown default": (
         setting("model_index.json", "sampling", "guidance", value=2.0),

@@ -1,6 +1,8 @@
 """One turn: what a picture depends on, what is counted, and what is refused."""
 
 import copy
+import dataclasses
+import inspect
 import io
 
 import numpy as np
@@ -13,6 +15,7 @@ from diffusers.callbacks import PipelineCallback
 from diffusers.configuration_utils import FrozenDict
 from PIL import Image
 
+from cdd_icm.config import SamplingConfig
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
@@ -132,12 +135,12 @@ def test_all_branches_are_one_forward_pass_a_step(draw, count_calls, scales, bra
     assert count_calls == [2 * branches] * 3
 
 
-def test_guidance_is_on_inside_its_interval_only(draw, count_calls):
-    draw(num_inference_steps=4, guidance_scale=3.0, guidance_interval=(0.3, 0.8))  # levels 1, 3/4, 1/2, 1/4
-    assert count_calls == [1, 2, 2, 1]
-    never = draw(guidance_scale=3.0, icm_guidance_scale=5.0, guidance_interval=(0.0, 0.0))
-    assert torch.allclose(never, draw(guidance_scale=1.0), atol=1e-5)
-    assert not torch.allclose(never, draw(guidance_scale=3.0), atol=1e-5)
+def test_a_call_takes_every_sampling_setting_but_the_scheduler():
+    settings = {f.name for f in dataclasses.fields(SamplingConfig)} - {"scheduler"}
+    call = inspect.signature(CDDICMPipeline.__call__).parameters.values()
+    given = {p.name for p in call if p.kind is p.KEYWORD_ONLY}
+    of_diffusers = {"generator", "output_type", "return_dict", "callback_on_step_end"}
+    assert given == settings | of_diffusers | {"callback_on_step_end_tensor_inputs"}
 
 
 def test_every_kind_of_guidance_changes_the_picture(draw):
@@ -334,8 +337,7 @@ FAULTS = {
     "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has characters"),
     "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
-    "interval": (dict(guidance_interval=(0.5, 1.5)), "guidance_interval is (0.5, 1.5), expected 0 <= low"),
-    "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected float"),
+    "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected a number"),
     "more steps than trained": (
         dict(num_inference_steps=1001),
         "num_inference_steps is 1001, expected at most 1000",
@@ -470,7 +472,7 @@ def test_where_nothing_is_planned_the_reference_comes_back(pipe, draw):
 
 
 def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config, tmp_path):
-    config = make_config(plan__grid=0, encoder__speaker="<boss>")
+    config = make_config(plan={"kind": "none"}, encoder__speaker="<boss>")
     model = CDDICM(config).eval().requires_grad_(False)
     plain = build_pipeline(model, pipe.tokenizer, config)
     plain.set_progress_bar_config(disable=True)

@@ -108,7 +108,7 @@ def test_callers_cannot_change_the_past(session):
 
 
 def test_settings_of_session_and_of_one_turn(tiny_pipeline):
-    session = DrawingSession(tiny_pipeline, num_candidates=3, guidance_interval=(0.1, 0.9))
+    session = DrawingSession(tiny_pipeline, num_candidates=3, image_guidance_scale=1.5)
     session.say("add a cube")
     session.say("add a sphere", num_candidates=1)
     first, second = session.turns
@@ -123,10 +123,9 @@ def test_settings_of_session_and_of_one_turn(tiny_pipeline):
     ("settings", "says"),
     [
         ({"guidence_scale": 2.0}, "unknown key guidence_scale; the nearest is guidance_scale"),
-        ({"guidance_scale": "much"}, "guidance_scale is 'much', expected float"),
-        ({"guidance_scale": float("nan")}, "guidance_scale is nan, expected at least 0"),
+        ({"guidance_scale": "much"}, "guidance_scale is 'much', expected a number"),
+        ({"guidance_scale": float("nan")}, "guidance_scale is nan, expected a finite number"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0, expected at least 1"),
-        ({"guidance_interval": (0.5, 0.1)}, "guidance_interval"),
         ({"scheduler": "DDIMScheduler"}, "scheduler: no setting of a call"),
     ],
 )
@@ -163,7 +162,7 @@ def test_filmstrip_shows_canvas_and_turns(session):
 
 def test_saved_session_goes_on_as_it_would_have(any_pipeline, tmp_path):
     session = two_turns(any_pipeline)
-    session.use(guidance_scale=1.5, num_candidates=2, guidance_interval=(0.0, 0.5))
+    session.use(guidance_scale=1.5, num_candidates=2, image_guidance_scale=1.5)
     session.say("Füge einen Würfel 🟥 hinzu")
     session.undo()
     newest = session.save(tmp_path / "kept")
@@ -239,20 +238,24 @@ FAULTS = {
     "a list": (lambda f: (f / "session.json").write_text("[]"), "expected an object, found list"),
     "missing field": (edit(seed=...), "session.json: seed is missing"),
     "unknown field": (edit(sead=1), "session.json: unknown key sead; the nearest is seed"),
-    "seed that is text": (edit(seed="3"), "session.json: seed is '3', expected int"),
+    "seed that is text": (edit(seed="3"), "session.json: seed is '3', expected a whole number"),
     "position past the end": (edit(position=3), "session.json: position is 3, expected 0 to 2"),
     "another model's size": (edit(image_size=64), "image_size is 64, but this model draws 32"),
+    "unknown field of a turn": (
+        edit(turns__1__sead=1),
+        "unknown key turns[1].sead; the nearest is turns[1].seed",
+    ),
     "missing field of a turn": (edit(turns__1__settings=...), "turns[1].settings is missing"),
-    "turn without words": (edit(turns__0__instruction=None), "turns[0].instruction is None, expected str"),
+    "turn without words": (edit(turns__0__instruction=None), "turns[0].instruction is None, expected text"),
     "wrong setting": (
         edit(sampling={"num_candidates": "two"}),
-        "session.json: sampling.num_candidates is 'two', expected int",
+        "session.json: sampling.num_candidates is 'two', expected a whole number",
     ),
     "unknown setting of a turn": (
         edit(turns__1__settings__steps=3),
         "session.json: unknown key turns[1].settings.steps",
     ),
-    "scores": (edit(turns__1__scores=["a"]), "turns[1].scores is ['a']"),
+    "scores": (edit(turns__1__scores=["a"]), "turns[1].scores[0] is 'a', expected a number"),
     "picture elsewhere": (
         edit(turns__1__picture="../x.png"),
         "turns[1].picture is '../x.png', expected the name of a file beside it",

@@ -42,7 +42,8 @@ def finished(file):
 @pytest.mark.slow
 def test_a_step(settings_in, tmp_path, capsys):
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({**settings_in(tmp_path / "run"), "plan": {"grid": 4}}))
+    plan = {"kind": "annotated", "grid": 4}
+    config.write_text(yaml.safe_dump({**settings_in(tmp_path / "run"), "plan": plan}))
     command = [str(config), "objective.cdd_every=2", "--quick", "--threads", "1"]
     assert bench_train.main([*command, "--report", str(tmp_path / "bench_train.json")]) == 0
     report = finished(tmp_path / "bench_train.json")

@@ -59,7 +59,7 @@ def test_each_row_changes_one_thing():
     assert set(found) == full | PAPER_ROWS | {"with-icm-guidance", "candidates-4"}
     assert [found[f"full-{n}"].overrides for n in (1, 2, 3)] == [{}, {"seed": 1}, {"seed": 2}]
     assert found["without-gated-fusion"].overrides == {"fusion.gated": False}
-    assert found["without-plan"].overrides["plan.grid"] == 0
+    assert found["without-plan"].overrides["plan"] == {"kind": "none"}
     assert found["without-history"].overrides == {"encoder.history": 0}
     # those that change only the drawing share the first seed's training
     shared = {name for name, row in found.items() if row.run == "full-1"}
@@ -67,10 +67,10 @@ def test_each_row_changes_one_thing():
 
 
 def test_what_the_full_model_lacks_is_added_and_what_it_has_taken_away():
-    settings = ["sampling.icm_guidance_scale=0.5", "sampling.num_candidates=4", "plan.grid=0"]
+    settings = ["sampling.icm_guidance_scale=0.5", "sampling.num_candidates=4", "plan={kind: none}"]
     found = {row.name: row for row in rows(load_config(CONFIGS / "iclevr_64.yaml", settings))}
     assert found["without-icm-guidance"].sampling == {"icm_guidance_scale": 0.0}
-    assert found["with-plan"].overrides == {"plan.grid": 16}
+    assert found["with-plan"].overrides == {"plan": {"kind": "annotated", "grid": 16}}
     assert "candidates-1" in found and "candidates-4" not in found
 
 
@@ -152,7 +152,7 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     assert main([*command, "data.path=x", "--dry-run"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["full-1", "to", "do", "run", "full-1"] in lines
-    changes = ["plan.grid=0", "objective.cdd_teaches_fusion=true"]
+    changes = [*['plan={"kind":', '"none"}'], "objective.cdd_trains_fusion=true"]
     assert ["without-plan", "to", "do", "run", "without-plan", *changes] in lines
     assert main([*command, "fusion.gate=false"]) == 2
     assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
@@ -168,7 +168,7 @@ def test_a_row_in_earnest(tmp_path, monkeypatch):
     settings = yaml.safe_load((CONFIGS / "tiny.yaml").read_text())
     settings["data"]["path"] = str(CONFIGS.parents[1] / "data" / "iclevr_sample")
     settings["data"]["cache_dir"] = str(tmp_path / "cache")
-    settings["training"] |= {"batch_size": 4, "validation_dialogs": 1}
+    settings["training"]["batch_size"] = 4
     settings["sampling"] = {"num_inference_steps": 1}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     budget = Budget(tmp_path / "config.yaml", 24, "test", 1)

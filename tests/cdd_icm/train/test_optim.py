@@ -11,11 +11,11 @@ from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.train.optim import clip_gradients, decayed, make_optimizer
 from tests.cdd_icm.plans import plan_of
 
-SETTINGS = RunConfig(learning_rate=0.1, weight_decay=0.5, max_grad_norm=1.0)
+SETTINGS = RunConfig(learning_rate=0.1, weight_decay=0.5)
 
 
 def generator(make_config):
-    config = make_config(plan__ask=1, plan__read=1)
+    config = make_config(plan__class_query_layers=1)
     return CDDICM(config, plan_of(config, ("ball", "cube")))
 
 
@@ -53,7 +53,7 @@ def test_each_part_has_its_own_bound():
     parts = nn.ModuleList([nn.Linear(2, 2, bias=False) for _ in range(3)])
     parts[0].weight.grad = torch.full((2, 2), 3.0)
     parts[1].weight.grad = torch.full((2, 2), 0.1)  # the third has no gradient
-    norm = clip_gradients(Accelerator(cpu=True), [list(part.parameters()) for part in parts], SETTINGS)
+    norm = clip_gradients(Accelerator(cpu=True), [list(part.parameters()) for part in parts], 1.0)
     assert norm.item() == pytest.approx((6.0**2 + 0.2**2) ** 0.5)
     assert parts[0].weight.grad.norm().item() == pytest.approx(1.0, rel=1e-4)
     assert torch.equal(parts[1].weight.grad, torch.full((2, 2), 0.1))

@@ -175,14 +175,19 @@ def test_the_sides_of_a_new_object_are_learnt_of_each_existing_one():
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"plan__ask": 2, "plan__kernels": 4}, "kernels is 4, expected 0 where ask is not 0"),
         (
-            {"plan__see_weight": 0.0, "plan__kernels": 4},
-            "see_weight is 0.0, expected more where kernels plan",
+            {"plan__class_query_layers": 2, "plan__relational__kernels": 4},
+            "plan.class_query_layers is 2, expected 0 beside plan.relational",
         ),
-        ({"plan__weight": 0.0, "plan__kernels": 4}, "relation_weight is .*, expected 0 where weight is 0"),
-        ({"plan__horizon": -0.3}, "horizon is -0.3, expected none where kernels is 0"),
-        ({"objective__scenes": 2}, "objective.scenes is 2, expected 0 where plan.kernels is 0"),
+        (
+            {"plan__detection_weight": 0.0, "plan__relational__kernels": 4},
+            "plan.detection_weight is 0.0, expected more than 0 beside plan.relational",
+        ),
+        (
+            {"plan__weight": 0.0, "plan__relational__kernels": 4},
+            "plan.relation_weight is .*, expected 0 beside plan.relational where plan.weight is 0",
+        ),
+        ({"plan__relational__kernels": 0}, "plan.relational.kernels is 0, expected at least 1"),
     ],
 )
 def test_what_does_not_go_together_is_named(make_config, changed, says):

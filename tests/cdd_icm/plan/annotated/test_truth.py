@@ -68,7 +68,7 @@ def test_a_synthetic_dialog_is_true_and_all_of_it_is_where_something_is_in_the_d
 
 
 def test_the_turns_of_synthetic_dialogs_come_with_the_batch(make_config):
-    config = make_config(plan__kernels=4, objective__scenes=3, encoder__history=1)
+    config = make_config(plan__relational={"kernels": 4, "synthetic_scenes": 3}, encoder__history=1)
     items, _ = real_items(config, 5)
     dialogs = load_dialogs(config.data.path, "train")
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
@@ -130,7 +130,7 @@ def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config):
     assert instructions(unknown, 1.0) == raw["instruction"]
 
 
-@pytest.mark.parametrize("setting", [{"objective__mirror": [["left", "right"]]}, {"objective__retell": 0.5}])
+@pytest.mark.parametrize("setting", [{"objective__mirror": [["left", "right"]]}, {"plan__recaption": 0.5}])
 @pytest.mark.parametrize("grid", [8, 0])
 def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
     config = make_config(**setting, plan__grid=grid)
@@ -141,7 +141,7 @@ def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
         prepare(config, [odd])
 
 
-@pytest.mark.parametrize("key", ["plan.grid", "objective.join", "objective.retell"])
+@pytest.mark.parametrize("key", ["plan.grid", "objective.join", "plan.recaption"])
 def test_what_needs_annotation_is_refused_without(make_config, key):
     config = make_config(**{"plan__grid": 0, key.replace(".", "__"): 1})
     dialog = load_dialogs(config.data.path, "train")[0]
@@ -151,7 +151,7 @@ def test_what_needs_annotation_is_refused_without(make_config, key):
 
 
 def test_a_form_that_is_no_trait_is_refused(make_config):
-    config = make_config(plan__forms=["size"])
+    config = make_config(plan__template_attributes=["size"])
     dialogs = load_dialogs(config.data.path, "train")
     with pytest.raises(InputError, match="plan.forms: 'size': the looks of .* have none"):
         prepare(config, dialogs)

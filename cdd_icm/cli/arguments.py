@@ -1,0 +1,92 @@
+"""Arguments that several commands share: numbers, device, model and sampling settings."""
+
+from __future__ import annotations
+
+import argparse
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdd_icm.config import LARGEST_SEED, SamplingConfig, from_dict
+from cdd_icm.config.describe import meaning
+from cdd_icm.config.values import fields
+
+if TYPE_CHECKING:
+    from cdd_icm.sampling.pipeline import CDDICMPipeline
+
+METAVARS = {int: "N", float: "X", str: "NAME"}
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that draws: one for each of `SamplingConfig`'s settings, too."""
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
+    parser.add_argument("--seed", type=seed_number, help="default: 0, or the session's own")
+    add_device(parser)
+    group = parser.add_argument_group("sampling", "in place of the model's own settings")
+    add_preset(group)
+    for name, hint in fields(SamplingConfig).items():
+        kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else str
+        help = meaning(SamplingConfig, name).replace("%", "%%")
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=kind, metavar=METAVARS[kind], help=help)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    parser.add_argument("--dtype", default="auto", help="auto (default), fp32, bf16 or fp16")
+
+
+def add_preset(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--preset", metavar="NAME", help="settings stored with the model, such as fast")
+
+
+def load_model(arguments: argparse.Namespace) -> CDDICMPipeline:
+    from diffusers.utils import logging
+
+    from cdd_icm.diffusion.samplers import scheduler_like
+    from cdd_icm.sampling.loading import load_pipeline
+
+    logging.disable_progress_bar()  # diffusers' own, while it loads
+    pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    if arguments.preset is not None:
+        pipeline.use_preset(arguments.preset)
+    if arguments.scheduler:
+        pipeline.scheduler = scheduler_like(pipeline.scheduler, arguments.scheduler)
+    return pipeline
+
+
+def sampling_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The sampling settings of `add_model` that were given, but for the scheduler, which is the pipeline's.
+
+    Raises:
+        InputError: one is out of range.
+    """
+    given = {name: getattr(arguments, name) for name in fields(SamplingConfig)}
+    given = {name: value for name, value in given.items() if value is not None}
+    from_dict(SamplingConfig, given, "sampling")
+    given.pop("scheduler", None)
+    return given
+
+
+def positive(text: str) -> int:
+    """A number of the command line, over 0; argparse tells what else it is given."""
+    number = _whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not over 0")
+    return number
+
+
+def seed_number(text: str) -> int:
+    """What a random number generator of torch and of numpy begins with."""
+    number = _whole(text)
+    if not 0 <= number <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LARGEST_SEED}")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None

@@ -1,0 +1,134 @@
+"""The commands `generate` and `chat`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from pathlib import Path
+
+from cdd_icm.cli.arguments import add_model, load_model, positive, sampling_settings
+from cdd_icm.console import say
+from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Adds the commands of this module."""
+    generate = commands.add_parser("generate", help="draw one's own words, or a whole split of a data set")
+    source = generate.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--say", action="append", metavar="TEXT", help="an instruction, or several with | between; repeatable"
+    )
+    source.add_argument("--dialog", type=Path, metavar="FILE.txt", help="an instruction a line")
+    source.add_argument("--data", type=Path, metavar="PATH", help="draw the dialogs of a data set")
+    generate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    generate.add_argument("--split", help="of --data (default: test)")
+    generate.add_argument("--limit", type=positive, help="only the first so many dialogs of --data")
+    generate.add_argument("--batch-size", type=positive, help="dialogs of --data at once (default: 16)")
+    add_model(generate)
+    generate.set_defaults(run=_generate)
+
+    chat = commands.add_parser("chat", help="draw at a prompt")
+    chat.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where pictures go; a session there is gone on with (default: a new folder under outputs)",
+    )
+    add_model(chat)
+    chat.set_defaults(run=_chat)
+
+
+def _generate(arguments: argparse.Namespace) -> None:
+    if arguments.data is not None:
+        return _generate_split(arguments)
+    for name in ("split", "limit", "batch_size"):
+        if getattr(arguments, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: goes with --data only")
+    return _generate_dialog(arguments)
+
+
+def _generate_split(arguments: argparse.Namespace) -> None:
+    from cdd_icm.data import load_dialogs
+    from cdd_icm.device import process_state
+    from cdd_icm.sampling.dialogs import generate_split
+    from cdd_icm.sampling.folder import check_classes
+
+    settings = sampling_settings(arguments)
+    dialogs = load_dialogs(arguments.data, arguments.split or "test")
+    check_classes(arguments.model, dialogs, arguments.data)
+    generate_split(
+        load_model(arguments),
+        dialogs[: arguments.limit],
+        arguments.out,
+        batch_size=arguments.batch_size or 16,
+        seed=arguments.seed or 0,
+        **settings,
+    )
+    if process_state().is_main_process:
+        say(arguments.out)
+
+
+def _generate_dialog(arguments: argparse.Namespace) -> None:
+    from cdd_icm.io import replacing
+    from cdd_icm.sampling.session import DrawingSession
+
+    if arguments.dialog:
+        texts, source = _lines(arguments.dialog), str(arguments.dialog)
+    else:
+        texts, source = [text for said in arguments.say for text in said.split("|")], "--say"
+    texts = [text.strip() for text in texts]
+    if not texts or "" in texts:
+        raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instruction is in it'}")
+    settings = sampling_settings(arguments)
+    session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
+    for turn, text in enumerate(texts, start=1):
+        start = time.perf_counter()
+        picture = session.say(text)
+        seconds = time.perf_counter() - start
+        with replacing(arguments.out / f"turn_{turn}.png") as path:
+            picture.save(path)
+        say(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+    with replacing(arguments.out / "filmstrip.png") as path:
+        session.filmstrip().save(path)
+    for file in arguments.out.iterdir():  # left by a longer dialog
+        number = re.fullmatch(r"turn_(\d+)\.png", file.name)
+        if number and int(number[1]) > len(texts):
+            file.unlink()
+    say(arguments.out / "filmstrip.png")
+
+
+def _chat(arguments: argparse.Namespace) -> None:
+    import contextlib
+
+    from cdd_icm.sampling.chat import Chat
+    from cdd_icm.sampling.session import RECORD, DrawingSession
+
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  arrow keys and history at the prompt
+
+    settings = sampling_settings(arguments)
+    pipeline = load_model(arguments)
+    out = arguments.out or Path("outputs") / time.strftime("chat-%Y%m%d-%H%M%S")
+    if (out / RECORD).exists():
+        session = DrawingSession.load(out, pipeline)
+        if arguments.seed is not None:
+            session.seed = arguments.seed
+        session.use(**settings)
+        say(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
+    else:
+        session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
+        say(f"say what to draw; pictures go to {out}; /help tells the commands")
+    Chat(session, out).run()
+
+
+def _lines(file: Path) -> list[str]:
+    """The lines of a text file that are not blank."""
+    try:
+        lines = local_path(file).read_text(encoding="utf-8-sig").splitlines()
+        return [line for line in lines if line.strip()]
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not UTF-8 ({error.reason})") from error

@@ -1,0 +1,73 @@
+"""A config file and its `key=value` overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cdd_icm.config.schema import Config
+from cdd_icm.config.values import from_dict
+from cdd_icm.errors import InputError
+from cdd_icm.sources import local_path
+
+
+def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
+    """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`.
+
+    Raises:
+        InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
+            value has the wrong type, or the combination is impossible.
+    """
+    try:
+        text = local_path(path).read_text()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not YAML ({error})") from None
+    values = _parse(text, f"{path}: not YAML") or {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
+    for override in overrides:
+        key, value = parse_override(override)
+        node = values
+        *parents, last = key.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise InputError(f"{override!r}: {parent} is not a section")
+        node[last] = value
+    return from_dict(cls, values, source=str(path))
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of `key=value`, the value in YAML."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise InputError(f"{override!r}: expected key=value")
+    return key, _parse(text, f"{override!r}: the value is not YAML")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key comes twice: PyYAML by itself forgets the first."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node, seen = super().compose_mapping_node(anchor), set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key {key.value} comes twice"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return node
+
+
+def _parse(text: str, wrong: str) -> Any:
+    """What a YAML text holds; where it is none, the InputError begins with `wrong` and names the line."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"{wrong} (line {error.problem_mark.line + 1}: {error.problem})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of month 31, endless brackets
+        raise InputError(f"{wrong} ({str(error).splitlines()[0]})") from None
