@@ -54,9 +54,16 @@ def modules():
 FILES = dict(modules())
 
 
+class OnlyForTypes(ast.NodeTransformer):
+    """Leaves out what no program imports: `if TYPE_CHECKING: ...`."""
+
+    def visit_If(self, node):
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
 def imported(file):
     """The project's modules that a file imports anywhere, also inside of functions."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(OnlyForTypes().visit(ast.parse(file.read_text()))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 below = f"{node.module}.{alias.name}"

@@ -9,6 +9,7 @@ from torch import nn
 from cdd_icm.device import find_device, find_dtype, layout
 from cdd_icm.errors import InputError
 from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sources import local_path
 
 
 def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -> CDDICMPipeline:
@@ -22,7 +23,7 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
         InputError: no such folder or device, or files that are missing, damaged or don't fit each other.
     """
     place, number = find_device(device), find_dtype(dtype, device)
-    if not Path(path).is_dir():
+    if not local_path(path).is_dir():
         raise InputError(f"{path}: no such folder")
     try:
         pipeline = CDDICMPipeline.from_pretrained(path)

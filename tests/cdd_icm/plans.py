@@ -8,7 +8,7 @@ from cdd_icm.plan.annotated.vocabulary import Vocabulary
 
 def plan_of(config, classes, traits=None, forms=None):
     """What `CDDICM` takes to plan with these classes; None where the config plans nothing."""
-    if not config.plan.grid:
+    if config.plan.kind == "none":
         return None
     return AnnotatedPlan.settings_for(config, Vocabulary(tuple(classes), traits or {}, forms or {}))
 

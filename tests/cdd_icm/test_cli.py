@@ -127,8 +127,8 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
 
     assert run("sun", "boy") == 2
     assert capsys.readouterr().err == (
-        f"cdd-icm: {data}: another data set than the model's: its objects, such as 'boy', are of none of the "
-        f"classes that {tiny_folder} plans, such as 'blue sphere'\n"
+        f"cdd-icm: {data}: another data set than that of the model in {tiny_folder}: its objects, such as "
+        "'boy', are of none of the classes that the model plans, such as 'blue sphere'\n"
     )
     assert not (tmp_path / "out2").exists()
     assert run("sun", "boy", "red cube") == 0

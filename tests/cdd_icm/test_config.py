@@ -210,8 +210,8 @@ FAULTS = {
     ),
     "a part that is none": ("training.frozen=[words]", "training.frozen[0] is 'words'"),
     "a stream that joins": (
-        "{data: {streaming: true}, plan: {join: 0.5}}",
-        "plan.join is 0.5, expected 0 where the data is streamed",
+        "{data: {streaming: true}, objective: {join: 0.5}}",
+        "objective.join is 0.5, expected 0 where the data is streamed",
     ),
     "limit of a stream": ("{data: {streaming: true, limit: 3}}", "data.limit is 3, expected none"),
     "no key": ("training.batch_size", "'training.batch_size': expected key=value"),

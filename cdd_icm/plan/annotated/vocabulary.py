@@ -38,7 +38,7 @@ class Vocabulary:
         for trait in form_traits:
             if trait not in traits:
                 known = ", ".join(traits) or "none"
-                raise InputError(f"plan.forms: {trait!r}: the looks of {source} have {known}")
+                raise InputError(f"plan.template_attributes: {trait!r}: the looks of {source} have {known}")
         forms: dict[str, set[str]] = defaultdict(set)
         for thing in objects:
             forms[thing.name].update(trait for trait in form_traits if trait in thing.look)

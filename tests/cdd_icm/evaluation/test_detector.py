@@ -137,7 +137,7 @@ def test_a_shifted_picture_shifts_its_coordinates():
 
 def test_learning_rate_rises_and_falls_to_zero():
     config = DetectorConfig(total_samples=1000, warmup_samples=100)
-    rates = [learning_rate_at(samples, run_settings(config)) for samples in range(0, 1001, 50)]
+    rates = [learning_rate_at(samples, run_settings(config), minimum=0.0) for samples in range(0, 1001, 50)]
     assert rates[2] == max(rates) == config.learning_rate
     assert rates[-1] == pytest.approx(0)
     assert rates[2:] == sorted(rates[2:], reverse=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
+from cdd_icm.config import load_config
 from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import Detections
@@ -148,8 +148,8 @@ def words(text: str) -> set[str]:
 
 
 def test_no_phrase_has_a_word_of_those_that_training_asks_for_nothing_with():
-    configs = [yaml.safe_load(file.read_text()) for file in (ROOT / "configs" / "generate").glob("*.yaml")]
-    taught = {text for config in configs for text in config.get("objective", {}).get("no_op_texts", [])}
+    configs = [load_config(file) for file in (ROOT / "configs" / "generate").glob("*.yaml")]
+    taught = {text for config in configs for text in config.objective.no_op_texts}
     assert len(set(NO_OP_PHRASES)) == 10 and "change nothing" in taught
     assert not words(" ".join(NO_OP_PHRASES)) & words(" ".join(taught))
 

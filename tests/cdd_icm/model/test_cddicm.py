@@ -69,7 +69,7 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(make_config):
     weights = {"objective__icm_weight": 0.3, "objective__change_weight": 0.7}
     config = make_config(**weights, plan__weight=0.4, plan__detection_weight=0.2, plan__relation_weight=0.6)
     out = make_model(config)(make_batch(), Draws.make(config, 0, 3, CPU))
-    expected = out["cdd"].mean() + 0.6 * out["mask"] + 0.3 * out["icm"] + 0.7 * out["change"]
+    expected = out["cdd"].mean() + out["mask"] + 0.3 * out["icm"] + 0.7 * out["change"]
     expected = expected + 0.4 * out["plan"] + 0.2 * out["detection"] + 0.6 * out["relation"]
     assert torch.allclose(out["loss"], expected)
     assert out["changed_error"].shape == (3,) and all(value.isfinite().all() for value in out.values())
@@ -117,7 +117,7 @@ def test_all_trained_weights_get_a_gradient(make_config, plan):
     """Or DDP would have to look for those that don't, and the optimiser would carry dead weights."""
     config = make_config(**plan)
     model = make_model(config)
-    assert model.planner.splats.weight.shape[0] == config.plan.channels
+    assert model.planner.splats.weight.shape[0] == config.plan.template_channels
     model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
@@ -151,7 +151,7 @@ def test_a_step_never_looks_at_what_the_device_computes(make_config, plan, monke
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no meta device
     model, batch = make_model(config).to(meta), make_batch()
     batch.plan.drawn_objects, batch.plan.max_existing = 3, 1
-    if config.objective.scenes:
+    if config.plan.relational and config.plan.relational.synthetic_scenes:
         cells = torch.tensor([[7, -1, -1], [7, 3, -1]])
         antecedent, ids = torch.tensor([0, 1]), batch.ids[:2]
         new = torch.tensor([[-1, 5, -1], [-1, -1, 9]])
@@ -221,7 +221,7 @@ def test_a_dropped_reference_is_zeros_without_noise(make_config, monkeypatch):
     monkeypatch.setattr(
         model.unet, "forward", lambda *args, **more: seen.update(args=args) or forward(*args, **more)
     )
-    model(make_batch(), Draws.make(config, 0, 3, CPU))
+    model(make_batch(), drawn(config, BOTH))
     _, _, _, reference, level, _ = seen["args"]
     assert not reference.any() and not level.any()
 

@@ -619,7 +619,7 @@ def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
     parts = (tmp_path, *prepare(accelerator, model, config.training, (0.9, 0.99)), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
-    checkpoint.save(*parts, samples=4, data="", keep=1)
+    checkpoint.save(*parts, samples=4, data="")
     accelerator.scaler = torch.amp.GradScaler("cpu")
     assert checkpoint.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
 

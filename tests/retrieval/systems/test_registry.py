@@ -134,7 +134,7 @@ def test_its_options_are_checked_by_its_own_dataclass(make_config):
     for options, says in (
         ({"dims": 5}, "unknown key options.dims; the nearest is options.dim"),
         ({"dim": 0}, "options.dim is 0, expected at least 1"),
-        ({"dim": "five"}, "options.dim is 'five', expected int"),
+        ({"dim": "five"}, "options.dim is 'five', expected a whole number"),
     ):
         with pytest.raises(InputError, match=says):
             make_config("toy", options=options)

@@ -130,10 +130,12 @@ def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config):
     assert instructions(unknown, 1.0) == raw["instruction"]
 
 
-@pytest.mark.parametrize("setting", [{"objective__mirror": [["left", "right"]]}, {"plan__recaption": 0.5}])
-@pytest.mark.parametrize("grid", [8, 0])
-def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
-    config = make_config(**setting, plan__grid=grid)
+MIRROR = {"objective__mirror": [["left", "right"]]}
+
+
+@pytest.mark.parametrize("setting", [MIRROR, MIRROR | {"plan": {"kind": "none"}}, {"plan__recaption": 0.5}])
+def test_a_flip_that_nobody_knows_is_refused(make_config, setting):
+    config = make_config(**setting)
     dialog = load_dialogs(config.data.path, "train")[0]
     thing = replace(dialog.turns[0].objects[0], look={"flip": "yes"})
     odd = replace(dialog, turns=(replace(dialog.turns[0], objects=(thing,)),))
@@ -141,19 +143,22 @@ def test_a_flip_that_nobody_knows_is_refused(make_config, setting, grid):
         prepare(config, [odd])
 
 
-@pytest.mark.parametrize("key", ["plan.grid", "objective.join", "plan.recaption"])
-def test_what_needs_annotation_is_refused_without(make_config, key):
-    config = make_config(**{"plan__grid": 0, key.replace(".", "__"): 1})
+@pytest.mark.parametrize(
+    ("setting", "instead"),
+    [({}, "plan.kind=none"), ({"plan": {"kind": "none"}, "objective__join": 1}, "objective.join=0")],
+)
+def test_what_needs_annotation_is_refused_without(make_config, setting, instead):
+    config = make_config(**setting)
     dialog = load_dialogs(config.data.path, "train")[0]
     bare = replace(dialog, turns=tuple(replace(turn, objects=None) for turn in dialog.turns))
-    with pytest.raises(InputError, match=f"no annotated objects; set {key}=0"):
+    with pytest.raises(InputError, match=f"no annotated objects; set {instead}"):
         prepare(config, [bare])
 
 
 def test_a_form_that_is_no_trait_is_refused(make_config):
     config = make_config(plan__template_attributes=["size"])
     dialogs = load_dialogs(config.data.path, "train")
-    with pytest.raises(InputError, match="plan.forms: 'size': the looks of .* have none"):
+    with pytest.raises(InputError, match="plan.template_attributes: 'size': the looks of .* have none"):
         prepare(config, dialogs)
 
 

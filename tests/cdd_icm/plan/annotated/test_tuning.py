@@ -29,7 +29,7 @@ def test_the_shipped_models_hold_all_of_them(model):
 def test_the_horizon_of_the_grammar_is_that_of_the_shipped_recipe_and_model():
     saved = json.loads((ROOT / "data" / "pretrained" / "iclevr" / "planner" / "config.json").read_text())
     recipe = load_config(ROOT / "configs" / "generate" / "iclevr.yaml")
-    assert saved["horizon"] == recipe.plan.horizon == HORIZON
+    assert saved["horizon"] == recipe.plan.relational.horizon == HORIZON
 
 
 def test_they_come_back_with_the_model(tmp_path):
@@ -55,7 +55,7 @@ def test_a_threshold_decides_what_is_drawn():
         ({"presence_treshold": 0.5}, "unknown key tuning.presence_treshold; the nearest is tuning.presence_"),
         ({"sharpening": 0.0}, "tuning.sharpening is 0.0, expected a number over 0"),
         ({"likely_share": float("nan")}, "tuning.likely_share is nan, expected a number over 0"),
-        ({"moved_distance": "far"}, "tuning.moved_distance is 'far', expected float"),
+        ({"moved_distance": "far"}, "tuning.moved_distance is 'far', expected a number"),
     ],
 )
 def test_what_is_none_of_them_is_named(given, says):
