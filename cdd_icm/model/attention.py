@@ -15,7 +15,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import rms_norm, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 MASKED = -1e4
 """Score of what is masked; finite, so that a row without anything to attend to is no NaN."""
@@ -35,13 +35,12 @@ class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762).
 
     Args:
-        width: D. heads: h, a divisor of D. normalised: bounds the scores by normalising queries and keys
-            (Henry et al. 2020, arXiv 2010.04245).
+        width: D. heads: h, a divisor of D.
     """
 
-    def __init__(self, width: int, heads: int, normalised: bool = False):
+    def __init__(self, width: int, heads: int):
         super().__init__()
-        self.heads, self.normalised = heads, normalised
+        self.heads = heads
         self.q, self.kv, self.out = (
             nn.Linear(width, width),
             nn.Linear(width, 2 * width),
@@ -58,8 +57,6 @@ class Attention(nn.Module):
         """`x` attends to those of `y` that `mask` allows; `bias` is added to each head's scores."""
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
-        if self.normalised:
-            q, k = (rms_norm(part, part.shape[-1:]) for part in (q, k))
         attend = fused_attention if is_fused(x.device) else plain_attention
         return self.out(rearrange(attend(q, k, v, mask, bias), "b h n d -> b n (h d)"))  # (B, N, D)
 

@@ -51,7 +51,6 @@ class CDDICM(nn.Module):
             condition_width=width,
             map_channels=self.planner.map_channels if self.planner is not None else 0,
             map_size=self.planner.map_size if self.planner is not None else 0,
-            composite=config.unet.reference,
             **vars(config.unet),
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))

@@ -78,10 +78,10 @@ class FusionLayer(nn.Module):
     """Each side attends to the other and is gated with what it found, then attends to itself, then goes
     through an MLP."""
 
-    def __init__(self, width: int, heads: int, gated: bool, normalised: bool):
+    def __init__(self, width: int, heads: int, gated: bool):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
-        attention = partial(Attention, width, heads, normalised)
+        attention = partial(Attention, width, heads)
         self.image_from_text, self.text_from_image = attention(), attention()
         self.image_self, self.text_self = attention(), attention()
         self.image_gate, self.text_gate = Gate(width, gated), Gate(width, gated)
@@ -111,7 +111,7 @@ class GatedFusion(ModelMixin, ConfigMixin):
 
     Args:
         image_width, text_width, embed_dim: D_v, D_w and E of the towers.
-        width: D. layers, heads, gated, normalised: see `config.FusionConfig`.
+        width: D. layers, heads, gated: see `config.FusionConfig`.
     """
 
     @register_to_config
@@ -124,14 +124,13 @@ class GatedFusion(ModelMixin, ConfigMixin):
         layers: int = 2,
         heads: int = 4,
         gated: bool = True,
-        normalised: bool = False,
     ):
         super().__init__()
         self.image_in, self.text_in = nn.Linear(image_width, width), nn.Linear(text_width, width)
-        self.blocks = nn.ModuleList(FusionLayer(width, heads, gated, normalised) for _ in range(layers))
+        self.blocks = nn.ModuleList(FusionLayer(width, heads, gated) for _ in range(layers))
         self.image_norm, self.text_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.pooled_in = nn.ModuleList([nn.Linear(embed_dim, width), nn.Linear(embed_dim, width)])
-        self.pool_image, self.pool_text = (Attention(width, heads, normalised) for _ in range(2))
+        self.pool_image, self.pool_text = (Attention(width, heads) for _ in range(2))
         self.query_gate = Gate(width, gated)
         self.query_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width))
 

@@ -53,11 +53,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         layers_per_block: int = 1,
         attention: tuple[bool, ...] = (False, False, True),
         heads: int = 8,
-        query: bool = True,
         cross_attention: bool = True,
-        spatial: bool = True,
         reference: bool = True,
-        composite: bool = True,
         map_channels: int = 0,
         map_size: int = 0,
     ):
@@ -67,7 +64,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         self.unet = UNet2DConditionModel(
             sample_size=side,
             in_channels=pixels * (2 if reference else 1) + map_channels * self.map_patch**2,
-            out_channels=pixels + (patch_size**2 if composite else 0),
+            out_channels=pixels + (patch_size**2 if reference else 0),
             block_out_channels=tuple(widths),
             layers_per_block=layers_per_block,
             down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention),
@@ -80,10 +77,9 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         )
         self.unet.set_attn_processor(DeviceAttnProcessor())
         self.noise_embedding = Timesteps(NOISE_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.spatial_in = nn.Linear(condition_width, widths[-1]) if spatial else None
-        if spatial:
-            nn.init.zeros_(self.spatial_in.weight)
-            nn.init.zeros_(self.spatial_in.bias)
+        self.spatial_in = nn.Linear(condition_width, widths[-1])
+        nn.init.zeros_(self.spatial_in.weight)
+        nn.init.zeros_(self.spatial_in.bias)
 
     def forward(
         self,
@@ -109,7 +105,6 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             patches = interpolate(patches, size=x.shape[-2:])  # (B, P map_patch^2, R/p, R/p)
             x = torch.cat([x, patches.to(x.dtype)], dim=1)
         noise_level = self.noise_embedding(reference_noise * 1000).to(fused.query.dtype)  # (B, 32)
-        query = fused.query if c.query else torch.zeros_like(fused.query)
         context = torch.cat([fused.text_tokens, fused.image_tokens], dim=1)  # (B, Nw + Nv, D)
         mask = torch.cat([fused.mask, fused.mask.new_ones(fused.image_tokens.shape[:2])], dim=1)
         if not c.cross_attention:
@@ -119,11 +114,11 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             timestep,
             encoder_hidden_states=context,
             encoder_attention_mask=mask,
-            class_labels=torch.cat([query, noise_level], dim=-1),
-            down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x) if c.spatial else None,
+            class_labels=torch.cat([fused.query, noise_level], dim=-1),
+            down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x),
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
-        return Painting(out[:, :3], out[:, 3:] if c.composite else None)
+        return Painting(out[:, :3], out[:, 3:] if c.reference else None)
 
     def train(self, mode: bool = True) -> ConditionalUNet:
         super().train(mode)
