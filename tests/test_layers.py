@@ -30,6 +30,15 @@ LAYERS = [
     ["cdd_icm.evaluation", "cdd_icm.train"],
     ["cdd_icm.cli"],
     ["cdd_icm.__main__", TOP],
+    ["retrieval.benchmarks", "retrieval.images", "retrieval.fingerprint"],
+    ["retrieval.backbones"],
+    ["retrieval.systems", "retrieval.config"],
+    ["retrieval.model"],
+    ["retrieval.features"],
+    ["retrieval.evaluation.metrics", "retrieval.evaluation.ranking"],
+    ["retrieval.index", "retrieval.evaluation"],
+    ["retrieval.session", "retrieval.train"],
+    ["retrieval.cli"],
     ["retrieval"],
 ]
 """From the lowest. A module is of the layer that names it, or else of that which names the nearest package
