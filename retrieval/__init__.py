@@ -23,7 +23,7 @@ __all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store", "tr
 
 
 def __getattr__(name: str):
-    # as in `cdd_icm`: only who finds or trains waits for torch
+    # as in `cdd_icm`: torch is imported only when one of these is used
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

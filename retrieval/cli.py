@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
 """The model that comes with the sources; a package installed without them has none."""
 
-CACHE = "of decoded pictures and frozen towers' features (default: the user's cache folder)"
+CACHE = "cache of decoded pictures and frozen towers' features (default: the user's cache folder)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         complain("cdd-retrieval", error)
         return 2
-    except BrokenPipeError:  # as in cdd_icm.cli, like the next
+    except BrokenPipeError:  # as in cdd_icm.cli, like the one after it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
@@ -57,16 +57,16 @@ def _parser() -> argparse.ArgumentParser:
 
     benchmark = groups.add_parser("benchmark", help="read a benchmark's annotations")
     commands = benchmark.add_subparsers(required=True, metavar="COMMAND")
-    info = commands.add_parser("info", help="its protocol, its counts and a query; missing pictures")
+    info = commands.add_parser("info", help="its protocol, its counts, one query; missing pictures")
     info.add_argument("name", choices=READERS)
     info.add_argument("path", help="folder or file of the annotations")
-    info.add_argument("options", nargs="*", metavar="option=value", help="of the reader, such as split=val")
-    info.add_argument("--images", help="folder or zip to look for the pictures in; lists all missing ones")
+    info.add_argument("options", nargs="*", metavar="option=value", help="for the reader, such as split=val")
+    info.add_argument("--images", help="folder or zip of the pictures; all missing ones are listed")
     info.set_defaults(run=_benchmark_info)
 
     train = groups.add_parser(
         "train",
-        help="train a model, or go on with a run that was stopped",
+        help="train a model, or resume a run that was stopped",
         epilog="`cdd-retrieval config` lists every key with its default and meaning.",
     )
     train.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file")
@@ -78,70 +78,82 @@ def _parser() -> argparse.ArgumentParser:
     config.set_defaults(run=_config)
 
     evaluate = groups.add_parser("evaluate", help="measure a model on a benchmark's split")
-    evaluate.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
+    evaluate.add_argument("--model", type=Path, required=True, help="a retrieval model or a pipeline folder")
     evaluate.add_argument("--data", type=Path, required=True, help="dialogs, or a benchmark's annotations")
     evaluate.add_argument("--split", help="default: the benchmark's own, val or test")
     evaluate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
-    evaluate.add_argument("--name", help="of the model in tables (default: its composer's)")
+    evaluate.add_argument("--name", help="name of the model in tables (default: its composer's)")
     evaluate.add_argument("--benchmark", choices=READERS, default="dialogs", help="default: %(default)s")
-    evaluate.add_argument("--images", help="folder or zip of the pictures, where the data has none")
+    evaluate.add_argument("--images", help="folder or zip of the pictures, where the data comes without")
     evaluate.add_argument(
-        "--allow-missing", action="store_true", help="leave out what lacks its picture; marked partial"
+        "--allow-missing",
+        action="store_true",
+        help="leave out missing pictures and their queries",
     )
     evaluate.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
     evaluate.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
     evaluate.add_argument("--cache-dir", help=CACHE)
-    evaluate.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
+    evaluate.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     evaluate.set_defaults(run=_evaluate)
 
     compare = groups.add_parser("compare", help="put reports of evaluate into one table")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.add_argument(
-        "--alone", action="store_true", help="all metrics of the image alone and of the text alone too"
+        "--alone",
+        action="store_true",
+        help="all metrics for image and text alone, too",
     )
     compare.add_argument(
-        "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also put it into the page, in NAME's place"
+        "--into", nargs=2, metavar=("PAGE.md", "NAME"), help="also insert it into the page, as table NAME"
     )
     compare.set_defaults(run=_compare)
 
     submitted = groups.add_parser("submission", help="files for the servers of CIRR and CIRCO")
     commands = submitted.add_subparsers(required=True, metavar="COMMAND")
     write = commands.add_parser("write", help="rank a test split whose targets are hidden")
-    write.add_argument("--model", type=Path, required=True, help="of a retrieval model, or of a pipeline")
-    write.add_argument("--benchmark", choices=[name for name, _ in submission.SERVED], required=True)
+    write.add_argument("--model", type=Path, required=True, help="a retrieval model or a pipeline folder")
+    write.add_argument("--benchmark", choices=[name for name, _ in submission.SERVER_SPLITS], required=True)
     write.add_argument("--data", type=Path, required=True, help="the benchmark's annotations")
     write.add_argument("--images", required=True, help="folder or zip of the pictures")
     write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
     write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
     write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
     write.add_argument("--cache-dir", help=CACHE)
-    write.add_argument("options", nargs="*", metavar="option=value", help="of the benchmark's reader")
+    write.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     write.set_defaults(run=_submission_write)
-    check = commands.add_parser("check", help="what a server would refuse")
+    check = commands.add_parser("check", help="check a file for what a server would refuse")
     check.add_argument("file")
     against = check.add_mutually_exclusive_group()
     against.add_argument("--cirr", metavar="PATH", help="CIRR's annotations, to check ids and names against")
     against.add_argument("--circo", metavar="PATH", help="the same for CIRCO; without COCO's list, ids alone")
     check.set_defaults(run=_submission_check)
 
-    index = groups.add_parser("index", help="bring a store to what a folder of pictures holds")
+    index = groups.add_parser("index", help="update a store to the pictures in a folder")
     index.add_argument("images", type=Path, metavar="IMAGES", help="folder; tags are in its metadata.jsonl")
     _add_store(index)
     index.add_argument("--batch-size", type=int, default=64, help="pictures (default: %(default)s)")
     index.add_argument(
-        "--allow-unreadable", action="store_true", help="exit with 0 though some were left out"
+        "--allow-unreadable", action="store_true", help="exit with 0 even if some were left out"
     )
     index.set_defaults(run=_index)
 
     search = groups.add_parser("search", help="'this picture, but with ...' over a store")
     _add_store(search)
-    search.add_argument("--image", type=Path, metavar="P", help="the picture; without it, the text alone")
-    search.add_argument("--text", help="what to change about it; without it, what looks alike")
+    search.add_argument(
+        "--image",
+        type=Path,
+        metavar="P",
+        help="the reference; without it, only the text",
+    )
+    search.add_argument("--text", help="what to change about it; without it, similar pictures are found")
     search.add_argument("-k", type=int, default=10, help="how many to find (default: %(default)s)")
     search.add_argument(
-        "--filter", default="", metavar="EXPR", help="which may be found: 'width >= 64 and colour == \"red\"'"
+        "--filter",
+        default="",
+        metavar="EXPR",
+        help="a condition on hits: 'width >= 64 and colour == \"red\"'",
     )
-    search.add_argument("--out", type=Path, metavar="PNG", help="a sheet: the query, and what was found")
+    search.add_argument("--out", type=Path, metavar="PNG", help="a sheet of the query and its hits")
     search.set_defaults(run=_search)
     return parser
 
@@ -182,7 +194,9 @@ def _train(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config, arguments.overrides, RetrievalConfig)
 
-    from retrieval.train.trainer import train  # after the config: a wrong key is told at once
+    from retrieval.train.trainer import (
+        train,  # after the config, so that a wrong key is reported without waiting for torch
+    )
 
     say(train(config))
 
@@ -229,9 +243,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     name = arguments.name or model.composer_name
     report = make_report(name, arguments.model, model, arguments.data.name, benchmark, measured)
     write_report(arguments.report, report)
-    for row, figures in report["rows"].items():
-        said = [f"{name} {value:.2f}" for name, value in figures.items() if isinstance(value, float)]
-        say(f"{row}: {', '.join(said)}")
+    for row, values in report["rows"].items():
+        figures = [f"{name} {value:.2f}" for name, value in values.items() if isinstance(value, float)]
+        say(f"{row}: {', '.join(figures)}")
     if left_out := benchmark.partial:
         say(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
 
@@ -256,19 +270,19 @@ def _submission_write(arguments: argparse.Namespace) -> None:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
     device = find_device(arguments.device)
     options = _options(arguments.options)
-    split = dict(submission.SERVED)[arguments.benchmark]
+    split = dict(submission.SERVER_SPLITS)[arguments.benchmark]
     if "split" in options:
         raise InputError(f"split={options['split']}: the server of {arguments.benchmark} scores {split}")
     benchmark = read_benchmark(arguments.benchmark, arguments.data, {**options, "split": split})
     benchmark = images.resolve(benchmark, arguments.images)
     _print_protocol(benchmark)
     model = RetrievalModel.from_pretrained(arguments.model).to(device)
-    asked = {"batch_size": arguments.batch_size, "cache_dir": arguments.cache_dir}
-    encoded = encode(model, benchmark, **asked, frozen=trained_frozen(arguments.model))
+    settings = {"batch_size": arguments.batch_size, "cache_dir": arguments.cache_dir}
+    encoded = encode(model, benchmark, **settings, frozen=trained_frozen(arguments.model))
     vectors, score = (encoded.queries["composed"], encoded.pictures), model.composer.score
-    # of fewer, the check of what is written says that they are too few
-    most = min(50, len(benchmark.galleries["all"]) - benchmark.exclude_reference)
-    ranked = ranked_ids(benchmark, *vectors, most, score)
+    # if the gallery has fewer, the check of the written file reports it
+    length = min(50, len(benchmark.galleries["all"]) - benchmark.exclude_reference)
+    ranked = ranked_ids(benchmark, *vectors, length, score)
     if arguments.benchmark == "cirr":
         subsets = ranked_subsets(benchmark, *vectors, 3, score)
         written = submission.write_cirr(arguments.out, benchmark, ranked, subsets)
@@ -282,7 +296,7 @@ def _submission_check(arguments: argparse.Namespace) -> None:
     benchmark = circo_queries = None
     if arguments.cirr:
         benchmark = read_benchmark("cirr", arguments.cirr, {"split": "test1"})
-    elif arguments.circo and circo.images_are_listed(arguments.circo):
+    elif arguments.circo and circo.has_image_list(arguments.circo):
         benchmark = read_benchmark("circo", arguments.circo, {"split": "test"})
     elif arguments.circo:
         circo_queries = circo.read_queries(arguments.circo, "test")
@@ -307,9 +321,9 @@ def _index(arguments: argparse.Namespace) -> None:
         f"{done.duplicates} duplicates, {done.removed} removed; {total} pictures"
     )
     if done.added:
-        say(f"{done.seconds:.1f} s, the model at work for {done.model_seconds / done.seconds:.0%} of them")
+        say(f"{done.seconds:.1f} s, the model ran for {done.model_seconds / done.seconds:.0%} of them")
     if done.stopped:
-        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
+        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to resume")
     if done.unreadable and not arguments.allow_unreadable:
         raise InputError(
             f"{arguments.images}: {len(done.unreadable)} pictures can't be read and were left out, "

@@ -1,4 +1,5 @@
-"""Features of a model's backbone; of a frozen one kept on the disk, by content and by its fingerprint."""
+"""Features of a model's backbone; those of a frozen one are cached on disk, by content and by its
+fingerprint."""
 
 from __future__ import annotations
 
@@ -25,19 +26,19 @@ from retrieval.model import RetrievalModel
 from retrieval.systems.base import Inputs
 
 BLANK = "blank"
-"""The key of no picture: zeros in [-1, 1]."""
+"""The key that stands for no picture: zeros in [-1, 1]."""
 BATCH = 64
 CHUNK = 1024
-"""Rows between two writes of the index: what a killed process loses at most."""
+"""Rows between two writes of the index, and so the most that a killed process loses."""
 
 
 class FeatureCache:
-    """`cache[keys]` is a row of floats a key.
+    """`cache[keys]` has a row of floats for each key.
 
-    Two files, to which rows are only ever appended: the rows end to end, and an index, a line that says their
-    width and then their keys in that order, a line each. A key is written once its row has reached the disk,
-    so that whatever the index names is complete whenever the writer dies; what is beyond that, a part of a
-    line or rows without a key, is cut off by the next writer.
+    There are two files, which only ever grow: the rows end to end, and an index of a header with the rows'
+    width and then one line for each key, in the same order. A key is written once its row has reached the
+    disk, so that every row that the index names is complete even if the writer dies. The next writer cuts off
+    whatever is left beyond that: part of a line, or rows without a key.
     """
 
     def __init__(self, folder: Path, name: str, width: int):
@@ -45,8 +46,8 @@ class FeatureCache:
         self._map()
 
     def add(self, keys: Iterable[str], compute: Callable[[list[str]], Float[Tensor, "n width"]]) -> None:
-        """Computes what is missing of `keys`, which are texts without line breaks. Processes that come at the
-        same time wait for each other.
+        """Computes the rows of those `keys`, strings without line breaks, that are missing. Concurrent
+        processes wait for each other.
 
         Raises:
             InputError: the index is damaged, or the disk refuses.
@@ -82,14 +83,14 @@ class FeatureCache:
         return f"width {self.width}\n".encode()
 
     def _read_keys(self) -> list[str]:
-        """The keys whose rows the other file has."""
+        """The keys whose rows are in the other file."""
         if not self.index.exists() or not self.file.exists():
             return []
         header, *lines = self.index.read_bytes().split(b"\n")[:-1] or [self._header.strip()]
         try:
             keys = [line.decode() for line in lines]
             if header + b"\n" != self._header or len(set(keys)) < len(keys):
-                raise ValueError("another width, or a key twice")
+                raise ValueError("another width, or a duplicate key")
         except ValueError as error:
             raise InputError(
                 f"{self.index}: damaged index of the feature cache; delete it ({error})"
@@ -105,17 +106,17 @@ class FeatureCache:
 
 
 class Features:
-    """Features of cached pictures and of texts, computed whenever they are asked for."""
+    """Features of cached pictures and of texts, computed at every call."""
 
     def __init__(self, model: RetrievalModel, pictures: PictureCache):
         self.model, self.pictures = model, pictures
 
     def images(self, keys: Sequence[str], inputs: Inputs) -> ImageFeatures:
-        """What `inputs` asks for of pictures by their keys, or of `BLANK`."""
+        """The parts in `inputs` of pictures given by their keys, or of `BLANK`."""
         return self.model.image_features(self.pixels(keys), inputs)
 
     def texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Of texts that `prompt.compose_text` made."""
+        """Features of texts as composed by `prompt.compose_text`."""
         return self.model.backbone.encode_text(self.model.backbone.tokenize(texts))
 
     def pixels(self, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
@@ -124,14 +125,14 @@ class Features:
 
 
 class FrozenFeatures(Features):
-    """The same of a frozen backbone and of pictures and texts that are known beforehand: computed once.
+    """Features of a frozen backbone, computed once for pictures and texts that are known beforehand.
 
-    The files are in a folder that is named by the backbone's fingerprint, so that features of other weights,
-    another size or another vocabulary are never mixed up. Data sets share it.
+    The files are in a folder named after the backbone's fingerprint, so that features of other weights,
+    another size or another vocabulary are never mixed up. All data sets share it.
 
     Args:
-        folder: of the cache; None is the user's.
-        pictures: holds the pictures of `keys`.
+        folder: the cache; None is the user's cache folder.
+        pictures: contains the pictures of `keys`.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class FrozenFeatures(Features):
     def images(
         self, keys: Sequence[str], inputs: Inputs, device: torch.device | None = None
     ) -> ImageFeatures:
-        """On `device`; None is the model's, which a loader process can't use."""
+        """As `Features.images`, on `device`; None is the model's device, which a loader process can't use."""
         device = device or self.model.device
         pooled = tokens = pixels = None
         if inputs & Inputs.FEATURES:
@@ -194,7 +195,8 @@ class FrozenFeatures(Features):
 
 
 def trained_frozen(folder: Path) -> bool:
-    """Whether the backbone of the model in `folder` was frozen in training, as its `training.json` says."""
+    """Whether the backbone of the model in `folder` was frozen in training, according to its
+    `training.json`."""
     file = folder / "training.json"
     if not file.is_file():
         return False
@@ -202,7 +204,8 @@ def trained_frozen(folder: Path) -> bool:
 
 
 def preprocessed(folder: Path | None, model: RetrievalModel, pictures: Iterable[Picture]) -> PictureCache:
-    """The pictures as the model's backbone preprocesses them, in the cache in `folder` (None: the user's).
+    """The pictures as the model's backbone preprocesses them, cached in `folder` (None: the user's cache
+    folder).
 
     Raises:
         InputError: a picture can't be decoded, or the folder can't be written.
@@ -219,8 +222,8 @@ def preprocessed(folder: Path | None, model: RetrievalModel, pictures: Iterable[
 
 def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor, "n 3 R R"]:
     """Cached pictures in [-1, 1]; zeros for `BLANK`."""
-    gray = np.zeros((3, pictures.size, pictures.size), np.uint8)
-    stored = np.stack([gray if key == BLANK else pictures[key] for key in keys])
+    blank = np.zeros((3, pictures.size, pictures.size), np.uint8)
+    stored = np.stack([blank if key == BLANK else pictures[key] for key in keys])
     pixels = to_float(torch.from_numpy(stored))
     pixels[torch.tensor([key == BLANK for key in keys])] = 0.0
     return pixels

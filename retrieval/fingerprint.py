@@ -14,8 +14,9 @@ from cdd_icm.hashing import tensor_digest
 
 
 def content_hash(module: nn.Module, settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> str:
-    """Hex digest of a module's tensors, its settings and the vocabulary of its texts."""
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())  # its padding is that of the last call
+    """Hex digest of a module's tensors, its settings and its tokenizer's vocabulary."""
+    # without the padding, which depends on the last call
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
     vocabulary = {"model": backend["model"], "normalizer": backend["normalizer"]}
     header = json.dumps(to_plain(dict(settings)), sort_keys=True)
     header += json.dumps([vocabulary, tokenizer.model_max_length], sort_keys=True)

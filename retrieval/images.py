@@ -1,5 +1,4 @@
-"""Finds the pictures of a benchmark in a folder or a zip, however they are nested and whatever their
-suffix."""
+"""Finds the pictures of a benchmark in a folder or a zip, at any depth and with any suffix."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from retrieval.benchmarks import Benchmark, Location
 from retrieval.benchmarks.genecis import crop
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-"""Of pictures that differ by the suffix alone, the one that comes first here is taken."""
+"""In order of preference, where files differ only in their suffix."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class CroppedPicture:
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of a benchmark by id, and the ids of those that are not there."""
+    """The pictures of a benchmark by id, and the ids of the missing ones."""
 
     pictures: Mapping[str, Picture]
     missing: tuple[str, ...]
@@ -51,15 +50,15 @@ class Found:
 def find(benchmark: Benchmark, images: str | Path) -> Found:
     """Looks for every picture of the benchmark below `images`. No picture is opened.
 
-    A picture is known by its name without the suffix. Where the benchmark has several of one name, the
-    folders that it gives must agree too; where several files fit, the one that shares most folders is taken.
+    Pictures are matched by name without the suffix. Where several of the benchmark's pictures have the same
+    name, their folders must match too. Where several files match, the one that shares most folders is taken.
 
     Raises:
-        InputError: `images` can't be read, two files with different content fit equally well, or the
-            benchmark has its pictures already, as dialogs have.
+        InputError: `images` can't be read, two files with different content match equally well, or the
+            benchmark comes with its pictures, as dialogs do.
     """
     if benchmark.pictures:
-        raise InputError(f"{images}: the pictures of {benchmark.name} are known already")
+        raise InputError(f"{images}: {benchmark.name} comes with its pictures")
     files = _open(local_path(images))
     by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
     for name in files.names():
@@ -77,11 +76,11 @@ def find(benchmark: Benchmark, images: str | Path) -> Found:
 
 
 def resolve(benchmark: Benchmark, images: str | Path, allow_missing: bool = False) -> Benchmark:
-    """The benchmark with its pictures. With `allow_missing`, it is cut down to those that are there, and
-    marked partial.
+    """The benchmark with its pictures. With `allow_missing`, it is reduced to the pictures that were found,
+    and marked partial.
 
     Raises:
-        InputError: pictures are missing and that isn't allowed, no query is left, and as `find`.
+        InputError: pictures are missing without `allow_missing`, no query is left, or what `find` raises.
     """
     found = find(benchmark, images)
     if found.missing and not allow_missing:
@@ -99,7 +98,7 @@ def _open(images: Path) -> Files:
         return FolderFiles(images)
     if images.suffix == ".zip" and images.is_file():
         return ZipFiles(images)
-    raise InputError(f"{images}: no folder or zip of pictures")
+    raise InputError(f"{images}: not a folder or zip of pictures")
 
 
 def _without_suffix(path: str) -> PurePosixPath:
@@ -110,7 +109,7 @@ def _without_suffix(path: str) -> PurePosixPath:
 def _best(
     files: Files, wanted: PurePosixPath, paths: list[PurePosixPath], whole: bool
 ) -> EncodedPicture | None:
-    """The file that shares most of its last folders with `wanted`; all of them where `whole`."""
+    """The file that shares most of its innermost folders with `wanted`; where `whole`, it must share all."""
     if not paths:
         return None
     shared = {path: _shared(path.parent, wanted.parent) for path in paths}
@@ -119,11 +118,11 @@ def _best(
         return None
     best = [path for path in paths if shared[path] == most]
     suffix = min((path.suffix.lower() for path in best), key=SUFFIXES.index)
-    equals = sorted(str(path) for path in best if path.suffix.lower() == suffix)
-    pictures = [EncodedPicture(files, name) for name in equals]
+    candidates = sorted(str(path) for path in best if path.suffix.lower() == suffix)
+    pictures = [EncodedPicture(files, name) for name in candidates]
     if len(pictures) > 1 and len({picture.key for picture in pictures}) > 1:
         raise InputError(
-            f"{files.where(equals[0])}: another picture of this name is {files.where(equals[1])}"
+            f"{files.where(candidates[0])}: another picture of this name is {files.where(candidates[1])}"
         )
     return pictures[0]
 

@@ -1,4 +1,4 @@
-"""`RetrievalModel`: a backbone and a system, from a folder to vectors and back."""
+"""`RetrievalModel`: a backbone and a system, which is loaded, encodes queries and pictures, and is saved."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class RetrievalModel(nn.Module):
     """Finds pictures by a reference picture and what to change about it.
 
     Args:
-        composer: the system, a name of `registry.SYSTEMS`. options: keywords of its class.
+        composer: the system's name in `registry.SYSTEMS`. options: keyword arguments of its class.
         history: how many earlier instructions are encoded with a text.
-        speaker: the mark that its texts begin with (see `prompt.compose_text`).
+        speaker: the tag that its texts begin with (see `prompt.compose_text`).
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class RetrievalModel(nn.Module):
         or a generator's pipeline, whose fusion encoder and matcher are the system `matching`.
 
         Raises:
-            InputError: no such folder, a link out of it, a file that is missing or damaged, or weights that
-                don't fit their config; the message names the file.
+            InputError: no such folder, a link out of it, a missing or damaged file, or weights that don't fit
+                their config; the message names the file.
         """
         folder = local_path(folder)
         if not folder.is_dir():
@@ -87,15 +87,15 @@ class RetrievalModel(nn.Module):
             backbone = kind.from_settings(config["towers"], config["image_size"], tokenizer)
             settings = {name: config[name] for name in ("composer", "options", "history")}
             model = cls(backbone, **settings, speaker=config.get("speaker", ""))
-        except Exception as error:  # open_clip and diffusers raise whatever a wrong value leads to
-            raise InputError(f"{file}: no RetrievalModel can be made of it ({_line(error)})") from error
+        except Exception as error:  # open_clip and diffusers raise errors of any kind
+            raise InputError(f"{file}: no RetrievalModel can be built from it ({_line(error)})") from error
         backbone.check_tokenizer(folder / "tokenizer")
         model.load_weights(tensors, folder / "model.safetensors")
         return model.eval().requires_grad_(False)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Writes `config.json`, `model.safetensors` and `tokenizer/`, whole and in place of an earlier
-        folder.
+        """Writes `config.json`, `model.safetensors` and `tokenizer/`; an earlier folder is replaced
+        atomically.
 
         Raises:
             InputError: the disk refuses.
@@ -109,7 +109,7 @@ class RetrievalModel(nn.Module):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `config.json` holds: all but the weights and the vocabulary."""
+        """The content of `config.json`: everything but the weights and the vocabulary."""
         return {
             "_class_name": "RetrievalModel",
             "composer": self.composer_name,
@@ -141,11 +141,11 @@ class RetrievalModel(nn.Module):
 
     @torch.no_grad()
     def encode_gallery(self, pictures: Pictures) -> Float[Tensor, "B *vectors E"]:
-        """Unit vectors, float32, of pictures in 0..255, one each or, with `multi-vector`, several; those of
-        another size than the model's are preprocessed.
+        """Unit vectors, float32, of pictures in 0..255: one each or, with `multi-vector`, several. Pictures
+        whose size differs from the model's are preprocessed.
 
         Raises:
-            InputError: a picture that is none.
+            InputError: an invalid picture.
         """
         features = self.image_features(self.to_pixels(pictures), self.composer.gallery_inputs)
         return self.composer.encode_gallery(features).float()
@@ -163,15 +163,15 @@ class RetrievalModel(nn.Module):
             history: each query's earlier instructions, oldest first.
 
         Raises:
-            InputError: neither pictures nor texts, lists of different lengths, a picture that is none.
+            InputError: neither pictures nor texts, lists of different lengths, or an invalid picture.
         """
         if pictures is None and texts is None:
             raise InputError("a query needs a picture or a text")
         given = {"pictures": pictures, "texts": texts, "histories": history}
-        counts = {name: len(of) for name, of in given.items() if of is not None}
+        counts = {name: len(values) for name, values in given.items() if values is not None}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-            raise InputError(f"{listed}: expected as many of each")
+            raise InputError(f"{listed}: expected the same number of each")
         n = next(iter(counts.values()))
         history = history if history is not None else [()] * n
         if pictures is None:
@@ -191,7 +191,7 @@ class RetrievalModel(nn.Module):
         return self.backbone.preprocess(picture)
 
     def to_pixels(self, pictures: Pictures) -> Float[Tensor, "B 3 R R"]:
-        """Preprocessed pictures in [-1, 1] on the model's device, of pictures in 0..255."""
+        """Preprocesses pictures in 0..255 to [-1, 1], on the model's device."""
         size = self.image_size
         if not isinstance(pictures, Tensor):
             arrays = [self.preprocess(rgb(picture, "picture")) for picture in pictures]
@@ -206,17 +206,18 @@ class RetrievalModel(nn.Module):
         return to_float(pictures.to(self.device, non_blocking=True))
 
     def image_features(self, pixels: Float[Tensor, "B 3 R R"], inputs: Inputs) -> ImageFeatures:
-        """What `inputs` asks for of preprocessed pictures in [-1, 1]; the backbone runs only if it must."""
+        """The parts in `inputs` of preprocessed pictures in [-1, 1]; the backbone runs only where it is
+        needed."""
         return (
             self.backbone.encode_image(pixels) if inputs & Inputs.FEATURES else ImageFeatures(pixels=pixels)
         )
 
     def prompt(self, text: str, history: Sequence[str]) -> str:
-        """The text that is encoded for an instruction and those before it, oldest first."""
+        """The text that is encoded for an instruction with its `history`, oldest first."""
         return compose_text(text, tuple(history), self.history, self.speaker)
 
     def caption_prompt(self, caption: Sequence[str]) -> str:
-        """The text that is encoded for a caption: texts, oldest first, that describe a picture together."""
+        """The text that is encoded for a caption: texts, oldest first, that together describe a picture."""
         *earlier, newest = caption or [""]
         return compose_text(newest, earlier, len(earlier), self.speaker)
 
@@ -235,7 +236,7 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
     kinds = {"towers": CLIPTowers, "fusion": GatedFusion, "matcher": Matcher}
     try:
         parts = {name: kind.from_pretrained(folder / name, **options) for name, kind in kinds.items()}
-    except OSError as error:  # such as weights that are there in a `variant` alone
+    except OSError as error:  # such as weights that exist only as a `variant`
         raise InputError(f"{folder}: {_line(error)}") from error
     towers = parts.pop("towers")
     keywords = {
@@ -244,8 +245,8 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
     }
     tokenizer = load_tokenizer(folder / "tokenizer")
     backbone = CLIPBackbone(towers, tokenizer, parts["matcher"].config.image_size)
-    reads = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
-    model = RetrievalModel(backbone, registry.OF_PIPELINE, keywords, **reads)
+    prompt = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
+    model = RetrievalModel(backbone, registry.PIPELINE_SYSTEM, keywords, **prompt)
     for name, part in parts.items():
         getattr(model.composer, name).load_state_dict(part.state_dict())
     return model.eval().requires_grad_(False)

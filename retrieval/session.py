@@ -14,26 +14,26 @@ from retrieval.index.store import Store
 
 
 @dataclass(frozen=True)
-class FoundTurn:
+class SearchTurn:
     """One turn of a session."""
 
     text: str
     reference: Image.Image | None
-    """The query's picture; None where the conversation began without one."""
+    """The query's picture; None where the conversation started without one."""
     hits: list[Hit]
     chosen: int = 0
     """Index of the hit that is the next turn's reference."""
 
 
 class RetrievalSession:
-    """A conversation that grows turn by turn, as `cdd_icm.session.DrawingSession` does: the best hit, or the
-    one that was picked, is the next reference, and the earlier texts are the history. A reference that is
-    a hit of the previous turn is not among the hits of its own turn.
+    """A conversation that grows turn by turn, as `cdd_icm.sampling.session.DrawingSession` does: the best
+    hit, or the one that was picked, is the next reference, and the earlier texts are the history. A reference
+    that was a hit of the previous turn is left out of the hits of its own turn.
 
     Args:
         store, encoder: shared by all sessions; a session never changes them.
-        picture: the first reference; None begins with a text alone.
-        k, filter: of every search, see `retrieval.index.search.search`.
+        picture: the first reference; None starts from a text alone.
+        k, filter: for every search, see `retrieval.index.search.search`.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class RetrievalSession:
     ):
         self.store, self.encoder, self.k, self.filter = store, encoder, k, filter
         self._first = picture
-        self._turns: list[FoundTurn] = []
+        self._turns: list[SearchTurn] = []
         self._position = 0  # turns beyond it were undone
 
     def say(self, text: str) -> list[Hit]:
         """Searches with the reference, the text and its history, and returns the hits, best first.
 
         Raises:
-            InputError: an empty text, the picked picture's file has gone, or what `search` raises; the
-                session stays as it was.
+            InputError: an empty text, the picked picture's file is gone, or what `search` raises; the session
+                is unchanged.
         """
         done = self.turns
         reference = self.reference
@@ -69,7 +69,7 @@ class RetrievalSession:
             [turn.text for turn in done],
         )
         hits = [hit for hit in hits if hit.entry.content != excluded][: self.k]
-        self._turns = [*done, FoundTurn(text, reference, hits)]
+        self._turns = [*done, SearchTurn(text, reference, hits)]
         self._position += 1
         return hits
 
@@ -77,7 +77,7 @@ class RetrievalSession:
         """Makes the hit of that rank, from 1, the reference of the next turn, and returns it.
 
         Raises:
-            InputError: nothing was said yet, no hit of that rank, or its file has gone.
+            InputError: there is no turn yet or no hit of that rank, or its file is gone.
         """
         if not 1 <= rank <= len(self.hits):
             raise InputError(f"pick: {rank}, expected a rank from 1 to {len(self.hits)}")
@@ -94,7 +94,8 @@ class RetrievalSession:
 
     @property
     def reference(self) -> Image.Image | None:
-        """The reference of the next turn: the last turn's chosen hit; where it has none, its reference."""
+        """The reference of the next turn: the last turn's chosen hit, or its own reference where it found
+        nothing."""
         turns = self.turns
         if not turns:
             return self._first
@@ -102,7 +103,7 @@ class RetrievalSession:
         return last.hits[last.chosen].picture() if last.hits else last.reference
 
     @property
-    def turns(self) -> list[FoundTurn]:
+    def turns(self) -> list[SearchTurn]:
         """The turns so far, without those that were undone."""
         return self._turns[: self._position]
 
@@ -113,7 +114,7 @@ class RetrievalSession:
             InputError: there is nothing to undo.
         """
         if self._position == 0:
-            raise InputError("undo: nothing was said yet")
+            raise InputError("undo: there is no turn yet")
         self._position -= 1
         return self.hits
 
@@ -121,10 +122,10 @@ class RetrievalSession:
         """Restores the turn that `undo` removed and returns its hits.
 
         Raises:
-            InputError: nothing was undone, or there was a new turn since.
+            InputError: no turn was undone, or there has been a new one since.
         """
         if self._position == len(self._turns):
-            raise InputError("redo: nothing was taken back")
+            raise InputError("redo: no turn was undone")
         self._position += 1
         return self.hits
 
@@ -132,8 +133,8 @@ class RetrievalSession:
         """All turns, one below the other: each query with its hits.
 
         Raises:
-            InputError: nothing was said yet, or a hit's file has gone.
+            InputError: there is no turn yet, or a hit's file is gone.
         """
         if not self.turns:
-            raise InputError("sheet: nothing was said yet")
+            raise InputError("sheet: there is no turn yet")
         return stack([sheet(turn.reference, turn.text, turn.hits) for turn in self.turns])

@@ -1,4 +1,4 @@
-"""Pretrained or jointly trained encoders of pictures and texts, one a file, all of them a `Backbone`."""
+"""Encoders of pictures and texts, one `Backbone` a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from retrieval.backbones.base import Backbone
 
 BACKBONES = {"clip": "retrieval.backbones.clip:CLIPBackbone"}
-"""Every backbone by the name under which a system asks for it: `module:class`."""
+"""`module:class` of every backbone, by the name that `System.backbone` gives."""
 
 
 def find(name: str) -> type[Backbone]:
-    """The class of that name, which is imported only now."""
+    """The class of that name, imported on first use."""
     return resolve_name(BACKBONES[name])

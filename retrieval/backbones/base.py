@@ -18,8 +18,8 @@ from cdd_icm.config import EncoderConfig
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """N pictures: what the backbone computes of them, and their pixels in [-1, 1]. Whatever a system does not
-    use may be None."""
+    """The backbone's features of N pictures, and their pixels in [-1, 1]. Parts that a system does not use
+    may be None."""
 
     pooled: Float[Tensor, "N E"] | None = None
     tokens: Float[Tensor, "N Nv Dv"] | None = None
@@ -34,7 +34,7 @@ class ImageFeatures:
 
     @staticmethod
     def cat(batches: Sequence[ImageFeatures]) -> ImageFeatures:
-        """Several batches as one, with the parts that all of them have."""
+        """Several batches as one; parts that one of them lacks are None."""
         columns = zip(*(vars(batch).values() for batch in batches), strict=True)
         return ImageFeatures(
             *(None if any(p is None for p in parts) else torch.cat(parts) for parts in columns)
@@ -66,15 +66,16 @@ class Backbone(Protocol):
     """Encodes pictures and texts."""
 
     module: nn.Module
-    """The weights. Whoever moves or copies a model finds them here."""
+    """The module that holds the weights."""
 
     tokenizer: PreTrainedTokenizerBase
 
     image_size: int
-    """R, the side in pixels of what `preprocess` makes."""
+    """R, the side in pixels of preprocessed pictures."""
 
     preprocessing: str
-    """Names the method of `preprocess` in file names: preprocessed pictures are kept by it."""
+    """Name of the method of `preprocess`, part of the file names under which preprocessed pictures are
+    cached."""
 
     width: int
     """E, of the pooled vectors."""
@@ -89,7 +90,7 @@ class Backbone(Protocol):
     """Dw, of the text's tokens."""
 
     max_text_length: int
-    """Nw, in tokens; what is longer loses its end."""
+    """Nw, in tokens; longer texts are truncated at the end."""
 
     @classmethod
     def from_config(
@@ -101,7 +102,7 @@ class Backbone(Protocol):
         """A new backbone for training, with pretrained weights where the config names some.
 
         Args:
-            make_tokenizer: from the weights' module to a tokenizer that fits it, learnt from the training
+            make_tokenizer: takes the module and returns a tokenizer that fits it, learnt from the training
                 texts if the config says so.
 
         Raises:
@@ -115,7 +116,7 @@ class Backbone(Protocol):
         """The backbone with these `settings`, its weights still to be loaded.
 
         Raises:
-            InputError: no backbone can be made of them.
+            InputError: no backbone can be built from them.
         """
 
     def check_tokenizer(self, folder: Path) -> None:
@@ -123,7 +124,7 @@ class Backbone(Protocol):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `from_settings` takes, as JSON can hold it."""
+        """The argument of `from_settings`, serialisable as JSON."""
 
     @property
     def fingerprint(self) -> str:
@@ -136,16 +137,17 @@ class Backbone(Protocol):
     def device(self) -> torch.device: ...
 
     def train_last_blocks(self, blocks: int | None) -> None:
-        """Leaves the last `blocks` blocks trainable; 0 freezes everything, None trains everything."""
+        """Makes only the last `blocks` blocks trainable; 0 freezes everything, None trains everything."""
 
     def preprocess(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "R R 3"]:
-        """Resizes, pads or crops a picture; one that has been through it already comes back unchanged."""
+        """Resizes, pads or crops a picture; a preprocessed one comes back unchanged."""
 
     def encode_image(self, pixels: Float[Tensor, "N 3 R R"]) -> ImageFeatures:
         """Features of preprocessed pictures in [-1, 1]."""
 
     def tokenize(self, texts: Sequence[str]) -> TextTokens:
-        """On the CPU, where a loader process can do it; the empty text stands for "no text"."""
+        """Token ids and masks on the CPU, so that a loader process can make them; the empty text stands for
+        "no text"."""
 
     def encode_text(self, tokens: TextTokens) -> TextFeatures:
         """Features of tokenized texts."""

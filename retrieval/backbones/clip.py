@@ -1,4 +1,4 @@
-"""CLIP by open_clip, or a small one of the same shape trained from scratch (see `cdd_icm.model.backbone`)."""
+"""open_clip's CLIP models, pretrained or trained from scratch (see `cdd_icm.model.backbone`)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from retrieval.fingerprint import content_hash
 
 
 class CLIPBackbone:
-    """A `Backbone` over the two towers that the generator has too.
+    """A `Backbone` around the two towers that the generator also uses.
 
     Args:
-        image_size: R; the image tower itself resizes to its own size and normalises.
+        image_size: R; the image tower resizes to its own size and normalises by itself.
     """
 
     preprocessing = METHOD

@@ -82,15 +82,15 @@ class Entry:
                 raise self.fault(field, f"{value!r} is not a text")
         return tuple(values)
 
-    def id(self, field: str, known: Collection[str] | None = None, kept_in: str = "") -> str:
+    def id(self, field: str, known: Collection[str] | None = None, listed_in: str = "") -> str:
         """An image or query id, a string or an integer, as a string. One that is not among `known` is
-        refused; `kept_in` says where those come from."""
-        return self._id(field, self._value(field, (str, int), "an id"), known, kept_in)
+        refused; `listed_in` says where those come from."""
+        return self._id(field, self._value(field, (str, int), "an id"), known, listed_in)
 
-    def ids(self, field: str, known: Collection[str] | None = None, kept_in: str = "") -> tuple[str, ...]:
+    def ids(self, field: str, known: Collection[str] | None = None, listed_in: str = "") -> tuple[str, ...]:
         """A list of different ids."""
         values = self._value(field, list, "a list of ids")
-        ids = tuple(self._id(field, value, known, kept_in) for value in values)
+        ids = tuple(self._id(field, value, known, listed_in) for value in values)
         if len(set(ids)) != len(ids):
             raise self.fault(field, f"an id is there twice: {', '.join(ids)}")
         return ids
@@ -103,12 +103,12 @@ class Entry:
             raise self.fault(field, f"{values!r} is not a list of {count} numbers")
         return tuple(map(float, values))
 
-    def id_of_pair(self, field: str, known: Collection[str], kept_in: str) -> str:
+    def id_of_pair(self, field: str, known: Collection[str], listed_in: str) -> str:
         """The id of an [id, path] list, as `id`."""
         values = self._value(field, list, "an [id, path] list")
         if len(values) != 2 or not isinstance(values[1], str):
             raise self.fault(field, f"{_short(values)} is not an [id, path] list")
-        return self._id(field, values[0], known, kept_in)
+        return self._id(field, values[0], known, listed_in)
 
     def entry(self, field: str) -> Entry:
         """A nested object."""
@@ -134,11 +134,11 @@ class Entry:
             raise self.fault(field, f"{_short(value)} is not {what}")
         return value
 
-    def _id(self, field: str, value: object, known: Collection[str] | None, kept_in: str) -> str:
+    def _id(self, field: str, value: object, known: Collection[str] | None, listed_in: str) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
             raise self.fault(field, f"{_short(value)} is not an id")
         if known is not None and str(value) not in known:
-            raise self.fault(field, f"unknown image {str(value)!r}, not in {kept_in}")
+            raise self.fault(field, f"unknown image {str(value)!r}, not in {listed_in}")
         return str(value)
 
 

@@ -50,7 +50,7 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
     )
 
 
-def images_are_listed(root: str | Path) -> bool:
+def has_image_list(root: str | Path) -> bool:
     """Whether COCO's own file is there, without which the queries alone can be read."""
     return any((Path(root) / name).is_file() for name in IMAGES)
 
@@ -60,7 +60,7 @@ def read_queries(
     split: str = "val",
     text: str = "relative",
     known: Collection[str] | None = None,
-    kept_in: str = "",
+    listed_in: str = "",
 ) -> tuple[Query, ...]:
     """The queries alone, for which COCO's own file is not needed; with the image ids that are `known`, an
     unknown one is refused."""
@@ -71,9 +71,9 @@ def read_queries(
         words = {field: entry.text(field) for field in ("relative_caption", "shared_concept")}
         query = Query(
             id=id,
-            reference=entry.id("reference_img_id", known, kept_in),
+            reference=entry.id("reference_img_id", known, listed_in),
             texts=(TEXTS[text].format(**words),),
-            targets=() if split == "test" else entry.ids("gt_img_ids", known, kept_in),
+            targets=() if split == "test" else entry.ids("gt_img_ids", known, listed_in),
             tags=() if split == "test" else entry.ids("semantic_aspects"),
         )
         if split == "val" and query.targets[:1] != (entry.id("target_img_id"),):

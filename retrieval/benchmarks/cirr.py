@@ -46,15 +46,15 @@ def query(
     entry: Entry,
     text: str,
     known: dict[str, Location],
-    kept_in: str,
+    listed_in: str,
     hidden: bool,
     may_be_empty: bool = False,
 ) -> Query:
     """One entry of the caption file, its modification in the field `text`."""
-    reference = entry.id("reference", known, kept_in)
-    target = () if hidden else (entry.id("target_hard", known, kept_in),)
+    reference = entry.id("reference", known, listed_in)
+    target = () if hidden else (entry.id("target_hard", known, listed_in),)
     image_set = entry.entry("img_set")
-    members = image_set.ids("members", known, kept_in)
+    members = image_set.ids("members", known, listed_in)
     if len(members) != MEMBERS:
         raise image_set.fault("members", f"{len(members)} images instead of {MEMBERS}")
     for role, id in zip(("reference", "target"), (reference, *target), strict=False):

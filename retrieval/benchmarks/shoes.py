@@ -23,11 +23,11 @@ def read(root: str | Path, split: str = "eval") -> Benchmark:
     check_choice("split", split, SPLITS)
     lists = {name: read_lines(find(root, f"{name}_im_names.txt")) for name in SPLITS}
     split_of = {image: name for name, images in lists.items() for image in images}
-    kept_in = "train_im_names.txt or eval_im_names.txt"
+    listed_in = "train_im_names.txt or eval_im_names.txt"
     queries = []
     for number, entry in enumerate(read_entries(find(root, "relative_captions_shoes.json"))):
-        target = entry.id("ImageName", split_of, kept_in)
-        reference = entry.id("ReferenceImageName", split_of, kept_in)
+        target = entry.id("ImageName", split_of, listed_in)
+        reference = entry.id("ReferenceImageName", split_of, listed_in)
         text = entry.text("RelativeCaption")
         if split_of[target] != split_of[reference]:
             raise entry.fault("ReferenceImageName", f"{reference!r} is of another split than {target!r}")

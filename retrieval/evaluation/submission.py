@@ -15,7 +15,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from retrieval.benchmarks import Benchmark, Query
 
-SERVED = (("cirr", "test1"), ("circo", "test"))
+SERVER_SPLITS = (("cirr", "test1"), ("circo", "test"))
 CIRR_VERSION = "rc2"
 CIRR_LENGTHS = {"recall": 50, "recall_subset": 3}
 CIRR_QUERIES, CIRCO_QUERIES = 4148, 800
@@ -92,7 +92,7 @@ def _check(
     if benchmark is not None:
         if benchmark.partial is not None:
             raise InputError(f"{path}: a partial run of {benchmark.name} can't be submitted")
-        if (benchmark.name, benchmark.split) not in SERVED:
+        if (benchmark.name, benchmark.split) not in SERVER_SPLITS:
             raise InputError(f"{path}: there is no server for {benchmark.name} {benchmark.split}")
         for_circo = benchmark.name == "circo"
         queries = benchmark.queries

@@ -74,11 +74,11 @@ def index(
     with (
         ThreadPoolExecutor(READERS) as readers,
         ThreadPoolExecutor(1) as preparer,
-        ThreadPoolExecutor(1) as keeper,  # all of the store's calls, one after the other
+        ThreadPoolExecutor(1) as store_thread,  # all of the store's calls, one after the other
         Progress(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
-        run = _Run(files, store, encoder, readers, keeper, tags)
+        run = _Run(files, store, encoder, readers, store_thread, tags)
         puts: list[Future] = []
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
@@ -86,12 +86,12 @@ def index(
             done.updated += len(batch.moved)
             done.added += len(batch.new)
             done.duplicates += batch.duplicates
-            puts.append(keeper.submit(store.change, batch.moved))
+            puts.append(store_thread.submit(store.change, batch.moved))
             if batch.new:
                 begun = perf_counter()
                 vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
                 done.model_seconds += perf_counter() - begun
-                puts.append(keeper.submit(store.put, batch.new, _one_each(vectors)))
+                puts.append(store_thread.submit(store.put, batch.new, _single_vectors(vectors)))
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
@@ -101,8 +101,8 @@ def index(
         for put in puts:
             put.result()
         if not done.stopped:
-            done.removed = keeper.submit(run.remove_gone).result()
-        keeper.submit(store.flush).result()
+            done.removed = store_thread.submit(run.remove_gone).result()
+        store_thread.submit(store.flush).result()
     done.seconds = perf_counter() - started
     return done
 
@@ -111,7 +111,7 @@ def check(folder: str | Path, encoder: Encoder) -> None:
     """Raises what `index` would raise for the folder and the model, before a store is made."""
     _read_folder(folder)
     black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
-    _one_each(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
+    _single_vectors(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
 
 
 def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
@@ -126,7 +126,7 @@ def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, 
     return files, names, read_tags(files)
 
 
-def _one_each(vectors: Tensor) -> Float[Tensor, "B E"]:
+def _single_vectors(vectors: Tensor) -> Float[Tensor, "B E"]:
     if vectors.ndim != 2:
         raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
     return vectors
@@ -162,11 +162,11 @@ class _Run:
         store: Store,
         encoder: Encoder,
         readers: ThreadPoolExecutor,
-        keeper: ThreadPoolExecutor,
+        store_thread: ThreadPoolExecutor,
         tags: dict[str, dict],
     ):
         self.files, self.store, self.encoder = files, store, encoder
-        self.readers, self.keeper, self.tags = readers, keeper, tags
+        self.readers, self.store_thread, self.tags = readers, store_thread, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
         """The first path of each content."""
@@ -188,7 +188,7 @@ class _Run:
                 copies.append((name, content))
             else:
                 self.path[content], encoded[content] = name, data
-        known = self.keeper.submit(self.store.get, list(encoded)).result()
+        known = self.store_thread.submit(self.store.get, list(encoded)).result()
         for content, entry in known.items():
             path = self.path[content]
             here = replace(entry, folder=self.folder, path=path, tags=self.tags.get(path, {}))

@@ -27,7 +27,7 @@ SYSTEMS = {
 }
 """What a config or a model's folder may name: `module:class`."""
 
-OF_PIPELINE = "matching"
+PIPELINE_SYSTEM = "matching"
 """What the folder of a generator is, taken as a retrieval model."""
 
 
