@@ -1,7 +1,7 @@
-"""What a system is: (reference, text) -> query, picture -> vectors, their score, its loss and its stages.
+"""The base class of retrieval systems: (reference, text) -> query, picture -> vectors, score, loss, stages.
 
-A system is a subclass in a file or folder of its own and one line in `registry.SYSTEMS`. It declares what it
-reads of pictures, its settings and how it is trained; training, evaluation, index and search do the rest.
+A system is a subclass in a file or folder of its own and one line in `registry.SYSTEMS`. It declares its
+inputs, its settings and how it is trained; training, evaluation, index and search do the rest.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class Inputs(Flag):
-    """What is read of pictures: parts of `ImageFeatures`."""
+    """Parts of `ImageFeatures` that a system uses."""
 
     POOLED = auto()
     TOKENS = auto()
     PIXELS = auto()
     FEATURES = POOLED | TOKENS
-    """What the backbone must compute."""
+    """The parts that the backbone computes."""
 
 
 @dataclass(frozen=True)
 class NoOptions:
-    """The settings of a system that has none."""
+    """Of a system without settings."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class TrainingBatch:
     target: ImageFeatures
     text: TextFeatures
     reference_negatives: bool = True
-    """Each query's own reference is among its wrong answers."""
+    """Whether each query's own reference is a hard negative."""
     has_caption: Bool[Tensor, " B"] | None = None
-    """Which samples have a caption that is one of their wrong answers; None: no caption negatives."""
+    """Samples with a caption, which is a hard negative; None: captions are not used."""
 
 
 class System(nn.Module, ABC):
@@ -65,57 +65,58 @@ class System(nn.Module, ABC):
     """A frozen dataclass: the config's section `options`."""
 
     query_inputs: Inputs = Inputs.POOLED
-    """What `encode_query` reads of the reference."""
+    """The parts of the reference that `encode_query` uses."""
 
     gallery_inputs: Inputs = Inputs.POOLED
-    """What `encode_gallery` reads of a picture."""
+    """The parts of a picture that `encode_gallery` uses."""
 
     transfers: ClassVar[tuple[str, ...]] = ()
-    """Submodules that systems of another kind take over from each other; their keywords, where they have any,
-    are called the same and must agree."""
+    """Submodules whose weights a system of another class may start from. A submodule's own keywords, if any,
+    are saved under its name and must be equal in both."""
 
     query_uses_all_parameters: ClassVar[bool] = False
-    """Whether `encode_query` alone gives every weight a gradient, the backbone's too."""
+    """Whether `encode_query` alone gives every weight a gradient, including the backbone's."""
 
     width: int | None = None
-    """Length of a query; None: that of the pooled features."""
+    """D, the length of a query; None: that of the pooled features."""
 
     @property
     @abstractmethod
     def logit_scale(self) -> Float[Tensor, ""]:
-        """1 / temperature, what training multiplies scores with."""
+        """1 / temperature, by which training multiplies the scores."""
 
     @abstractmethod
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        """The queries."""
+        """The queries, of unit length."""
 
     @abstractmethod
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N ... D"]:
-        """The vectors of gallery pictures: one each, or several."""
+        """The vectors of gallery pictures, of unit length: one each, or several."""
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N ... D"]) -> Float[Tensor, "B N"]:
         """The score of every query with every picture. A `retrieval.evaluation.metrics.Similarity`."""
         return dot(queries, vectors)
 
     def loss(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """`loss` (), `found` (B,), whether each query's own target scores best in this process's batch, and
-        whatever else the log shall hold."""
+        """`loss` (); `found` (B,), 1 where a query's own target scores highest in this process's batch; and
+        any other values to log."""
         return in_batch_info_nce(self, batch)
 
     def initialise(self, other: System) -> None:
-        """Takes over weights: all of a system of the same kind, else the `transfers` that both have.
+        """Copies the weights of `other`: all of them for a system of the same class, otherwise those of the
+        `transfers` that both have.
 
         Raises:
-            InputError: they are of another shape.
+            InputError: their shapes differ.
         """
         parts = [(self, other)]
         if type(self) is not type(other):
-            own, its = self.query_system, other.query_system
-            both = set(own.transfers) & set(its.transfers)
-            parts = [(getattr(own, name), getattr(its, name)) for name in both]
-        for part, known in parts:
+            own, source = self.query_system, other.query_system
+            shared = set(own.transfers) & set(source.transfers)
+            parts = [(getattr(own, name), getattr(source, name)) for name in shared]
+        for part, trained in parts:
             try:
-                part.load_state_dict(known.state_dict())
+                part.load_state_dict(trained.state_dict())
             except RuntimeError as error:
                 reason = str(error).splitlines()[-1].strip()
                 raise InputError(f"init: its weights are of another shape ({reason})") from error
@@ -131,18 +132,19 @@ class System(nn.Module, ABC):
 
     @classmethod
     def check(cls, config: RetrievalConfig, options: Any, key: str = "composer") -> None:
-        """Raises InputError, which names a key and its value, where the config can't be trained with this
-        system, which it names under `key`."""
+        """Raises InputError, naming a key and its value, where this system can't be trained with the config.
+        `key` is the config key that names the system."""
 
     @classmethod
     def uses_all_parameters(cls, options: Any) -> bool:
-        """Whether the loss gives every weight a gradient, the backbone's too. Where it does not, several
-        processes must search for the others at every step."""
+        """Whether the loss gives every weight a gradient, including the backbone's. Otherwise DDP must look
+        for unused weights at every step."""
         return cls.query_uses_all_parameters
 
     @classmethod
     def keywords(cls, config: RetrievalConfig, options: Any, backbone: Backbone) -> dict[str, Any]:
-        """The keywords of the class for this config, as JSON can hold them: they are saved with the model.
+        """The constructor's keyword arguments for this config, serialisable as JSON: they are saved with the
+        model.
 
         Args:
             options: the config's section `options` as an `Options`.
@@ -151,18 +153,18 @@ class System(nn.Module, ABC):
 
     @classmethod
     def query_width(cls, config: RetrievalConfig, backbone: Backbone) -> int:
-        """`width` of a system that `keywords` will make."""
+        """The `width` of a system built from these settings."""
         return backbone.width
 
     @classmethod
     def query_keywords(cls, keywords: Mapping[str, Any]) -> tuple[type[System], Mapping[str, Any]]:
-        """The class of `query_system` and its part of the keywords."""
+        """The class of `query_system`, and its part of the keyword arguments."""
         return cls, keywords
 
     @classmethod
     def stages(cls, config: RetrievalConfig) -> Sequence[RetrievalConfig]:
-        """The runs that train it, in order; the model of a run is in its `output_dir/model`, where the next
-        one's `init` may find it."""
+        """The runs that train it, in order. A run writes its model to `output_dir/model`, which the next
+        one's `init` may name."""
         return [config]
 
 
@@ -175,10 +177,10 @@ class WrapperOptions:
 
 
 class Wrapper(System):
-    """A system around another one, which makes the queries; its `Options` are `WrapperOptions`.
+    """A system around another one, which makes the queries. Its `Options` are `WrapperOptions`.
 
     Args:
-        composer: a name of `registry.SYSTEMS`. options: its keywords.
+        composer: the wrapped system's name in `registry.SYSTEMS`. options: its keyword arguments.
     """
 
     def __init__(self, composer: str, options: Mapping[str, Any]):
@@ -201,13 +203,13 @@ class Wrapper(System):
     @classmethod
     def check(cls, config: RetrievalConfig, options: Any, key: str = "composer") -> None:
         prefix = f"options.{key.removesuffix('composer')}"
-        wrapped, its_options = cls._wrapped(options, prefix)
-        wrapped.check(config, its_options, f"{prefix}composer")
+        wrapped, inner_options = cls._wrapped(options, prefix)
+        wrapped.check(config, inner_options, f"{prefix}composer")
 
     @classmethod
     def keywords(cls, config: RetrievalConfig, options: Any, backbone: Backbone) -> dict[str, Any]:
-        wrapped, its_options = cls._wrapped(options)
-        return {"composer": options.composer, "options": wrapped.keywords(config, its_options, backbone)}
+        wrapped, inner_options = cls._wrapped(options)
+        return {"composer": options.composer, "options": wrapped.keywords(config, inner_options, backbone)}
 
     @classmethod
     def query_keywords(cls, keywords: Mapping[str, Any]) -> tuple[type[System], Mapping[str, Any]]:

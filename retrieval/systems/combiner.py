@@ -68,7 +68,7 @@ class Combiner(Temperature, PooledSystem):
 
     @classmethod
     def stages(cls, config: RetrievalConfig) -> Sequence[RetrievalConfig]:
-        """Without `init`, first the backbone, trained as `sum` trains it, then the Combiner on its frozen
+        """Without `init`, two runs: `sum` trains the backbone, then the Combiner is trained on its frozen
         features."""
         if config.init is not None:
             return [config]

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 
 class Fusion(Temperature, System):
-    """q = normalise(g p(x) + (1 - g) U t + W f), g = sigmoid(V f), and v = normalise(p(y)), with f the fused
-    query, t the text's pooled feature, and p a projection of all patch tokens.
+    """q = normalise(g p(x) + (1 - g) U t + W f) with g = sigmoid(V f), and v = normalise(p(y)): f is the
+    fused query, t the text's pooled feature, p a projection of all patch tokens of the reference x or a
+    picture y.
 
-    Gallery pictures go through the same image tower as with the other systems, so that what is compared is
-    how reference and text are composed, and the features of a frozen tower can be cached.
+    Gallery pictures go through the same image tower as in the other systems. Comparisons then show how well
+    reference and text are composed, and the features of a frozen tower can be cached.
 
     Args:
-        fusion: keywords of `GatedFusion`. tokens: Nv.
+        fusion: keyword arguments of `GatedFusion`. tokens: Nv.
     """
 
     query_inputs = Inputs.FEATURES
@@ -62,13 +63,13 @@ class Fusion(Temperature, System):
 
 
 def fused_query(fusion: GatedFusion, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-    """f, the fusion's query, before any projection."""
+    """f, the query of the fusion encoder, before any projection."""
     encoded = Encoded(reference.tokens, reference.pooled, text.tokens, text.pooled, text.mask)
     return fusion(encoded).query
 
 
 def fusion_keywords(config: RetrievalConfig, backbone: Backbone) -> dict[str, Any]:
-    """The keywords of `GatedFusion` over this backbone."""
+    """The keyword arguments of `GatedFusion` over this backbone."""
     return {
         "image_width": backbone.image_width,
         "text_width": backbone.text_width,

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def in_batch_info_nce(system: System, batch: TrainingBatch) -> dict[str, Tensor]:
-    """InfoNCE of queries and targets over all processes' batch, in both directions; the wrong answers are the
-    other targets and, as the batch says, each query's own reference and its caption's query."""
+    """InfoNCE of queries and targets in both directions over the batch of all processes. Beside the other
+    targets, the negatives are, where the batch has them, each query's own reference and the query of its
+    reference's caption. Returns `loss` () and `found` (B,), see `System.loss`."""
     n = len(batch.target)
     reference, gallery = batch.reference, batch.target
     if batch.reference_negatives:
         gallery = ImageFeatures.cat([batch.target, batch.reference[:n]])
     if batch.has_caption is not None:
         rows = torch.arange(2 * n, device=batch.has_caption.device)
-        reference = reference[rows.clamp(max=n)]  # every caption gets the blank one, number n
+        reference = reference[rows.clamp(max=n)]  # captions are encoded with the blank reference, number n
     composed = system.encode_query(reference, batch.text).float()  # (B, D), or with captions (2 B, D)
     vectors = system.encode_gallery(gallery).float()  # (B, ..., D), or with references (2 B, ..., D)
     queries, captions = composed[:n], composed[n:]
@@ -32,7 +33,7 @@ def in_batch_info_nce(system: System, batch: TrainingBatch) -> dict[str, Tensor]
         negatives.append(vectors[n:])
         valid.append(torch.ones(n, dtype=torch.bool, device=vectors.device))
     if batch.has_caption is not None:
-        if vectors.ndim > captions.ndim:  # a picture all of whose vectors are the caption's
+        if vectors.ndim > captions.ndim:  # as a picture whose vectors all equal the caption's
             captions = captions[:, None].expand_as(vectors[:n])
         negatives.append(captions)
         valid.append(batch.has_caption)

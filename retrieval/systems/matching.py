@@ -1,4 +1,4 @@
-"""The generator's fusion encoder and matcher, as they are, as a retrieval system."""
+"""The generator's fusion encoder and matcher, unchanged, as a retrieval system."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Matching(System):
-    """q = W f, v = h(y, 0), the matcher's embeddings of the fused query and of the clean picture. A trained
-    generator is this system without any further training.
+    """q = W f and v = h(y, 0), the matcher's embeddings of the fused query and of the clean picture. A
+    trained generator can be used as this system without further training.
 
     Args:
-        fusion, matcher: keywords of `GatedFusion` and `Matcher`.
+        fusion, matcher: keyword arguments of `GatedFusion` and `Matcher`.
     """
 
     query_inputs = Inputs.FEATURES

@@ -1,4 +1,4 @@
-"""Several vectors a picture, of which the best one scores (as in SPRC, Bai et al., ICLR 2024)."""
+"""Several vectors a picture; its score is that of the best one (as in SPRC, Bai et al., ICLR 2024)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class MultiVector(Wrapper):
     """The queries of any other system, over a gallery in which each patch token is a vector of its own.
 
     Args:
-        composer: makes the queries; its gallery side is not used. options: its keywords.
-        token_width: D_v. dim: of the queries.
+        composer: the system that makes the queries; its gallery encoder is unused. options: its keyword
+            arguments.
+        token_width: D_v. dim: D, of the queries.
     """
 
     Options = MultiVectorOptions

@@ -1,4 +1,4 @@
-"""One vector of all patch tokens of a picture, position by position, for any system over pooled features."""
+"""A position-dependent projection of a picture's patch tokens, in place of the pooled feature."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class PatchProjection(nn.Sequential):
-    """N_v patch tokens -> one vector that keeps which position a feature has, as the matcher's does: nothing
-    is averaged over positions.
+    """N_v patch tokens -> one vector. As in the matcher, nothing is averaged over positions, so that the
+    vector tells where a feature is.
 
     Args:
-        token_width: D_v. tokens: N_v. dim: of the vector.
+        token_width: D_v. tokens: N_v. dim: length of the vector.
     """
 
     def __init__(self, token_width: int, tokens: int, dim: int):
@@ -36,12 +36,12 @@ class PatchProjection(nn.Sequential):
 
 
 class ProjectedPatches(Wrapper):
-    """A system over pooled features that gets the projected patch tokens in their place. An ablation: what
-    `Fusion` gains by fusing, apart from what it gains by reading patch tokens.
+    """A system over pooled features that gets projected patch tokens instead. An ablation: it separates what
+    `Fusion` gains by fusing from what it gains by using patch tokens.
 
     Args:
-        composer: a system over pooled features. options: its keywords.
-        token_width: D_v. tokens: N_v. dim: of its features.
+        composer: a system over pooled features. options: its keyword arguments.
+        token_width: D_v. tokens: N_v. dim: E, the length of the features.
     """
 
     Options = WrapperOptions

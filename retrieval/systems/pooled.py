@@ -1,4 +1,4 @@
-"""Systems over pooled features: what they share, and those that learn nothing but a temperature."""
+"""Systems over pooled features: their base class, and those without weights beside the temperature."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Temperature(nn.Module):
-    """A learnt bounded temperature, as the matcher has it: all systems start from the same one.
+    """A learnt, bounded temperature like the matcher's, with the same initial value in all systems.
 
     Args:
-        temperature: at the start. max_logit_scale: bound of its inverse.
+        temperature: the initial value. max_logit_scale: upper bound of its inverse.
     """
 
     def __init__(self, temperature: float = 0.07, max_logit_scale: float = 100.0):
@@ -36,14 +36,14 @@ class Temperature(nn.Module):
 
 
 class PooledSystem(System):
-    """One vector a picture, its pooled feature; a score is the cosine."""
+    """Each picture is represented by its pooled feature; the score is the cosine."""
 
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
         return normalize(pictures.pooled.float(), dim=-1)
 
 
 class ImageOnly(Temperature, PooledSystem):
-    """The reference alone: how much of a benchmark can be solved without its texts."""
+    """The query is the reference alone: shows how much of a benchmark can be solved without its texts."""
 
     @classmethod
     def check(cls, config: RetrievalConfig, options: Any, key: str = "composer") -> None:
@@ -63,7 +63,7 @@ class ImageOnly(Temperature, PooledSystem):
 
 
 class TextOnly(Temperature, PooledSystem):
-    """The text alone: how much of a benchmark can be solved without its references."""
+    """The query is the text alone: shows how much of a benchmark can be solved without its references."""
 
     @classmethod
     def uses_all_parameters(cls, options: Any) -> bool:
@@ -74,8 +74,8 @@ class TextOnly(Temperature, PooledSystem):
 
 
 class Sum(Temperature, PooledSystem):
-    """normalise(x + t), the backbone's features as they are: stage 1 of CLIP4Cir (Baldrati et al. 2022), in
-    which the backbone is trained."""
+    """q = normalise(x + t), the sum of the backbone's pooled features: stage 1 of CLIP4Cir (Baldrati et al.
+    2022), which trains the backbone."""
 
     query_uses_all_parameters = True
 

@@ -1,4 +1,4 @@
-"""The one place where a system of composed retrieval is named. A class is imported when it is asked for."""
+"""The retrieval systems by name: the only place that lists them. Classes are imported on first use."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ SYSTEMS = {
     "text": "retrieval.systems.pooled:TextOnly",
     "tirg": "retrieval.systems.tirg:TIRG",
 }
-"""What a config or a model's folder may name: `module:class`."""
+"""`module:class` of each, by the name that a config or a model's folder gives."""
 
 PIPELINE_SYSTEM = "matching"
-"""What the folder of a generator is, taken as a retrieval model."""
+"""The system of a generator's pipeline folder when it is loaded as a retrieval model."""
 
 
 def find(name: str, key: str = "composer", among: Collection[str] | None = None) -> type[System]:
-    """The system of that name, given as the setting `key`; of all or only of those `among` them.
+    """The class of the system `name`.
+
+    Args:
+        key: the config key that gives the name, for messages. among: the names that are allowed, by default
+            all.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        InputError: no such system; the message names the nearest.
     """
     known = sorted(SYSTEMS if among is None else among)
     if name not in known:
@@ -48,7 +52,8 @@ def parse_options(system: type[System], options: Mapping[str, Any], key: str = "
     """The settings under `key` as the system's own dataclass.
 
     Raises:
-        InputError: an unknown option, naming the nearest, or a value of another type or out of its range.
+        InputError: an unknown option (the message names the nearest), or a value of the wrong type or out of
+            range.
     """
     if options and not dataclasses.fields(system.Options):
         raise InputError(f"{key} is {dict(options)!r}, expected none for {system.__name__}")
@@ -56,5 +61,5 @@ def parse_options(system: type[System], options: Mapping[str, Any], key: str = "
 
 
 def build(name: str, keywords: Mapping[str, Any]) -> System:
-    """A system with new weights; `keywords` are those of its class (see `System.keywords`)."""
+    """A system with new weights; `keywords` are its constructor's (see `System.keywords`)."""
     return find(name)(**keywords)

@@ -1,4 +1,4 @@
-"""Scores of queries with the vectors of pictures."""
+"""Scores between queries and the vectors of pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def dot(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N D"]) -> Float[T
 
 
 def max_over_vectors(queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N T D"]) -> Float[Tensor, "B N"]:
-    """max_k <q, V[k]>, one k at a time, so that (B, N, T) scores never exist at once."""
+    """max_k <q, V[k]>, computed one k at a time, so that no (B, N, T) tensor is ever held."""
     scores = queries @ vectors[:, 0].T
     for k in range(1, vectors.shape[1]):
         scores = torch.maximum(scores, queries @ vectors[:, k].T)

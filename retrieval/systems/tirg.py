@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class TIRG(PooledSystem):
-    """q = a0 sigmoid(gate([x, t])) x + a1 residual([x, t]), with a0 and a1 learnt from 1 and 10. As in the
-    published code, queries and vectors have one learnt length, whose square is their cosine's logit scale.
+    """q = a0 sigmoid(gate([x, t])) x + a1 residual([x, t]), with a0 and a1 learnt, initially 1 and 10. As in
+    the published code, queries and vectors share one learnt length, whose square is the cosine's logit scale.
 
     Args:
-        dim: E. length: the learnt length at the start.
+        dim: E. length: the initial value of the learnt length.
     """
 
     query_uses_all_parameters = True
@@ -49,5 +49,5 @@ class TIRG(PooledSystem):
 
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B E"]:
         both = torch.cat([reference.pooled, text.pooled], dim=-1)  # (B, 2E)
-        kept = self.weights[0] * self.gate(both).sigmoid() * reference.pooled  # (B, E)
-        return normalize((kept + self.weights[1] * self.residual(both)).float(), dim=-1)
+        gated = self.weights[0] * self.gate(both).sigmoid() * reference.pooled  # (B, E)
+        return normalize((gated + self.weights[1] * self.residual(both)).float(), dim=-1)

@@ -1,4 +1,4 @@
-"""The objective of retrieval: the loss of the system, over features that the backbone computes."""
+"""The training objective: the system's loss over the backbone's features."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from retrieval.train.samples import Batch
 
 
 class Objective(nn.Module):
-    """`System.loss` of a batch. Those features that do not come with the batch are computed."""
+    """`System.loss` of a batch, whose features are computed unless it comes with cached ones."""
 
     def __init__(self, model: RetrievalModel, config: ObjectiveConfig):
         super().__init__()
         self.model, self.config = model, config
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss` (), `found` (B,) and what else `System.loss` gives."""
+        """`loss` (), `found` (B,) and the other values of `System.loss`."""
         reference, target, text = batch.reference, batch.target, batch.text
         if isinstance(text, TextTokens):
             text = self.model.backbone.encode_text(text)
@@ -33,7 +33,7 @@ class Objective(nn.Module):
         system = self.model.composer
         if not system.gallery_inputs & Inputs.FEATURES:
             return self.model.image_features(reference, system.query_inputs), ImageFeatures(pixels=target)
-        # both at once: the backbone is faster with one large batch
+        # in one batch, which is faster
         inputs = system.query_inputs | system.gallery_inputs
         features = self.model.image_features(torch.cat([target, reference]), inputs)
         return features[len(target) :], features[: len(target)]

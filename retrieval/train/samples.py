@@ -1,4 +1,4 @@
-"""What retrieval is trained on: (reference, text, target) of every query, as batches of a loader."""
+"""The training samples, (reference, text, target) of every query, and their batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sample(NamedTuple):
     target: str
     """The key of a picture."""
     caption: str
-    """Empty where the query has none, or where its reference is left out."""
+    """Empty where the query has none, or where its reference was dropped."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Batch:
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
-        """The same batch where a GPU fetches it fastest; torch's `DataLoader` asks for that."""
+        """The same batch in pinned memory, as torch's `DataLoader` asks for it."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -66,8 +66,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Samples(Dataset):
-    """`samples[index, draw]` is a query's sample; `collate` makes a batch of several, on the CPU, in a loader
-    process or here."""
+    """`samples[index, draw]` is a sample of query `index`; `collate` batches several, on the CPU, so that
+    loader processes can do it."""
 
     benchmark: Benchmark
     config: RetrievalConfig
@@ -77,30 +77,30 @@ class Samples(Dataset):
 
     @classmethod
     def make(cls, benchmark: Benchmark, config: RetrievalConfig, model: RetrievalModel) -> Samples:
-        """Decodes the pictures and, with a frozen backbone, computes the features that are not cached yet."""
+        """Decodes the pictures and, for a frozen backbone, computes the features that are not cached yet."""
         data = config.data
         benchmark = replace(benchmark, queries=benchmark.queries[: data.limit])
-        wanted = {
+        used = {
             benchmark.pictures[id].key: benchmark.pictures[id]
             for query in benchmark.queries
             for id in (query.reference, *query.targets[:1])
         }
         folder = Path(data.cache_dir) if data.cache_dir else None
-        pictures = preprocessed(folder, model, wanted.values())
+        pictures = preprocessed(folder, model, used.values())
         features = None
         if config.encoder.trainable_blocks == 0:
             texts = [model.prompt(text, q.history) for q in benchmark.queries for text in q.texts]
             if config.objective.caption_negatives:
                 texts += [model.caption_prompt(q.caption) for q in benchmark.queries if q.caption]
-            features = FrozenFeatures(folder, model, pictures, wanted, texts)
+            features = FrozenFeatures(folder, model, pictures, used, texts)
         return cls(benchmark, config, pictures, model, features)
 
     def __len__(self) -> int:
         return len(self.benchmark.queries)
 
     def __getitem__(self, item: tuple[int, int]) -> Sample:
-        """Of query `index`; `draw`, 0 to 2^31 - 1, chooses the wording, and whether the reference or the text
-        is left out."""
+        """`item` is (index, draw): `draw`, 0 to 2^31 - 1, chooses the wording, and whether reference or text
+        is dropped."""
         index, draw = item
         query, o = self.benchmark.queries[index], self.config.objective
         text = self.model.prompt(query.texts[draw % len(query.texts)], query.history)
@@ -132,7 +132,7 @@ class Samples(Dataset):
         return Batch(queries, reference, target, self.features.texts(texts, CPU), has_caption)
 
     def batch(self, items: Sequence[tuple[int, int]]) -> Batch:
-        """The samples of some (index, draw)."""
+        """The batch of some (index, draw)."""
         return self.collate([self[item] for item in items])
 
     def _pixels(self, keys: Sequence[str]) -> ImageFeatures:

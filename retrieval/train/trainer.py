@@ -1,4 +1,4 @@
-"""The recipe of retrieval; the same command resumes it exactly."""
+"""Trains a retrieval model; the same command resumes a run exactly."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from retrieval.train.samples import Batch, Samples
 
 
 def train(config: RetrievalConfig) -> Path:
-    """Trains `config` to the end, stage by stage (see `System.stages`), or goes on from its last checkpoint.
+    """Trains `config` to the end, stage by stage (see `System.stages`), or resumes from its last checkpoint.
 
     Returns:
         The model's folder, `output_dir/model`.
 
     Raises:
-        InputError: bad data, a config that differs from the one the run began with, a damaged checkpoint.
+        InputError: bad data, a config that differs from the one the run started with, a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
@@ -62,7 +62,7 @@ class RetrievalRecipe(Recipe):
     }
 
     def __init__(self, config: RetrievalConfig):
-        """Reads the queries, and the model that the run starts from; raises InputError as `train` does."""
+        """Reads the queries and the model that the run starts from. Raises InputError as `train` does."""
         super().__init__(config, config.training)
         self.benchmark = read_split(config.data, config.data.train_split)
         self.captions = [
@@ -108,8 +108,8 @@ class RetrievalRecipe(Recipe):
         return batch.queries
 
     def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Writes the model's folder with `training.json`, how it came about, and its figures on the
-        validation split into `validation/<samples>.json`."""
+        """Writes the model's folder, with facts about its training in `training.json`, and the validation
+        figures in `validation/<samples>.json`."""
         config, root, model = self.config, self.root, average.model
         if final and validation_file(root, samples).exists():
             return
@@ -121,15 +121,15 @@ class RetrievalRecipe(Recipe):
         with replacing(validation_file(root, samples)) as path:
             path.write_text(json.dumps(rows, indent=1) + "\n")
         figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
-        said = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
-        Progress.write(f"{samples} queries: {said}")
+        line = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
+        Progress.write(f"{samples} queries: {line}")
 
 
 def read_split(data: RetrievalDataConfig, split: str | None) -> Benchmark:
-    """The queries of a split (None: of the reader's own choice), with their pictures.
+    """The queries of a split (None: the reader's default), with their pictures.
 
     Raises:
-        InputError: what the benchmark's reader raises, hidden targets, missing pictures.
+        InputError: hidden targets, missing pictures, or what the benchmark's reader raises.
     """
     options = data.options if split is None else {**data.options, "split": split}
     benchmark = read_benchmark(data.benchmark, data.path, options)
@@ -146,7 +146,7 @@ def load_init(config: RetrievalConfig) -> RetrievalModel | None:
     """The model that the config starts from, if any.
 
     Raises:
-        InputError: there is no model, or its towers, size, history or composer differ from the config's.
+        InputError: there is no such model, or its towers, size, history or composer differ from the config's.
     """
     if config.init is None:
         return None
@@ -162,7 +162,7 @@ def load_init(config: RetrievalConfig) -> RetrievalModel | None:
     system, other = (registry.find(name) for name in (config.composer, known.composer_name))
     wanted, own = to_plain(system_keywords(config, known.backbone)), known.options
     parts = wanted.keys()
-    if system is not other:  # only what both have in common is taken over, also from a wrapped system
+    if system is not other:  # only common submodules are copied, also from a wrapped system
         system, wanted = system.query_keywords(wanted)
         other, own = other.query_keywords(own)
         parts = set(system.transfers) & set(other.transfers)
@@ -176,7 +176,8 @@ def load_init(config: RetrievalConfig) -> RetrievalModel | None:
 def build_model(
     config: RetrievalConfig, known: RetrievalModel | None, texts: Sequence[str], accelerator: Accelerator
 ) -> RetrievalModel:
-    """The model before its first step. Without an `init` (`known`) its tokenizer is learnt from `texts`."""
+    """The model before its first step: `known`, the model of `init`, or a new one, whose tokenizer is learnt
+    from `texts`."""
     if known is None:
         backbone = backbones.find(registry.find(config.composer).backbone).from_config(
             config.encoder,
@@ -194,17 +195,17 @@ def build_model(
 
 
 def system_keywords(config: RetrievalConfig, backbone: Backbone) -> dict[str, Any]:
-    """The keywords of the class of the config's system."""
+    """`System.keywords` of the config's system."""
     system = registry.find(config.composer)
     return system.keywords(config, registry.parse_options(system, config.options), backbone)
 
 
 def validation_file(root: Path, samples: int) -> Path:
-    """What `publish` writes last."""
+    """The file that `publish` writes last."""
     return root / "validation" / f"{samples:09d}.json"
 
 
 def training_facts(root: Path, samples: int, config: RetrievalConfig) -> Mapping[str, Any]:
-    """The config without this machine's folders, the samples seen and the minutes that they took."""
+    """The config without this machine's folders, the number of samples, and the minutes of training."""
     minutes = seconds_logged(root / "log.jsonl") / 60
     return {"config": without_places(config), "samples": samples, "minutes": round(minutes, 2)}
