@@ -323,7 +323,7 @@ def _index(arguments: argparse.Namespace) -> None:
     if done.added:
         say(f"{done.seconds:.1f} s, the model ran for {done.model_seconds / done.seconds:.0%} of them")
     if done.stopped:
-        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to resume")
+        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
     if done.unreadable and not arguments.allow_unreadable:
         raise InputError(
             f"{arguments.images}: {len(done.unreadable)} pictures can't be read and were left out, "

@@ -1,4 +1,4 @@
-"""Benchmarks of composed image retrieval: one reader a file, all of them giving a `Benchmark`."""
+"""Benchmarks of composed image retrieval: each file has a reader that returns a `Benchmark`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ READERS = {
     "shoes": "retrieval.benchmarks.shoes:read",
     "triplets": "retrieval.benchmarks.triplets:read",
 }
-"""Every benchmark by its name: `module:function`, whose first parameter is the path of the annotations."""
+"""The reader of each benchmark, `module:function`; its first parameter is the path of the annotations."""
 
 
 def read_benchmark(name: str, path: str | Path, options: Mapping[str, object] | None = None) -> Benchmark:
-    """The benchmark of that name, its annotations at `path`; `options` are the keywords of its reader.
+    """Reads the benchmark `name` from its annotations at `path`; `options` are keyword arguments of its
+    reader.
 
     Raises:
-        InputError: an unknown name or option, naming the nearest known one, or what the reader raises.
+        InputError: an unknown name or option (the message names the nearest known one), or what the reader
+            raises.
     """
     if name not in READERS:
         raise InputError(f"unknown benchmark {name!r}: {_nearest(name, READERS)}")
@@ -48,7 +50,8 @@ def read_benchmark(name: str, path: str | Path, options: Mapping[str, object] | 
 
 
 def _check_type(option: str, value: object, default: object) -> None:
-    """An option has the type of its default, which is a bool, a string, None (a string too) or names."""
+    """Raises InputError unless the value has the type of the default: a bool, a tuple of names, or a string,
+    whose default may be None."""
     if isinstance(default, bool):
         fits, wanted = isinstance(value, bool), "true or false"
     elif isinstance(default, tuple):

@@ -1,4 +1,4 @@
-"""Entries of annotation files, whose every fault names file, line, entry and field."""
+"""Reads annotation files; every error names file, line, entry and field."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _GAP = re.compile(r"[\s,]*")
 
 
 def find(root: str | Path, *names: str) -> Path:
-    """The first of those files that exists below `root`.
+    """The first of the named files that exists below `root`.
 
     Raises:
-        InputError: none does; the message names the first.
+        InputError: none exists; the message names the first.
     """
     root = Path(root)
     found = next((root / name for name in names if (root / name).is_file()), None)
@@ -31,8 +31,8 @@ class _Source:
     path: Path
     text: str
     lines: tuple[int, ...] | None
-    """The line of each entry of a file that has one a line; None: a JSON array, searched for it when asked;
-    empty: the file is one object, whose fields say enough."""
+    """The line of each entry in a file with one entry a line. None: a JSON array, whose lines are searched
+    for when an error needs one. Empty: the file is a single object, and no line is named."""
 
     def where(self, index: int) -> str:
         if self.lines == ():
@@ -51,14 +51,14 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One JSON object of an annotation file. The readers of fields raise InputError for one that is missing
-    or is not what it should be."""
+    """One JSON object of an annotation file. Its methods return the value of a field and raise InputError
+    where it is missing or invalid."""
 
     source: _Source
     index: int
     fields: Mapping[str, object]
     inside: str = ""
-    """The path of this object within the entry, with a dot at its end."""
+    """Path of this object within the entry, ending in a dot."""
 
     def fault(self, field: str, reason: str) -> InputError:
         return InputError(f"{self.source.where(self.index)}: {self.inside}{field}: {reason}")
@@ -73,7 +73,7 @@ class Entry:
         return value
 
     def texts(self, field: str, count: int) -> tuple[str, ...]:
-        """A list of that many texts; each may be empty, as some are in the published files."""
+        """A list of `count` texts; they may be empty, as some are in the published files."""
         values = self._value(field, list, "a list of texts")
         if len(values) != count:
             raise self.fault(field, f"{len(values)} texts instead of {count}")
@@ -83,16 +83,16 @@ class Entry:
         return tuple(values)
 
     def id(self, field: str, known: Collection[str] | None = None, listed_in: str = "") -> str:
-        """An image or query id, a string or an integer, as a string. One that is not among `known` is
-        refused; `listed_in` says where those come from."""
+        """The id of an image or query, a string or an integer, as a string. Ids that are not in `known` are
+        refused; `listed_in` names the file that lists those."""
         return self._id(field, self._value(field, (str, int), "an id"), known, listed_in)
 
     def ids(self, field: str, known: Collection[str] | None = None, listed_in: str = "") -> tuple[str, ...]:
-        """A list of different ids."""
+        """A list of distinct ids."""
         values = self._value(field, list, "a list of ids")
         ids = tuple(self._id(field, value, known, listed_in) for value in values)
         if len(set(ids)) != len(ids):
-            raise self.fault(field, f"an id is there twice: {', '.join(ids)}")
+            raise self.fault(field, f"an id appears twice: {', '.join(ids)}")
         return ids
 
     def numbers(self, field: str, count: int) -> tuple[float, ...]:
@@ -104,7 +104,7 @@ class Entry:
         return tuple(map(float, values))
 
     def id_of_pair(self, field: str, known: Collection[str], listed_in: str) -> str:
-        """The id of an [id, path] list, as `id`."""
+        """The id in an [id, path] list, checked as by `id`."""
         values = self._value(field, list, "an [id, path] list")
         if len(values) != 2 or not isinstance(values[1], str):
             raise self.fault(field, f"{_short(values)} is not an [id, path] list")
@@ -143,10 +143,10 @@ class Entry:
 
 
 def read_entries(path: Path) -> tuple[Entry, ...]:
-    """The objects of a JSON array or of a JSON Lines file, whatever the file is called.
+    """The objects of a JSON array or a JSON Lines file, whatever its suffix.
 
     Raises:
-        InputError: the file is missing, empty, can't be read or parsed, or has anything but objects in it.
+        InputError: the file is missing, empty, unreadable, not JSON, or contains anything but objects.
     """
     text = _read(path)
     if text.lstrip().startswith("["):
@@ -173,43 +173,43 @@ def read_object(path: Path) -> Entry:
 
 
 def by_id(entries: Iterable[Entry], field: str) -> dict[str, Entry]:
-    """The entries by their ids, in their order.
+    """The entries by their ids, in order.
 
     Raises:
-        InputError: two have the same.
+        InputError: two have the same id.
     """
     found: dict[str, Entry] = {}
     for entry in entries:
         id = entry.id(field)
         if id in found:
-            raise entry.fault(field, f"{id!r} is there twice")
+            raise entry.fault(field, f"{id!r} appears twice")
         found[id] = entry
     return found
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
-    """A JSON list of different image ids, in its order."""
+    """A JSON list of distinct image ids, in order."""
     text = _read(path)
     values = _parse(path, text)
     if not isinstance(values, list):
         raise InputError(f"{path}: {_short(values)} is not a list of image ids")
-    return _different(_Source(path, text, None), values)
+    return _distinct(_Source(path, text, None), values)
 
 
 def read_lines(path: Path) -> tuple[str, ...]:
-    """A text file with one image id a line, all different."""
+    """A text file with one image id a line, all distinct."""
     text = _read(path)
     lines = {number: line.strip() for number, line in enumerate(text.split("\n"), 1) if line.strip()}
-    return _different(_Source(path, text, tuple(lines)), lines.values())
+    return _distinct(_Source(path, text, tuple(lines)), lines.values())
 
 
-def _different(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
+def _distinct(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
     seen: dict[str, None] = {}
     for index, value in enumerate(values):
         if not isinstance(value, str) or not value:
             raise InputError(f"{source.where(index)}: {_short(value)} is not an image id")
         if value in seen:
-            raise InputError(f"{source.where(index)}: image {value!r} is there twice")
+            raise InputError(f"{source.where(index)}: image {value!r} appears twice")
         seen[value] = None
     return tuple(seen)
 
@@ -229,7 +229,7 @@ def _parse(path: Path, text: str, line: int | None = None):
     except json.JSONDecodeError as error:
         at = line or error.lineno
         raise InputError(f"{path}: line {at}, column {error.colno}: not JSON ({error.msg})") from error
-    except (ValueError, RecursionError) as error:  # a number of too many digits, too deep a nesting
+    except (ValueError, RecursionError) as error:  # numbers with too many digits, or too deep nesting
         raise InputError(f"{path}: JSON that can't be read ({error})") from error
 
 

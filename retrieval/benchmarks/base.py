@@ -1,4 +1,4 @@
-"""What every benchmark becomes: queries over galleries of pictures, whatever files it was read from."""
+"""The common form of all benchmarks: queries over galleries of pictures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cdd_icm.errors import InputError
 class Query:
     """One composed query: "this picture, but with ...".
 
-    `texts` are wordings of the same modification: evaluation takes the mean of their queries, training draws
-    one. `targets` are the right answers, the labelled one first; empty where the benchmark hides them. Where
-    `candidates` is not empty, only those pictures are ranked instead of the whole gallery. `subset` is a
-    second, small gallery that is ranked besides (CIRR). `history` are earlier instructions of a dialog,
-    oldest first. `caption` describes the reference, where the data set knows: texts, oldest first, that are
-    encoded together; empty otherwise. `tags` name the
-    groups that a report shows separately; `part` is the gallery that is searched.
+    `texts` are wordings of the same modification: evaluation averages the vectors of all, training draws one.
+    `targets` are the right answers, the labelled one first; empty where the benchmark hides them. If
+    `candidates` is not empty, only these are ranked for `R@K` instead of the whole gallery. `subset` is a
+    second, small gallery that is ranked as well (CIRR). `history` holds the earlier instructions of a dialog,
+    oldest first. `caption` describes the reference in texts that are encoded together, oldest first; empty
+    where the data set has none. `tags` name the groups that a report shows separately; `part` names the
+    gallery that is searched.
     """
 
     id: str
@@ -37,8 +37,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a picture usually is: a path below the image folder, with or without its suffix; of that picture
-    the part around `box` (x, y, width, height in pixels) where it is given (see `genecis.crop`)."""
+    """The usual place of a picture: its path below the image folder, with or without the suffix. With a `box`
+    (x, y, width, height in pixels), only the part of the picture around it (see `genecis.crop`)."""
 
     path: str
     box: tuple[float, float, float, float] | None = None
@@ -46,15 +46,15 @@ class Location:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Queries, the gallery of each part, and the protocol that they are scored under.
+    """Queries, the gallery of each part, and the protocol by which they are scored.
 
-    `choices` are the reader's own protocol choices. The metrics are recall@K for K in `recall_at`, recall@K
-    within a query's subset for `subset_recall_at`, mAP@K over all targets for `map_at`; `headline` names
-    those whose mean is the benchmark's headline figure. A figure of the whole benchmark is the unweighted
-    mean over its parts.
+    `choices` describe what the reader's options changed in the protocol. The metrics are recall@K for K in
+    `recall_at`, recall@K within a query's subset for `subset_recall_at`, mAP@K over all targets for `map_at`;
+    `headline` names those whose mean is the benchmark's headline figure. A figure of the whole benchmark is
+    the unweighted mean over its parts.
 
     Raises:
-        InputError: no queries, a query's id twice, a query that names a picture outside its gallery.
+        InputError: no queries, a duplicate query id, or a query that names a picture outside its gallery.
     """
 
     name: str
@@ -69,9 +69,10 @@ class Benchmark:
     choices: Mapping[str, object] = field(default_factory=dict)
     locations: Mapping[str, Location] = field(default_factory=dict, repr=False)
     pictures: Mapping[str, Picture] = field(default_factory=dict, repr=False)
-    """Every picture by its id, once it is known where they are (see `retrieval.images.resolve`)."""
+    """Every picture by its id, once they have been found (see `retrieval.images.resolve`)."""
     partial: Mapping[str, int] | None = None
-    """What is left out because pictures are missing; None: the run is complete."""
+    """How many pictures and queries are left out because pictures are missing; None: the benchmark is
+    complete."""
 
     def __post_init__(self):
         if not self.queries:
@@ -79,7 +80,7 @@ class Benchmark:
         galleries = {part: frozenset(gallery) for part, gallery in self.galleries.items()}
         for part, gallery in self.galleries.items():
             if len(galleries[part]) != len(gallery):
-                raise InputError(f"{self.name} {self.split}: gallery {part!r} has a picture twice")
+                raise InputError(f"{self.name} {self.split}: gallery {part!r} has a duplicate picture")
         seen = set()
         for query in self.queries:
             where = f"{self.name} {self.split}: query {query.id}"
@@ -101,8 +102,8 @@ class Benchmark:
 
     @cached_property
     def picture_ids(self) -> tuple[str, ...]:
-        """All pictures to encode, each once: the galleries in order, then references from outside them. Row i
-        of a tensor of picture vectors belongs to picture i of this."""
+        """All pictures to encode, each once: the galleries in order, then references outside them. Row i of a
+        tensor of picture vectors belongs to picture i."""
         ids = (id for gallery in self.galleries.values() for id in gallery)
         return tuple(dict.fromkeys([*ids, *(query.reference for query in self.queries)]))
 
@@ -113,7 +114,7 @@ class Benchmark:
 
     @cached_property
     def named_in(self) -> Mapping[str, str]:
-        """Where the annotations name each picture first, in words."""
+        """Where the annotations first name each picture, for messages."""
         found: dict[str, str] = {}
         for query in self.queries:
             for role, ids in (
@@ -127,12 +128,12 @@ class Benchmark:
 
     @property
     def labelled(self) -> bool:
-        """Whether the right answers are known, so that it can be scored here."""
+        """Whether the right answers are known, so that the benchmark can be scored here."""
         return all(query.targets for query in self.queries)
 
     @property
     def protocol(self) -> dict[str, object]:
-        """Everything that a figure depends on besides the model, for printing and for reports."""
+        """Everything that a figure depends on apart from the model, for printing and for reports."""
         protocol = {
             "benchmark": self.name,
             "split": self.split,
@@ -150,7 +151,8 @@ class Benchmark:
         return protocol
 
     def without(self, missing: Collection[str]) -> Benchmark:
-        """The benchmark less those pictures, and less every query that names one of them; marked partial.
+        """The benchmark without the `missing` pictures and without the queries that name them, marked
+        partial.
 
         Raises:
             InputError: no query remains.
@@ -158,21 +160,21 @@ class Benchmark:
         missing = frozenset(missing)
         if not missing:
             return self
-        kept = tuple(
+        remaining_queries = tuple(
             query
             for query in self.queries
             if missing.isdisjoint((query.reference, *query.targets, *query.candidates, *query.subset))
         )
-        remaining = {query.part for query in kept}
+        parts = {query.part for query in remaining_queries}
         return replace(
             self,
-            queries=kept,
+            queries=remaining_queries,
             galleries={
                 part: tuple(id for id in gallery if id not in missing)
                 for part, gallery in self.galleries.items()
-                if part in remaining
+                if part in parts
             },
-            partial={"pictures": len(missing), "queries": len(self.queries) - len(kept)},
+            partial={"pictures": len(missing), "queries": len(self.queries) - len(remaining_queries)},
         )
 
 
@@ -182,6 +184,6 @@ def gallery_of(queries: Collection[Query]) -> tuple[str, ...]:
 
 
 def check_choice(option: str, value: str, choices: Collection[str]) -> None:
-    """Raises InputError where a protocol option has a value that it doesn't know."""
+    """Raises InputError where a protocol option has an unknown value."""
     if value not in choices:
         raise InputError(f"{option}={value!r}: must be one of {', '.join(choices)}")

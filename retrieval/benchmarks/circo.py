@@ -20,10 +20,10 @@ TEXTS = {
 
 
 def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchmark:
-    """CIRCO over all of COCO's unlabeled2017, the reference ranked like any other image. A query has several
-    right answers, the labelled target first. `text` says what the query is made of (`TEXTS`); it moves
-    figures by several points. Targets of test are hidden: it is scored by the server (see
-    `retrieval.submission`).
+    """CIRCO over all of COCO's unlabeled2017, with the reference ranked like any other image. A query has
+    several right answers, the labelled target first. `text` chooses how a query is worded (`TEXTS`), which
+    changes figures by several points. The targets of test are hidden: the server scores it (see
+    `retrieval.evaluation.submission`).
 
     Raises:
         InputError: a file is missing or malformed, or an option has an unknown value.
@@ -51,7 +51,7 @@ def read(root: str | Path, split: str = "val", text: str = "relative") -> Benchm
 
 
 def has_image_list(root: str | Path) -> bool:
-    """Whether COCO's own file is there, without which the queries alone can be read."""
+    """Whether COCO's list of images exists; without it only the queries can be read."""
     return any((Path(root) / name).is_file() for name in IMAGES)
 
 
@@ -62,8 +62,8 @@ def read_queries(
     known: Collection[str] | None = None,
     listed_in: str = "",
 ) -> tuple[Query, ...]:
-    """The queries alone, for which COCO's own file is not needed; with the image ids that are `known`, an
-    unknown one is refused."""
+    """The queries alone, for which COCO's list of images is not needed. Given the `known` image ids, others
+    are refused."""
     check_choice("split", split, SPLITS)
     check_choice("text", text, TEXTS)
     queries = []

@@ -11,13 +11,13 @@ from retrieval.benchmarks.annotations import Entry, by_id, find, read_entries, r
 from retrieval.benchmarks.base import Benchmark, Location, Query, check_choice
 
 SPLITS = ("train", "val", "test1")
-MEMBERS = 6  # images of a set, the reference among them
+MEMBERS = 6  # images of a set, including the reference
 
 
 def read(root: str | Path, split: str = "val") -> Benchmark:
-    """CIRR: the gallery is all images of the split; the reference is never ranked; the subset is the five
-    others of its image set. Targets of test1 are hidden: it is scored by the server (see
-    `retrieval.submission`).
+    """CIRR: the gallery is all images of the split, the reference is never ranked, and the subset is the five
+    other images of its set. The targets of test1 are hidden: the server scores it (see
+    `retrieval.evaluation.submission`).
 
     Raises:
         InputError: a file is missing or malformed, or there is no such split.
@@ -35,7 +35,7 @@ def read(root: str | Path, split: str = "val") -> Benchmark:
 
 
 def read_gallery(root: str | Path, split: str) -> tuple[Path, dict[str, Location]]:
-    """The file that lists the images of a split, and where each of them is."""
+    """The file that lists the images of a split, and each image's location."""
     name = f"split.rc2.{split}.json"
     images = find(root, f"image_splits/{name}", f"cirr/image_splits/{name}", name)
     listed = read_object(images)
@@ -50,7 +50,7 @@ def query(
     hidden: bool,
     may_be_empty: bool = False,
 ) -> Query:
-    """One entry of the caption file, its modification in the field `text`."""
+    """The query of one entry of the caption file, whose field `text` has the modification."""
     reference = entry.id("reference", known, listed_in)
     target = () if hidden else (entry.id("target_hard", known, listed_in),)
     image_set = entry.entry("img_set")

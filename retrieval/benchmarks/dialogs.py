@@ -10,7 +10,7 @@ from retrieval.benchmarks.base import Benchmark, Query
 
 
 def read(path: str | Path, split: str = "test", exclude_reference: bool = False) -> Benchmark:
-    """The turns of a split's dialogs over all its pictures; see `from_dialogs`.
+    """The turns of a split's dialogs as queries over all its pictures, see `from_dialogs`.
 
     Raises:
         InputError: what `load_dialogs` raises.
@@ -19,10 +19,9 @@ def read(path: str | Path, split: str = "test", exclude_reference: bool = False)
 
 
 def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> Benchmark:
-    """Reference: the picture before the turn; text: its instruction, the earlier ones being the history;
-    target: the picture after it; caption: all earlier instructions, none on the empty canvas. The gallery is
-    the pictures of all turns, identical ones counted as one; the empty canvas is never a target and not in
-    it."""
+    """A query for each turn. Reference: the picture before it; text: its instruction, with the earlier ones
+    as history; target: the picture after it; caption: all earlier instructions, none for the empty canvas.
+    The gallery holds the pictures of all turns, identical ones once, without the empty canvas."""
     queries = tuple(_query(dialog, number) for dialog in dialogs for number in range(len(dialog.turns)))
     pictures: dict[str, Picture] = {picture.key: picture for picture in pictures_of(dialogs)}
     gallery = tuple(dict.fromkeys(query.targets[0] for query in queries))
@@ -40,7 +39,7 @@ def from_dialogs(dialogs: Sequence[Dialog], exclude_reference: bool = False) -> 
 
 
 def _query(dialog: Dialog, number: int) -> Query:
-    """The turn of that number, from 0."""
+    """The query of turn `number`, from 0."""
     turn = dialog.turns[number]
     earlier = tuple(turn.instruction for turn in dialog.turns[:number])
     return Query(

@@ -35,9 +35,9 @@ def read(
     captions: str = "joined",
     categories: Sequence[str] = CATEGORIES,
 ) -> Benchmark:
-    """FashionIQ with one part a category. Papers differ in `gallery` (`GALLERIES`), in `exclude_reference`
-    (published code that ranks the original gallery mostly leaves the reference in) and in `captions`
-    (`CAPTIONS`): figures are comparable only where all three agree. Targets of the test split are hidden.
+    """FashionIQ, each category a part. Papers differ in `gallery` (`GALLERIES`), in `exclude_reference`
+    (published code for the original gallery mostly ranks the reference) and in `captions` (`CAPTIONS`);
+    figures are comparable only if all three agree. The targets of the test split are hidden.
 
     Raises:
         InputError: a file is missing or malformed, or an option has an unknown value.
@@ -97,20 +97,20 @@ def read(
 
 
 def wordings(captions: Sequence[str], mode: str) -> tuple[str, ...]:
-    """The texts of a query from its captions (two, or one where the other was empty), by a mode of
+    """The texts of a query, from its captions (two, or one where the other is empty) by a mode of
     `CAPTIONS`."""
     captions = [caption.strip(".?, ") for caption in captions]
-    backwards = captions[::-1]
+    swapped = captions[::-1]
     if mode == "joined":
         texts = [_sentence(captions)]
     elif mode == "averaged":
-        texts = [" and ".join(captions), " and ".join(backwards)]
+        texts = [" and ".join(captions), " and ".join(swapped)]
     elif mode == "token":
         texts = [" <and> ".join(captions)]
     elif mode == "separate":
         texts = captions
     else:
-        texts = [_sentence(captions), _sentence(backwards), *(caption.capitalize() for caption in captions)]
+        texts = [_sentence(captions), _sentence(swapped), *(caption.capitalize() for caption in captions)]
     return tuple(dict.fromkeys(texts))
 
 
@@ -119,7 +119,7 @@ def _sentence(captions: Sequence[str]) -> str:
 
 
 def _pair(entry: Entry) -> tuple[str, ...]:
-    """The two captions, less an empty one."""
+    """The two captions, without empty ones."""
     captions = tuple(caption for caption in entry.texts("captions", 2) if caption.strip(".?, "))
     if not captions:
         raise entry.fault("captions", "both are empty")

@@ -1,4 +1,4 @@
-"""Fine-CIRR (Li et al. 2025): CIRR's pairs under long texts; scored on val, there is no server.
+"""Fine-CIRR (Li et al. 2025): CIRR's pairs with longer texts; scored on val, as there is no server.
 
 cirr.fine.<split>.jsonl (or .json, or no suffix)          split.rc2.<split>.json
 """

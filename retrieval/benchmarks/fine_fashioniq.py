@@ -1,4 +1,4 @@
-"""Fine-FashionIQ (Li et al. 2025): FashionIQ's pairs under long texts.
+"""Fine-FashionIQ (Li et al. 2025): FashionIQ's pairs with longer texts.
 
 captions/fiq.fine.<category>.<split>.jsonl (or .json, or no suffix)
 image_splits/split.<category>.<split>.json (FashionIQ's own)
@@ -17,8 +17,8 @@ SPLITS = ("train", "val")
 
 
 def read(root: str | Path, split: str = "val", categories: Sequence[str] = CATEGORIES) -> Benchmark:
-    """Fine-FashionIQ as its authors score it: per category, the gallery is the union of the references and
-    targets of the fine queries, less the query's own reference.
+    """Fine-FashionIQ as its authors score it: the gallery of a category is the union of its queries'
+    references and targets, without the query's own reference.
 
     Raises:
         InputError: a file is missing or malformed, or an option has an unknown value.

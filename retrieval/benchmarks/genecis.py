@@ -1,4 +1,4 @@
-"""GeneCIS v0 (Vaze et al., CVPR 2023): zero-shot, each query with a small gallery of its own.
+"""GeneCIS v0 (Vaze et al., CVPR 2023): zero-shot; each query has a small gallery of its own.
 
 {focus,change}_{attribute,object}.json
 """
@@ -21,9 +21,9 @@ DILATION = 0.7
 
 
 def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
-    """GeneCIS with one part a task. As in the published code, entries whose gallery is not of the task's
-    usual length are left out. A distractor that is the target itself (one entry of change_object has one) is
-    not ranked twice.
+    """GeneCIS, each task a part. As in the published code, entries whose gallery does not have the task's
+    usual length are left out. A distractor that equals the target (in one entry of change_object) is not
+    ranked twice.
 
     Raises:
         InputError: a file is missing or malformed, or there is no such task.
@@ -31,7 +31,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
     queries: list[Query] = []
     galleries: dict[str, tuple[str, ...]] = {}
     locations: dict[str, Location] = {}
-    unusual = twins = 0
+    unusual = duplicates = 0
     for task in tasks:
         check_choice("tasks", task, TASKS)
         part = []
@@ -44,7 +44,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
                 continue
             pictures = [entry.entry("reference"), entry.entry("target"), *distractors]
             reference, target, *others = (_picture(picture, task, locations) for picture in pictures)
-            twins += target in others
+            duplicates += target in others
             candidates = tuple(dict.fromkeys([target, *others]))
             part.append(
                 Query(
@@ -69,7 +69,7 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
             "ranked": "the target among its own distractors",
             "crop": f"attribute tasks: box dilated by {DILATION} to the left and upwards, padded to a square",
             "entries with a gallery of unusual length, left out": unusual,
-            "distractors that are the target itself, left out": twins,
+            "distractors that are the target itself, left out": duplicates,
         },
         locations=locations,
     )
@@ -78,8 +78,8 @@ def read(root: str | Path, tasks: Sequence[str] = TASKS) -> Benchmark:
 def crop(
     picture: UInt8[np.ndarray, "h w 3"], box: tuple[float, float, float, float]
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """The picture around `box` (x, y, width, height in pixels) as GeneCIS cuts it: 1.7 times the box, grown
-    to the left and upwards only, as far as the picture goes, then centred on a black square."""
+    """The picture around `box` (x, y, width, height in pixels) as GeneCIS crops it: 1.7 times the box,
+    enlarged to the left and upwards only, up to the picture's edge, then centred on a black square."""
     x, y, width, height = box
     left, top = max(0, x - DILATION * width), max(0, y - DILATION * height)
     right = min(picture.shape[1], left + (1 + DILATION) * width)
@@ -92,7 +92,7 @@ def crop(
 
 
 def _picture(entry: Entry, task: str, locations: dict[str, Location]) -> str:
-    """The id of a picture or of a box in one; notes its location."""
+    """The id of a picture, or of a box in one. Adds its location to `locations`."""
     if task.endswith("object"):
         id = entry.id("val_image_id")
         location = Location(id.zfill(12))

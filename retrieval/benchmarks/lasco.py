@@ -14,14 +14,14 @@ SPLITS = ("train", "val")
 
 
 def read(root: str | Path, split: str = "val", exclude_reference: bool = False) -> Benchmark:
-    """LaSCo over the split's corpus of COCO 2014 images, which the references are of too.
+    """LaSCo over the split's corpus of COCO 2014 images, which includes the references.
 
     Raises:
         InputError: a file is missing or malformed, or there is no such split.
     """
     check_choice("split", split, SPLITS)
     corpus = find(root, f"lasco_{split}_corpus.json", f"downloads/lasco_{split}_corpus.json")
-    if split == "train":  # one object, of which each field is an image
+    if split == "train":  # one object with a field for each image
         listed = read_object(corpus)
         locations = {id: Location(listed.text(id)) for id in listed.fields}
     else:

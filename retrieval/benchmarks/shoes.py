@@ -14,8 +14,8 @@ SPLITS = ("train", "eval")
 
 
 def read(root: str | Path, split: str = "eval") -> Benchmark:
-    """Shoes: the captions of both splits are in one file, and belong to the split that lists both their
-    images. The gallery is all images of the split, less the query's own reference.
+    """Shoes: the captions of both splits are in one file, and belong to the split that lists both of their
+    images. The gallery is all images of the split, without the query's own reference.
 
     Raises:
         InputError: a file is missing or malformed, or there is no such split.

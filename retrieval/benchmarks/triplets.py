@@ -1,7 +1,7 @@
-"""Anybody's triplets: a JSON Lines file with `reference`, `text`, `target`, `split` if there are several,
-and, where it is known, `caption`, a description of the reference.
+"""Your own triplets: a JSON Lines file with the fields `reference`, `text`, `target` and, optionally, `split`
+and `caption`, a description of the reference.
 
-Images are named by their paths below the image folder, or by their names alone where those are all different.
+Images are given by their paths below the image folder, or by their names alone where these are unique.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def read(
     gallery: str | Path | None = None,
     exclude_reference: bool = True,
 ) -> Benchmark:
-    """The triplets of `split`, or all of them. The gallery is the images that a JSON list in the file
-    `gallery` names, or else the references and targets of these triplets.
+    """The triplets of `split`, or all of them. The gallery is the images listed in `gallery`, a JSON file, or
+    else the references and targets of these triplets.
 
     Raises:
         InputError: a file is missing or malformed, the split has no triplets, or a target is not in the

@@ -1,4 +1,4 @@
-"""A model on a benchmark: from the pictures on the disk to a report's rows."""
+"""Measures a model on a benchmark: from pictures on disk to the rows of a report."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from retrieval.model import RetrievalModel
 from retrieval.systems.base import Inputs
 
 ROWS = ("composed", "image only", "text only")
-"""Of a report: the queries, and the queries without their texts or without their pictures."""
+"""The rows of a report: the queries whole, without their texts, and without their pictures."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A benchmark's vectors of one model."""
+    """One model's vectors for a benchmark."""
 
     pictures: Float[Tensor, "p ..."]
     """In the order of `benchmark.picture_ids`."""
@@ -40,13 +40,13 @@ def measure(
     cache_dir: str | Path | None = None,
     frozen: bool = False,
 ) -> dict[str, Any]:
-    """The report of `evaluate` for the composed queries, with rows for queries without text or without
-    picture. `benchmark` must have its pictures (see `images.resolve`).
+    """The report of `ranking.evaluate`, with a row of figures for each of `ROWS`. `benchmark` must have its
+    pictures (see `images.resolve`).
 
     Args:
-        cache_dir: of decoded pictures and of features; None is the user's.
-        frozen: training left the backbone as it was, so that other models have the same one: its features
-            are cached. Those of a trained backbone are not: every checkpoint would add its own.
+        cache_dir: cache of decoded pictures and of features; None is the user's cache folder.
+        frozen: whether the backbone was frozen in training. Its features are then cached, because other
+            models share it. Those of a trained backbone are not, because every checkpoint would add its own.
 
     Raises:
         InputError: a picture can't be decoded.
@@ -68,8 +68,8 @@ def encode(
     cache_dir: str | Path | None = None,
     frozen: bool = False,
 ) -> Encoded:
-    """The vectors of the benchmark's pictures and, for some of `ROWS`, of its queries, whose targets may be
-    hidden. The rest, and what it raises, is as in `measure`."""
+    """The vectors of the benchmark's pictures and, for each of `rows`, of its queries, whose targets may be
+    hidden. Other arguments and errors are those of `measure`."""
     ids, queries, composer = benchmark.picture_ids, benchmark.queries, model.composer
     found = [benchmark.pictures[id] for id in ids]
     folder = Path(cache_dir) if cache_dir else None
@@ -87,7 +87,7 @@ def encode(
         return composer.encode_gallery(features.images(keys, composer.gallery_inputs)).float().cpu()
 
     def encode_query(references: list[str], prompts: list[list[str]]) -> Float[Tensor, "b E"]:
-        """Each query's mean direction over its wordings."""
+        """The normalised mean of each query's vectors over its wordings."""
         owner = [row for row, texts in enumerate(prompts) for _ in texts]
         text = features.texts([text for texts in prompts for text in texts])
         images = features.images(references, composer.query_inputs)

@@ -1,7 +1,7 @@
-"""Exact ranking and the field's metrics. One rule for ties everywhere: they count against the right answer.
+"""Exact ranking and the field's metrics. Ties always count against the right answer.
 
-Ranks and positions start at 1. Figures are percentages. Pictures and queries are given by their row; -1
-is none, where rows are of unequal length.
+Ranks and positions start at 1. Figures are percentages. Pictures and queries are given by their row; -1 pads
+rows of unequal length.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor
 from retrieval.systems.scores import dot
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
-"""(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more alike."""
+"""(queries (b, ...), pictures (n, ...)) -> scores (b, n); higher is more similar."""
 
 SCORE_BYTES = 2**28
-"""What the scores of one chunk of queries take at most, unless one query's take more."""
+"""Memory for the scores of one chunk of queries; a chunk has at least one query."""
 
 COUNT_BYTES = 2**20
-"""About what a core's cache holds."""
+"""About the size of a core's cache."""
 
 NEVER = torch.iinfo(torch.int64).max
 """The position of a picture that is not ranked: beyond every K."""
@@ -34,8 +34,8 @@ def score_chunks(
     similarity: Similarity = dot,
     score_bytes: int = SCORE_BYTES,
 ) -> Iterator[tuple[slice, Float[Tensor, "b n"]]]:
-    """The scores of all queries, a few of them at a time: which queries, and their scores with every
-    picture."""
+    """The scores of all queries with every picture, chunk by chunk: the rows of the queries, and their
+    scores."""
     step = max(1, score_bytes // (4 * len(pictures)))
     for start in range(0, len(queries), step):
         rows = slice(start, min(start + step, len(queries)))
@@ -45,11 +45,11 @@ def score_chunks(
 def positions(
     scores: Float[Tensor, "b n"], relevant: Int[Tensor, "b g"], excluded: Int[Tensor, " b"] | None = None
 ) -> Int[Tensor, "b g"]:
-    """Where each query's relevant pictures come in its ranking, in ascending order; `NEVER` for a -1.
+    """The positions of each query's relevant pictures in its ranking, in ascending order; `NEVER` for a -1.
 
-    Relevant pictures keep their own order; any other that scores no lower than one of them comes before it,
-    and so does one whose score is not a number. The picture `excluded` is left out of the ranking: where it
-    is relevant itself, its position is `NEVER`.
+    Relevant pictures are ranked among each other by their scores. Any other picture comes before a relevant
+    one unless it scores lower, also if its score is NaN. The picture `excluded` is left out of the ranking:
+    if it is relevant itself, its position is `NEVER`.
     """
     n = scores.shape[1]
     absent = relevant < 0
@@ -57,7 +57,7 @@ def positions(
         absent = absent | (relevant == excluded[:, None])
     wanted = scores.gather(1, relevant.clamp(min=0)).masked_fill(absent, -torch.inf)
     wanted = wanted.sort(dim=1, descending=True).values
-    # not (s < t) rather than s >= t: what is not a number must not help
+    # not (s < t) rather than s >= t, so that NaN counts against the target
     ahead = torch.stack([n - _lower(scores, score) for score in wanted.T], dim=1)
     relevant_ahead = (~(wanted[:, None, :] < wanted[:, :, None]) & _present(absent)[:, None, :]).sum(2)
     ahead -= relevant_ahead
@@ -71,7 +71,7 @@ def positions(
 def positions_among(
     scores: Float[Tensor, "b n"], target: Int[Tensor, " b"], members: Int[Tensor, "b m"]
 ) -> Int[Tensor, " b"]:
-    """The target's position among `members` alone, of which it is one."""
+    """The target's position among `members`, which include it."""
     score = scores.gather(1, target[:, None])
     behind = scores.gather(1, members.clamp(min=0)) < score
     return ((members >= 0) & (members != target[:, None]) & ~behind).sum(1) + 1
@@ -80,7 +80,7 @@ def positions_among(
 def top_k(
     scores: Float[Tensor, "b n"], k: int, excluded: Int[Tensor, " b"] | None = None
 ) -> Int[Tensor, "b k"]:
-    """The k pictures with the highest scores, best first, less `excluded`. Its score in `scores` is
+    """The k pictures with the highest scores, best first, without `excluded`, whose score in `scores` is
     overwritten."""
     if excluded is not None:
         some = (excluded >= 0).nonzero().squeeze(1)
@@ -110,9 +110,9 @@ def mean_average_precision(ranks: Int[Tensor, "q g"], relevant: Int[Tensor, " q"
 
 
 def _lower(scores: Float[Tensor, "b n"], limit: Float[Tensor, " b"]) -> Int[Tensor, " b"]:
-    """How many scores of each row are lower than its limit. Counted in floats, which is several times faster
-    than in booleans; 2^24 is where 32 bits no longer hold every integer. On a CPU a few rows at a time, so
-    that what is written is summed before it leaves the cache."""
+    """How many scores of each row are lower than its limit. Counting in floats is several times faster than
+    in booleans; float32 holds every integer up to 2^24. On a CPU, a few rows at a time stay in the cache
+    until they are summed."""
     kind = torch.float32 if scores.shape[1] <= 2**24 else torch.float64
     step = max(1, COUNT_BYTES // (4 * scores.shape[1])) if scores.device.type == "cpu" else len(scores)
     lower = torch.empty(step, scores.shape[1], device=scores.device)
@@ -124,6 +124,6 @@ def _lower(scores: Float[Tensor, "b n"], limit: Float[Tensor, " b"]) -> Int[Tens
 
 
 def _present(absent: Bool[Tensor, "b g"]) -> Bool[Tensor, "b g"]:
-    """Which columns are pictures once each row is sorted: absent ones, at -inf, have gone to its end."""
+    """Which columns hold pictures once each row is sorted: absent ones, at -inf, come last."""
     number = (~absent).sum(1, keepdim=True)
     return torch.arange(absent.shape[1], device=absent.device) < number

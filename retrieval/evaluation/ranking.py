@@ -1,4 +1,4 @@
-"""From vectors to a report: a benchmark's metrics, for composed, image-only and text-only queries."""
+"""From vectors to a report: a benchmark's metrics for composed, image-only and text-only queries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from retrieval.systems.scores import dot
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks of the right answers of each query, in the order of the benchmark's queries (see `metrics`)."""
+    """The positions of each query's right answers (see `metrics`), in the order of the benchmark's
+    queries."""
 
     target: Int[Tensor, " q"]
     """Position of the labelled target in the gallery, or among the query's candidates."""
@@ -37,13 +38,13 @@ def evaluate(
     image_features: Float[Tensor, "p d"] | None = None,
     text_features: Float[Tensor, "q d"] | None = None,
 ) -> dict:
-    """The report of one model: the protocol, and a row of figures for the composed queries and, where both
-    modalities' features are given (of one space, normalised), for the reference alone and for the text alone.
+    """The report of one model: the protocol, and a row of figures for the composed queries. Given normalised
+    features of pictures and texts in one space, also rows for the reference alone and for the text alone.
 
     `queries` are in the order of `benchmark.queries`, `pictures` in that of `benchmark.picture_ids`.
 
     Raises:
-        ValueError: a tensor of another length, a vector that isn't finite, or targets that are hidden.
+        ValueError: a tensor of the wrong length, a vector that isn't finite, or hidden targets.
     """
     rows = {"composed": summarise(benchmark, rank(benchmark, queries, pictures, similarity))}
     if image_features is not None and text_features is not None:
@@ -59,7 +60,7 @@ def rank(
     pictures: Float[Tensor, "p ..."],
     similarity: Similarity = dot,
 ) -> Ranking:
-    """Ranks the targets of every query in the gallery of its part; raises as `evaluate`."""
+    """Ranks the targets of every query in the gallery of its part. Raises as `evaluate`."""
     if not benchmark.labelled:
         raise ValueError(
             f"{benchmark.name} {benchmark.split} hides its targets: only its server can score it"
@@ -87,8 +88,8 @@ def rank(
 
 
 def summarise(benchmark: Benchmark, ranking: Ranking) -> dict:
-    """All figures of a row, in per cent: unweighted means over the parts, then each part and each tag by
-    itself. The headline is the mean of the metrics that `benchmark.headline` names."""
+    """All figures of a row, in per cent: unweighted means over the parts, then those of each part and each
+    tag. The headline is the mean of the metrics that `benchmark.headline` names."""
     queries = benchmark.queries
     parts = {
         part: _figures(benchmark, ranking, [query.part == part for query in queries])
@@ -116,7 +117,7 @@ def ranked_ids(
     k: int,
     similarity: Similarity = dot,
 ) -> list[tuple[str, ...]]:
-    """The ids of the k best pictures of each query's gallery, best first, less the reference where the
+    """The ids of the k best pictures of each query's gallery, best first, without the reference where the
     protocol excludes it.
 
     Raises:
@@ -140,7 +141,7 @@ def ranked_subsets(
     k: int,
     similarity: Similarity = dot,
 ) -> list[tuple[str, ...]]:
-    """The ids of the k best pictures of each query's subset, best first; raises as `ranked_ids`."""
+    """The ids of the k best pictures of each query's subset, best first. Raises as `ranked_ids`."""
     ranked: list[tuple[str, ...]] = [()] * len(queries)
     for chunk in _score(benchmark, queries, pictures, similarity):
         for row, query, scores in zip(chunk.rows, chunk.queries, chunk.scores, strict=True):
@@ -162,7 +163,7 @@ class _Chunk:
     scores: Float[Tensor, "b n"]
 
     def columns(self, ids: Sequence[Sequence[str]], width: int = 0) -> Int[Tensor, "b m"]:
-        """The gallery columns of lists of pictures, filled up with -1."""
+        """The gallery columns of lists of pictures, padded with -1."""
         width = max(width, *map(len, ids))
         rows = [[self.column[id] for id in some] + [-1] * (width - len(some)) for some in ids]
         return torch.tensor(rows, device=self.scores.device)
@@ -183,7 +184,7 @@ def _score(
             raise ValueError(
                 f"{len(vectors)} vectors for {number} {name} of {benchmark.name} {benchmark.split}"
             )
-        # a finite sum has finite terms, and takes a tenth of the time of testing each
+        # a finite sum has only finite terms, and is ten times faster than testing each
         if not vectors.sum().isfinite() and not vectors.isfinite().all():
             raise ValueError(f"the vectors of the {name} are not all finite")
     for part, gallery in benchmark.galleries.items():
@@ -191,13 +192,12 @@ def _score(
         picture_rows = [benchmark.row[id] for id in gallery]
         first, last = picture_rows[0], picture_rows[-1] + 1
         consecutive = picture_rows == list(range(first, last))
-        vectors = (
-            pictures[first:last] if consecutive else pictures[picture_rows]
-        )  # a view, where that will do
+        # a slice is a view and copies nothing
+        vectors = pictures[first:last] if consecutive else pictures[picture_rows]
         column = {id: column for column, id in enumerate(gallery)}
         for some, scores in metrics.score_chunks(queries[rows], vectors, similarity):
-            asked = [benchmark.queries[row] for row in rows[some]]
-            yield _Chunk(rows[some], asked, gallery, column, scores)
+            chunk = [benchmark.queries[row] for row in rows[some]]
+            yield _Chunk(rows[some], chunk, gallery, column, scores)
 
 
 def _figures(benchmark: Benchmark, ranking: Ranking, chosen: Sequence[bool]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from retrieval.evaluation.measure import ROWS
 from retrieval.model import RetrievalModel
 
 FORMAT = 1
-"""Of the report; a reader refuses another."""
+"""Version of the report's format; others are refused."""
 BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
 
 
@@ -64,13 +64,13 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def compare(paths: Sequence[Path], alone: bool = False) -> str:
-    """A Markdown table: a line a model, best headline first, its figures the mean over its reports (the
-    seeds) and their standard deviation, the headline also of the image alone and of the text alone; then the
-    headline and the median rank by tag, such as the turn. With `alone`, all figures of either alone are in
-    lines below their model's. Partial reports are marked in the table's head.
+    """Markdown tables of several reports. The first has a line for each model, best headline first, with mean
+    and standard deviation over its reports (the seeds), and the headline for the image alone and for the text
+    alone. With `alone`, further lines have all figures for either alone. The second table, where queries have
+    tags such as the turn, has headline and median rank by tag. Partial reports are marked in the head.
 
     Raises:
-        InputError: no report, or reports of different data or protocols, which no table can hold.
+        InputError: no report, or reports of different data or protocols, which can't be compared.
     """
     reports = [escaped(read_report(path)) for path in paths]
     if not reports:
@@ -78,7 +78,7 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     for path, report in zip(paths, reports, strict=True):
         for key in ("data", "protocol"):
             if report[key] != reports[0][key]:
-                raise InputError(f"{path}: its {key} is another than that of {paths[0]}")
+                raise InputError(f"{path}: its {key} differs from that of {paths[0]}")
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for report in reports:
         by_name[report["name"]].append(report)
@@ -86,7 +86,7 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     composed = reports[0]["rows"]["composed"]
     metrics = [name for name in composed if "@" in name]
     rows = [report["rows"]["composed"] for report in reports]
-    # often it is one of the metrics; else, as in CIRR, the mean of some, and a column of its own
+    # often it is one of the metrics; if it is a mean of several, as in CIRR, it gets its own column
     headline = next(
         (name for name in metrics if all(row[name] == row["headline"] for row in rows)), "headline"
     )
@@ -121,7 +121,7 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
 
 
 def fill(page: Path, name: str, table: str) -> None:
-    """Puts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
+    """Inserts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
 
     Raises:
         InputError: the page is missing, or has no such comments.
@@ -134,7 +134,7 @@ def fill(page: Path, name: str, table: str) -> None:
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise InputError(f"{page}: no place for a table, {begin} ... {end}")
+        raise InputError(f"{page}: no place for the table, {begin} ... {end}")
     with replacing(page) as unfinished:
         unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
 
@@ -156,12 +156,12 @@ def _cell(
 
 
 def _by_number(tag: str) -> list[int | str]:
-    """Turn 10 comes after turn 9."""
+    """A sort key by which turn 10 comes after turn 9."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", tag)]
 
 
 def _cells(reports: Sequence[dict], names: Sequence[str], row: str = "composed") -> list[str]:
-    """The figures of those names, then the median rank."""
+    """The cells of these figures, then of the median rank."""
     return [*(_cell(reports, name, row=row) for name in names), _cell(reports, "median rank", 1, row)]
 
 

@@ -1,4 +1,4 @@
-"""Files for the servers of CIRR and CIRCO: written, and checked before anybody uploads them.
+"""Files for the servers of CIRR and CIRCO: written, and checked before they are uploaded.
 
 CIRR:   {"version": "rc2", "metric": "recall" or "recall_subset", "<pairid>": [50 or 3 image names], ...}
 CIRCO:  {"<query id>": [50 image numbers], ...}
@@ -31,10 +31,10 @@ def write_cirr(
     ranked_subsets: Sequence[Sequence[str]],
 ) -> tuple[Path, Path]:
     """Writes both files, `recall.json` and `recall_subset.json`. The rankings are in the order of the
-    benchmark's queries and at least 50 and 3 long (see `evaluate.ranked_ids` and `ranked_subsets`).
+    benchmark's queries and at least 50 and 3 long (see `ranking.ranked_ids` and `ranking.ranked_subsets`).
 
     Raises:
-        InputError: a ranking that the server would refuse.
+        InputError: the server would refuse a ranking.
     """
     paths = []
     for (metric, length), rankings in zip(CIRR_LENGTHS.items(), (ranked, ranked_subsets), strict=True):
@@ -49,7 +49,7 @@ def write_circo(path: str | Path, benchmark: Benchmark, ranked: Sequence[Sequenc
     """Writes the file. The ranking is in the order of the benchmark's queries and at least 50 long.
 
     Raises:
-        InputError: a ranking that the server would refuse.
+        InputError: the server would refuse a ranking.
     """
     content = {
         query.id: [int(id) for id in ranking[:CIRCO_LENGTH]]
@@ -61,12 +61,12 @@ def write_circo(path: str | Path, benchmark: Benchmark, ranked: Sequence[Sequenc
 def check(
     path: str | Path, benchmark: Benchmark | None = None, circo_queries: Sequence[Query] | None = None
 ) -> str:
-    """Checks a file for either server and says in one line what it is. Whether its keys are the queries' ids,
-    and its images those that may be ranked, is checked only where the `benchmark` (CIRR test1, CIRCO test) is
-    given; the keys alone against `circo_queries`, for which COCO's list of images is not needed.
+    """Checks a file for either server and returns a line that describes it. Query ids and images are checked
+    only against a given `benchmark` (CIRR test1, CIRCO test). Given `circo_queries`, which can be read
+    without COCO's list of images, query ids alone are checked.
 
     Raises:
-        InputError: the first thing for which a server would refuse the file, or score it wrongly.
+        InputError: the first reason for which a server would refuse the file or score it wrongly.
     """
     path = Path(path)
     try:
@@ -88,7 +88,7 @@ def _check(
     path: Path, encoded: bytes, benchmark: Benchmark | None, circo_queries: Sequence[Query] | None = None
 ) -> str:
     content = _parse(path, encoded)
-    marked = "version" in content or "metric" in content
+    is_cirr = "version" in content or "metric" in content
     if benchmark is not None:
         if benchmark.partial is not None:
             raise InputError(f"{path}: a partial run of {benchmark.name} can't be submitted")
@@ -97,9 +97,9 @@ def _check(
         for_circo = benchmark.name == "circo"
         queries = benchmark.queries
     else:
-        for_circo = circo_queries is not None or not marked
+        for_circo = circo_queries is not None or not is_cirr
         queries = circo_queries
-    if marked and for_circo:
+    if is_cirr and for_circo:
         raise InputError(f"{path}: a file for CIRR, not for CIRCO")
     if for_circo:
         return _check_circo(path, content, queries, benchmark)
@@ -185,7 +185,7 @@ def _parse(path: Path, encoded: bytes) -> dict:
         if len(content) != len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise InputError(f"{path}: query id {twice!r} is there twice")
+            raise InputError(f"{path}: query id {twice!r} appears twice")
         return content
 
     try:

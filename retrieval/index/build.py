@@ -1,4 +1,4 @@
-"""Indexes a folder of pictures into a store; reading, decoding, encoding and writing overlap."""
+"""Indexes a folder of pictures into a store; reading, decoding, encoding and writing run in parallel."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from retrieval.index.store import MAX_TEXT_BYTES, Entry, Store
 from retrieval.index.tags import read_tags
 
 READERS = 8  # threads; decoding a picture releases the interpreter lock
-AHEAD = 2  # batches that are prepared before the model needs them
-BEHIND = 2  # encoded batches that the store has not written yet
+AHEAD = 2  # batches prepared ahead of the model
+BEHIND = 2  # encoded batches waiting to be written to the store
 
 
 @dataclass
@@ -37,17 +37,17 @@ class Indexed:
     added: int = 0
     """Pictures that the model encoded."""
     updated: int = 0
-    """Pictures that were in the store under another path or with other tags; they were not encoded again."""
+    """Pictures whose path or tags in the store were changed; they were not encoded again."""
     unchanged: int = 0
     duplicates: int = 0
-    """Files whose content another file of the folder has."""
+    """Files with the same content as another file of the folder."""
     removed: int = 0
     """Pictures of the store that are no longer in the folder."""
     unreadable: list[str] = field(default_factory=list)
     """One line for each file that was left out."""
     seconds: float = 0.0
     model_seconds: float = 0.0
-    """The part of `seconds` in which the model was encoding."""
+    """How many of the `seconds` the model spent encoding."""
     stopped: bool = False
     """Whether Ctrl-C or SIGTERM ended it; the next run continues."""
 
@@ -57,14 +57,14 @@ def index(
 ) -> Indexed:
     """Updates the store to the pictures of the folder, at any depth.
 
-    Each content is encoded and kept once, under the first of its paths; what is in the store already is not
-    encoded again, so that a run that was stopped or killed continues when started again. Entries of this
-    folder whose file has gone or has other content are removed at the end. Files that are no pictures by
-    their suffix are passed over; pictures that can't be read are left out and listed.
+    Identical files are encoded and stored once, under the first of their paths. Pictures already in the store
+    are not encoded again, so that a run that was stopped or killed resumes when started again. Entries of
+    this folder whose file is gone or has other content are removed at the end. Files without a picture's
+    suffix are ignored; pictures that can't be read are left out and listed.
 
     Raises:
-        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model that gives a picture
-            several vectors, or what `Store` raises.
+        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model with several vectors a
+            picture, or what `Store` raises.
     """
     if batch_size < 1:
         raise InputError(f"batch_size: {batch_size}, expected at least 1")
@@ -74,7 +74,7 @@ def index(
     with (
         ThreadPoolExecutor(READERS) as readers,
         ThreadPoolExecutor(1) as preparer,
-        ThreadPoolExecutor(1) as store_thread,  # all of the store's calls, one after the other
+        ThreadPoolExecutor(1) as store_thread,  # makes all calls to the store, one after the other
         Progress(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
@@ -83,13 +83,13 @@ def index(
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
             done.unchanged += batch.unchanged
-            done.updated += len(batch.moved)
+            done.updated += len(batch.changed)
             done.added += len(batch.new)
             done.duplicates += batch.duplicates
-            puts.append(store_thread.submit(store.change, batch.moved))
+            puts.append(store_thread.submit(store.change, batch.changed))
             if batch.new:
                 begun = perf_counter()
-                vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, waits until it is there
+                vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, this waits for the result
                 done.model_seconds += perf_counter() - begun
                 puts.append(store_thread.submit(store.put, batch.new, _single_vectors(vectors)))
             while len(puts) > BEHIND:
@@ -108,7 +108,7 @@ def index(
 
 
 def check(folder: str | Path, encoder: Encoder) -> None:
-    """Raises what `index` would raise for the folder and the model, before a store is made."""
+    """Raises what `index` would raise for the folder and the model, before a store is created."""
     _read_folder(folder)
     black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
     _single_vectors(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
@@ -128,12 +128,12 @@ def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, 
 
 def _single_vectors(vectors: Tensor) -> Float[Tensor, "B E"]:
     if vectors.ndim != 2:
-        raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store takes one")
+        raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store holds one")
     return vectors
 
 
 class _FilesAndLinks(FolderFiles):
-    """Lists broken links too: they can't be read now, but their targets may come back."""
+    """Also lists broken links: their targets may reappear."""
 
     def names(self) -> Iterator[str]:
         for file in self.root.rglob("*"):
@@ -146,15 +146,15 @@ class _Batch:
     names: Sequence[str]
     new: list[Entry] = field(default_factory=list)
     pixels: UInt8[Tensor, "B 3 H W"] | None = None
-    """Of `new`."""
-    moved: list[Entry] = field(default_factory=list)
+    """The preprocessed pictures of `new`."""
+    changed: list[Entry] = field(default_factory=list)
     unchanged: int = 0
     duplicates: int = 0
     unreadable: list[str] = field(default_factory=list)
 
 
 class _Run:
-    """State that the threads of one run share. One of them calls `prepare`, in the order of the names."""
+    """The state shared by the threads of one run. One of them calls `prepare`, in the order of the names."""
 
     def __init__(
         self,
@@ -169,11 +169,11 @@ class _Run:
         self.readers, self.store_thread, self.tags = readers, store_thread, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
-        """The first path of each content."""
-        self.unread: set[str] = set()
-        """Names of the files that were left out."""
-        self.faulty: set[str] = set()
-        """Contents that can't be decoded."""
+        """The first path of each content digest."""
+        self.left_out: set[str] = set()
+        """Names of unreadable files."""
+        self.undecodable: set[str] = set()
+        """Content digests of files that can't be decoded."""
 
     def prepare(self, names: Sequence[str]) -> _Batch:
         batch = _Batch(names)
@@ -188,15 +188,15 @@ class _Run:
                 copies.append((name, content))
             else:
                 self.path[content], encoded[content] = name, data
-        known = self.store_thread.submit(self.store.get, list(encoded)).result()
-        for content, entry in known.items():
+        stored = self.store_thread.submit(self.store.get, list(encoded)).result()
+        for content, entry in stored.items():
             path = self.path[content]
-            here = replace(entry, folder=self.folder, path=path, tags=self.tags.get(path, {}))
-            if here == entry:
+            current = replace(entry, folder=self.folder, path=path, tags=self.tags.get(path, {}))
+            if current == entry:
                 batch.unchanged += 1
             else:
-                batch.moved.append(here)
-        new = [content for content in encoded if content not in known]
+                batch.changed.append(current)
+        new = [content for content in encoded if content not in stored]
         pixels = []
         for content, decoded in zip(
             new, self.readers.map(lambda content: self._decode(content, encoded[content]), new), strict=True
@@ -204,13 +204,13 @@ class _Run:
             path = self.path[content]
             if isinstance(decoded, InputError):
                 self._leave_out(batch, path, decoded)
-                self.faulty.add(content)
+                self.undecodable.add(content)
                 continue
             square, height, width = decoded
             pixels.append(square)
             batch.new.append(Entry(content, self.folder, path, width, height, self.tags.get(path, {})))
         for name, content in copies:
-            if content in self.faulty:
+            if content in self.undecodable:
                 first = self.files.where(self.path[content])
                 self._leave_out(
                     batch, name, InputError(f"{self.files.where(name)}: the same file as {first}")
@@ -222,13 +222,13 @@ class _Run:
         return batch
 
     def remove_gone(self) -> int:
-        """Removes the folder's entries whose file was not found, unless it couldn't be read."""
-        if self.store.count(self.folder) == len(self.path) - len(self.faulty):
+        """Removes the folder's entries whose file is gone; entries of unreadable files stay."""
+        if self.store.count(self.folder) == len(self.path) - len(self.undecodable):
             return 0
         gone = [
             entry.content
             for entry in self.store.of_folder(self.folder)
-            if self.path.get(entry.content) != entry.path and entry.path not in self.unread
+            if self.path.get(entry.content) != entry.path and entry.path not in self.left_out
         ]
         self.store.remove(gone)
         return len(gone)
@@ -253,11 +253,11 @@ class _Run:
 
     def _leave_out(self, batch: _Batch, name: str, error: InputError) -> None:
         batch.unreadable.append(str(error))
-        self.unread.add(name)
+        self.left_out.add(name)
 
 
 def _ahead(batches: Iterable[_Batch], thread: ThreadPoolExecutor) -> Iterator[_Batch]:
-    """The batches; the thread prepares the next few in the background."""
+    """The batches, of which `thread` prepares the next few in the background."""
     batches = iter(batches)
     made = [thread.submit(next, batches, None) for _ in range(AHEAD)]
     while (batch := made.pop(0).result()) is not None:

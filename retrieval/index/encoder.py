@@ -1,4 +1,4 @@
-"""What index and search need of a model: pictures and queries as vectors of one space."""
+"""The interface that index and search need of a model: pictures and queries as vectors of one space."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 
 
 class Encoder(Protocol):
-    """A trained model of composed retrieval, such as `retrieval.model.RetrievalModel`."""
+    """A trained retrieval model, such as `retrieval.model.RetrievalModel`."""
 
     width: int
-    """E, of its vectors."""
+    """E, the length of its vectors."""
 
     fingerprint: str
-    """Letters and digits that no other model has."""
+    """Letters and digits that identify the model."""
 
     def preprocess(self, picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "H W 3"]:
-        """A decoded picture at the size and shape that `encode_gallery` takes in batches."""
+        """Resizes a decoded picture so that `encode_gallery` can take it in a batch."""
 
     def encode_gallery(
         self, pictures: UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
@@ -34,10 +34,10 @@ class Encoder(Protocol):
         texts: Sequence[str] | None,
         history: Sequence[Sequence[str]] | None = None,
     ) -> Float[Tensor, "B E"]:
-        """The queries' vectors, of unit length. `pictures` or `texts` may be None, not both; `history`
-        are the earlier instructions of each query's dialog, oldest first. Pictures in a list may have any
+        """The queries' vectors, of unit length. `pictures` or `texts` may be None, but not both; `history`
+        holds the earlier instructions of each query's dialog, oldest first. Pictures in a list may have any
         size and mode.
 
         Raises:
-            InputError: a picture over the limits of `cdd_icm.data.picture`.
+            InputError: a picture exceeds the limits of `cdd_icm.data.picture`.
         """

@@ -1,4 +1,4 @@
-"""'This picture, but with ...': the pictures of a store that answer a query, and a sheet that shows them."""
+"""Searches a store for "this picture, but with ...", and shows query and hits as a sheet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hit:
     """Cosine of its vector and the query's."""
 
     def picture(self) -> Image.Image:
-        """Reads it; raises InputError where its file has gone or is damaged since it was indexed."""
+        """Reads its file. Raises InputError where that is gone or was damaged since it was indexed."""
         files = FolderFiles(self.entry.file.parent)
         return Image.fromarray(EncodedPicture(files, self.entry.file.name).decode())
 
@@ -40,19 +40,19 @@ def search(
     filter: str = "",
     history: Sequence[str] = (),
 ) -> list[Hit]:
-    """The k best answers, best first; fewer where the store has no more that pass the filter.
+    """The k best pictures, best first; fewer where not as many pass the filter.
 
     Args:
-        picture: of any size and mode. It or `text` may be left out, not both.
-        filter: which pictures may be found, see `Store.search`.
+        picture: of any size and mode. `picture` or `text` may be left out, but not both.
+        filter: a condition on the hits, see `Store.search`.
         history: the earlier sentences of a conversation, oldest first.
 
     Raises:
-        InputError: neither picture nor text, an empty text, a picture over the limits of
+        InputError: neither picture nor text, an empty text, a picture exceeds the limits of
             `cdd_icm.data.picture`, or what `Store.search` raises.
     """
     if picture is None and text is None:
-        raise InputError("query: it has neither a picture nor a text")
+        raise InputError("query: neither a picture nor a text is given")
     if text is not None and not text.strip():
         raise InputError(f"text: {text!r} is empty")
     (query,) = encoder.encode_query(
@@ -66,10 +66,10 @@ def search(
 def sheet(
     picture: Image.Image | None, text: str | None, hits: Sequence[Hit], height: int = 160
 ) -> Image.Image:
-    """The query in the first row, the hits below in order, each under its rank, score and path.
+    """An image with the query in the first row and the hits below, in order, with rank, score and path.
 
     Raises:
-        InputError: a hit's file has gone or is damaged since it was indexed.
+        InputError: a hit's file is gone or was damaged since it was indexed.
     """
     blank = Image.new("RGB", (height, height), (235, 235, 235))
     rows = [filmstrip([blank if picture is None else picture], [text or "(no text)"], height)]

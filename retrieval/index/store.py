@@ -1,5 +1,5 @@
-"""Vectors and metadata of pictures in Milvus: embedded in this process for a file path, a server or cluster
-for a URL."""
+"""Vectors and metadata of pictures in Milvus: Milvus Lite in this process for a path, a server or cluster for
+a URL."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from cdd_icm.errors import InputError
 from cdd_icm.sources import check_links, inside, local_path
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
-"""The columns of a store. A picture's own tags are further columns, so they can't have these names."""
+"""The columns of a store. A picture's tags are further columns, so they can't have these names."""
 
 PREFIX = "pictures_"
-"""A store is one collection, named after its model: it exists with its fingerprint or not at all."""
+"""A store is one collection, named by this prefix and its model's fingerprint."""
 
 MAX_ROWS = 16384
-"""Milvus answers with no more rows at once."""
+"""Milvus's limit for the rows of one answer."""
 
 EXACT_INDEX = {"index_type": "IVF_FLAT", "params": {"params": json.dumps({"nlist": 1})}}
-"""One list, all of which each search reads, by faiss: Milvus Lite's FLAT copies all vectors each time, and of
-100,000 that takes longer than all the rest. Params within params are those that pymilvus doesn't flatten."""
+"""An exact search by faiss, over a single list. Milvus Lite's FLAT copies all vectors at each search, which
+for 100,000 of them takes longer than everything else. pymilvus would flatten params that are not nested."""
 
 SERVERS = ("http", "https", "tcp", "unix")
-"""How a store's server may be reached."""
+"""The schemes of a Milvus server's URL."""
 
-MAX_TEXT_BYTES = 65535  # bytes of a text column; Milvus allows no more
+MAX_TEXT_BYTES = 65535  # Milvus's limit for a text column
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 
@@ -49,15 +49,15 @@ class Entry:
     """A picture's row in the store, without its vector."""
 
     content: str
-    """SHA-256 of its file's bytes, by which it is in the store once."""
+    """SHA-256 of its file's bytes, the primary key."""
     folder: str
     """The folder that was indexed, as an absolute path."""
     path: str
-    """Its file in there, with forward slashes."""
+    """Its file in that folder, with forward slashes."""
     width: int
     height: int
     tags: dict[str, Any] = field(default_factory=dict)
-    """Its own fields of the folder's metadata.jsonl."""
+    """The other fields of its row in metadata.jsonl."""
 
     @property
     def file(self) -> Path:
@@ -65,24 +65,24 @@ class Entry:
 
 
 class Store:
-    """The vectors of one model. Pictures are known by their content; putting one again replaces it.
+    """The vectors of one model, by the content of the pictures; putting a picture again replaces it.
 
-    Every call raises an `InputError` of one line where Milvus can't be reached or refuses. What was put is
-    safe once `put` returns: a process that is killed after that leaves it in the store.
+    Every call raises a one-line `InputError` where Milvus can't be reached or refuses. Once `put` returns,
+    its pictures stay in the store even if the process is killed.
 
     Args:
-        uri: a path that ends in .db, or http://HOST:PORT, or http://HOST:PORT/DATABASE for one store of
-            several on a server. One process at a time can have a path open.
+        uri: a path that ends in .db, http://HOST:PORT, or http://HOST:PORT/DATABASE for one of several stores
+            on a server. Only one process at a time can open a path.
         fingerprint, width: of the model, see `retrieval.index.encoder.Encoder`.
-        create: makes the store if it isn't there.
+        create: creates the store if it doesn't exist.
 
     Raises:
-        InputError: no such store, one that another model made, another process has it open, or it is
+        InputError: the store doesn't exist, was made with another model, is open in another process, or is
             unreachable or damaged.
     """
 
     def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
-        # what these log is raised as an exception too
+        # what these log is also raised as an exception
         for name in ("pymilvus", "grpc._server", "milvus_lite.adapter"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
@@ -116,7 +116,7 @@ class Store:
                 self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
             self._load()
         if self._embedded:
-            self.flush()  # what a killed process put is searched row by row, in seconds, until then
+            self.flush()  # rows that a killed process put without a flush are searched slowly, one by one
 
     def _load(self) -> None:
         try:
@@ -125,16 +125,16 @@ class Store:
         except MilvusException:
             if not self._embedded:
                 raise
-            # a process that was killed in the middle of an index file leaves a part of it, which Milvus Lite
-            # refuses; it rebuilds them from the pictures' rows
-            for half in self._folder.rglob("*.idx"):
-                half.unlink()
+            # a process killed while it wrote an index file leaves part of it, which Milvus Lite refuses; it
+            # rebuilds deleted ones from the rows
+            for file in self._folder.rglob("*.idx"):
+                file.unlink()
             with _faiss_quiet():
                 self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
 
     def _clear(self) -> None:
-        """Removes what a process left behind that was killed while it created a collection; Milvus Lite
-        fails on it."""
+        """Removes the leftovers of a process that was killed while it created a collection: Milvus Lite fails
+        on them."""
         with self._one_line_errors():
             (self._folder / "schema.json.tmp").unlink(missing_ok=True)
         with suppress(OSError):
@@ -161,8 +161,8 @@ class Store:
             )
 
     def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N E"]) -> None:
-        """Adds pictures. Of one that is there already, tags that `entries` don't have may stay: see
-        `change`."""
+        """Adds pictures. Old tags of a picture that is already in the store may remain: use `change` for
+        those."""
         rows = [
             {
                 **entry.tags,
@@ -180,19 +180,19 @@ class Store:
                 self._client.upsert(self.collection, rows, timeout=ANSWER_SECONDS)
 
     def get(self, contents: Sequence[str]) -> dict[str, Entry]:
-        """The entries of those contents that are in the store."""
+        """The entries with these content digests, as far as they are in the store."""
         return {
             entry.content: entry
             for entry in (_entry(row, self.uri) for row in self._rows(contents, _ENTRY_FIELDS))
         }
 
     def change(self, entries: Sequence[Entry]) -> None:
-        """Replaces what is known of pictures that are all in the store; their vectors stay. A process that is
-        killed in the middle may lose some of them, because they are removed and put again."""
+        """Replaces path and tags of pictures that are in the store; their vectors stay. They are removed and
+        put again, so a process that is killed in between may lose some of them."""
         if entries:
             contents = [entry.content for entry in entries]
             found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
-            self.remove(contents)  # putting alone would mix the old tags with the new ones in Milvus Lite
+            self.remove(contents)  # in Milvus Lite, put alone would mix old and new tags
             self.put(entries, torch.tensor([found[content] for content in contents]))
 
     def remove(self, contents: Sequence[str]) -> None:
@@ -202,7 +202,7 @@ class Store:
                 self._client.delete(self.collection, ids=some, timeout=ANSWER_SECONDS)
 
     def count(self, folder: str | None = None) -> int:
-        """How many pictures there are, of that folder or of all."""
+        """The number of pictures, in all or of one folder."""
         where = "" if folder is None else _in(folder)
         with self._one_line_errors():
             rows = self._client.query(
@@ -211,7 +211,7 @@ class Store:
         return rows[0]["count(*)"]
 
     def of_folder(self, folder: str) -> Iterator[Entry]:
-        """All entries of a folder, in no order."""
+        """All entries of a folder, in any order."""
         with self._one_line_errors():
             pages = self._client.query_iterator(
                 self.collection, MAX_ROWS, filter=_in(folder), output_fields=_ENTRY_FIELDS
@@ -224,11 +224,11 @@ class Store:
         """The k pictures nearest to the query, best first, each with its score: the inner product.
 
         Args:
-            filter: which pictures may be found: a Milvus boolean expression over `FIELDS` and tags, such as
+            filter: a condition on the hits: a Milvus boolean expression over `FIELDS` and tags, such as
                 'width >= 64 and colour == "red"'.
 
         Raises:
-            InputError: an expression that Milvus doesn't understand, and as all calls.
+            InputError: an invalid expression, and as for all calls.
         """
         if not 1 <= k <= MAX_ROWS:
             raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
@@ -242,11 +242,11 @@ class Store:
                 search_params={"metric_type": "IP", "params": {"nprobe": 1} if self._embedded else {}},
                 timeout=ANSWER_SECONDS,
             )
-        # by which name a hit has its key depends on the server's version; every one calls it its id
+        # the name of the key's field depends on the server's version, but every version has `id`
         return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]}, self.uri)) for hit in hits]
 
     def flush(self) -> None:
-        """Writes what was put to segments, which are searched fast."""
+        """Writes the pictures that were put to segments, which are fast to search."""
         with self._one_line_errors(), _faiss_quiet():
             self._client.flush(self.collection, timeout=ANSWER_SECONDS)
 
@@ -303,7 +303,7 @@ def _connect(uri: str) -> MilvusClient:
         raise InputError(
             f"{uri}: {scheme}: is refused; expected a path that ends in .db, or http://HOST:PORT"
         )
-    if scheme != "unix" and (not rest or rest[0] in ":/"):  # Milvus would take it for localhost
+    if scheme != "unix" and (not rest or rest[0] in ":/"):  # Milvus would connect to localhost
         raise InputError(f"{uri}: it names no host, expected http://HOST:PORT")
     return MilvusClient(uri, timeout=CONNECT_SECONDS)
 
@@ -328,30 +328,30 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
 
 @contextmanager
 def _logged(name: str) -> Iterator[Iterable[str]]:
-    """The exceptions that a logger is given in the block, which are then not printed: Milvus Lite says
-    nowhere else why it can't open a store."""
-    logger, seen = logging.getLogger(name), []
-    keep = logging.Handler()
-    keep.emit = lambda record: record.exc_info and seen.append(str(record.exc_info[1]))
+    """Collects the exceptions that a logger gets within the block, instead of printing them: only there does
+    Milvus Lite say why it can't open a store."""
+    logger, reasons = logging.getLogger(name), []
+    handler = logging.Handler()
+    handler.emit = lambda record: record.exc_info and reasons.append(str(record.exc_info[1]))
     propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(keep)
+    logger.addHandler(handler)
     try:
-        yield iter(seen)
+        yield iter(reasons)
     finally:
-        logger.removeHandler(keep)
+        logger.removeHandler(handler)
         logger.propagate = propagate
 
 
 @contextmanager
 def _faiss_quiet() -> Iterator[None]:
-    """Hides faiss's warnings on the process's stderr that few vectors train the index: one list needs no
-    training."""
+    """Hides what faiss prints to the process's stderr: a warning that there are few vectors to train the
+    index with, although a single list needs no training."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(nowhere)

@@ -2,7 +2,7 @@
 
     {"file_name": "cat.png", "colour": "red", "price": 3}
 
-The file lies in the indexed folder or in any folder below; `file_name` is relative to it.
+The file may be in the indexed folder or in any folder below; `file_name` is relative to it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from cdd_icm.errors import InputError
 from retrieval.index.store import FIELDS
 
 MAX_TAG_BYTES = 65535
-"""Of one picture's tags, as JSON; Milvus holds no more."""
+"""Milvus's limit for one picture's tags, as JSON."""
 
 
 def read_tags(files: Files) -> dict[str, dict[str, Any]]:
-    """The tags of every picture that has a row, by its name in `files`.
+    """The tags of every picture that has a row, by the picture's name in `files`.
 
     Raises:
-        InputError: a row is not a JSON object, has no `file_name`, names a picture that isn't there or that
-            another row has named, or has a field that the store can't hold.
+        InputError: a row is not a JSON object, has no `file_name`, names a missing picture or one
+            that has a row already, or has a field that the store can't hold.
     """
     names = set(files.names())
     tags: dict[str, dict[str, Any]] = {}
@@ -57,7 +57,7 @@ def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
         raise InputError(f"{where}: file_name: {name!r}, expected a text")
     for taken in (*FIELDS, "$meta"):
         if taken in fields:
-            raise InputError(f"{where}: {taken}: the store has a field of this name itself")
+            raise InputError(f"{where}: {taken}: the name of a field of the store itself")
     if size > MAX_TAG_BYTES:
         raise InputError(f"{where}: {size} bytes of tags, expected at most {MAX_TAG_BYTES}")
     return name, fields

@@ -188,7 +188,7 @@ def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, mo
         several = Colours._grid
         patch.setattr(Colours, "_grid", lambda *given: several(*given)[:, None].expand(-1, 3, -1))
         assert main(["index", pictures, *indexed]) == 2
-        assert "model: 3 vectors a picture; a store takes one" in capsys.readouterr().err
+        assert "model: 3 vectors a picture; a store holds one" in capsys.readouterr().err
     assert main(["index", pictures, *indexed[:3], "other"]) == 0
 
 
@@ -221,7 +221,7 @@ def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tm
             "made with model m0de1, but this is model other",
         ),
         (["index", str(tmp_path / "none"), *indexed], "none: no such folder"),
-        (search, "query: it has neither a picture nor a text"),
+        (search, "query: neither a picture nor a text is given"),
         ([*search, "--image", str(tmp_path / "none.png")], "none.png: No such file or directory"),
         ([*search, "--text", "red", "--filter", "price >"], "filter 'price >'"),
         ([*search, "--text", "red", "--out", "sheet.tiff"], "--out sheet.tiff: expected a name that ends"),

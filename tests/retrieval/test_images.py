@@ -125,10 +125,10 @@ def test_boxes_are_cut_out(tmp_path):
 def test_pictures_are_not_looked_for_twice(tmp_path):
     for name in ("B01", "B02"):
         draw(tmp_path / f"{name}.png")
-    with pytest.raises(InputError, match="known already"):
+    with pytest.raises(InputError, match="comes with its pictures"):
         resolve(resolve(benchmark("B01", "B02"), tmp_path), tmp_path)
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(InputError, match="no folder or zip of pictures"):
+    with pytest.raises(InputError, match="not a folder or zip of pictures"):
         find(benchmark("1", "2"), tmp_path / "nowhere")

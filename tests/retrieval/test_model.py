@@ -171,8 +171,8 @@ def test_a_caption_with_the_mark_between_turns_in_it_is_one_text(make_model):
     ("arguments", "says"),
     [
         ((None, None), "a query needs a picture or a text"),
-        (("pictures", ["one"]), "3 pictures, 1 texts: expected as many of each"),
-        (("pictures", None, [[]]), "3 pictures, 1 histories: expected as many of each"),
+        (("pictures", ["one"]), "3 pictures, 1 texts: expected the same number of each"),
+        (("pictures", None, [[]]), "3 pictures, 1 histories: expected the same number of each"),
         ((torch.zeros(1, 3, 32, 32), None), "expected uint8 \\(B, 3, H, W\\)"),
     ],
 )
@@ -207,7 +207,7 @@ def other_class(folder):
 def unknown_composer(folder):
     settings = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(settings | {"composer": "magic"}))
-    return "config.json: no RetrievalModel can be made of it (composer is 'magic', expected one of"
+    return "config.json: no RetrievalModel can be built from it (composer is 'magic', expected one of"
 
 
 def cut(folder):

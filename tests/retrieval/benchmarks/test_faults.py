@@ -77,16 +77,16 @@ def test_an_empty_caption_of_fashioniq_leaves_the_other_alone(cir, write):
             "entry 2: reference: unknown image 'e', not in split.rc2",
         ),
         ("cirr", [CIRR | {"img_set": {"members": ["d0", "d1"]}}], "img_set.members: 2 images instead of 6"),
-        ("cirr", [CIRR | {"img_set": {"members": ["d0"] * 6}}], "img_set.members: an id is there twice"),
+        ("cirr", [CIRR | {"img_set": {"members": ["d0"] * 6}}], "img_set.members: an id appears twice"),
         ("cirr", [CIRR | {"reference": "d8"}], "img_set.members: the reference 'd8' is not among them"),
         ("cirr", [CIRR | {"target_hard": "d8"}], "img_set.members: the target 'd8' is not among them"),
         ("cirr", [CIRR | {"img_set": 3}], "img_set: 3 is not an object"),
         ("cirr", [CIRR | {"pairid": True}], "pairid: True is not an id"),
-        ("cirr", [CIRR, CIRR], "cap.rc2.val.json: line 1, entry 2: pairid: '7' is there twice"),
+        ("cirr", [CIRR, CIRR], "cap.rc2.val.json: line 1, entry 2: pairid: '7' appears twice"),
         ("circo", [CIRCO | {"relative_caption": " "}], "relative_caption: empty"),
         ("circo", [CIRCO | {"target_img_id": 12}], "gt_img_ids: the first is not target_img_id '12'"),
-        ("circo", [CIRCO, CIRCO], "val.json: line 1, entry 2: id: '0' is there twice"),
-        ("circo", [CIRCO | {"gt_img_ids": [9, 9]}], "gt_img_ids: an id is there twice"),
+        ("circo", [CIRCO, CIRCO], "val.json: line 1, entry 2: id: '0' appears twice"),
+        ("circo", [CIRCO | {"gt_img_ids": [9, 9]}], "gt_img_ids: an id appears twice"),
         ("circo", [CIRCO | {"gt_img_ids": [9, 1.5]}], "gt_img_ids: 1.5 is not an id"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_fault_names_its_line(write):
 def test_a_fault_of_a_list_of_images_names_its_line(write):
     write("captions/cap.dress.val.json", [FIQ])
     for content, fault in (
-        ('["B1",\n "B2",\n "B1"]', "line 3, entry 3: image 'B1' is there twice"),
+        ('["B1",\n "B2",\n "B1"]', "line 3, entry 3: image 'B1' appears twice"),
         ('["B1", "B2",\n 3]', "line 2, entry 3: 3 is not an image id"),
         ('["B1", "B2", ""]', "line 1, entry 3: '' is not an image id"),
         ('{"B1": "B1.png"}', "{'B1': 'B1.png'} is not a list of image ids"),
@@ -128,7 +128,7 @@ def test_a_fault_of_a_list_of_images_names_its_line(write):
     write("train_im_names.txt", "1.jpg\n")
     root = write("eval_im_names.txt", "2.jpg\n\n3.jpg\n2.jpg\n").parent
     with pytest.raises(
-        InputError, match=r"eval_im_names\.txt: line 4, entry 3: image '2\.jpg' is there twice$"
+        InputError, match=r"eval_im_names\.txt: line 4, entry 3: image '2\.jpg' appears twice$"
     ):
         shoes.read(root)
 

@@ -147,7 +147,7 @@ def test_circo_gallery_is_in_the_order_of_cocos_list(write):
             "val.json: line 1, entry 1: gt_img_ids: unknown image '99', not in image_",
         ),
         ({"reference_img_id": 77}, (), "entry 1: reference_img_id: unknown image '77', not in image_info"),
-        ({}, ({"id": 1, "file_name": "x.jpg"},), "2017.json: images[3].id: '1' is there twice"),
+        ({}, ({"id": 1, "file_name": "x.jpg"},), "2017.json: images[3].id: '1' appears twice"),
         ({}, ({"id": 2},), "image_info_unlabeled2017.json: images[3].file_name: missing"),
     ],
 )
@@ -226,7 +226,7 @@ def test_lasco(write):
         with pytest.raises(InputError, match=fault):
             lasco.read(root)
     write("lasco_val_corpus.json", [{"id": 42, "path": "a.jpg"}, {"id": 42, "path": "b.jpg"}])
-    with pytest.raises(InputError, match="lasco_val_corpus.json: line 1, entry 2: id: '42' is there twice"):
+    with pytest.raises(InputError, match="lasco_val_corpus.json: line 1, entry 2: id: '42' appears twice"):
         lasco.read(root)
 
 

@@ -225,7 +225,7 @@ def test_a_partial_run_is_marked():
             "query a: targets: picture 'q' is not in the gallery",
         ),
         ({"queries": (Query("a", "r", (), ("x",)),)}, "query a: no text"),
-        ({"galleries": {"all": ("x", "y", "x")}}, "gallery 'all' has a picture twice"),
+        ({"galleries": {"all": ("x", "y", "x")}}, "gallery 'all' has a duplicate picture"),
         ({"queries": (Query("a", "r", ("t",), ("x",), ("y",)),)}, "candidates: the target is not among them"),
     ],
 )

@@ -170,8 +170,8 @@ def test_evaluate_takes_the_readers_own_split(evaluate, write, tmp_path):
 def test_reports_that_no_table_can_hold(write):
     one = write("one.json", report("sum", 1.0))
     for other, says in (
-        (report("sum", 1.0, protocol={"split": "val"}), "other.json: its protocol is another than that of"),
-        (report("sum", 1.0, data="codraw"), "other.json: its data is another than that of"),
+        (report("sum", 1.0, protocol={"split": "val"}), "other.json: its protocol differs from that of"),
+        (report("sum", 1.0, data="codraw"), "other.json: its data differs from that of"),
         (report("sum", 1.0, format=2), "other.json: not a report of `cdd-retrieval evaluate`"),
     ):
         with pytest.raises(InputError, match=says):
@@ -183,7 +183,7 @@ def test_a_table_takes_its_place_in_a_page(tmp_path, write):
     for _ in range(2):
         fill(page, "a", "| new |\n")
         assert page.read_text() == "before\n<!-- table a -->\n| new |\n<!-- end of table a -->\nafter\n"
-    with pytest.raises(InputError, match="no place for a table, <!-- table b -->"):
+    with pytest.raises(InputError, match="no place for the table, <!-- table b -->"):
         fill(page, "b", "")
 
 

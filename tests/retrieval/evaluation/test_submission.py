@@ -163,7 +163,7 @@ def test_a_broken_file_is_refused(request, cir, tmp_path, kind, breaking, fault,
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('{"0": [1], "0": [2]}', "query id '0' is there twice"),
+        ('{"0": [1], "0": [2]}', "query id '0' appears twice"),
         ("[1, 2]", "not a JSON object"),
         ('{"0": [1', "not JSON"),
         ("[" * 100_000, "not JSON"),

@@ -163,7 +163,7 @@ def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
         ({"name": "red.png"}, "file_name: None, expected a text"),
         ({"file_name": "none.png"}, "file_name: 'none.png': no such file"),
         ({"file_name": "../pictures/red.png"}, "no such file"),
-        ({"file_name": "red.png", "path": "x"}, "path: the store has a field of this name itself"),
+        ({"file_name": "red.png", "path": "x"}, "path: the name of a field of the store itself"),
         ({"file_name": "red.png", "text": "x" * 70000}, "70012 bytes of tags"),
         ({"file_name": "half.bmp"}, "file_name: 'half.bmp' has a row already"),
     ],
@@ -190,7 +190,7 @@ def test_a_model_with_several_vectors_a_picture_is_refused(run):
         def encode_gallery(self, pictures):
             return super().encode_gallery(pictures)[:, None].expand(-1, 3, -1)
 
-    with pytest.raises(InputError, match="model: 3 vectors a picture; a store takes one"):
+    with pytest.raises(InputError, match="model: 3 vectors a picture; a store holds one"):
         run(encoder=Several())
 
 

@@ -120,10 +120,10 @@ class TestSession:
         assert session.say("green") == second  # the same again
         assert session.undo() == first and session.undo() == []
         assert np.array_equal(session.reference, Image.open(folder / "red red.png"))
-        with pytest.raises(InputError, match="undo: nothing was said yet"):
+        with pytest.raises(InputError, match="undo: there is no turn yet"):
             session.undo()
         session.say("red")
-        with pytest.raises(InputError, match="redo: nothing was taken back"):
+        with pytest.raises(InputError, match="redo: no turn was undone"):
             session.redo()
 
     def test_bad_input_leaves_it_as_it_was(self, session):
@@ -140,7 +140,7 @@ class TestSession:
         assert session.say("green") != [] and len(session.turns) == 3
 
     def test_sheet(self, session):
-        with pytest.raises(InputError, match="sheet: nothing was said yet"):
+        with pytest.raises(InputError, match="sheet: there is no turn yet"):
             session.sheet()
         session.say("blue")
         one = session.sheet()
