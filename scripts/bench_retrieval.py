@@ -1,14 +1,14 @@
-"""How fast retrieval is, each part beside the bare work that it can't do without, in one run.
+"""Measures the speed of each part of retrieval, beside the bare computation that it needs.
 
 python scripts/bench_retrieval.py --model PATH/TO/MODEL --report reports/bench_retrieval.json
 
 - evaluation: `evaluate` of random queries against a random gallery; bare: a matmul and a top-k.
-- memory: what the same takes beside the vectors, on a CPU; bare: the scores of all queries at once.
-- features: `FrozenFeatures` of decoded pictures, to the disk; bare: the image tower's forward pass.
+- memory: what the evaluation needs beside the vectors, on a CPU; bare: the scores of all queries at once.
+- features: `FrozenFeatures` of decoded pictures, written to disk; bare: the image tower's forward pass.
 - search: one query in the embedded store, in milliseconds.
-- indexing: `index` of a folder of pictures; the share of the time in which the model is at work.
+- indexing: `index` of a folder of pictures, and the model's share of the time.
 
-Every time is the best of `--repeats`, ours and the bare one in turns.
+Every time is the best of `--repeats`, ours and the bare one alternating.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, help="a retrieval model; without it, only what needs none")
+    parser.add_argument(
+        "--model", type=Path, help="a retrieval model; without it, features and indexing are left out"
+    )
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--queries", type=positive, default=10_000)
@@ -76,7 +78,7 @@ def main() -> None:
 
         model = RetrievalModel.from_pretrained(a.model).to(device)
         with tempfile.TemporaryDirectory() as folder:
-            paint(Path(folder), a.pictures)
+            write_pictures(Path(folder), a.pictures)
             report["features"] = bench_features(model, Path(folder), a.repeats)
             report["indexing"] = bench_indexing(model, Path(folder))
     say(json.dumps(report, indent=1))
@@ -84,7 +86,7 @@ def main() -> None:
 
 
 def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torch.Tensor, torch.Tensor]:
-    """A benchmark, the vectors of its queries and those of its pictures."""
+    """A benchmark with random vectors: of its queries (Q, D) and of its pictures (P, D)."""
     generator = torch.Generator().manual_seed(0)
     gallery, asked = (torch.randn(number, width, generator=generator) for number in (vectors, queries))
     ids = tuple(map(str, range(vectors)))
@@ -100,15 +102,15 @@ def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torc
 
 
 def bench_memory(queries: int, vectors: int, width: int) -> dict:
-    """In bytes."""
-    # a process that was started anew inherits the peak of the one that started it, a forked one doesn't
+    """Bytes beside the vectors: of our evaluation, and of all scores at once."""
+    # a spawned process would inherit its parent's peak; one that is forked from a fresh server doesn't
     with get_context("forkserver").Pool(1) as pool:
         ours = pool.apply(evaluation_memory, (queries, vectors, width))
     return {"ours": ours, "bare": 4 * queries * vectors}
 
 
 def evaluation_memory(queries: int, vectors: int, width: int) -> int:
-    """By how many bytes an evaluation raises this process's peak."""
+    """By how many bytes an evaluation raises the peak memory of this process."""
     task = random_task(queries, vectors, width)
     unit = 1 if sys.platform == "darwin" else 1024
     before = getrusage(RUSAGE_SELF).ru_maxrss
@@ -117,7 +119,8 @@ def evaluation_memory(queries: int, vectors: int, width: int) -> int:
 
 
 def bench_evaluation(queries: int, vectors: int, width: int, repeats: int, device: torch.device) -> dict:
-    """Bare, with as many queries at a time as is fastest of ours, 1,000, and all of them."""
+    """Seconds of our evaluation and of the bare one, the latter with our chunk size, 1,000, and all queries
+    at a time; and the ratio to the fastest bare one."""
     benchmark, asked, gallery = random_task(queries, vectors, width)
     asked, gallery = asked.to(device), gallery.to(device)
     ours = max(1, SCORE_BYTES // (4 * vectors))
@@ -142,7 +145,7 @@ def bare(queries: torch.Tensor, gallery: torch.Tensor, at_a_time: int) -> None:
 
 
 def bench_search(vectors: int, width: int, searches: int) -> dict:
-    """The store is closed and opened in between, as between `index` and `search`."""
+    """Milliseconds of a search. The store is reopened first, as between `index` and `search`."""
     generator = torch.Generator().manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         uri = str(Path(folder) / "bench.db")
@@ -172,7 +175,8 @@ def bench_search(vectors: int, width: int, searches: int) -> dict:
 
 
 def bench_features(model, folder: Path, repeats: int) -> dict:
-    """Of decoded pictures: reading, batching and writing against the forward pass alone."""
+    """Seconds for reading, batching, encoding and writing decoded pictures, and for the forward pass
+    alone."""
     from retrieval.features import FrozenFeatures, preprocessed
 
     files = FolderFiles(folder)
@@ -218,7 +222,7 @@ def bench_indexing(model, folder: Path) -> dict:
 
 
 def best_of(repeats: int, device: torch.device, **work: Callable[[], object]) -> dict[str, float]:
-    """The shortest time of each, in seconds, after one round that isn't counted."""
+    """The shortest time of each, in seconds, after a warm-up round."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in Progress(range(repeats + 1), desc=", ".join(work)):
         for name, function in work.items():
@@ -231,7 +235,7 @@ def best_of(repeats: int, device: torch.device, **work: Callable[[], object]) ->
 
 
 def spread(times: int, function: Callable[[], object]) -> dict[str, float]:
-    """Milliseconds of the first call, and of the later ones."""
+    """Milliseconds of the first call, and median and 95th percentile of the later ones."""
     taken = []
     for _ in range(times + 1):
         begun = perf_counter()
@@ -241,8 +245,8 @@ def spread(times: int, function: Callable[[], object]) -> dict[str, float]:
     return {"first": taken[0], "median": median(later), "95 %": later[int(0.95 * (len(later) - 1))]}
 
 
-def paint(folder: Path, number: int) -> None:
-    """Pictures of the sample, each with its number in a pixel, so that no two are the same."""
+def write_pictures(folder: Path, number: int) -> None:
+    """Copies the sample's pictures, with a number in one pixel so that all are different."""
     sample = [Image.open(path).convert("RGB") for path in sorted(SAMPLE.iterdir())]
     for n in range(number):
         picture = sample[n % len(sample)].copy()

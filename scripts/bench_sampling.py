@@ -3,9 +3,9 @@ matcher's guidance and candidates, and every scheduler at several numbers of ste
 
     python scripts/bench_sampling.py --model data/pretrained/iclevr --data PATH/TO/iclevr --dialogs 100
 
-Seconds are medians for one turn at a time, all settings measured in turn; differences of figures are paired
-by dialog. Nothing else should run on the machine. The same command resumes one that was stopped: figures that
-are there are kept, seconds are measured again. `--quick` only shows that it works.
+Seconds are medians for drawing one turn, the settings taking turns; differences of figures are paired by
+dialog. Nothing else should run on the machine. The same command resumes a stopped run: existing figures are
+reused, seconds are measured again. `--quick` only checks that the script runs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from cdd_icm.sampling.pipeline import CDDICMPipeline
 
 REPORT = Path("reports/bench_sampling.json")
 MANY = 100
-"""Steps of the row that the other rows are compared with."""
+"""Steps of the row that all others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Setting:
 def settings(
     pipeline: CDDICMPipeline, schedulers: Sequence[str], steps: Sequence[int], many: int
 ) -> list[Setting]:
-    """The model's own settings, its presets, single changes to its own, and the grid of schedulers and
-    steps."""
+    """The model's own settings, its presets, single changes to its own settings, and the grid of schedulers
+    and steps."""
     own = type(pipeline.scheduler).__name__
 
     def setting(name: str, changed: dict[str, Any]) -> Setting:
@@ -83,7 +83,7 @@ def settings(
 
 
 def turn(pipeline: CDDICMPipeline, dialog: Dialog, setting: Setting) -> None:
-    """Generates the second turn of a dialog, on the true reference."""
+    """Draws the second turn of a dialog, from the true reference."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, setting.scheduler)
     number = min(1, len(dialog.turns) - 1)
     pipeline(
@@ -96,8 +96,8 @@ def turn(pipeline: CDDICMPipeline, dialog: Dialog, setting: Setting) -> None:
 
 
 def measure(pipeline: CDDICMPipeline, dialog: Dialog, tested: Sequence[Setting], repeats: int) -> list[dict]:
-    """A row a setting: the median of its seconds and the calls of the network, or "fault" where it can't be
-    used."""
+    """A row for each setting: its median seconds and its calls of the network, or the "fault" for which it
+    can't be used."""
     rows, tasks = {}, {}
     for setting in tested:
         rows[setting.name] = asdict(setting)
@@ -117,7 +117,7 @@ def measure(pipeline: CDDICMPipeline, dialog: Dialog, tested: Sequence[Setting],
 def score(
     pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], detector: Detector, row: dict, seed: int
 ) -> dict[str, Any]:
-    """AP, AR, F1 and RSIM with their intervals, free-running, and those of every dialog."""
+    """AP, AR, F1 and RSIM of free-running dialogs with their intervals, and the figures of each dialog."""
     pipeline.scheduler = scheduler_like(pipeline.scheduler, row["scheduler"])
     generated: list[np.ndarray] = generate_dialogs(
         pipeline, dialogs, seed=seed, progress=False, **row["sampling"]
@@ -138,8 +138,8 @@ def score_all(
     many: str,
     file: Path,
 ) -> None:
-    """Adds "figures" to every row, and the paired "difference" from the row named `many`. Figures are written
-    to `file` as they come, by setting; those that are there already are not computed again."""
+    """Adds "figures" to every row, and the paired "difference" from the row named `many`. Figures are saved
+    to `file` after each setting; saved ones are not computed again."""
     done = read_json(file) if file.exists() else {}
     found: dict[str, list[dict]] = {}
     for row in Progress(rows, unit="settings"):
@@ -158,7 +158,7 @@ def score_all(
 
 
 def bench(a: argparse.Namespace) -> dict:
-    """The report."""
+    """Measures everything and returns the report."""
     dialogs = load_dialogs(a.data, a.split)[: a.dialogs]
     detector_folder = a.detector or shipped_detector(dialogs)
     detector = load_detector(detector_folder)
@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="val", help="default: %(default)s")
     parser.add_argument(
-        "--dialogs", type=positive, default=100, help="the first so many, default: %(default)s"
+        "--dialogs", type=positive, default=100, help="how many, from the first; default: %(default)s"
     )
     parser.add_argument(
         "--steps", type=positive, nargs="+", default=[2, 4, 8, 12, 20], help="default: %(default)s"
@@ -220,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
     parser.add_argument("--report", type=Path, help=f"default: {REPORT}, in outputs/ with --quick")
     parser.add_argument(
-        "--unfinished", type=Path, default=Path("outputs"), help="where figures are kept until all are there"
+        "--unfinished", type=Path, default=Path("outputs"), help="folder of the figures of a stopped run"
     )
     parser.add_argument("--quick", action="store_true", help="one dialog, two schedulers, few steps")
     a = parser.parse_args(argv)

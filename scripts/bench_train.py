@@ -1,9 +1,9 @@
-"""What a training step costs, as ratios measured in one run: the trainer against the bare loop, the bare loop
-against an InstructPix2Pix step of the same UNet, the loader against the trainer; and where the time goes.
+"""Measures the cost of a training step as ratios: the trainer to a bare loop, the bare loop to an
+InstructPix2Pix step with the same UNet, the loader to the trainer; and profiles the step.
 
     python scripts/bench_train.py configs/generate/iclevr.yaml data.path=PATH/TO/iclevr
 
-Nothing else should run on the machine. `--quick` only shows that it works.
+Nothing else should run on the machine. `--quick` only checks that the script runs.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BareLoop:
     """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
 
     def __init__(self, config: Config, dialogs: list[Dialog], device: torch.device):
-        """`dialogs`: of the training data."""
+        """`dialogs`: the training dialogs."""
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
         self.model = (
@@ -95,7 +95,7 @@ class PlainStep:
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
         self.towers, self.ids = bare.model.towers, b.ids
-        # what the tower says, in the width that this UNet takes
+        # stands for the tower's tokens, in the width that this UNet takes
         self.tokens = torch.randn(*b.ids.shape, c.cross_attention_dim, device=self.device)
         width = c.projection_class_embeddings_input_dim
         self.classes = torch.zeros(bare.micro, width, device=self.device)
@@ -108,20 +108,21 @@ class PlainStep:
             timestep = torch.randint(steps, (self.micro,), device=self.device)
             noisy = self.scheduler.add_noise(self.target, noise, timestep)
             x = pixel_unshuffle(torch.cat([noisy, self.reference], dim=1), patch)  # (B, 6 p^2, R/p, R/p)
-            # as many channels as ours has
+            # to as many channels as ours has
             x = pad(x, (0, 0, 0, 0, 0, self.unet.config.in_channels - x.shape[1]))
             with autocast(self.config, self.device):
                 with torch.no_grad():
                     self.towers.encode_text(self.ids)
                 out = self.unet(x, timestep, self.tokens, class_labels=self.classes).sample
-            aim = pixel_unshuffle(noise, patch)  # (B, 3 p^2, R/p, R/p)
-            mse_loss(out[:, : aim.shape[1]].float(), aim).backward()
+            target = pixel_unshuffle(noise, patch)  # (B, 3 p^2, R/p, R/p)
+            mse_loss(out[:, : target.shape[1]].float(), target).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
 
 
 def unet_alone(config: Config) -> Config:
-    """What InstructPix2Pix trains: the diffusion's loss, everything but the UNet frozen."""
+    """The config with the diffusion loss alone and everything but the UNet frozen, as InstructPix2Pix
+    trains."""
     replace, plan = dataclasses.replace, config.plan
     if plan.kind == "annotated":
         relational = plan.relational and replace(plan.relational, synthetic_scenes=0)
@@ -135,14 +136,14 @@ def unet_alone(config: Config) -> Config:
 
 
 class Trainer:
-    """`cdd_icm.train.generator.train` itself, timed by its own log."""
+    """Runs `cdd_icm.train.generator.train`, timed by its own log."""
 
     def __init__(self, config: Config, folder: Path, steps: int):
         self.config, self.folder, self.steps, self.done = config, folder, steps, 0
 
     def seconds(self) -> float:
-        """Of a step, over `steps` of them; as many that come first let the machine settle. The run goes on
-        from round to round; starting, checkpoints and film strips are not counted."""
+        """Seconds of a step, averaged over `steps` of them after as many warm-up steps. Each round resumes
+        the run of the one before; start-up, checkpoints and film strips are not counted."""
         size = self.config.training.batch_size
         line = self.steps * size
         self.done += 2 * line
@@ -160,7 +161,7 @@ class Trainer:
 
 
 class Loader:
-    """The trainer's own loader; with `tensors` its batches on the device, too."""
+    """The trainer's own loader; with `tensors`, its batches are also moved to the device."""
 
     def __init__(self, bare: BareLoop, dialogs: list[Dialog], tensors: bool):
         config = bare.config
@@ -176,13 +177,13 @@ class Loader:
 
 
 def autocast(config: Config, device: torch.device):
-    """The trainer's number format."""
+    """The trainer's autocast."""
     name = mixed_precision(config.training.mixed_precision, device)
     return contextlib.nullcontext() if name == "no" else torch.autocast(device.type, DTYPES[name])
 
 
 def tokenizer_of(config: Config, context_length: int):
-    """One of the size that the run would have."""
+    """A tokenizer with the vocabulary size of the run."""
     if config.encoder.learnt_vocabulary is None:
         return clip_tokenizer(context_length)
     return learn_tokenizer(
@@ -193,7 +194,7 @@ def tokenizer_of(config: Config, context_length: int):
 def synthetic_batch(
     config: Config, make: Collator, dialogs: list[Dialog], size: int, device: torch.device
 ) -> Batch:
-    """Noise for pictures, each turn with one object of the data more than the one before."""
+    """A batch whose pictures are noise, and in which each turn adds one object of the data."""
     rng = np.random.default_rng(config.seed)
     side = config.data.image_size
 
@@ -218,8 +219,8 @@ def synthetic_batch(
     return make(items).on(device)
 
 
-def several(step: Callable[[], None], steps: int) -> Callable[[], float]:
-    """Seconds of one step, over `steps` of them."""
+def timed(step: Callable[[], None], steps: int) -> Callable[[], float]:
+    """A task that returns the seconds of one step, averaged over `steps` of them."""
 
     def work() -> float:
         start = time.perf_counter()
@@ -232,7 +233,7 @@ def several(step: Callable[[], None], steps: int) -> Callable[[], float]:
 
 
 def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
-    """Milliseconds of a step of the bare loop, by phase and by operator (its own time, without what it
+    """Milliseconds of a step of the bare loop, by phase and by operator (excluding the operators that it
     calls)."""
     on_gpu = bare.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
@@ -243,7 +244,7 @@ def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
     kind = "device" if on_gpu else "cpu"
     phases = ("forward", "backward", "optimiser")
     events = {event.key: event for event in found.key_averages()}
-    # a phase on a GPU only starts its kernels: there the operators tell
+    # on a GPU a phase only launches its kernels; see the operators there
     by_phase = {name: round(events[name].cpu_time_total / 1000 / steps, 2) for name in phases}
     own = {
         key: (getattr(event, f"self_{kind}_time_total") / 1000 / steps, event.count // steps)
@@ -267,31 +268,34 @@ def profiled(bare: BareLoop, steps: int, operators: int = 15) -> dict:
 
 
 def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: int, quick: bool) -> dict:
-    """The report; `overrides` are what the config was changed by, which it tells but for the data's place."""
+    """Measures everything and returns the report, which lists the config's `overrides` except those of
+    `data`."""
     reuse_freed_memory()
     device = find_device("auto")
     dialogs = training_dialogs(config.data)
-    # The bare loop paints, so that the trainer has to: its first steps would teach words alone.
+    # Without the text warm-up: in it the trainer would denoise less than the bare loop.
     objective = dataclasses.replace(config.objective, text_warmup_samples=0)
     config = dataclasses.replace(config, objective=objective)
     bare = BareLoop(config, dialogs, device)
     whole = dataclasses.replace(config, objective=dataclasses.replace(objective, cdd_every=1))
-    # torch's fused attention is what diffusers takes when it is left alone
+    # torch's fused attention is diffusers' default
     plain, matmul = PlainStep(bare, AttnProcessor2_0), PlainStep(bare, AttnProcessor)
     with tempfile.TemporaryDirectory() as folder:
-        works = {
+        tasks = {
             TRAINER: Trainer(config, Path(folder) / "run", steps).seconds,
-            BARE: several(bare.step, steps),
-            PLAIN: several(plain.step, steps),
-            PLAIN_MATMUL: several(matmul.step, steps),
-            UNET: several(BareLoop(unet_alone(config), dialogs, device).step, steps),
-            LOADER: several(Loader(bare, dialogs, tensors=False).step, steps),
-            BATCHES: several(Loader(bare, dialogs, tensors=True).step, steps),
+            BARE: timed(bare.step, steps),
+            PLAIN: timed(plain.step, steps),
+            PLAIN_MATMUL: timed(matmul.step, steps),
+            UNET: timed(BareLoop(unet_alone(config), dialogs, device).step, steps),
+            LOADER: timed(Loader(bare, dialogs, tensors=False).step, steps),
+            BATCHES: timed(Loader(bare, dialogs, tensors=True).step, steps),
         }
         if objective.cdd_every > 1:
-            works[WHOLE] = several(BareLoop(whole, dialogs, device).step, steps)
-        times = interleaved(works, repeats)
-    ours = WHOLE if WHOLE in times else BARE  # like with like: every picture of the batch is denoised
+            tasks[WHOLE] = timed(BareLoop(whole, dialogs, device).step, steps)
+        times = interleaved(tasks, repeats)
+    ours = (
+        WHOLE if WHOLE in times else BARE
+    )  # compare with every picture of the batch denoised, as in InstructPix2Pix
     pairs = [(TRAINER, BARE), (ours, PLAIN), (ours, PLAIN_MATMUL), (BARE, PLAIN), (PLAIN, PLAIN_MATMUL)]
     pairs += [(UNET, PLAIN), (UNET, PLAIN_MATMUL), (TRAINER, LOADER), (TRAINER, BATCHES)]
     size = config.training.batch_size
@@ -327,7 +331,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--steps", type=positive, default=5, help="in a row, default: %(default)s")
+    parser.add_argument(
+        "--steps", type=positive, default=5, help="steps in each measurement, default: %(default)s"
+    )
     parser.add_argument("--repeats", type=positive, default=5, help="default: %(default)s")
     parser.add_argument("--threads", type=positive, default=2, help="default: %(default)s")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing several tasks in turn, and naming the machine."""
+"""Shared by the benchmarks: timing several tasks in turn, and describing the machine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from cdd_icm.progress import Progress
 
 
 def interleaved(tasks: Mapping[str, Callable[[], float | None]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each task in each of `repeats` rounds. The tasks take turns within a round, so that whatever
-    else the machine does affects all alike. A task that measures its own seconds returns them. A first round
-    is not counted."""
+    """Seconds of each task in each of `repeats` rounds. The tasks take turns within a round, so that other
+    load on the machine affects all of them alike. A task may measure and return its own seconds. A warm-up
+    round comes first."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     with Progress(total=(repeats + 1) * len(tasks), unit="task") as bar:
         for _ in range(repeats + 1):
@@ -42,13 +42,12 @@ def synchronize() -> None:
 
 
 def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
-    """The median over the rounds of the ratio in each: a machine that is slow for a while is slow for
-    both."""
+    """The median of the rounds' ratios: a machine that is slow for a while slows both tasks."""
     return round(median(a / b for a, b in zip(times[one], times[other], strict=True)), 3)
 
 
 def machine(device: torch.device) -> dict[str, str | int]:
-    """The device and processor that times are measured on."""
+    """The device and processor on which times are measured."""
     name = processor_name() if device.type == "cpu" else device_name(device)
     return {"device": device.type, "name": name, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
 

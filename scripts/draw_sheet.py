@@ -1,4 +1,4 @@
-"""Draws the first dialogs of a split, free-running, as one sheet, the true pictures above each film strip.
+"""Draws the first dialogs of a split, free-running, as a sheet of film strips, each below the true pictures.
 
 python scripts/draw_sheet.py data/pretrained/iclevr PATH/TO/iclevr docs/iclevr_test_0-19.webp
 python scripts/draw_sheet.py data/pretrained/codraw PATH/TO/codraw docs/codraw_test_0-19.webp --no-truth
@@ -30,7 +30,9 @@ def main() -> int:
     parser.add_argument("--limit", type=positive, default=20)
     parser.add_argument("--seed", type=seed_number, default=0)
     parser.add_argument("--height", type=positive, default=112)
-    parser.add_argument("--no-truth", action="store_true", help="for data that must not be passed on")
+    parser.add_argument(
+        "--no-truth", action="store_true", help="leave out the true pictures, which may not be redistributed"
+    )
     a = parser.parse_args()
 
     try:

@@ -1,7 +1,6 @@
-"""Makes the folder that ships from a training run: its weights in half precision, and a report of how it was
-trained.
+"""Exports a training run as a model folder with weights in half precision, and a report of its training.
 
-    python scripts/export_model.py runs/iclevr data/pretrained/iclevr --report reports/iclevr_training.json
+python scripts/export_model.py runs/iclevr data/pretrained/iclevr --report reports/iclevr_training.json
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def export(run: Path, out: Path, report: Path) -> None:
     """Writes the pipeline of the training run `run` to `out`, in half precision, and `report` (JSON).
 
     Raises:
-        InputError: `run` holds no pipeline that a training wrote, or a file can't be written.
+        InputError: `run` has no pipeline written by training, or a file can't be written.
     """
     check_folder(run / "pipeline")
     check_writable(report)
@@ -36,7 +35,7 @@ def export(run: Path, out: Path, report: Path) -> None:
     )
     for part in (pipeline, *pipeline.components.values()):
         if hasattr(part, "register_to_config"):
-            part.register_to_config(_name_or_path="")  # the run's folder is nobody else's
+            part.register_to_config(_name_or_path="")  # without the run's local path
     pipeline.save_pretrained(out, safe_serialization=True)
     with replacing(out / TRAINING) as file:
         file.write_text(json.dumps(trained, indent=1) + "\n")

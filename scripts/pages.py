@@ -1,4 +1,4 @@
-"""What the pages that are written from reports share: reading a report, and parts of Markdown."""
+"""Shared by the pages that are written from reports: reading reports, and Markdown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMANDS = {
         for name in TITLES
     },
 }
-"""By which command each report is made, by the report's name or that of the data set."""
+"""The command that makes each report, by the name of the report or of the data set."""
 
 
 def evaluation(file: Path) -> dict[str, Any] | None:
@@ -46,11 +46,11 @@ def benchmark(file: Path) -> dict[str, Any] | None:
     """A benchmark's report, or None where there is no such file.
 
     Raises:
-        InputError: it is of a `--quick` run, whose figures mean nothing.
+        InputError: it is from a `--quick` run, whose figures are meaningless.
     """
     report = json_report(file)
     if report is not None and report.get("quick", True):
-        raise InputError(f"{file}: quick is {report.get('quick')!r}; only a whole run goes into the docs")
+        raise InputError(f"{file}: quick is {report.get('quick')!r}; only a full run goes into the docs")
     return report
 
 
@@ -60,7 +60,7 @@ def json_report(file: Path) -> dict[str, Any] | None:
 
 
 def published(file: Path) -> dict[str, Any]:
-    """What others published, by data set; its form is told at the top of reports/published.yaml.
+    """The published figures by data set; reports/published.yaml describes its format at its top.
 
     Raises:
         InputError: the file can't be read, or a data set or a row lacks a field.
@@ -82,7 +82,7 @@ def interval(figure: dict[str, float], sign: str = "") -> str:
     return f"{figure['value']:{sign}.2f} [{figure['low']:{sign}.2f}, {figure['high']:{sign}.2f}]"
 
 
-def missing(what: str, command: str) -> str:
+def not_measured(what: str, command: str) -> str:
     return f"{what}: not measured yet; `{command}` does it."
 
 

@@ -1,4 +1,4 @@
-"""docs/performance.md: what training, drawing and retrieval cost."""
+"""docs/performance.md: the cost of training, drawing and retrieval."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pages import COMMANDS, HEAD, TITLES, benchmark, interval, json_report, missing, table
+from pages import COMMANDS, HEAD, TITLES, benchmark, interval, json_report, not_measured, table
 
 from cdd_icm.evaluation.report import COLUMNS
 
 Report = dict[str, Any]
 
 WORTH_HAVING = 0.5
-"""Gain in F1 or RSIM, per cent, from which on a setting is worth its price."""
+"""The gain in F1 or RSIM, per cent, that makes a setting worth its cost."""
 
 
 def performance_page(reports: Path) -> str:
-    """The page, of the reports in a folder."""
+    """The page, from the reports in a folder."""
     lines = [
         *("# Performance", "", HEAD, ""),
         "A ratio is the median of the ratios of all rounds, in each of which every work had its turn.",
@@ -31,10 +31,10 @@ def performance_page(reports: Path) -> str:
 
 
 def training(reports: Path) -> list[str]:
-    """The trainer beside the bare loop and beside an InstructPix2Pix step."""
+    """The trainer compared with the bare loop and with an InstructPix2Pix step."""
     report = benchmark(reports / "bench_train.json")
     if report is None:
-        return [missing("The figures", COMMANDS["bench_train"])]
+        return [not_measured("The figures", COMMANDS["bench_train"])]
     size, changed = report["batch_size"], " ".join([report["config"], *report["overrides"]])
     phases = ", ".join(f"{name} {value:.0f} ms" for name, value in report["profile"]["phases"].items())
     return [
@@ -74,10 +74,10 @@ def training(reports: Path) -> list[str]:
 
 
 def sampling_settings(reports: Path, name: str) -> list[str]:
-    """The settings that are not of the grid of schedulers and steps."""
+    """The settings outside the grid of schedulers and steps."""
     report = benchmark(reports / f"{name}.json")
     if report is None:
-        return [missing("The figures", COMMANDS[name])]
+        return [not_measured("The figures", COMMANDS[name])]
     rows = {row["name"]: row for row in report["rows"]}
     default = rows["default"]
     heads = ["settings", "scheduler, steps", "calls", "seconds a turn", "of default", "F1", "RSIM"]
@@ -109,17 +109,17 @@ def settings_row(row: Report, default: Report, many: str) -> list[str]:
 
 
 def is_of_grid(row: Report) -> bool:
-    """Whether the row is one of the grid: the model's own settings but for scheduler and steps."""
+    """Whether the row is of the grid: the model's own settings except scheduler and steps."""
     return row["name"] == f"{row['scheduler']}, {row['sampling']['num_inference_steps']}"
 
 
 def relative_seconds(row: Report, default: Report) -> float:
-    """The median of the rounds' ratios of seconds."""
+    """The median of the rounds' ratios of seconds to those of the default."""
     return median(a / b for a, b in zip(row["seconds_all"], default["seconds_all"], strict=True))
 
 
 def guidance(default: Report, guided: Report) -> str:
-    """What ICM guidance costs and gives, where it is off by default."""
+    """Cost and gain of ICM guidance, where it is off by default."""
     gains = {
         name: guided["figures"][name]["value"] - default["figures"][name]["value"] for name in ("f1", "rsim")
     }
@@ -133,7 +133,7 @@ def schedulers(reports: Path) -> list[str]:
     """Every scheduler at every number of steps: F1 / RSIM / seconds."""
     report = benchmark(reports / "bench_sampling.json")
     if report is None:
-        return [missing("The table", COMMANDS["bench_sampling"])]
+        return [not_measured("The table", COMMANDS["bench_sampling"])]
     grid = {
         (row["scheduler"], row["sampling"]["num_inference_steps"]): row
         for row in report["rows"]
@@ -163,10 +163,10 @@ def grid_cell(row: Report | None) -> str:
 
 
 def retrieval(file: Path) -> list[str]:
-    """Each part of retrieval beside the bare work that it can't do without."""
+    """Each part of retrieval beside the bare computation that it needs."""
     report = json_report(file)
     if report is None:
-        return [missing("The figures", COMMANDS["bench_retrieval"])]
+        return [not_measured("The figures", COMMANDS["bench_retrieval"])]
     settings, evaluation, search = report["settings"], report["evaluation"], report["search"]
     bare = min(seconds for name, seconds in evaluation["seconds"].items() if name != "ours")
     rows = [
@@ -216,7 +216,7 @@ def retrieval(file: Path) -> list[str]:
 
 
 def conditions(report: Report) -> str:
-    """Of which model, data and machine a sampling benchmark is."""
+    """Model, data and machine of a sampling benchmark, in words."""
     data = report["data"]
     return (
         f"{report['model']['name']}, the first {data['dialogs']} dialogs of split {data['split']}, seed "
@@ -225,6 +225,6 @@ def conditions(report: Report) -> str:
 
 
 def machine(report: Report) -> str:
-    """On what the times of a benchmark were taken."""
+    """The machine of a benchmark, in words."""
     found = report["machine"]
     return f"{found['threads']} threads of {found['cores']} cores ({found['name']}, {found['device']})"

@@ -12,7 +12,7 @@ from pages import (
     evaluation,
     interval,
     json_report,
-    missing,
+    not_measured,
     published,
     table,
 )
@@ -26,19 +26,19 @@ Report = dict[str, Any]
 PUBLISHED = "published.yaml"
 
 OTHER_SETTINGS = ("fast", "100_steps")
-"""What else the shipped models are tested with: reports/iclevr_fast_test.json is beside iclevr_test.json."""
+"""Other settings with which the shipped models are tested, as in reports/iclevr_fast_test.json."""
 
 CENTRED = {
     "iclevr": " The first object of a dialog is annotated in the middle, x = 0.5: no detected x has that "
     "sign, which takes some RSIM from everybody."
 }
-"""What to know of the figures against the annotation."""
+"""Remarks on the figures against the annotation."""
 
 BEFORE_CODE_FINGERPRINTS = (
     " These reports are older than the ones above: places were the plain median, which may hide existing "
     "objects (see `decoding.median_score` for what is done now)."
 )
-"""Of an ablation whose reports don't name the code that drew, as reports have since."""
+"""For an ablation whose reports lack the fingerprint of the code that newer reports have."""
 
 INTRODUCTION = (
     "Per cent; ours with 95 % bootstrap intervals over dialogs; free-running: every picture is drawn on the "
@@ -49,7 +49,7 @@ INTRODUCTION = (
 
 
 def results_page(reports: Path) -> str:
-    """The page, of the reports in a folder."""
+    """The page, from the reports in a folder."""
     lines = ["# Results", "", HEAD, "", INTRODUCTION]
     for name, theirs in published(reports / PUBLISHED).items():
         lines += ["", f"## {TITLES[name]}", "", *dataset(reports, name, theirs)]
@@ -58,7 +58,7 @@ def results_page(reports: Path) -> str:
 
 
 def dataset(reports: Path, name: str, theirs: dict[str, Any]) -> list[str]:
-    """One data set: the published table with our rows, what differs, and ours by turn."""
+    """One data set: the published figures beside ours, the differences in protocol, and ours by turn."""
     heads = ["system", *COLUMNS.values()]
     their_rows = [[row["title"], *(f"{row[column]:.2f}" for column in COLUMNS)] for row in theirs["rows"]]
     sources = " and ".join(dict.fromkeys(row["source"] for row in theirs["rows"]))
@@ -66,7 +66,7 @@ def dataset(reports: Path, name: str, theirs: dict[str, Any]) -> list[str]:
     ours = evaluation(file)
     if ours is None:
         lines = table(heads, their_rows)
-        return [*lines, "", f"Published: {sources}.", "", missing("Ours", COMMANDS[name])]
+        return [*lines, "", f"Published: {sources}.", "", not_measured("Ours", COMMANDS[name])]
     others = with_other_settings(reports, name, (file, ours))
     rows = [
         *their_rows,
@@ -88,7 +88,7 @@ def dataset(reports: Path, name: str, theirs: dict[str, Any]) -> list[str]:
         "",
         f"What differs in the test: {theirs['differs_in_test']}",
         "",
-        f"What differs in training: {theirs['differs_in_training']}{imagined(training)}",
+        f"What differs in training: {theirs['differs_in_training']}{synthetic_dialogs(training)}",
         *against_annotation(ours, CENTRED.get(name, "")),
         *by_turn(ours),
         "",
@@ -100,7 +100,7 @@ def with_other_settings(reports: Path, name: str, ours: tuple[Path, Report]) -> 
     """The reports of the same model with `OTHER_SETTINGS`, by file.
 
     Raises:
-        InputError: one is of another model.
+        InputError: a report is of another model.
     """
     files = (reports / f"{name}_{kind}_test.json" for kind in OTHER_SETTINGS)
     found = {file: report for file in files if (report := evaluation(file)) is not None}
@@ -116,7 +116,7 @@ def figures_row(title: str, report: Report, row: str, labels: str = DETECTOR) ->
 
 
 def settings_difference(ours: tuple[Path, Report], other: tuple[Path, Report]) -> str:
-    """Other settings less those that ship, on the dialogs that both drew."""
+    """The difference between other settings and the shipped ones, on the dialogs that both drew."""
     pairs = same_dialogs(ours, other)
     differences = ", ".join(
         f"{COLUMNS[column]} {interval(paired_difference(pairs, column), '+')}" for column in ("f1", "rsim")
@@ -128,7 +128,7 @@ def settings_difference(ours: tuple[Path, Report], other: tuple[Path, Report]) -
 
 
 def settings(report: Report, ours: Report) -> str:
-    """With what settings a report was drawn, and how many dialogs where not as many as in `ours`."""
+    """The settings of a report, and its number of dialogs where that differs from `ours`."""
     parts = [f"preset {report['preset']}"] if report["preset"] else []
     parts += [f"{key}={value}" for key, value in report["sampling"].items()]
     if report["data"]["dialogs"] != ours["data"]["dialogs"]:
@@ -137,21 +137,21 @@ def settings(report: Report, ours: Report) -> str:
 
 
 def amount(data: dict[str, Any]) -> str:
-    """How many dialogs of the split a report is of."""
+    """How many of the split's dialogs a report covers."""
     whole = f" of {data['of']:,}" if data.get("of", data["dialogs"]) != data["dialogs"] else ""
     return f"{data['dialogs']}{whole} dialogs"
 
 
 def devices(ours: Report, training: dict[str, Any]) -> str:
-    """The devices that drew and that trained, as far as the reports name them."""
+    """The devices used for drawing and for training, as far as the reports name them."""
     drew, trained = ours["devices"]["drew"], training.get("device") or ours["devices"]["trained"]
     parts = [f"drawn on {' and '.join(drew)}"] if drew else []
     parts += [f"trained on {trained}"] if trained else []
     return sentence("; ".join(parts)) if parts else ""
 
 
-def imagined(training: dict[str, Any]) -> str:
-    """How much of the training was no data of the benchmark."""
+def synthetic_dialogs(training: dict[str, Any]) -> str:
+    """How much of the training was on synthetic dialogs."""
     turns = training.get("synthetic_turns")
     if not turns:
         return ""
@@ -167,7 +167,7 @@ def sentence(text: str) -> str:
 
 
 def against_annotation(ours: Report, remark: str) -> list[str]:
-    """The table with the annotation as labels, where there is one."""
+    """The table with the annotation as labels, where the report has it."""
     if ours["figures"][MODEL][ANNOTATION] is None:
         return []
     titles = {"CDD-ICM, ours": MODEL, f"*{UPPER}*": UPPER, f"*{LOWER}*": LOWER}
@@ -190,21 +190,21 @@ def by_turn(ours: Report) -> list[str]:
 
 
 def no_op(ours: Report, command: str) -> list[str]:
-    """What phrases change that ask for nothing."""
+    """How much phrases that ask for nothing change."""
     if ours["no_op"] is None:
-        return [missing("What phrases change that ask for nothing", command)]
+        return [not_measured("What phrases change that ask for nothing", command)]
     return no_op_lines(ours["no_op"])
 
 
 def ablation(folder: Path) -> list[str]:
-    """One row a report, in the order of the ablation's own list; the full model's seeds also as a range.
+    """A row for each report, in the order that the reports list, and the range over the full model's seeds.
 
     Raises:
         InputError: the reports are of ablations with different budgets.
     """
     found = [report for file in sorted(folder.glob("*.json")) if (report := evaluation(file)) is not None]
     if not found:
-        return [missing("The ablation", COMMANDS["ablation"])]
+        return [not_measured("The ablation", COMMANDS["ablation"])]
     stated = found[0]["ablation"]
     for report in found[1:]:
         for key in ("samples", "base", "dialogs", "split", "rows"):
@@ -222,7 +222,7 @@ def ablation(folder: Path) -> list[str]:
         *spread([report for report in present if report["ablation"]["row"].startswith("full-")]),
     ]
     if absent := [name for name in stated["rows"] if name not in rows]:
-        lines += ["", missing(f"Rows not done yet ({', '.join(absent)})", COMMANDS["ablation"])]
+        lines += ["", not_measured(f"Rows not done yet ({', '.join(absent)})", COMMANDS["ablation"])]
     return lines
 
 
@@ -238,7 +238,7 @@ def ablation_row(report: Report) -> list[str]:
 
 
 def spread(full: list[Report]) -> list[str]:
-    """How far the seeds of the full model lie apart."""
+    """The range of each figure over the seeds of the full model."""
     if len(full) < 2:
         return []
     parts = []

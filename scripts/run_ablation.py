@@ -1,10 +1,10 @@
-"""The ablation, at one stated budget: every row is the full model with one change.
+"""Runs the ablation: every row is the full model with one change, trained on the same number of samples.
 
     python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 data.path=DATA
 
-Rows that change only the sampling share the full model's training run. Each row's report appears under
-reports/ablation when the row is finished, and finished rows are not done again: the same command resumes one
-that was stopped, within a training run too. `--dry-run` lists the rows.
+Rows that change only the sampling share the full model's training run. Each finished row has a report in
+reports/ablation and is not repeated: the same command resumes a stopped ablation, also within a training run.
+`--dry-run` lists the rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cdd_icm.progress import Progress
 from cdd_icm.train.generator import train
 
 SEEDS = 3
-"""Runs of the full model, whose spread tells which differences mean something."""
+"""Runs of the full model, whose spread shows which differences are significant."""
 
 REPORTS = Path("reports/ablation")
 RUNS = Path("runs/ablation")
@@ -43,7 +43,7 @@ class Row:
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """The sampling settings that change."""
+        """The sampling settings among the overrides."""
         return {k.partition(".")[2]: v for k, v in self.overrides.items() if k.startswith("sampling.")}
 
     @property
@@ -54,8 +54,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Switch:
-    """A component that the full model may have. Its row is the model without it, or with it where the config
-    leaves it out."""
+    """A component of the full model. Its row is the model without it, or with it if the config leaves it
+    out."""
 
     name: str
     title: str
@@ -63,7 +63,7 @@ class Switch:
     on: dict[str, Any]
 
     def row(self, config: Config) -> Row:
-        key, value = next(iter(self.off.items()))  # the first key tells whether the config has it
+        key, value = next(iter(self.off.items()))  # the first key shows whether the config has it
         if _get(config, key) == value:
             return Row(f"with-{self.name}", f"with {self.title}", self.on)
         changed = {k: value for k, value in self.off.items() if _get(config, k) != value}
@@ -135,14 +135,14 @@ def rows(config: Config) -> list[Row]:
 
 @dataclass(frozen=True)
 class Budget:
-    """What all rows have in common."""
+    """What all rows share."""
 
     config: Path
     samples: int
-    """Turns seen in training (`training.total_samples`)."""
+    """Samples of training (`training.total_samples`)."""
     split: str
     dialogs: int
-    """The number of dialogs generated, free-running, the first of the split."""
+    """How many dialogs are drawn, free-running, from the first of the split."""
     overrides: tuple[str, ...] = ()
     """Config overrides of the command line, for all rows."""
 
@@ -175,13 +175,13 @@ class Ablation:
         """Whether the row's report exists.
 
         Raises:
-            InputError: it does, but of another budget.
+            InputError: it exists, but with another budget.
         """
         file = self.reports / f"{row.name}.json"
         if not file.exists():
             return False
         report = read_json(file)
-        theirs, mine = report.get("ablation", {}), self.statement(row)
+        theirs, mine = report.get("ablation", {}), self.budget_facts(row)
         # configs are compared below, key by key; of the overrides only their effect on the config matters
         budget = [key for key in mine if key not in ("config", "overrides")]
         changed = [key for key in budget if theirs.get(key) != mine[key]]
@@ -190,13 +190,13 @@ class Ablation:
             changed = differing_keys(*configs)
         if changed:
             raise InputError(
-                f"{file}: the report there is of an ablation with another {changed[0]}; move its reports and "
+                f"{file}: this report is of an ablation with another {changed[0]}; move its reports and "
                 "runs away, or name other folders"
             )
         return True
 
-    def statement(self, row: Row) -> dict[str, Any]:
-        """What the report says of its ablation, without the place of the data."""
+    def budget_facts(self, row: Row) -> dict[str, Any]:
+        """The row's entry `ablation` in its report, without local paths."""
         config = self.config(row)
         data = dataclasses.replace(config.data, path=Path(config.data.path).name, cache_dir=None)
         return {
@@ -211,7 +211,7 @@ class Ablation:
             "config": to_dict(dataclasses.replace(config, data=data, output_dir=row.run)),
         }
 
-    def do(self, row: Row) -> None:
+    def run_row(self, row: Row) -> None:
         """Trains and evaluates one row, and writes its report."""
         config = self.config(row)
         if row.run not in self.models:
@@ -228,20 +228,20 @@ class Ablation:
         if report is None:  # only the main process has one
             return
         with replacing(self.reports / f"{row.name}.json") as path:
-            path.write_text(json.dumps({**report, "ablation": self.statement(row)}, indent=1) + "\n")
+            path.write_text(json.dumps({**report, "ablation": self.budget_facts(row)}, indent=1) + "\n")
 
-    def do_all(self) -> int:
-        """Does all rows that are not finished, and returns how many of them diverged."""
-        for row in self.rows:  # so that a wrong key is an error before the first training
+    def run_all(self) -> int:
+        """Runs all unfinished rows, and returns how many of them diverged."""
+        for row in self.rows:  # so that a wrong key is reported before the first training
             self.config(row)
         todo = [row for row in self.rows if not self.is_finished(row)]
-        todo.sort(key=lambda row: row.run != "full-1")  # first those that share its run
+        todo.sort(key=lambda row: row.run != "full-1")  # first the rows that share its run
         with Progress(total=len(self.rows), initial=len(self.rows) - len(todo), unit="rows") as bar:
             failed = 0
             for row in todo:
                 bar.set_description_str(row.name)
                 try:
-                    self.do(row)
+                    self.run_row(row)
                     bar.update()
                 except FloatingPointError as error:
                     failed += 1
@@ -260,21 +260,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", type=Path, help="of the full model")
+    parser.add_argument("config", type=Path, help="the full model's config")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="for all rows")
-    parser.add_argument("--samples", type=positive, required=True, help="of every training")
-    parser.add_argument("--dialogs", type=positive, required=True, help="the first so many are generated")
+    parser.add_argument("--samples", type=positive, required=True, help="samples of each training run")
+    parser.add_argument("--dialogs", type=positive, required=True, help="how many are drawn, from the first")
     parser.add_argument("--split", default="test", help="default: %(default)s")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="default: %(default)s")
     parser.add_argument("--runs", type=Path, default=RUNS, help="default: %(default)s")
-    parser.add_argument("--dry-run", action="store_true", help="list the rows, and do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="only list the rows")
     a = parser.parse_intermixed_args(argv)
 
     try:
         budget = Budget(a.config, a.samples, a.split, a.dialogs, tuple(a.overrides))
         ablation = Ablation(budget, a.reports, a.runs)
         if not a.dry_run:
-            return 1 if ablation.do_all() else 0
+            return 1 if ablation.run_all() else 0
         for row in ablation.rows:
             ablation.config(row)
             state = "finished" if ablation.is_finished(row) else "to do"

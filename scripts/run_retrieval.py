@@ -1,12 +1,11 @@
-"""Trains every retrieval model with every seed, evaluates each, and puts the table into docs/retrieval.md.
+"""Trains and evaluates every retrieval model with every seed, and writes the table in docs/retrieval.md.
 
     python scripts/run_retrieval.py iclevr PATH/TO/iclevr
     python scripts/run_retrieval.py codraw PATH/TO/codraw --models fusion sum --seeds 0
 
-The same command resumes one that was stopped: models with a report are skipped, an unfinished run goes on
-exactly. Reports are written to reports/retrieval/<data>_<model>_<seed>.json. All models have the config's
-towers, data, samples and seeds; the Combiner's first stage is the run of `sum`, so that it has twice that
-budget.
+The same command resumes when stopped: models with a report are skipped, an unfinished run resumes exactly.
+Reports are written to reports/retrieval/<data>_<model>_<seed>.json. All models share the config's towers,
+data, samples and seeds, except that the Combiner starts from the run of `sum` and so has twice the budget.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ MODELS = {
     "sum-vectors": ["composer=multi-vector", "options.composer=sum"],
     "fusion-vectors": ["composer=multi-vector", "options.composer=fusion"],
 }
-"""The table's rows, each with what it sets in the config; those that others begin with come first. `drawn` is
-the generator of <data>_joint.yaml as it is; `-places` are baselines that read patch tokens as fusion does;
-`-vectors` keep several vectors a picture."""
+"""The table's rows, each with its config overrides; rows from which others start come first. `drawn` is the
+generator of <data>_joint.yaml without further training; `-places` are baselines that use patch tokens as
+fusion does; `-vectors` have several vectors a picture."""
 
-BEGINS_WITH = {"combiner": "sum", "drawn-fusion": "drawn"}
-"""Rows whose training begins with the weights of another row."""
+STARTS_FROM = {"combiner": "sum", "drawn-fusion": "drawn"}
+"""Rows whose training starts from the weights of another row."""
 
 
 def main() -> None:
@@ -57,7 +56,7 @@ def main() -> None:
     parser.add_argument("--override", nargs="*", default=(), metavar="key=value", help="of the configs")
     a = parser.parse_args()
 
-    for seed in a.seeds:  # outermost, so that models can be compared when it is stopped early
+    for seed in a.seeds:  # outermost, so that all models can be compared before all seeds are done
         for model in a.models:
             report = a.reports / f"{a.data}_{model}_{seed}.json"
             if report.exists():
@@ -73,12 +72,12 @@ def main() -> None:
 
 
 def training(a: argparse.Namespace, model: str, seed: int) -> Iterator[Sequence[str | Path]]:
-    """The commands that train the model; those that were run before do nothing."""
+    """The commands that train the model; those of finished runs do nothing."""
     root, config = a.runs / f"{a.data}_{model}_{seed}", Path("configs/retrieve") / a.data
     settings = [f"data.path={a.path}", f"seed={seed}", f"output_dir={root}", *a.override]
-    if model in BEGINS_WITH:
-        yield from training(a, BEGINS_WITH[model], seed)
-        settings.append(f"init={folder(a, BEGINS_WITH[model], seed)}")
+    if model in STARTS_FROM:
+        yield from training(a, STARTS_FROM[model], seed)
+        settings.append(f"init={folder(a, STARTS_FROM[model], seed)}")
     if model == "drawn":
         yield ["cdd_icm", "train", f"{config}_joint.yaml", *settings]
         return

@@ -1,4 +1,4 @@
-"""Writes docs/results.md and docs/performance.md from the reports; every figure in them is a report's.
+"""Writes docs/results.md and docs/performance.md from the reports; every figure in them comes from a report.
 
 python scripts/write_results.py        (`make results`)
 """

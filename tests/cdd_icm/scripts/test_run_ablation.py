@@ -85,7 +85,7 @@ def test_every_row_is_a_config_that_can_be_trained(ablation, preset):
 
 def test_a_budget_is_spent_once(ablation, work, tmp_path):
     made = ablation()
-    made.do_all()
+    made.run_all()
     runs = [Path(config.output_dir).name for config in work["trained"]]
     assert len(runs) == len(set(runs)) == SEEDS + len(PAPER_ROWS) - 1  # guidance trains nothing
     assert len(work["evaluated"]) == len(made.rows)
@@ -101,18 +101,18 @@ def test_a_budget_is_spent_once(ablation, work, tmp_path):
     # a report that is missing is made again, and nothing else
     (tmp_path / "reports" / "candidates-4.json").unlink()
     work["trained"].clear(), work["evaluated"].clear()
-    ablation().do_all()
+    ablation().run_all()
     assert [config.output_dir for config in work["trained"]] == [str(tmp_path / "runs" / "full-1")]
     assert [sampling for *_, sampling in work["evaluated"]] == [{"num_candidates": 4}]
 
 
 def test_reports_of_another_budget_are_not_mixed_in(ablation, work, tmp_path):
-    ablation().do_all()
+    ablation().run_all()
     with pytest.raises(InputError, match=r"full-1\.json: the report there is .* with another samples"):
-        ablation(samples=2560).do_all()
+        ablation(samples=2560).run_all()
     overrides = ("data.path=iclevr", "training.learning_rate=1e-4")
     with pytest.raises(InputError, match="with another training.learning_rate"):
-        ablation(overrides=overrides).do_all()
+        ablation(overrides=overrides).run_all()
 
 
 def test_a_stopped_row_leaves_no_report(ablation, work, tmp_path, monkeypatch):
@@ -125,7 +125,7 @@ def test_a_stopped_row_leaves_no_report(ablation, work, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run_ablation, "train", stop)
     with pytest.raises(KeyboardInterrupt):
-        ablation().do_all()
+        ablation().run_all()
     # those that draw with the first training were done while it was there
     finished = {file.stem for file in (tmp_path / "reports").iterdir()}
     assert finished == {row.name for row in ablation().rows if row.run == "full-1"}
@@ -141,7 +141,7 @@ def test_a_row_that_diverges_leaves_the_others(ablation, work, tmp_path, monkeyp
 
     monkeypatch.setattr(run_ablation, "train", diverge)
     made = ablation()
-    assert made.do_all() == 1
+    assert made.run_all() == 1
     finished = {file.stem for file in (tmp_path / "reports").iterdir()}
     assert finished == {row.name for row in made.rows} - {"full-2"}
 
@@ -151,9 +151,9 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     command += ["--reports", str(tmp_path / "reports"), "--runs", str(tmp_path / "runs")]
     assert main([*command, "data.path=x", "--dry-run"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["full-1", "to", "do", "run", "full-1"] in lines
+    assert ["full-1", "to", "run_row", "run", "full-1"] in lines
     changes = [*['plan={"kind":', '"none"}'], "objective.cdd_trains_fusion=true"]
-    assert ["without-plan", "to", "do", "run", "without-plan", *changes] in lines
+    assert ["without-plan", "to", "run_row", "run", "without-plan", *changes] in lines
     assert main([*command, "fusion.gate=false"]) == 2
     assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -174,7 +174,7 @@ def test_a_row_in_earnest(tmp_path, monkeypatch):
     budget = Budget(tmp_path / "config.yaml", 24, "test", 1)
     made = Ablation(budget, tmp_path / "reports", tmp_path / "runs")
     row = next(row for row in made.rows if row.name == "without-classifier-free-guidance")
-    made.do(row)
+    made.run_row(row)
     report = json.loads((tmp_path / "reports" / f"{row.name}.json").read_text())
     assert report["data"]["dialogs"] == 1 and report["sampling"]["guidance_scale"] == 1.0
     assert report["model"]["fingerprint"] == fingerprint.of_folder(tmp_path / "runs" / "full-1" / "pipeline")
