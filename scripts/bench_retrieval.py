@@ -88,7 +88,9 @@ def main() -> None:
 def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torch.Tensor, torch.Tensor]:
     """A benchmark with random vectors: of its queries (Q, D) and of its pictures (P, D)."""
     generator = torch.Generator().manual_seed(0)
-    gallery, asked = (torch.randn(number, width, generator=generator) for number in (vectors, queries))
+    gallery, query_vectors = (
+        torch.randn(number, width, generator=generator) for number in (vectors, queries)
+    )
     ids = tuple(map(str, range(vectors)))
     benchmark = Benchmark(
         name="random",
@@ -98,7 +100,7 @@ def random_task(queries: int, vectors: int, width: int) -> tuple[Benchmark, torc
         recall_at=(1, 5, 10, K),
         headline=("R@1",),
     )
-    return benchmark, *(normalize(some, dim=1, out=some) for some in (asked, gallery))
+    return benchmark, *(normalize(some, dim=1, out=some) for some in (query_vectors, gallery))
 
 
 def bench_memory(queries: int, vectors: int, width: int) -> dict:
@@ -121,14 +123,17 @@ def evaluation_memory(queries: int, vectors: int, width: int) -> int:
 def bench_evaluation(queries: int, vectors: int, width: int, repeats: int, device: torch.device) -> dict:
     """Seconds of our evaluation and of the bare one, the latter with our chunk size, 1,000, and all queries
     at a time; and the ratio to the fastest bare one."""
-    benchmark, asked, gallery = random_task(queries, vectors, width)
-    asked, gallery = asked.to(device), gallery.to(device)
+    benchmark, query_vectors, gallery = random_task(queries, vectors, width)
+    query_vectors, gallery = query_vectors.to(device), gallery.to(device)
     ours = max(1, SCORE_BYTES // (4 * vectors))
     times = best_of(
         repeats,
         device,
-        ours=partial(evaluate, benchmark, asked, gallery),
-        **{f"bare, {n} at a time": partial(bare, asked, gallery, n) for n in sorted({ours, 1000, queries})},
+        ours=partial(evaluate, benchmark, query_vectors, gallery),
+        **{
+            f"bare, {n} at a time": partial(bare, query_vectors, gallery, n)
+            for n in sorted({ours, 1000, queries})
+        },
     )
     fastest = min(seconds for name, seconds in times.items() if name != "ours")
     return {

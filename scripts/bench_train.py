@@ -95,7 +95,7 @@ class PlainStep:
         b, c = bare.batch, self.unet.config
         self.micro, self.target, self.reference = bare.micro, b.target, b.reference
         self.towers, self.ids = bare.model.towers, b.ids
-        # stands for the tower's tokens, in the width that this UNet takes
+        # in place of the tower's tokens, in the width that this UNet takes
         self.tokens = torch.randn(*b.ids.shape, c.cross_attention_dim, device=self.device)
         width = c.projection_class_embeddings_input_dim
         self.classes = torch.zeros(bare.micro, width, device=self.device)

@@ -204,14 +204,14 @@ def read_lines(path: Path) -> tuple[str, ...]:
 
 
 def _distinct(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
-    seen: dict[str, None] = {}
+    distinct: dict[str, None] = {}
     for index, value in enumerate(values):
         if not isinstance(value, str) or not value:
             raise InputError(f"{source.where(index)}: {_short(value)} is not an image id")
-        if value in seen:
+        if value in distinct:
             raise InputError(f"{source.where(index)}: image {value!r} appears twice")
-        seen[value] = None
-    return tuple(seen)
+        distinct[value] = None
+    return tuple(distinct)
 
 
 def _read(path: Path) -> str:

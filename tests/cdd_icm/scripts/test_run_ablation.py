@@ -108,7 +108,7 @@ def test_a_budget_is_spent_once(ablation, work, tmp_path):
 
 def test_reports_of_another_budget_are_not_mixed_in(ablation, work, tmp_path):
     ablation().run_all()
-    with pytest.raises(InputError, match=r"full-1\.json: the report there is .* with another samples"):
+    with pytest.raises(InputError, match=r"full-1\.json: this report is .* with another samples"):
         ablation(samples=2560).run_all()
     overrides = ("data.path=iclevr", "training.learning_rate=1e-4")
     with pytest.raises(InputError, match="with another training.learning_rate"):
