@@ -151,9 +151,9 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     command += ["--reports", str(tmp_path / "reports"), "--runs", str(tmp_path / "runs")]
     assert main([*command, "data.path=x", "--dry-run"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["full-1", "to", "run_row", "run", "full-1"] in lines
+    assert ["full-1", "to", "do", "run", "full-1"] in lines
     changes = [*['plan={"kind":', '"none"}'], "objective.cdd_trains_fusion=true"]
-    assert ["without-plan", "to", "run_row", "run", "without-plan", *changes] in lines
+    assert ["without-plan", "to", "do", "run", "without-plan", *changes] in lines
     assert main([*command, "fusion.gate=false"]) == 2
     assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
     with pytest.raises(SystemExit):
