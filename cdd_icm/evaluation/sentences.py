@@ -18,8 +18,8 @@ All else must be as it was: no other class is new or gone, and none is farther t
 
 Coordinates are fractions of the picture's side, x from the left and y from the top. A is left of B where its
 x is smaller and behind B where its y is smaller; right of and in front of it are the opposites; A is near B
-where their distance is below `NEAR`. The parts of the picture are those of `PARTS`. (In i-CLEVR, the middle of
-the ground, where a first object is drawn, is at y = 0.43.)
+where their distance is below `NEAR`. The parts of the picture are those of `PARTS`. (In i-CLEVR the first
+object of a dialog is at y = 0.43.)
 
 A case is unusable, and counts neither as right nor as wrong, where the earlier instructions did not lead to
 the picture that the sentence is about: an object that is named as existing is absent, one that shall be added
