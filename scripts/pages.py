@@ -17,6 +17,9 @@ HEAD = "<!-- Written by `make results` from reports/; change a report, not this 
 
 TITLES = {"iclevr": "i-CLEVR", "codraw": "CoDraw"}
 
+SENTENCES = {"iclevr": "blocks", "codraw": "clip_art"}
+"""By data set, the file in data/plain_speech of its world."""
+
 COMMANDS = {
     "ablation": "python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 "
     "training.mixed_precision=bf16 data.path=PATH/TO/iclevr",
@@ -28,6 +31,11 @@ COMMANDS = {
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
     "bench_train": "python scripts/bench_train.py configs/generate/iclevr.yaml training.batch_size=16 "
     "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
+    **{
+        f"sentences_{name}": f"cdd-icm sentences data/plain_speech/{file}.jsonl "
+        f"--model data/pretrained/{name} --report reports/sentences_{name}.json"
+        for name, file in SENTENCES.items()
+    },
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "
         f"--report reports/{name}_test.json"

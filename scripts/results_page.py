@@ -8,6 +8,7 @@ from typing import Any
 from pages import (
     COMMANDS,
     HEAD,
+    SENTENCES,
     TITLES,
     evaluation,
     interval,
@@ -19,6 +20,7 @@ from pages import (
 
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER
+from cdd_icm.evaluation.replay import rows, summary
 from cdd_icm.evaluation.report import COLUMNS, no_op_lines, paired_difference, same_dialogs
 
 Report = dict[str, Any]
@@ -53,6 +55,7 @@ def results_page(reports: Path) -> str:
     lines = ["# Results", "", HEAD, "", INTRODUCTION]
     for name, theirs in published(reports / PUBLISHED).items():
         lines += ["", f"## {TITLES[name]}", "", *dataset(reports, name, theirs)]
+    lines += ["", "## A stranger's sentences", "", *plain_speech(reports)]
     lines += ["", "## Ablation", "", *ablation(reports / "ablation")]
     return "\n".join(lines) + "\n"
 
@@ -194,6 +197,24 @@ def no_op(ours: Report, command: str) -> list[str]:
     if ours["no_op"] is None:
         return [not_measured("What phrases change that ask for nothing", command)]
     return no_op_lines(ours["no_op"])
+
+
+def plain_speech(reports: Path) -> list[str]:
+    """What comes of sentences that are not in the words of the data sets, by kind."""
+    lines = [
+        "Sentences as people say them who do not know the data sets' grammar, each with the change that it "
+        "asks for; training never saw them (data/plain_speech). Right is a picture in which exactly that "
+        "change is seen."
+    ]
+    for name in SENTENCES:
+        report = json_report(reports / f"sentences_{name}.json")
+        if report is None:
+            lines += ["", missing(TITLES[name], COMMANDS[f"sentences_{name}"])]
+            continue
+        heads = [TITLES[name], "sentences", "unusable", "right, per cent"]
+        lines += ["", *table(heads, rows(report)), "", f"{summary(report)} Drawn on {report['device']}."]
+        lines += ["", f"`{COMMANDS[f'sentences_{name}']}`"]
+    return lines
 
 
 def ablation(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The commands `evaluate` and `compare`."""
+"""The commands `evaluate`, `compare` and `sentences`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,21 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.set_defaults(run=_compare)
 
+    sentences = commands.add_parser(
+        "sentences", help="replay sentences in plain speech and judge what is drawn"
+    )
+    sentences.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="such as data/plain_speech/blocks.jsonl"
+    )
+    sentences.add_argument("--model", type=Path, required=True, metavar="DIR", help="a pipeline folder")
+    sentences.add_argument(
+        "--detector", type=Path, metavar="DIR", help="default: the shipped one for the classes in FILE.jsonl"
+    )
+    sentences.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
+    sentences.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    add_device(sentences)
+    sentences.set_defaults(run=_sentences)
+
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from cdd_icm.config import parse_override
@@ -49,8 +64,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from cdd_icm.evaluation.report import markdown
 
     options = {name: value for name, value in vars(arguments).items() if name != "run"}
-    if arguments.report.suffix != ".json":
-        raise InputError(f"--report {arguments.report}: the name must end in .json")
+    _check_suffix(arguments.report)
     options["sampling"] = dict(map(parse_override, arguments.sampling))
     report = evaluate_model(**options)
     if report is not None:  # only the main process has one
@@ -61,3 +75,19 @@ def _compare(arguments: argparse.Namespace) -> None:
     from cdd_icm.evaluation.report import compare
 
     say(compare(arguments.reports))
+
+
+def _sentences(arguments: argparse.Namespace) -> None:
+    from diffusers.utils import logging
+
+    from cdd_icm.evaluation.replay import markdown, replay_sentences
+
+    logging.disable_progress_bar()  # diffusers' own, while it loads
+    _check_suffix(arguments.report)
+    options = {name: value for name, value in vars(arguments).items() if name != "run"}
+    say(markdown(replay_sentences(**options)))
+
+
+def _check_suffix(report: Path) -> None:
+    if report.suffix != ".json":
+        raise InputError(f"--report {report}: the name must end in .json")

@@ -10,7 +10,9 @@ from cdd_icm.evaluation.metrics import (
     relational_similarity,
 )
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs
+from cdd_icm.evaluation.replay import replay_sentences
 from cdd_icm.evaluation.report import compare, markdown, read_report, write_report
+from cdd_icm.evaluation.sentences import judge, read_sentences
 from cdd_icm.evaluation.train_detector import DetectorConfig
 
 __all__ = [
@@ -24,13 +26,16 @@ __all__ = [
     "evaluate_no_op",
     "evaluate_pictures",
     "fidelity",
+    "judge",
     "load_detector",
     "markdown",
     "no_op_dialogs",
     "precision_recall_f1",
     "preservation",
     "read_report",
+    "read_sentences",
     "relational_similarity",
+    "replay_sentences",
     "shipped_detector",
     "write_report",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -247,7 +247,15 @@ def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
     Raises:
         InputError: there is none, or the dialogs are not annotated.
     """
-    named = class_names(dialogs)
+    return shipped_detector_for(class_names(dialogs))
+
+
+def shipped_detector_for(named: Set[str]) -> Path:
+    """The same for these classes.
+
+    Raises:
+        InputError: there is none, or no class is named.
+    """
     if not named:
         raise InputError(
             "the data names no classes, so no shipped detector can be chosen: give --detector DIR"

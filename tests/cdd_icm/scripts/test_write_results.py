@@ -151,6 +151,25 @@ def test_reports_of_different_things_are_not_put_together(reports, report):
         results_page(reports)
 
 
+def test_a_strangers_sentences_by_kind(reports):
+    page = results_page(reports)
+    assert f"i-CLEVR: not measured yet; `{COMMANDS['sentences_iclevr']}` does it." in page
+    report = {
+        "kinds": [
+            {"kind": "spelling", "sentences": 6, "unusable": 2, "right": 3},
+            {"kind": "move", "sentences": 2, "unusable": 2, "right": 0},
+        ],
+        "nothing_asked": {"sentences": 4, "changed": 1},
+        **{"seed": 7, "detector": {"name": "the detector"}, "device": "a tablet"},
+    }
+    (reports / "sentences_codraw.json").write_text(json.dumps(report))
+    page = results_page(reports)
+    table = page[page.index("| CoDraw | sentences | unusable |") :].splitlines()[2:5]
+    assert table == ["| spelling | 6 | 2 | 75 |", "| move | 2 | 2 | - |", "| all | 8 | 4 | 75 |"]
+    assert "seed 7, judged by the detector. Of 4 sentences" in page and "1 changed the picture" in page
+    assert COMMANDS["sentences_iclevr"] in page and "Drawn on a tablet." in page
+
+
 def test_the_ablation_in_its_order_with_what_is_missing(reports, report):
     order = ["full-1", "full-2", "without-plan", "without-history"]
     (reports / "ablation").mkdir()
