@@ -75,7 +75,7 @@ def match_scalar_shape(own: Tensor, value: Tensor) -> Tensor:
 
 
 @contextmanager
-def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int = KEPT) -> Iterator[Path]:
+def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int) -> Iterator[Path]:
     """Gives a folder that becomes the checkpoint `root/<samples>/`, with the `state` in `state.json`, when
     the block ends well.
 
@@ -118,7 +118,7 @@ def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: i
     }
     root, own = root / "checkpoints", ema.whole.state_dict()
     others = nullcontext(unfinished_name(checkpoint_folder(root, samples)))
-    with new_checkpoint(root, samples, state) if accelerator.is_main_process else others as folder:
+    with new_checkpoint(root, samples, state, KEPT) if accelerator.is_main_process else others as folder:
         accelerator.wait_for_everyone()  # for the folder
         for name, values in tensors.items():
             if accelerator.is_fsdp2:
