@@ -19,6 +19,11 @@ from torch import Tensor
 from cdd_icm.errors import InputError
 
 
+def unfinished_name(path: Path) -> Path:
+    """Where `replacing` writes what becomes `path`; it keeps the suffix, by which PIL knows the format."""
+    return path.with_name(f".unfinished.{path.name}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a name beside `path`; the file or folder written there becomes `path` when the block ends well.
@@ -29,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk refuses (no space, no permission); the message names `path`.
     """
-    unfinished = path.with_name(f".unfinished.{path.name}")  # keeps the suffix, by which PIL knows the format
+    unfinished = unfinished_name(path)
     try:
         _remove(unfinished)
         path.parent.mkdir(parents=True, exist_ok=True)

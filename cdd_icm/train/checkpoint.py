@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed.checkpoint as dcp
 import yaml
 from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed.checkpoint import HuggingFaceStorageWriter
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -23,33 +27,10 @@ from torch.distributed.checkpoint.state_dict import (
 
 from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.io import load_tensors, read_json, replacing, unfinished_name
 
 KEPT = 2
 """Checkpoints of a run that are kept, the newest ones."""
-
-
-def save_checkpoint(
-    root: Path, samples: int, tensors: dict[str, dict[str, Tensor]], state: dict[str, Any], keep: int
-) -> Path:
-    """Writes `root/<samples>/` with one safetensors file for each entry of `tensors` and `state.json`.
-
-    It is written under another name and renamed when all of it is on the disk; only then are older ones
-    removed, all but the newest `keep`. A full disk therefore costs the new checkpoint, never an old one.
-
-    Raises:
-        InputError: the disk refuses; the message names the folder.
-    """
-    folder = root / f"{samples:012d}"
-    with replacing(folder) as unfinished:
-        unfinished.mkdir()
-        for name, values in tensors.items():
-            whole = {key: value.detach().contiguous().cpu() for key, value in values.items()}
-            save_file(whole, unfinished / f"{name}.safetensors")
-        (unfinished / "state.json").write_text(json.dumps(state, indent=1))
-    for old in checkpoints(root)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
-    return folder
 
 
 def checkpoints(root: Path) -> list[Path]:
@@ -93,28 +74,117 @@ def match_scalar_shape(own: Tensor, value: Tensor) -> Tensor:
     return value.reshape(own.shape) if value.numel() == 1 else value
 
 
+@contextmanager
+def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int) -> Iterator[Path]:
+    """Gives a folder that becomes the checkpoint `root/<samples>/`, with the `state` in `state.json`, when
+    the block ends well.
+
+    It is renamed when all of it is on the disk; only then are older ones removed, all but the newest `keep`.
+    A full disk therefore costs the new checkpoint, never an old one.
+
+    Raises:
+        InputError: the disk refuses; the message names the folder.
+    """
+    with replacing(checkpoint_folder(root, samples)) as unfinished:
+        unfinished.mkdir()
+        yield unfinished
+        (unfinished / "state.json").write_text(json.dumps(state, indent=1))
+    for old in checkpoints(root)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def checkpoint_folder(root: Path, samples: int) -> Path:
+    return root / f"{samples:012d}"
+
+
 def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str) -> None:
-    """Writes a checkpoint from which the run goes on exactly; `data`: the fingerprint of its data. All
-    processes must call it; the main one writes."""
-    parts = {"model": model, "ema": ema.shards}
-    tensors = {name: get_model_state_dict(module, options=WHOLE) for name, module in parts.items()}
-    optimizer_state = get_optimizer_state_dict(model, optimizer.optimizer, options=WHOLE)
-    if accelerator.is_main_process:  # the others get nothing
-        own = ema.whole.state_dict()
-        tensors = {
-            part: {name: match_scalar_shape(own[name], value) for name, value in values.items()}
-            for part, values in tensors.items()
-        }
-        tensors["optimizer"] = {
-            f"{name}.{kind}": match_scalar_shape(own[name], value) if kind != "step" else value
-            for name, moments in optimizer_state["state"].items()
+    """Writes a checkpoint from which the run goes on exactly: a safetensors file each for the model, its
+    average and the optimiser's state; `data`: the fingerprint of its data. All processes must call it.
+
+    Raises:
+        InputError: the disk refuses; the message names the folder.
+    """
+    state = {"samples": samples, "data": data}
+    if accelerator.scaler is not None:  # of fp16
+        state["scaler"] = accelerator.scaler.state_dict()
+    tensors = {
+        "model": get_model_state_dict(model),
+        "ema": get_model_state_dict(ema.shards),
+        "optimizer": {
+            f"{name}.{kind}": value
+            for name, moments in get_optimizer_state_dict(model, optimizer.optimizer)["state"].items()
             for kind, value in moments.items()
-        }
-        state = {"samples": samples, "data": data}
-        if accelerator.scaler is not None:  # of fp16
-            state["scaler"] = accelerator.scaler.state_dict()
-        save_checkpoint(root / "checkpoints", samples, tensors, state, KEPT)
+        },
+    }
+    root, own = root / "checkpoints", ema.whole.state_dict()
+    others = nullcontext(unfinished_name(checkpoint_folder(root, samples)))
+    with new_checkpoint(root, samples, state, KEPT) if accelerator.is_main_process else others as folder:
+        accelerator.wait_for_everyone()  # for the folder
+        for name, values in tensors.items():
+            if accelerator.is_fsdp2:
+                write_shards(folder, name, values, scalars_of(values, own), accelerator)
+            elif accelerator.is_main_process:
+                write_whole(folder, name, values)
     accelerator.wait_for_everyone()
+
+
+def write_whole(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> None:
+    """Writes `folder/<name>.safetensors`."""
+    whole = {key: value.detach().contiguous().cpu() for key, value in tensors.items()}
+    save_file(whole, folder / f"{name}.safetensors")
+
+
+def scalars_of(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> set[str]:
+    """Those of the `tensors`, weights or their moments, whose weight is a scalar in the model's `own`, and
+    the optimiser's counts of steps."""
+    names = {key: key if key in own else key.rpartition(".")[0] for key in tensors}
+    return {key for key, name in names.items() if key.endswith(".step") or not own[name].ndim}
+
+
+def write_shards(
+    folder: Path,
+    name: str,
+    tensors: Mapping[str, Tensor],
+    scalars: Collection[str],
+    accelerator: Accelerator,
+) -> None:
+    """Writes `folder/<name>.safetensors` from the shards of all processes, none of which holds a whole model:
+    each writes its own, and the main process joins them on the disk.
+
+    Args:
+        scalars: those of the `tensors` that are scalars in the model; FSDP has vectors of one number instead.
+
+    Raises:
+        InputError: the disk refuses.
+    """
+    parts = folder / name
+    vectors = {key: value if value.ndim else value[None] for key, value in tensors.items()}
+    try:
+        writer = HuggingFaceStorageWriter(str(parts), save_distributed=True, enable_consolidation=True)
+        dcp.save(vectors, storage_writer=writer)
+    except CheckpointException as error:
+        reason = next(iter(error.failures.values()))[0]
+        raise InputError(f"{folder}: can't be written ({reason})") from error
+    if accelerator.is_main_process:
+        (whole,) = parts.glob("*.safetensors")
+        whole.rename(folder / f"{name}.safetensors")
+        to_scalars(folder / f"{name}.safetensors", scalars)
+        shutil.rmtree(parts)
+    accelerator.wait_for_everyone()
+
+
+def to_scalars(file: Path, names: Collection[str]) -> None:
+    """Changes the shape of some tensors from (1,) to () in the header of a safetensors file, in place."""
+    with open(file, "r+b") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(size))
+        for name in names:
+            header[name]["shape"] = []
+        changed = json.dumps(header, separators=(",", ":")).encode().ljust(size)
+        if len(changed) != size:
+            raise ValueError(f"{file}: its header grew from {size} to {len(changed)} bytes")
+        opened.seek(8)
+        opened.write(changed)
 
 
 def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> int:

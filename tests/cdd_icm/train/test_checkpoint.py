@@ -10,7 +10,7 @@ from cdd_icm import io as disk
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.train import checkpoint
-from cdd_icm.train.checkpoint import checkpoints, save_checkpoint
+from cdd_icm.train.checkpoint import checkpoints, new_checkpoint, to_scalars, write_whole
 
 TENSORS = {
     "model": {"a": torch.arange(6.0).reshape(2, 3).T},
@@ -19,7 +19,10 @@ TENSORS = {
 
 
 def write(root, samples, keep=2):
-    return save_checkpoint(root, samples, TENSORS, {"samples": samples}, keep)
+    with new_checkpoint(root, samples, {"samples": samples}, keep) as folder:
+        for name, values in TENSORS.items():
+            write_whole(folder, name, values)
+    return root / f"{samples:012d}"
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -30,6 +33,15 @@ def test_what_is_written_is_read(tmp_path):
         assert read.keys() == values.keys() and torch.equal(read["a"], values["a"])
         assert read["a"].dtype == values["a"].dtype
     assert read_json(folder / "state.json") == {"samples": 32}
+
+
+def test_vectors_of_one_number_become_scalars_where_they_lie(tmp_path):
+    tensors = {"a": torch.arange(6.0), "b": torch.tensor([0.25]), "c": torch.tensor([7.0])}
+    write_whole(tmp_path, "x", tensors)
+    to_scalars(tmp_path / "x.safetensors", {"b"})
+    read = load_tensors(tmp_path / "x.safetensors")
+    assert torch.equal(read["b"], torch.tensor(0.25)) and read["b"].shape == ()
+    assert torch.equal(read["a"], tensors["a"]) and torch.equal(read["c"], tensors["c"])
 
 
 def test_the_newest_are_kept(tmp_path):
