@@ -29,7 +29,6 @@ PACKAGES = (
     "open_clip_torch",
     "accelerate",
     "torch-fidelity",
-    "scikit-learn",
     "numpy",
     "pillow",
 )
