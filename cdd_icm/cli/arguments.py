@@ -41,12 +41,9 @@ def add_preset(parser: argparse._ActionsContainer) -> None:
 
 
 def load_model(arguments: argparse.Namespace) -> CDDICMPipeline:
-    from diffusers.utils import logging
-
     from cdd_icm.diffusion.samplers import scheduler_like
     from cdd_icm.sampling.loading import load_pipeline
 
-    logging.disable_progress_bar()  # diffusers' own, while it loads
     pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
     pipeline.set_progress_bar_config(disable=True)
     if arguments.preset is not None:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cdd_icm.errors import InputError
 
-PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
+PLAIN = (str, int, float, bool, type(None))
+"""What the values of YAML and of JSON have in common, but for lists and sections."""
 
 
 def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix: str = "") -> Any:
@@ -71,7 +72,7 @@ def check_keys(cls: type, values: Any, source: str, prefix: str = "") -> None:
         if key not in known:
             near = _nearest(str(key), known)
             raise InputError(f"{source}: unknown key {prefix}{key}; the nearest is {prefix}{near}")
-        if not isinstance(value, PLAIN):
+        if not _is_plain(value):
             raise InputError(f"{source}: {prefix}{key} is {value!r}, expected text, a number or a list")
         items = {f"{prefix}{key}.": (value, known[key])}
         if isinstance(value, list | tuple) and (element := _element(known[key])):
@@ -80,6 +81,15 @@ def check_keys(cls: type, values: Any, source: str, prefix: str = "") -> None:
             kinds = sections(hint)
             if kinds and isinstance(each, dict) and (len(kinds) == 1 or each.get("kind") in _kinds(kinds)):
                 check_keys(chosen(kinds, each), each, source, place)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON has such values: YAML also makes dates and sets, at any depth."""
+    if isinstance(value, dict):
+        return all(isinstance(key, PLAIN) and _is_plain(each) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, PLAIN)
 
 
 def _kinds(kinds: tuple[type, ...]) -> list[str]:

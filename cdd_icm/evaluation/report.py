@@ -23,13 +23,18 @@ from cdd_icm.sources import local_path
 FORMAT = 2
 """Of the JSON report; `read_report` also takes format 1 and refuses any other."""
 
+DETECTORS_OF_FORMAT_1 = {
+    "daf283605aa56b3e": "b9e44696f4fe7e88",  # detector_iclevr
+    "7ce3035b23280975": "2c88df604368bc9d",  # detector_codraw
+}
+"""Fingerprints of the shipped detectors, as reports of format 1 have them, and as they are now."""
+
 PACKAGES = (
     "torch",
     "diffusers",
     "open_clip_torch",
     "accelerate",
     "torch-fidelity",
-    "scikit-learn",
     "numpy",
     "pillow",
 )
@@ -94,7 +99,9 @@ def _from_format_1(report: dict) -> dict:
     Its no-op figures are left out, as they were of a phrase that training itself uses. It names the kind of
     device that scored and not its model, nor the device that trained.
     """
-    return {**report, "format": FORMAT, "no_op": None, "devices": {"drew": [], "trained": None}}
+    detector, devices = dict(report["detector"]), {"drew": [], "trained": None}
+    detector["fingerprint"] = DETECTORS_OF_FORMAT_1.get(detector["fingerprint"], detector["fingerprint"])
+    return {**report, "format": FORMAT, "detector": detector, "no_op": None, "devices": devices}
 
 
 def markdown(report: dict) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from diffusers.utils import logging
 from torch import nn
 
 from cdd_icm.device import find_device, find_dtype, layout
@@ -26,7 +29,8 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
     if not local_path(path).is_dir():
         raise InputError(f"{path}: no such folder")
     try:
-        pipeline = CDDICMPipeline.from_pretrained(path)
+        with _without_bars():
+            pipeline = CDDICMPipeline.from_pretrained(path)
     except InputError:
         raise
     except Exception as error:  # the loaders of tokenizers and schedulers have no common error
@@ -38,3 +42,15 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
             # diffusers' own `to` warns of float32 parts that there are none of
             nn.Module.to(module, number, memory_format=layout(place))
     return pipeline
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keeps diffusers from drawing a bar of the few parts that it loads, in a terminal or a log."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -50,6 +50,8 @@ def test_overrides():
 
 
 FAULTS = {
+    "no plain value": ("encoder.model={embed_dim: 2020-01-01}", "expected text, a number or a list"),
+    "no plain value in a list": ("training.frozen=[2020-01-01]", "expected text, a number or a list"),
     "unknown key": (
         "training.batch_sze=3",
         "unknown key training.batch_sze; the nearest is training.batch_size",

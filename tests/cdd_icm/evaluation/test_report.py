@@ -6,6 +6,7 @@ import copy
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ from torch_fidelity import feature_extractor_inceptionv3
 
 from cdd_icm.cli import main
 from cdd_icm.errors import InputError
-from cdd_icm.evaluation import load_detector, shipped_detector
+from cdd_icm.evaluation import fingerprint, load_detector, shipped_detector
 from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
 from cdd_icm.evaluation.report import (
+    DETECTORS_OF_FORMAT_1,
     FORMAT,
     compare,
     markdown,
@@ -32,6 +34,7 @@ from cdd_icm.evaluation.report import (
 )
 from cdd_icm.io import load_tensors
 
+SHIPPED = Path(__file__).parents[3] / "data" / "pretrained"
 SIDE = 32  # of the squares' pictures
 
 
@@ -148,6 +151,16 @@ def test_a_report_of_the_first_format_is_read_without_what_it_did_not_measure(tm
     (tmp_path / "third.json").write_text(json.dumps(good | {"format": 3}))
     with pytest.raises(InputError, match="third.json: format: 3 is not the report format 2"):
         read_report(tmp_path / "third.json")
+
+
+def test_reports_of_both_formats_by_a_shipped_detector_can_be_compared(tmp_path, good):
+    for former, now in DETECTORS_OF_FORMAT_1.items():
+        for name, format, detector in (("first", 1, former), ("second", 2, now)):
+            report = good | {"format": format, "detector": {"name": "shipped", "fingerprint": detector}}
+            (tmp_path / f"{name}.json").write_text(json.dumps(report))
+        assert "| minus first | dialogs |" in compare([tmp_path / "first.json", tmp_path / "second.json"])
+    shipped = [fingerprint.of_folder(SHIPPED / f"detector_{name}") for name in ("iclevr", "codraw")]
+    assert list(DETECTORS_OF_FORMAT_1.values()) == shipped
 
 
 def test_markdown_tells_how_it_was_drawn(good):

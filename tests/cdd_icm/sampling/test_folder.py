@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from diffusers.utils import logging
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -31,6 +32,13 @@ def test_saved_and_loaded_gives_the_same_pixels(tiny_pipeline, tiny_folder):
     assert np.array_equal(np.asarray(loaded.canvas), np.asarray(tiny_pipeline.canvas))
     assert loaded.settings() == tiny_pipeline.settings()
     assert np.array_equal(draw(loaded), draw(tiny_pipeline))
+
+
+def test_loading_draws_no_bar_and_leaves_diffusers_as_it_was(tiny_folder, capsys):
+    logging.enable_progress_bar()
+    load_pipeline(tiny_folder, "cpu", "fp32")
+    assert capsys.readouterr().err == ""
+    assert logging.is_progress_bar_enabled()
 
 
 def test_a_preset_travels_with_the_model(tiny_folder):
