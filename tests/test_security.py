@@ -194,11 +194,11 @@ FOLDERS = {
     ),
     "config that is a link": (
         lambda f: linked(f / "unet", "config.json", Path("/etc/passwd")),
-        "unet/config.json: a link out of its folder, to /etc/passwd",
+        "unet/config.json: a link to /etc/passwd, outside of its folder",
     ),
     "a folder that is a link": (
         lambda f: (shutil.rmtree(f / "tokenizer"), linked(f, "tokenizer", Path("/etc"))),
-        "tokenizer: a link out of its folder, to /etc",
+        "tokenizer: a link to /etc, outside of its folder",
     ),
 }
 
@@ -251,7 +251,7 @@ def test_a_snapshot_of_the_hub_loads(tiny_folder, tmp_path):  # noqa: F811
     (tmp_path / "named").symlink_to(snapshot)  # what the user names may be a link itself
     check_folder(tmp_path / "named")
     linked(snapshot, "README.md", repository.parent / "models--other--model" / "blobs" / "0")
-    with pytest.raises(InputError, match=r"README.md: a link out of its folder, to "):
+    with pytest.raises(InputError, match=r"README.md: a link to "):
         check_folder(snapshot)
 
 
@@ -339,7 +339,7 @@ LEAVE = {
     ),
     "store, up": (lambda f: lambda: _entry(row("../x"), "x.db"), "x.db: path: '../x' leaves the folder"),
     "store, absolute": (lambda f: lambda: _entry(row("/x"), "x.db"), "x.db: path: '/x' leaves the folder"),
-    "store, a link": (store_with_link, "schema.json: a link out of its folder, to /etc/passwd"),
+    "store, a link": (store_with_link, "schema.json: a link to /etc/passwd, outside of its folder"),
 }
 
 
@@ -358,7 +358,7 @@ SESSIONS = {
         "/etc/x.png",
         "canvas is '/etc/x.png', expected the name of a file beside",
     ),
-    "linked picture": ("canvas", "link.png", "link.png: a link out of its folder, to "),
+    "linked picture": ("canvas", "link.png", "link.png: a link to "),
 }
 
 

@@ -50,7 +50,7 @@ def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObjec
 
 
 def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
-    """Raises InputError where `objective.join` or `objective.mirror` can't be had of the data."""
+    """Raises InputError if `objective.join` or `objective.mirror` can't be had of the data."""
     objects = all_objects(dialogs)
     if config.objective.join and not objects:
         raise no_objects(config, "objective.join=0")
@@ -69,7 +69,7 @@ def no_objects(config: Config, setting: str) -> InputError:
 
 
 def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
-    """Raises InputError where the trait `flip` has other values than "0" and "1"."""
+    """Raises InputError if the trait `flip` has other values than "0" and "1"."""
     flips = {thing.look["flip"] for thing in objects if "flip" in thing.look}
     if not flips <= {"0", "1"}:
         raise InputError(

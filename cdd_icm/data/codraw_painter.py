@@ -125,7 +125,7 @@ class ClipArt:
         return content_digest(b"".join(map(bytes.fromhex, pngs)))
 
     def check(self) -> None:
-        """Raises InputError where one of the pictures is missing or damaged."""
+        """Raises InputError if one of the pictures is missing or damaged."""
         for png in (BACKGROUND, *CLASS_OF_PNG):
             self._open(png)
 

@@ -28,7 +28,7 @@ class Files(Protocol):
     def names(self) -> Iterator[str]: ...
 
     def read(self, name: str) -> bytes:
-        """Raises InputError where the file is missing or can't be read."""
+        """Raises InputError if the file is missing or can't be read."""
 
     def where(self, name: str) -> str:
         """What an error message calls the file."""

@@ -57,7 +57,7 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
 
 
 def set_steps(scheduler: SchedulerMixin, steps: int, device: torch.device | None = None) -> None:
-    """Sets the number of inference steps. Raises InputError where the scheduler can't take that many, or that
+    """Sets the number of inference steps. Raises InputError if the scheduler can't take that many, or that
     few."""
     name, limit = type(scheduler).__name__, scheduler.config.num_train_timesteps
     if steps > limit:  # some samplers would draw nonsense

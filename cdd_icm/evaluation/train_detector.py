@@ -284,7 +284,7 @@ class AnnotatedPictures(Dataset):
 def annotated_pictures(
     dialogs: Sequence[Dialog], classes: Sequence[str], config: DetectorConfig
 ) -> AnnotatedPictures:
-    """Raises InputError where a turn has no annotation, or an object whose class is not among `classes`."""
+    """Raises InputError if a turn has no annotation, or an object whose class is not among `classes`."""
     pictures: dict[str, tuple[Picture, Sequence[SceneObject]]] = {}
     for dialog in dialogs:
         pictures.setdefault(dialog.canvas.key, (dialog.canvas, ()))

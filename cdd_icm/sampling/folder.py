@@ -139,7 +139,7 @@ def _check_parts(
     matcher: Matcher,
     planner: Plan | None = None,
 ) -> None:
-    """Raises InputError where a part is of another model than those before it."""
+    """Raises InputError if a part is of another model than those before it."""
     width = fusion.config.width
     wanted = [
         *(("fusion", name, getattr(towers, name)) for name in ("image_width", "text_width", "embed_dim")),
@@ -163,7 +163,7 @@ def _check_parts(
 
 
 def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
-    """Raises InputError where `dialogs`, read from `data`, are of another data set than those that the model
+    """Raises InputError if `dialogs`, read from `data`, are of another data set than those that the model
     in `folder` plans (`Plan.check_data`). A damaged model passes: that is reported where it is loaded."""
     index, config = folder / "model_index.json", folder / "planner" / "config.json"
     if not (index.is_file() and config.is_file()):

@@ -133,7 +133,7 @@ def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
 
 
 def check_output_type(output_type: str) -> None:
-    """Raises InputError where it is none of `OUTPUT_TYPES`."""
+    """Raises InputError if it is none of `OUTPUT_TYPES`."""
     if output_type not in OUTPUT_TYPES:
         raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
 

@@ -71,7 +71,7 @@ class GeneratedFolder:
                 )
 
     def check(self, dialogs: Sequence[Dialog]) -> None:
-        """Raises InputError where two dialogs would be written to one folder, such as `a_gt` and `a`."""
+        """Raises InputError if two dialogs would be written to one folder, such as `a_gt` and `a`."""
         owners: dict[str, Dialog] = {}
         for dialog in dialogs:
             for place in self.layout(dialog):

@@ -78,7 +78,7 @@ class GeneratorRecipe(Recipe):
     shown_losses = ("loss", "changed_error")
 
     def __init__(self, config: Config):
-        """Raises InputError where the data or a sampler can't be: now, not after an hour."""
+        """Raises InputError if the data or a sampler can't be: now, not after an hour."""
         super().__init__(config, config.training)
         check_data_path(config.data)
         check_samplers(config)
@@ -225,7 +225,7 @@ def sampler(config: Config) -> SchedulerMixin:
 
 
 def check_samplers(config: Config) -> None:
-    """Raises InputError where a sampler, the config's own or that of a preset, can't take the noise levels or
+    """Raises InputError if a sampler, the config's own or that of a preset, can't take the noise levels or
     its number of steps."""
     presets = {f"sampling_presets.{name}": preset for name, preset in config.sampling_presets.items()}
     for name, preset in {"sampling": {}, **presets}.items():

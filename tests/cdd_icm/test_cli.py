@@ -140,10 +140,10 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
     [
         (["--say", "a||b"], "--say: an instruction is empty"),
         (["--say", " "], "--say: an instruction is empty"),
-        (["--say", "a", "--limit", "3"], "--limit: goes with --data only"),
-        (["--say", "a", "--batch-size", "3"], "--batch-size: goes with --data only"),
+        (["--say", "a", "--limit", "3"], "--limit: allowed only with --data"),
+        (["--say", "a", "--batch-size", "3"], "--batch-size: allowed only with --data"),
         (["--dialog", "{tmp}/none.txt"], "{tmp}/none.txt: No such file or directory"),
-        (["--dialog", "{tmp}/empty.txt"], "{tmp}/empty.txt: no instruction is in it"),
+        (["--dialog", "{tmp}/empty.txt"], "{tmp}/empty.txt: no instructions"),
         (["--dialog", "{tmp}/latin.txt"], "{tmp}/latin.txt: not UTF-8"),
         (["--data", "{tmp}/nowhere"], "{tmp}/nowhere: no such file or folder"),
         (["--data", str(SAMPLE), "--split", "tset"], "no dialogs of split 'tset'"),
@@ -251,7 +251,7 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
             ["preview", str(SAMPLE), "--out", "/dev/null/p.png"],
             "/dev/null/p.png: can't be written (Not a dir",
         ),
-        (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is no format of pictures"),
+        (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is not an image format"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
         (["info", 300 * "x"], f"{300 * 'x'}: File name too long"),
         (
@@ -285,7 +285,7 @@ def test_a_reader_that_has_gone():
 def test_a_number_that_is_none(capsys):
     with pytest.raises(SystemExit):
         main(["data", "preview", str(SAMPLE), "-n", "abc"])
-    assert "argument -n: 'abc' is no whole number" in capsys.readouterr().err
+    assert "argument -n: 'abc' is not a whole number" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["evaluate", "--model", "m", "--data", "d", "--report", "r.json", "--seed", "-1"])
     assert "argument --seed: -1 is not from 0 to" in capsys.readouterr().err
@@ -420,6 +420,6 @@ def test_chat_command_reopens_its_folder(tiny_folder, tmp_path, capsys, monkeypa
         return capsys.readouterr().out
 
     assert "say what to draw" in run("add a cube", "/seed 3")
-    assert "going on after turn 1" in run("add a cone", "/quit")
+    assert "resuming after turn 1" in run("add a cone", "/quit")
     session = DrawingSession.load(tmp_path / "out", CDDICMPipeline.from_pretrained(tiny_folder))
     assert [turn.seed for turn in session.turns] == [0, 3]

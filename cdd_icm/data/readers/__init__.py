@@ -28,7 +28,7 @@ READERS: tuple[ModuleType, ...] = (folder, iclevr, codraw, geneva_hdf5, shards)
 def load_dialogs(
     path: str | Path, split: str | None = None, on_fault: OnFault = stop, **options
 ) -> list[Dialog]:
-    """The dialogs at `path`, whatever kind of data it is; only those of `split` where it is given.
+    """The dialogs at `path`, whatever kind of data it is; only those of `split` if given.
 
     Args:
         path: a file or folder, or a glob or brace pattern of shards.
@@ -48,7 +48,7 @@ def load_dialogs(
 
 def kind_of(path: str | Path) -> str:
     """The kind of the data at `path`: "iclevr" or "codraw" (both also of GeNeVA's HDF5), "folder" or
-    "shards". Raises InputError where there is none of a known kind."""
+    "shards". Raises InputError if there is none of a known kind."""
     return _reader(path)[1]
 
 

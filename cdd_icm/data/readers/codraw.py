@@ -36,7 +36,7 @@ def kind_of(path: Path) -> str | None:
 def read(
     path: Path, split: str | None = None, on_fault: OnFault = stop, clip_art: str | Path | None = None
 ) -> list[Dialog]:
-    """The dialogs that keep at least one turn under GeNeVA's rules; only those of `split` where it is given.
+    """The dialogs that keep at least one turn under GeNeVA's rules; only those of `split` if given.
 
     Args:
         clip_art: the folder of PNGs; by default `Pngs` beside the JSON, or in the folder that holds it.

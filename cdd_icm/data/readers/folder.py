@@ -42,7 +42,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """All dialogs, by split and id; only those of `split` where it is given.
+    """All dialogs, by split and id; only those of `split` if given.
 
     Raises:
         InputError: a row can't be parsed, lacks a field, or names a picture that is not there; the turns of

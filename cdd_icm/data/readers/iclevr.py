@@ -36,7 +36,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """All dialogs under `path`, by split and number; only those of `split` where it is given.
+    """All dialogs under `path`, by split and number; only those of `split` if given.
 
     Raises:
         InputError: a file is missing or can't be parsed, or its counts don't agree, and `on_fault` raises.
