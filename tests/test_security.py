@@ -332,10 +332,10 @@ LEAVE = {
         lambda f: hdf5(f, lambda g, other: g.__setitem__("images", h5py.SoftLink("/background"))),
         "clevr_train.h5: 0/images: a link, which may lead to another file",
     ),
-    "HDF5, virtual": (lambda f: hdf5(f, virtual), "clevr_train.h5: 0/images: its values lie in another file"),
+    "HDF5, virtual": (lambda f: hdf5(f, virtual), "clevr_train.h5: 0/images: its values are in another file"),
     "HDF5, external": (
         lambda f: hdf5(f, external),
-        "clevr_train.h5: 0/images: its values lie in another file",
+        "clevr_train.h5: 0/images: its values are in another file",
     ),
     "store, up": (lambda f: lambda: _entry(row("../x"), "x.db"), "x.db: path: '../x' leaves the folder"),
     "store, absolute": (lambda f: lambda: _entry(row("/x"), "x.db"), "x.db: path: '/x' leaves the folder"),

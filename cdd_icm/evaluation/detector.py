@@ -57,12 +57,12 @@ def annotated(
     present = np.zeros((len(scenes), len(classes)), bool)
     places = np.zeros((len(scenes), len(classes), coordinates), np.float32)
     for row, scene in enumerate(scenes):
-        for thing in reversed(scene):
-            if thing.name not in column:
-                raise InputError(f"{where}: objects: the detector does not know the class {thing.name!r}")
-            present[row, column[thing.name]] = True
-            place = (thing.x, thing.y, thing.depth / DEPTH_LEVELS)
-            places[row, column[thing.name]] = place[:coordinates]
+        for obj in reversed(scene):
+            if obj.name not in column:
+                raise InputError(f"{where}: objects: the detector does not know the class {obj.name!r}")
+            present[row, column[obj.name]] = True
+            place = (obj.x, obj.y, obj.depth / DEPTH_LEVELS)
+            places[row, column[obj.name]] = place[:coordinates]
     return Detections(present, places)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import ObjectiveConfig
-from cdd_icm.data.batch import Asked, Batch
+from cdd_icm.data.batch import Batch, Instructions
 from cdd_icm.model.backbone import CLIPTowers, Encoded
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.prompt import compose_text
@@ -29,7 +29,7 @@ class InstructionTokenizer:
     history: int = 0
     speaker: str = ""
 
-    def __call__(self, asked: Asked) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+    def __call__(self, asked: Instructions) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
         """The instruction "" without history is the empty text, which stands for no instruction."""
         texts = [compose_text(text, tuple(past), self.history, self.speaker) for text, past in asked]
         return tokenize(self.tokenizer, texts)

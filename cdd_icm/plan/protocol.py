@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cdd_icm.config import Config, SamplingConfig
-from cdd_icm.data.batch import Asked, RawBatch, Tokenize, TruthEncoder
+from cdd_icm.data.batch import Instructions, RawBatch, Tokenize, TruthEncoder
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.model.conditioning import Conditions
@@ -131,7 +131,7 @@ class Plan(ABC):
     def noise(self, generator: torch.Generator | None) -> Tensor:
         """The randomness of one picture's plan, on the generator's device; batches of it are stacked."""
 
-    def context(self, histories: Sequence[Sequence[str]]) -> Asked | None:
+    def context(self, histories: Sequence[Sequence[str]]) -> Instructions | None:
         """What must be encoded beside each dialog's newest instruction, with the same reference, or None.
         `histories`: the earlier instructions, oldest first."""
         return None

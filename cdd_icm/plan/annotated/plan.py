@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import AnnotatedPlanConfig, Config, SamplingConfig, from_dict
-from cdd_icm.data.augment import all_objects, check_flips, no_objects
-from cdd_icm.data.batch import Asked, RawBatch, Tokenize
+from cdd_icm.data.augment import all_objects, check_flips, no_objects_error
+from cdd_icm.data.batch import Instructions, RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog, class_names
 from cdd_icm.errors import InputError
 from cdd_icm.model.conditioning import Conditions
@@ -119,7 +119,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
     def settings(cls, config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any]:
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "plan.kind=none")
+            raise no_objects_error(config, "plan.kind=none")
         vocabulary = Vocabulary.of(objects, config.plan.template_attributes, config.data.path)
         return cls.settings_for(config, vocabulary)
 
@@ -152,7 +152,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             return None
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "plan.recaption=0")
+            raise no_objects_error(config, "plan.recaption=0")
         check_flips(config, objects)
         grammar = grammar_for(class_names(dialogs), horizon_of(config.plan), config.data.path)
         return Recaption(share, grammar, Tuning().moved_distance)
@@ -286,7 +286,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         uniform = torch.empty(len(self.config.classes), choices, device=generator and generator.device)
         return -uniform.exponential_(generator=generator).log()
 
-    def context(self, histories: Sequence[Sequence[str]]) -> Asked | None:
+    def context(self, histories: Sequence[Sequence[str]]) -> Instructions | None:
         """With kernels the turn before: what it drew is the antecedent of "it"."""
         if not (self.config.kernels and any(histories)):
             return None

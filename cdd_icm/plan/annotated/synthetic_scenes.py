@@ -25,15 +25,15 @@ def synthetic_dialog(
         return scenes[rng.integers(len(scenes))]
 
     things: list[SceneObject] = []
-    for thing in rng.permutation(np.array(scene(), dtype=object)):
+    for obj in rng.permutation(np.array(scene(), dtype=object)):
         for _ in range(8):
             there = scene()
             there = there[rng.integers(len(there)) if things else 0]
-            moved = replace(thing, x=there.x, y=there.y)
+            moved = replace(obj, x=there.x, y=there.y)
             if not grammar.collides(moved, things):
                 things.append(moved)
                 break
-    return [grammar.write([thing], things[:i], rng) for i, thing in enumerate(things)], things
+    return [grammar.write([obj], things[:i], rng) for i, obj in enumerate(things)], things
 
 
 def shifted(
@@ -42,13 +42,13 @@ def shifted(
     """A picture and its objects, mirrored or not, and moved by up to an eighth of its side, by whole cells of
     the grid; its edge pixels are repeated, and objects that leave it are left out."""
     if rng.random() < 0.5:
-        picture, things = picture.flip(-1), [thing.mirrored() for thing in things]
+        picture, things = picture.flip(-1), [obj.mirrored() for obj in things]
     furthest, side = grid // 8, picture.shape[-1]
     cell = side // grid
     right, down = (int(shift) for shift in rng.integers(-furthest, furthest + 1, size=2))
     margin = (furthest * cell,) * 2
     padded = np.pad(picture.numpy(), ((0, 0), margin, margin), mode="edge")
     top, left = ((furthest - shift) * cell for shift in (down, right))
-    moved = [replace(thing, x=thing.x + right / grid, y=thing.y + down / grid) for thing in things]
-    kept = [thing for thing in moved if 0 <= thing.x < 1 and 0 <= thing.y < 1]
+    moved = [replace(obj, x=obj.x + right / grid, y=obj.y + down / grid) for obj in things]
+    kept = [obj for obj in moved if 0 <= obj.x < 1 and 0 <= obj.y < 1]
     return torch.from_numpy(padded[:, top : top + side, left : left + side].copy()), kept

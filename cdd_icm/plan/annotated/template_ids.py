@@ -14,7 +14,7 @@ class TemplateTable:
     one for the value of each trait that is in no form.
 
     A form is a combination of the values of those traits that change the class's whole picture (`forms`, by
-    class): of a small thing turned to the left every pixel is another than of a large one turned right.
+    class): for example, a small object facing left shares no pixels with a large one facing right.
 
     Attributes:
         count: T. forms: how many of them are a class in a form; they come first.

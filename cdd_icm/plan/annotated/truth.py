@@ -145,7 +145,7 @@ class AnnotatedTruthEncoder:
             for number in range(self.synthetic_dialogs):
                 rng = np.random.default_rng((draw, 2, number))
                 texts, things = synthetic_dialog(self.scenes, self.grammar, rng)
-                cells = [to_cells([thing], self.classes, self.grid) for thing in things]
+                cells = [to_cells([obj], self.classes, self.grid) for obj in things]
                 max_existing = max(max_existing, len(things) - 1)
                 for i in range(1, len(things)):
                     asked.append((texts[i], texts[:i]))

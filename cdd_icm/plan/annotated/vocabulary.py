@@ -31,8 +31,8 @@ class Vocabulary:
             InputError: one of `form_traits` is no trait of the objects; the message names `source`.
         """
         values: dict[str, set[str]] = defaultdict(set)
-        for thing in objects:
-            for trait, value in thing.look.items():
+        for obj in objects:
+            for trait, value in obj.look.items():
                 values[trait].add(value)
         traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
         for trait in form_traits:
@@ -40,8 +40,8 @@ class Vocabulary:
                 known = ", ".join(traits) or "none"
                 raise InputError(f"plan.template_attributes: {trait!r}: the looks of {source} have {known}")
         forms: dict[str, set[str]] = defaultdict(set)
-        for thing in objects:
-            forms[thing.name].update(trait for trait in form_traits if trait in thing.look)
+        for obj in objects:
+            forms[obj.name].update(trait for trait in form_traits if trait in obj.look)
         return cls(tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()})
 
 
@@ -50,14 +50,14 @@ def drawn_objects(
 ) -> tuple[SceneObject, ...]:
     """The objects of `after` that are new, or further than `moved_distance` from where they were in `before`,
     or look otherwise."""
-    earlier = {thing.name: thing for thing in before}
+    earlier = {obj.name: obj for obj in before}
 
-    def same(thing: SceneObject) -> bool:
-        was = earlier.get(thing.name)
-        near = was is not None and max(abs(was.x - thing.x), abs(was.y - thing.y)) <= moved_distance
-        return near and was.look == thing.look
+    def same(obj: SceneObject) -> bool:
+        was = earlier.get(obj.name)
+        near = was is not None and max(abs(was.x - obj.x), abs(was.y - obj.y)) <= moved_distance
+        return near and was.look == obj.look
 
-    return tuple(thing for thing in after if not same(thing))
+    return tuple(obj for obj in after if not same(obj))
 
 
 def to_cells(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) -> Int[Tensor, " C"]:
@@ -68,11 +68,11 @@ def to_cells(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) 
         InputError: an object of another class.
     """
     cells = [-1] * len(classes)
-    for thing in objects:
-        if thing.name not in classes:
-            raise InputError(f"objects: {thing.name!r} is none of the {len(classes)} classes planned with")
-        x, y = (min(max(int(value * grid), 0), grid - 1) for value in (thing.x, thing.y))
-        cells[classes.index(thing.name)] = y * grid + x
+    for obj in objects:
+        if obj.name not in classes:
+            raise InputError(f"objects: {obj.name!r} is none of the {len(classes)} classes planned with")
+        x, y = (min(max(int(value * grid), 0), grid - 1) for value in (obj.x, obj.y))
+        cells[classes.index(obj.name)] = y * grid + x
     return torch.tensor(cells)
 
 
@@ -85,12 +85,12 @@ def to_trait_values(
         InputError: a value that no object of the training data has.
     """
     found = torch.full((len(classes), len(traits)), -1)
-    for thing in objects:
+    for obj in objects:
         for k, (trait, values) in enumerate(traits.items()):
-            value = thing.look.get(trait)
+            value = obj.look.get(trait)
             if value is not None and value not in values:
                 raise InputError(f"objects: look: {trait}: {value!r} is none of {', '.join(values)}")
-            found[classes.index(thing.name), k] = -1 if value is None else values.index(value)
+            found[classes.index(obj.name), k] = -1 if value is None else values.index(value)
     return found
 
 

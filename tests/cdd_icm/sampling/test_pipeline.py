@@ -325,8 +325,11 @@ FAULTS = {
     ),
     "from -1 to 1": (dict(image=torch.linspace(-1, 1, 192).view(3, 8, 8)), "numbers from -1 to 1, expected"),
     "no pixels of a tensor": (dict(image=torch.zeros(3, 0, 8)), "(3, 0, 8), expected float (3, H, W)"),
-    "no pixels": (dict(image=Image.new("RGB", (0, 0))), "image: 0x0 pixels, expected some"),
-    "no pixels of an array": (dict(image=np.zeros((0, 8, 3), np.uint8)), "image: 8x0 pixels, expected some"),
+    "no pixels": (dict(image=Image.new("RGB", (0, 0))), "image: 0x0 pixels, expected at least 1x1"),
+    "no pixels of an array": (
+        dict(image=np.zeros((0, 8, 3), np.uint8)),
+        "image: 8x0 pixels, expected at least 1x1",
+    ),
     "truncated": (dict(image=truncated()), "image: picture can't be decoded (image file is truncated"),
     "a seed": (dict(generator=3), "generator: 3, expected a torch.Generator, or a list of them"),
     "seeds": (dict(generator=[3]), "generator: 3, expected a torch.Generator, or a list of them"),

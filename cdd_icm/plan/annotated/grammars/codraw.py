@@ -36,9 +36,9 @@ class CoDrawGrammar:
         mentioned: list[SceneObject] = list(existing)
         sentences = []
         for index in rng.permutation(len(drawn)):
-            thing = drawn[index]
-            article, place = _one(("", "a ", "the "), rng), _place(thing, mentioned, rng)
-            name, traits = _size(thing, rng) + thing.name, _direction(thing, rng)
+            obj = drawn[index]
+            article, place = _one(("", "a ", "the "), rng), _place(obj, mentioned, rng)
+            name, traits = _size(obj, rng) + obj.name, _direction(obj, rng)
             sentences.append(
                 (
                     f"{article}{name} {place}{traits}",
@@ -47,42 +47,42 @@ class CoDrawGrammar:
                     f"{place} is {article}{name}{traits}",
                 )[style]
             )
-            mentioned.append(thing)
+            mentioned.append(obj)
         return "<teller> " + joint.join(sentences)
 
-    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
+    def collides(self, obj: SceneObject, existing: Sequence[SceneObject]) -> bool:
         """Never: pieces may lie on each other."""
         return False
 
 
-def _place(thing: SceneObject, mentioned: Sequence[SceneObject], rng: np.random.Generator) -> str:
-    others = [other for other in mentioned if other.name != thing.name and abs(other.x - thing.x) > APART]
+def _place(obj: SceneObject, mentioned: Sequence[SceneObject], rng: np.random.Generator) -> str:
+    others = [other for other in mentioned if other.name != obj.name and abs(other.x - obj.x) > APART]
     if others and rng.random() < 0.3:
         other = others[rng.integers(len(others))]
-        side = "left" if thing.x < other.x else "right"
+        side = "left" if obj.x < other.x else "right"
         return f"{_one(('to the ', 'on the ', 'just '), rng)}{side} of {_one(('the ', ''), rng)}{other.name}"
-    side = "left" if thing.x < 0.4 else "right" if thing.x > 0.6 else _one(("middle", "center"), rng)
-    height = "top" if thing.y < 0.3 else "bottom" if thing.y > 0.7 else ""
+    side = "left" if obj.x < 0.4 else "right" if obj.x > 0.6 else _one(("middle", "center"), rng)
+    height = "top" if obj.y < 0.3 else "bottom" if obj.y > 0.7 else ""
     if height and rng.random() < 0.5:
-        corner = " corner" if abs(thing.x - 0.5) > 0.3 else ""
+        corner = " corner" if abs(obj.x - 0.5) > 0.3 else ""
         words = (height, side) if rng.random() < 0.5 else (side, height)
         return _one(("", "on the ", "in the "), rng) + " ".join(words) + corner
-    far = "far " if abs(thing.x - 0.5) > 0.38 and rng.random() < 0.3 else ""
+    far = "far " if abs(obj.x - 0.5) > 0.38 and rng.random() < 0.3 else ""
     return _one(("on the {}", "on {}", "{} side", "{}", "on the {} side", "in the {}"), rng).format(
         far + side
     )
 
 
-def _size(thing: SceneObject, rng: np.random.Generator) -> str:
-    names = SIZES.get(thing.look.get("depth", ""), ())
+def _size(obj: SceneObject, rng: np.random.Generator) -> str:
+    names = SIZES.get(obj.look.get("depth", ""), ())
     return f"{_one(names, rng)} " if names and rng.random() < 0.5 else ""
 
 
-def _direction(thing: SceneObject, rng: np.random.Generator) -> str:
+def _direction(obj: SceneObject, rng: np.random.Generator) -> str:
     """Which way it faces: a side, too, but not that of its place."""
-    if "flip" not in thing.look or rng.random() >= 0.4:
+    if "flip" not in obj.look or rng.random() >= 0.4:
         return ""
-    seen = thing.mirrored() if thing.name in DRAWN_LEFT else thing
+    seen = obj.mirrored() if obj.name in DRAWN_LEFT else obj
     return f" {_one(LOOKING, rng)} {SIDES[seen.look['flip']]}"
 
 

@@ -45,29 +45,30 @@ class IclevrGrammar:
         mentioned; the last of them is "it"."""
         mentioned = list(existing)
         sentences = []
-        for thing in drawn:
-            sides = [self._sides(thing, i, mentioned) for i in rng.permutation(len(mentioned))]
+        for obj in drawn:
+            sides = [self._sides(obj, i, mentioned) for i in rng.permutation(len(mentioned))]
             sides = [side for side in sides if side][: 1 + rng.integers(2)]
             place = " and ".join(sides) if sides else "" if mentioned else "at the center"
-            sentences.append(f"Add a {thing.name} {place}".rstrip())
-            mentioned.append(thing)
+            sentences.append(f"Add a {obj.name} {place}".rstrip())
+            mentioned.append(obj)
         return ". ".join(sentences)
 
-    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
-        """Whether the thing would be closer to one of `existing` than any two of the data are."""
-        place = self.on_the_ground(thing)
+    def collides(self, obj: SceneObject, existing: Sequence[SceneObject]) -> bool:
+        """Whether the object would be closer to one of `existing` than any two objects in the data."""
+        place = self.on_the_ground(obj)
         return any(math.dist(place, self.on_the_ground(other)) < COLLISION for other in existing)
 
-    def on_the_ground(self, thing: SceneObject) -> tuple[float, float]:
+    def on_the_ground(self, obj: SceneObject) -> tuple[float, float]:
         """Where an object is, in Blender's units: how far to the right of the middle, and how far away."""
-        shape = thing.name.split()[-1]
-        distance = DISTANCE[shape] / max(thing.y - self.horizon, 1e-3)
-        return LENS * (thing.x - 0.5) * distance, (distance - LOWER[shape]) / TILT
+        shape = obj.name.split()[-1]
+        distance = DISTANCE[shape] / max(obj.y - self.horizon, 1e-3)
+        return LENS * (obj.x - 0.5) * distance, (distance - LOWER[shape]) / TILT
 
-    def _sides(self, thing: SceneObject, i: int, mentioned: Sequence[SceneObject]) -> str:
-        """On which sides of `mentioned[i]` the thing is: "behind it on the left"; "" if on none."""
+    def _sides(self, obj: SceneObject, i: int, mentioned: Sequence[SceneObject]) -> str:
+        """The position relative to `mentioned[i]`, such as "behind it on the left"; "" if there is nothing to
+        say."""
         anchor, name = mentioned[i], "it" if i == len(mentioned) - 1 else f"the {mentioned[i].name}"
-        places = (self.on_the_ground(thing), self.on_the_ground(anchor))
+        places = (self.on_the_ground(obj), self.on_the_ground(anchor))
         right, away = (new - old for new, old in zip(*places, strict=True))
         beside = "" if abs(right) < APART else "on the right" if right > 0 else "on the left"
         depth = "" if abs(away) < APART else "behind" if away > 0 else "in front of"

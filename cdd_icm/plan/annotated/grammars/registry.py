@@ -24,8 +24,8 @@ class Grammar(Protocol):
         """An instruction that asks for the objects `drawn` beside the `existing` ones, in the order in which
         these were drawn."""
 
-    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
-        """Whether one of `existing` leaves no room for the thing."""
+    def collides(self, obj: SceneObject, existing: Sequence[SceneObject]) -> bool:
+        """Whether the object would overlap one of `existing`."""
 
 
 def grammar_for(classes: Collection[str], horizon: float | None, source: str) -> Grammar:
@@ -44,5 +44,5 @@ def grammar_for(classes: Collection[str], horizon: float | None, source: str) ->
     foreign = min(set(classes) - set(ICLEVR_CLASSES) - set(CODRAW_CLASSES), default=min(classes))
     raise InputError(
         f"{source}: no grammar tells objects such as {foreign!r} in words: those of i-CLEVR and CoDraw do; "
-        "set objective.retell=0 and objective.scenes=0"
+        "set plan.recaption=0 and plan.relational.synthetic_scenes=0"
     )
