@@ -224,7 +224,7 @@ def test_code_is_not_asked_for(tiny_folder, option, value):  # noqa: F811
 
 
 def test_a_text_tower_of_transformers_is_refused():
-    with pytest.raises(InputError, match="has a text tower of transformers, not open_clip's$"):
+    with pytest.raises(InputError, match="has a text tower from transformers, not open_clip$"):
         model_settings({"embed_dim": 8, "vision_cfg": {}, "text_cfg": {"hf_model_name": "someone/code"}})
 
 

@@ -234,7 +234,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         config: Config,
     ) -> Terms:
         """`plan`, `relation`, `detection` and `synthetic`."""
-        plan, fused, whole, terms = config.plan, conditions.fused, conditions.whole, {}
+        plan, fused, valid, terms = config.plan, conditions.fused, conditions.complete, {}
         kernels, grid = self.config.kernels, self.config.grid
         logits = None
         if plan.weight > 0:
@@ -244,24 +244,24 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
                 antecedent=truth.antecedent,
                 max_objects=truth.max_existing,
             )
-            terms["plan"] = plan_loss(logits, truth.cells, whole, truth.traits), plan.weight
+            terms["plan"] = plan_loss(logits, truth.cells, valid, truth.traits), plan.weight
         if plan.relation_weight > 0:
             if kernels:
                 sides = each_class(logits.sides)  # (B, C, C, 2)
             else:
                 sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
-            relation = relation_loss(sides, truth.existing, truth.cells, grid, whole)
+            relation = relation_loss(sides, truth.existing, truth.cells, grid, valid)
             terms["relation"] = relation, plan.relation_weight
         if plan.detection_weight > 0:
             if kernels:
                 found = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
-                detection = cell_loss(found, truth.shifted_existing, torch.ones_like(whole))
+                detection = cell_loss(found, truth.shifted_existing, torch.ones_like(valid))
             else:
                 found = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
                 detection = cell_loss(found, truth.existing, ~conditions.no_reference)
             terms["detection"] = detection, plan.detection_weight
         if truth.synthetic is not None:
-            dialogs = synthetic_scenes(plan) * len(whole)
+            dialogs = synthetic_scenes(plan) * len(valid)
             terms["synthetic"] = self._synthetic_loss(truth.synthetic, dialogs, encode_words, config), 1.0
         return terms
 

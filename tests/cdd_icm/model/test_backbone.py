@@ -91,7 +91,7 @@ def test_a_resnet_reads_each_picture_by_itself(settings, tmp_path):
     towers.save_pretrained(tmp_path / "towers")
     again = CLIPTowers.from_pretrained(tmp_path / "towers").train()
     torch.testing.assert_close(again.encode_image(pictures)[0], tokens)
-    with pytest.raises(InputError, match="encoder.trainable_blocks is 1, but .* take 0 or null"):
+    with pytest.raises(InputError, match="encoder.trainable_blocks is 1, but .* use 0 or null"):
         towers.freeze_all_but(1)
 
 

@@ -270,11 +270,12 @@ FAULTS = {
     ),
     "tokenizer of longer texts": (
         tokenizer_of(300, 25),
-        "/tokenizer: 271 words in texts of 25, but the text tower of encoder.model knows 300 in texts of 24",
+        "/tokenizer: 271 tokens and texts of 25, but the text tower of encoder.model has 300 tokens and "
+        "texts of 24",
     ),
     "tokenizer of more words": (
         lambda f: clip_tokenizer(24).save_pretrained(f / "tokenizer"),
-        "/tokenizer: 49408 words in texts of 24, but the text tower of encoder.model knows 300",
+        "/tokenizer: 49408 tokens and texts of 24, but the text tower of encoder.model has 300",
     ),
     "another model's fusion": (
         of_another("fusion", image_width=64),

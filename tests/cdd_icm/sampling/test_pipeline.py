@@ -19,7 +19,7 @@ from cdd_icm.config import SamplingConfig
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
-from cdd_icm.model.unet import Painting
+from cdd_icm.model.unet import UNetOutput
 from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.sampling.inputs import to_reference
@@ -221,7 +221,7 @@ def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, nam
 def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, monkeypatch, name):
     truth = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
     monkeypatch.setattr(
-        pipe.unet, "forward", lambda noisy, *_, **__: Painting(truth.expand(len(noisy), -1, -1, -1), None)
+        pipe.unet, "forward", lambda noisy, *_, **__: UNetOutput(truth.expand(len(noisy), -1, -1, -1), None)
     )
     monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, name))
     assert (2 * draw(num_inference_steps=10) - 1 - truth).abs().mean() < 0.01
@@ -229,13 +229,13 @@ def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, mon
 
 def test_too_few_steps_for_a_sampler_are_refused(pipe, draw, monkeypatch):
     monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, "PNDMScheduler"))
-    with pytest.raises(InputError, match="num_inference_steps: PNDMScheduler can't take 3"):
+    with pytest.raises(InputError, match="num_inference_steps: PNDMScheduler does not support 3"):
         draw(num_inference_steps=3)
 
 
 def test_a_scheduler_of_other_noise_levels_is_refused(pipe, draw, monkeypatch):
     monkeypatch.setattr(pipe, "scheduler", schedulers.FlowMatchEulerDiscreteScheduler())
-    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not take the model's noise"):
+    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not use the model's noise"):
         draw()
 
 
@@ -374,7 +374,7 @@ def test_half_precision_weights(pipe, draw, options):
 
 def test_what_is_no_number_is_no_picture(pipe, draw, monkeypatch):
     monkeypatch.setattr(
-        pipe.unet, "forward", lambda noisy, *_, **__: Painting(torch.full_like(noisy, torch.nan), None)
+        pipe.unet, "forward", lambda noisy, *_, **__: UNetOutput(torch.full_like(noisy, torch.nan), None)
     )
     with pytest.raises(InputError, match="unet: its output is not finite"):
         draw()

@@ -101,7 +101,7 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     assert bench_sampling.main(command) == 0
     rows = {row["name"]: row for row in finished(report)["rows"]}
     assert len(scored) == len(set(scored))  # what was scored before the stop is not scored again
-    assert "PNDMScheduler can't take 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
+    assert "PNDMScheduler does not support 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
     assert rows["default"]["calls"] == 2 and rows["4 steps"]["calls"] == 4
     page = performance_page(tmp_path)
     row = rows["DDIMScheduler, 2"]

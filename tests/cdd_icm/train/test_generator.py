@@ -400,7 +400,7 @@ def test_a_tokenizer_of_other_towers_is_refused(make_config, uninterrupted):
     model = copy.deepcopy(make_config().encoder.model)
     model["text_cfg"]["context_length"] += 1
     config = make_config(init=str(uninterrupted / "pipeline"), encoder__model=model)
-    with pytest.raises(InputError, match="tokenizer: .* words in texts of .* but the text tower"):
+    with pytest.raises(InputError, match="tokenizer: .* tokens and texts of .* but the text tower"):
         train(config)
 
 
