@@ -18,7 +18,7 @@ from cdd_icm.diffusion.schedule import noise_levels
 from cdd_icm.model.fusion import Fused
 from cdd_icm.model.matcher import Matcher, log_match
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.protocol import Sampled
+from cdd_icm.plan.protocol import SampledPlans
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Denoiser:
     settings: SamplingConfig
     reference: Float[Tensor, "B 3 R R"]
     conditions: Mapping[str, Fused]
-    plan: Sampled | None
+    plan: SampledPlans | None
 
     def __call__(self, latents: Float[Tensor, "B 3 R R"], t: Tensor) -> Float[Tensor, "B 3 R R"]:
         """What the scheduler asks for at step t, all branches of guidance in one forward pass."""
