@@ -137,4 +137,4 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error})") from None
+        raise InputError(f"{path}: not a complete safetensors file ({error})") from None

@@ -352,11 +352,11 @@ def test_nothing_leads_out_of_a_folder(tmp_path, prepare, line):
 
 
 SESSIONS = {
-    "picture above": ("canvas", "../x.png", "canvas is '../x.png', expected the name of a file beside it"),
+    "picture above": ("canvas", "../x.png", "canvas is '../x.png', expected a file name"),
     "absolute picture": (
         "canvas",
         "/etc/x.png",
-        "canvas is '/etc/x.png', expected the name of a file beside",
+        "canvas is '/etc/x.png', expected a file name",
     ),
     "linked picture": ("canvas", "link.png", "link.png: a link to "),
 }

@@ -373,11 +373,11 @@ def test_chat_goes_on_after_a_wrong_line(tiny_pipeline, tmp_path):
         "sampling: guidance_scale is nan, expected a finite number",
         "sampling: num_candidates is 0, expected at least 1",
         "sampling: num_candidates is 1.5, expected a whole number",
-        "/save: which folder?",
+        "/save: expected a folder",
         "/udno: unknown command; the nearest is /undo, and /help lists all",
         "/save: ~nobody-here/a: no such user",
         "sampling: num_candidates is 10000000000000, expected at most 256",
-        r"instruction: 'add a c\udcffube' has characters that are none in UTF-8",
+        r"instruction: 'add a c\udcffube' has a lone surrogate",
         told[12],
     ]
     assert told[12].endswith(" s")

@@ -113,7 +113,7 @@ FAULTS = {
     "more blocks than there are": (dict(trainable_blocks=99), "encoder.trainable_blocks is 99, which is all"),
     "another tokenizer": (dict(model="ViT-B-16-SigLIP"), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
-    "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a whole safetensors file"),
+    "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a complete safetensors file"),
     "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a whole"),
     "other weights": (
         dict(pretrained="{tmp}/other.safetensors"),

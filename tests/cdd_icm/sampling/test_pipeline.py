@@ -284,12 +284,12 @@ def truncated():
 
 
 FAULTS = {
-    "empty": (dict(instruction=""), "instruction: number 1 is '', expected some words"),
+    "empty": (dict(instruction=""), "instruction: number 1 is '', expected text"),
     "blank in a batch": (
         dict(instruction=["a", " \n"], image=[picture(1)] * 2),
-        r"instruction: number 2 is ' \n', expected some words",
+        r"instruction: number 2 is ' \n', expected text",
     ),
-    "none": (dict(instruction=[], image=[]), "instruction: none given"),
+    "none": (dict(instruction=[], image=[]), "instruction: empty list"),
     "too few pictures": (dict(instruction=["a", "b"]), "image: 1 given for 2 instructions"),
     "too few histories": (
         dict(instruction=["a", "b"], image=[picture(1)] * 2, history=[[]]),
@@ -489,5 +489,5 @@ def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config
     )
     assert torch.equal(one, other)
     assert again.settings(plan_place="likeliest", plan_temperature=1.0)["plan_temperature"] == 1.0
-    with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model that plans nothing"):
+    with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model without a plan"):
         again.settings(plan_temperature=0.5)

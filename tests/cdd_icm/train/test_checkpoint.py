@@ -113,6 +113,6 @@ def test_what_is_no_safetensors_file_is_named(tmp_path, spoil):
     file = spoil(write(tmp_path, 8))
     with pytest.raises(InputError) as error:
         load_tensors(file)
-    assert str(error.value).startswith(f"{file}: not a whole safetensors file") and "\n" not in str(
+    assert str(error.value).startswith(f"{file}: not a complete safetensors file") and "\n" not in str(
         error.value
     )

@@ -627,7 +627,7 @@ def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
 def truncated(folder):
     file = folder / "ema.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
-    return f"{file}: not a whole safetensors file"
+    return f"{file}: not a complete safetensors file"
 
 
 def other_weights(folder):
