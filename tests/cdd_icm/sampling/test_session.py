@@ -201,7 +201,7 @@ def test_a_save_that_dies_keeps_the_one_before(session, tiny_pipeline, tmp_path,
         if path.name.endswith(".json"):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk, "_to_disk", full)
+    monkeypatch.setattr(disk, "_fsync", full)
     with pytest.raises(InputError, match=r"session\.json: can't be written \(No space left on device\)"):
         session.save(tmp_path)
     again = DrawingSession.load(tmp_path, tiny_pipeline).turns

@@ -66,7 +66,7 @@ def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialog
     for folder in (plain, trees):
         folder.save(first, true_pictures(first, SIDE))
         assert folder.missing([first]) == []
-    with pytest.raises(InputError, match="another dialog of that id is there"):
+    with pytest.raises(InputError, match="another dialog of this id is there"):
         plain.missing([other])
     assert trees.missing([other]) == [other]
 

@@ -38,7 +38,7 @@ def test_the_newest_are_kept(tmp_path):
     assert checkpoints(tmp_path / "nowhere") == []
 
 
-@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_to_disk")])
+@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_fsync")])
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")]
 )
@@ -64,7 +64,7 @@ def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, m
         raise SystemExit  # nothing is cleaned up, as after kill -9
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(disk, "_to_disk", killed)
+        patch.setattr(disk, "_fsync", killed)
         patch.setattr(disk, "_remove", lambda path: None)
         write(tmp_path, 16)
     assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
