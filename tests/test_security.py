@@ -219,7 +219,7 @@ def test_a_model_folder_is_refused(tiny_folder, spoil, line, monkeypatch):  # no
     [("trust_remote_code", True), ("custom_pipeline", "own"), ("custom_revision", "main")],
 )
 def test_code_is_not_asked_for(tiny_folder, option, value):  # noqa: F811
-    with pytest.raises(InputError, match=f"^{option}: {value!r}: the code of a model's folder is never run$"):
+    with pytest.raises(InputError, match=f"^{option}: {value!r}: code in a model's folder is never run$"):
         CDDICMPipeline.from_pretrained(tiny_folder, **{option: value})
 
 

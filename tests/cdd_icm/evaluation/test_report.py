@@ -206,7 +206,7 @@ def test_with_inception_weights_it_is_fid(tmp_path, monkeypatch, detector_folder
         raise LocalEntryNotFoundError("no network\nand more of it")
 
     monkeypatch.setattr(module, "hf_hub_download", no_network)
-    with pytest.raises(InputError, match=r"hf://a/b/c: can't be had from the hub \(no network\)$"):
+    with pytest.raises(InputError, match=r"hf://a/b/c: can't be downloaded \(no network\)$"):
         inception_weights("hf://a/b/c")
 
 
