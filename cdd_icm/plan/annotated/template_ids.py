@@ -14,7 +14,7 @@ class TemplateTable:
     of each trait that is not part of a form.
 
     A form is a combination of values of the traits that change a class's whole appearance (`forms`, by
-    class): for example, a small object facing left shares no pixels with a large one facing right.
+    class): for example, a small object facing left looks entirely different from a large one facing right.
 
     Attributes:
         count: T. forms: number of templates for a class and form; these come first.
