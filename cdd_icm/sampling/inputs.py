@@ -75,7 +75,7 @@ class TurnInputs:
                 )
         for text in (*self.instructions, *sum(map(list, self.histories), [])):
             if not is_utf8(text):
-                raise InputError(f"instruction: {text!r} has a lone surrogate, which is not valid Unicode")
+                raise InputError(f"instruction: {text!r} has a lone surrogate")
 
 
 @dataclass(frozen=True)
