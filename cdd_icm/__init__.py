@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cdd_icm.sampling.session import DrawingSession
     from cdd_icm.train.generator import train
 
-_HOMES = {
+_MODULES = {
     "CDDICMPipeline": "cdd_icm.sampling.pipeline",
     "Config": "cdd_icm.config",
     "DrawingSession": "cdd_icm.sampling.session",
@@ -24,7 +24,7 @@ __all__ = ["CDDICMPipeline", "Config", "DrawingSession", "load_config", "load_di
 
 
 def __getattr__(name: str):
-    # torch and diffusers take seconds to import: only who draws or trains pays for them
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    # torch and diffusers take seconds to import; import them only when drawing or training is asked for
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

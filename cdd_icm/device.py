@@ -1,4 +1,4 @@
-"""The device that this process computes on: which one, in what number format, in what memory layout."""
+"""The device of this process, its number format and its memory layout."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def process_state() -> PartialState:
-    """This process among those that `accelerate launch` or `torchrun` started; on machines without an
-    accelerator too, where accelerate by itself would take every process for the only one."""
+    """This process among those that `accelerate launch` or `torchrun` started. Also right on machines without
+    an accelerator, where accelerate alone would treat each process as the only one."""
     return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
 
 
 def find_device(name: str) -> torch.device:
-    """Raises InputError where this machine has no such device."""
+    """The device called `name`, one of `DEVICES`. Raises InputError if this machine does not have it."""
     if name not in DEVICES:
         raise InputError(f"device: {name!r}, expected one of {', '.join(DEVICES)}")
     if name == "cpu":
         return torch.device("cpu")
-    found = process_state().device
-    if name not in ("auto", found.type):
-        raise InputError(f"device: {name!r} is not available here; found {found.type!r}")
-    return found
+    available = process_state().device
+    if name not in ("auto", available.type):
+        raise InputError(f"device: {name!r} is not available here; found {available.type!r}")
+    return available
 
 
 def find_dtype(name: str, device: str) -> torch.dtype:
-    """Raises InputError where `name` is neither "auto" nor a key of `DTYPES`."""
+    """The number format called `name`. Raises InputError if it is neither "auto" nor a key of `DTYPES`."""
     if name != "auto":
         if name not in DTYPES:
             raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
@@ -48,24 +48,24 @@ def find_dtype(name: str, device: str) -> torch.dtype:
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """The memory format of convolution weights that suits the device: GPUs are fastest with channels last; on
-    CPUs that gains nothing, and normalisation in bf16 is ten times slower with it."""
+    """The fastest memory format for convolution weights. GPUs are fastest with channels last; CPUs gain
+    nothing from it, and their bf16 normalisation is ten times slower."""
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Whether `device` has units for bf16; where it is only emulated it is many times slower than float32."""
+    """Whether `device` supports bf16 in hardware; emulated, it is many times slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    if platform.machine().lower() in ("x86_64", "amd64"):  # oneDNN also says yes where it only emulates bf16
+    if platform.machine().lower() in ("x86_64", "amd64"):  # oneDNN also answers yes if it only emulates bf16
         return torch.cpu._is_avx512_bf16_supported()
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def mixed_precision(name: str, device: torch.device) -> str:
-    """`training.mixed_precision` as accelerate calls it; auto is bf16 where the device has units for it.
+    """accelerate's name for `training.mixed_precision`; auto is bf16 if the device supports it in hardware.
 
     Raises:
         InputError: fp16 on a CPU.
@@ -76,8 +76,8 @@ def mixed_precision(name: str, device: torch.device) -> str:
 
 
 def reuse_freed_memory() -> None:
-    """Tells glibc to reuse the memory of freed tensors. By default every large tensor of every step goes back
-    to the kernel and is faulted in again, which on small machines takes as long as the arithmetic."""
+    """Makes glibc reuse the memory of freed tensors. By default it returns the memory of large tensors to the
+    kernel, and mapping it again in every step can take as long as the arithmetic."""
     if sys.platform == "linux":
         try:
             libc = ctypes.CDLL("libc.so.6")
@@ -89,8 +89,8 @@ def reuse_freed_memory() -> None:
 
 
 def device_name(device: torch.device) -> str:
-    """What reports call the device: the GPU's model, such as "NVIDIA H200", or the CPU's cores and model,
-    such as "2 cores of AMD EPYC"."""
+    """The device's name for reports: the GPU's model, such as "NVIDIA H200", or the CPU's number of cores and
+    model, such as "2 cores of AMD EPYC"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
@@ -99,8 +99,8 @@ def device_name(device: torch.device) -> str:
 
 
 def processor_name() -> str:
-    """The CPU's model, such as "AMD EPYC", or its architecture where the system doesn't tell the model."""
-    with suppress(OSError):  # Linux tells it nowhere else
+    """The CPU's model, such as "AMD EPYC", or its architecture if the model is unknown."""
+    with suppress(OSError):  # the only place where Linux has it
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()

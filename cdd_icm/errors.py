@@ -1,4 +1,4 @@
-"""The one exception for input that cannot be used, and the line for a disk that refuses."""
+"""The exception for invalid input, and one-line messages for errors of the disk and of other libraries."""
 
 
 class InputError(ValueError):
@@ -10,5 +10,10 @@ class InputError(ValueError):
 
 
 def of_disk(error: OSError) -> str:
-    """What the line says of an error that only the disk explains: the file and the reason."""
+    """The message for an error of the operating system: the file, if known, and the reason."""
     return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or the name of its type if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

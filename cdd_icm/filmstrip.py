@@ -19,8 +19,8 @@ def filmstrip(
     frames = [_scaled(picture, height) for picture in pictures]
     font = ImageFont.load_default(size=12)
     texts = [_wrapped(caption, font, frame.width) for caption, frame in zip(captions, frames, strict=True)]
-    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    head = MARGIN + max(int(pen.multiline_textbbox((0, 0), text, font)[3]) for text in texts) + MARGIN
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    head = MARGIN + max(int(measure.multiline_textbbox((0, 0), text, font)[3]) for text in texts) + MARGIN
     width = sum(frame.width + MARGIN for frame in frames) + MARGIN
     strip = Image.new("RGB", (width, head + height + MARGIN), "white")
     pen, left = ImageDraw.Draw(strip), MARGIN
@@ -32,7 +32,7 @@ def filmstrip(
 
 
 def stack(strips: Sequence[Image.Image]) -> Image.Image:
-    """The strips one below the other, on white; the sheet is as wide as the widest."""
+    """The strips stacked from top to bottom, on white; the sheet is as wide as the widest strip."""
     sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(s.height for s in strips)), "white")
     top = 0
     for strip in strips:
@@ -49,5 +49,5 @@ def _scaled(picture: Image.Image | np.ndarray, height: int) -> Image.Image:
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    letters = 0.95 * width * len(text) / max(1, font.getlength(text))
-    return "\n".join(textwrap.wrap(text, max(8, int(letters))))
+    characters = 0.95 * width * len(text) / max(1, font.getlength(text))
+    return "\n".join(textwrap.wrap(text, max(8, int(characters))))

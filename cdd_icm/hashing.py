@@ -1,4 +1,4 @@
-"""Seeds and digests: the only place that turns something into a hash."""
+"""Seeds and digests: all hashing is done here."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch import Tensor
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A seed below 2^56 that is a function of `parts` alone, such as (run seed, sample). Neighbouring parts
-    give unrelated seeds, as generators need them."""
+    """A seed below 2^56 that depends on `parts` alone, such as (run seed, sample). Similar parts give
+    unrelated seeds."""
     return int.from_bytes(sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
 def content_digest(content: bytes | str) -> str:
-    """64 hexadecimal digits; the key of a picture or a text in a cache."""
+    """The SHA-256 of `content` as 64 hexadecimal digits, used as a cache key."""
     return sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def fingerprint(value: Any) -> str:
-    """16 hexadecimal digits of anything that JSON can write; tells whether two runs or reports are about the
-    same thing."""
+    """16 hexadecimal digits that identify a JSON-serialisable value, to see whether two runs or reports have
+    the same data or model."""
     return content_digest(json.dumps(value))[:16]
 
 
 def tensor_digest(tensors: Iterable[tuple[str, Tensor]], header: str = "") -> str:
-    """64 hexadecimal digits of a text and named tensors: names, number formats, shapes and bytes, in the
-    order given."""
+    """64 hexadecimal digits that identify `header` and named tensors: their names, number formats, shapes and
+    bytes, in the given order."""
     digest = sha256(header.encode())
     for name, tensor in tensors:
         tensor = tensor.detach().cpu().contiguous()

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, JSON that must parse, and weights that are only read."""
+"""Atomic writes of files and folders, checked JSON, and safetensors files."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def unfinished_name(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a name beside `path`; the file or folder written there becomes `path` when the block ends well.
+    """Yields a temporary name beside `path`; the file or folder written there replaces `path` on success.
 
-    A block that fails, or a process that is killed, leaves `path` as it was. An earlier folder is called
-    `.old.<name>` while the new one takes its place: a kill just then leaves both.
+    If the block fails or the process is killed, `path` is unchanged. While a folder is being replaced the
+    earlier one is called `.old.<name>`; a kill at that moment leaves both.
 
     Raises:
-        InputError: the disk refuses (no space, no permission); the message names `path`.
+        InputError: the disk is full, not writable, or the like; the message names `path`.
     """
     unfinished = unfinished_name(path)
     try:
@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
-            _to_disk(file)
+            _fsync(file)
         old = path.with_name(f".old.{path.name}")
         _remove(old)
         if unfinished.is_dir() and path.exists():
@@ -58,10 +58,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Tries what `replacing` will do, for a file, before the work whose result goes there.
+    """Checks early that `replacing` will be able to write the file `path`.
 
     Raises:
-        InputError: the disk refuses; the message names `path`.
+        InputError: it can't be written; the message names `path`.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raises InputError, which names `path`, where the disk refuses what the block does."""
+    """Turns an OSError of the block into an InputError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -80,10 +80,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def append_json(path: Path, values: dict[str, Any]) -> None:
-    """Adds a line to a JSONL file.
+    """Appends a line to a JSONL file.
 
     Raises:
-        InputError: the disk refuses; the message names `path`.
+        InputError: it can't be written; the message names `path`.
     """
     with writing(path), open(path, "a") as file:
         file.write(json.dumps(values) + "\n")
@@ -93,7 +93,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        InputError: the file is missing, doesn't parse, or holds something else.
+        InputError: the file is missing, is not JSON, or does not contain an object.
     """
     try:
         encoded = file.read_bytes()
@@ -106,10 +106,13 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def parse_json(encoded: str | bytes, where: str) -> Any:
-    """What a JSON text holds; `where` begins the error.
+    """The value of a JSON text.
+
+    Args:
+        where: the file or field, which the error message starts with.
 
     Raises:
-        InputError: it doesn't parse.
+        InputError: it is not valid JSON.
     """
     try:
         return json.loads(encoded)
@@ -124,19 +127,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _to_disk(path: Path) -> None:
+def _fsync(path: Path) -> None:
     if path.is_file():
         with open(path, "rb") as file:
             os.fsync(file.fileno())
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """A safetensors file.
+    """The tensors of a safetensors file, by name.
 
     Raises:
-        InputError: it is missing, truncated, or something else, such as a pickle.
+        InputError: it is missing, truncated, or not safetensors, such as a pickle.
     """
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error})") from None
+        raise InputError(f"{path}: not a complete safetensors file ({error})") from None

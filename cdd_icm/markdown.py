@@ -1,4 +1,4 @@
-"""Names from elsewhere on a Markdown page."""
+"""Escapes untrusted text for a Markdown page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _PUNCTUATION = str.maketrans({"|": "&#124;", "[": "&#91;", "]": "&#93;", "`": "&
 
 
 def escaped(value: Any) -> Any:
-    """A report with all its texts, keys included, as they may stand in a Markdown page: no HTML, no link, no
-    new cell or line, no control character."""
+    """`value` with all its texts, including keys, escaped for Markdown: they can't add HTML, a link, a table
+    cell, a line or a control character."""
     if isinstance(value, str):
         return html.escape(printable(value, one_line=True), quote=False).translate(_PUNCTUATION)
     if isinstance(value, dict):

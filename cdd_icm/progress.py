@@ -1,4 +1,4 @@
-"""Progress of long work on standard error: a bar in a terminal, a plain line now and then in a log."""
+"""Progress on standard error: a bar in a terminal, a plain line every ten seconds in a log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LINE = "{desc}: {n_fmt} of {total_fmt} {unit}, {elapsed} elapsed, {remaining} le
 
 
 class Progress(tqdm):
-    """A tqdm bar, which where its file is no terminal prints a plain line every ten seconds instead.
+    """A tqdm bar that prints a plain line every ten seconds if its file is not a terminal.
 
-    Work that takes less than ten seconds leaves nothing in a log. Takes tqdm's arguments.
+    Work that takes less than ten seconds prints no line. Takes tqdm's arguments.
     """
 
     def __init__(self, *args, **options):
@@ -31,7 +31,7 @@ class Progress(tqdm):
         super().__init__(*args, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        """Draws the bar, or prints a line where the last one is ten seconds old, or the work is done."""
+        """Draws the bar; in a log, prints a line if the last one is ten seconds old or the work is done."""
         if not self._plain:
             return super().display(msg, pos)
         now, closing = self._time(), msg == ""
@@ -40,14 +40,14 @@ class Progress(tqdm):
             self._last_line = now
             self.fp.write(f"{self}\n")
             self.fp.flush()
-        return False  # nothing stays on the line: close() has nothing to wipe
+        return False  # nothing is left on the line for close() to clear
 
     @classmethod
     def write(cls, s: str, **options) -> None:
-        """Prints a message, made `printable`, to standard output without disturbing the bars."""
+        """Prints a `printable` message to standard output without breaking the bars."""
         super().write(printable(s), **options)
 
     def clear(self, nolock: bool = False) -> None:
-        """Wipes the bar; the lines of a log stay."""
+        """Clears the bar; lines in a log are kept."""
         if not self._plain:
             super().clear(nolock)

@@ -1,6 +1,6 @@
 """Where data may come from: a local path, a pattern of local paths, or a URL that fsspec reads.
 
-No address is ever handed to a shell or to another program. A scheme that is not listed here is refused.
+No address is ever passed to a shell or another program, and schemes that are not listed are refused.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ SCHEMES = {"https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_h
 """The schemes of URLs that can be read, and the package that fsspec needs for each."""
 
 MAX_FILES = 100_000
-"""How many files a pattern may name."""
+"""Limit for the number of files that a brace pattern names."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # of two letters or more: C: is a drive
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # at least two letters: C: is a drive
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?|([a-z])\.\.([a-z])(?:\.\.(-?\d+))?", re.IGNORECASE)
 _COUNT = re.compile("\0([^\0]*)\0")
 
 
 def scheme_of(address: str | Path) -> str | None:
-    """The scheme of a URL, None for a local path. A local name that
-    looks like a URL is given as an absolute path (pathlib drops a `./`).
+    """The scheme of a URL, or None for a local path. A local name that looks like a URL must be given as an
+    absolute path (pathlib drops a leading `./`).
 
     Raises:
-        InputError: a scheme that is none of `SCHEMES`.
+        InputError: a scheme that is not in `SCHEMES`.
     """
-    found = _SCHEME.match(str(address))
-    if found is None:
+    match = _SCHEME.match(str(address))
+    if match is None:
         return None
-    scheme = found[1].lower()
+    scheme = match[1].lower()
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise InputError(f"{address}: {scheme}: is refused; expected a local path or one of {known}")
@@ -46,7 +46,7 @@ def scheme_of(address: str | Path) -> str | None:
 
 
 def local_path(address: str | Path) -> Path:
-    """The path where only local files are read. Raises InputError where the address is a URL."""
+    """The address as a local path. Raises InputError if it is a URL."""
     if scheme := scheme_of(address):
         raise InputError(f"{address}: {scheme}: is refused here; expected a local path")
     return Path(address)
@@ -56,8 +56,8 @@ def expand(pattern: str) -> list[str]:
     """The addresses that a brace pattern names, such as `https://host/train-{000000..000063}.tar`.
 
     Raises:
-        InputError: a scheme that is refused, more than `MAX_FILES` files (none is listed then), or braces
-            that don't match.
+        InputError: a refused scheme, more than `MAX_FILES` files (checked before any is listed), or
+            unbalanced braces.
     """
     scheme_of(pattern)
     if (count := _count(pattern)) > MAX_FILES:
@@ -67,16 +67,16 @@ def expand(pattern: str) -> list[str]:
     except ValueError as error:
         raise InputError(f"{pattern}: not a brace pattern ({error})") from error
     for address in addresses:
-        scheme_of(address)  # braces may have hidden it
+        scheme_of(address)  # the scheme may come from a brace
     return addresses
 
 
 def open_stream(address: str) -> BinaryIO:
-    """The file at a local path or URL, to be read from its start to its end.
+    """The file at a local path or URL, opened for reading from start to end.
 
     Raises:
-        InputError: a scheme that is refused, or one whose package is not installed.
-        OSError: a local file that can't be opened; of a URL, whatever its package raises.
+        InputError: the scheme is refused, or its package is not installed.
+        OSError: a local file can't be opened. For a URL, its package raises errors of its own.
     """
     scheme = scheme_of(address)
     if scheme is None:
@@ -88,13 +88,13 @@ def open_stream(address: str) -> BinaryIO:
         raise InputError(
             f"{address}: {scheme}:// needs the package {package} (pip install {package})"
         ) from None
-    # a server need not know ranges: without blocks the whole file is one answer
+    # a server may not support ranges: without blocks the file comes in one response
     return files.open(address, "rb", **({"block_size": 0} if scheme == "https" else {}))
 
 
 def inside(name: str, where: str) -> str:
-    """The name of a file in a folder, relative to it. Raises InputError, which begins with `where`, if the
-    name is absolute or climbs out of the folder."""
+    """`name`, the path of a file relative to a folder. Raises InputError, starting with `where`, if it is
+    absolute or leaves the folder."""
     parts = re.split(r"[/\\]", name)
     if parts[0] == "" or ".." in parts or "\0" in name:
         raise InputError(f"{where}: {name!r} leaves the folder")
@@ -102,25 +102,25 @@ def inside(name: str, where: str) -> str:
 
 
 def check_link(file: Path, folder: Path) -> None:
-    """Raises InputError if `file`, of a folder that is not trusted, is a symbolic link out of it. A snapshot
-    in Hugging Face's cache may link to the blobs of its repository."""
+    """Raises InputError if `file`, in the untrusted `folder`, is a symbolic link to a place outside of it. A
+    snapshot in Hugging Face's cache may link to the blobs of its repository."""
     root, target = Path(os.path.realpath(folder)), Path(os.path.realpath(file))
     allowed = [root]
     if root.parent.name == "snapshots" and root.parents[1].name.startswith("models--"):
         allowed.append(root.parents[1] / "blobs")
     if not any(target.is_relative_to(place) for place in allowed):
-        raise InputError(f"{file}: a link out of its folder, to {target}")
+        raise InputError(f"{file}: a link to {target}, outside of its folder")
 
 
 def check_links(folder: Path) -> None:
-    """`check_link` of all that is in a folder, at any depth."""
+    """`check_link` for every file in a folder, at any depth."""
     for file in sorted(folder.rglob("*")):
         if file.is_symlink():
             check_link(file, folder)
 
 
 def _count(pattern: str) -> float:
-    """How many names a brace pattern stands for, without listing them."""
+    """The number of names that a brace pattern stands for, without listing them."""
 
     def count(group: re.Match) -> str:
         if bounds := _RANGE.fullmatch(group[1]):
@@ -128,10 +128,10 @@ def _count(pattern: str) -> float:
             if first:
                 low, high, step = str(ord(first)), str(ord(last)), stride
             span = abs(_number(high) - _number(low))
-            found = span // max(1, abs(_number(step or "1"))) + 1
+            names = span // max(1, abs(_number(step or "1"))) + 1
         else:
-            found = sum(_product(part) for part in group[1].split(","))
-        return f"\0{found}\0"
+            names = sum(_product(part) for part in group[1].split(","))
+        return f"\0{names}\0"
 
     rest = re.sub("\\\\.|\0", "", pattern, flags=re.DOTALL)  # an escaped brace or comma is plain text
     changed = True
@@ -145,5 +145,5 @@ def _product(text: str) -> float:
 
 
 def _number(digits: str) -> float:
-    """As far as a float reaches: the limit is far below."""
+    """The number, limited to the range of a float; `MAX_FILES` is far below."""
     return min(max(float(digits), -1e300), 1e300)

@@ -70,9 +70,9 @@ class FeatureCache:
                         rows = compute(chunk[first : first + BATCH])
                         file.write(rows.float().cpu().contiguous().numpy().tobytes())
                         bar.update(len(rows))
-                    _to_disk(file)
+                    _fsync(file)
                     index.write(_lines(chunk))
-                    _to_disk(index)
+                    _fsync(index)
             self._map()
 
     def __getitem__(self, keys: Sequence[str]) -> Float[Tensor, "n width"]:
@@ -233,6 +233,6 @@ def _lines(keys: Iterable[str]) -> bytes:
     return "".join(f"{key}\n" for key in keys).encode()
 
 
-def _to_disk(file: IO[bytes]) -> None:
+def _fsync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())

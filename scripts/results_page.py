@@ -209,7 +209,7 @@ def plain_speech(reports: Path) -> list[str]:
     for name in SENTENCES:
         report = json_report(reports / f"sentences_{name}.json")
         if report is None:
-            lines += ["", missing(TITLES[name], COMMANDS[f"sentences_{name}"])]
+            lines += ["", not_measured(TITLES[name], COMMANDS[f"sentences_{name}"])]
             continue
         heads = [TITLES[name], "sentences", "unusable", "right, per cent"]
         lines += ["", *table(heads, rows(report)), "", f"{summary(report)} Drawn on {report['device']}."]

@@ -18,11 +18,10 @@ __all__ = ["main", "positive", "seed_number"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv` (None: the process's own arguments) and returns the exit status.
 
-    Input that cannot be used, or a disk that refuses, is one line on stderr and status 2; a loss that is not
-    finite is one line and status 1; after Ctrl-C the status is 130, and 141 where the program that read the
-    output has gone.
+    Invalid input and disk errors print one line on stderr and return 2; a loss that is not finite prints one
+    line and returns 1; Ctrl-C returns 130; a closed output pipe returns 141.
     """
-    parser = argparse.ArgumentParser(prog="cdd-icm", description="Draws by conversation.")
+    parser = argparse.ArgumentParser(prog="cdd-icm", description="Draw pictures by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (train, draw, evaluate, data):
         group.add_commands(commands)
@@ -34,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         complain("cdd-icm", error)
         return 2
-    except BrokenPipeError:  # of `| head`; what is still to be written would fail at the exit, too
+    except BrokenPipeError:  # such as `| head`; flushing the rest at exit would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:  # where a path is only looked at: no permission, too long a name
+    except OSError as error:  # from checking a path: no permission, name too long
         complain("cdd-icm", of_disk(error))
         return 2
     except FloatingPointError as error:

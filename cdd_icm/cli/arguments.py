@@ -1,4 +1,4 @@
-"""Arguments that several commands share: numbers, device, model and sampling settings."""
+"""Command-line arguments shared by several commands: numbers, device, model and sampling settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METAVARS = {int: "N", float: "X", str: "NAME"}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """The arguments of every command that draws: one for each of `SamplingConfig`'s settings, too."""
+    """Adds the arguments of every command that draws, including one for each setting of `SamplingConfig`."""
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="a pipeline folder")
     parser.add_argument("--seed", type=seed_number, help="default: 0, or the session's own")
     add_device(parser)
@@ -41,9 +41,13 @@ def add_preset(parser: argparse._ActionsContainer) -> None:
 
 
 def load_model(arguments: argparse.Namespace) -> CDDICMPipeline:
+    """The pipeline that `add_model`'s arguments name, with their preset and scheduler."""
+    from diffusers.utils import logging
+
     from cdd_icm.diffusion.samplers import scheduler_like
     from cdd_icm.sampling.loading import load_pipeline
 
+    logging.disable_progress_bar()  # diffusers shows one while it loads weights
     pipeline = load_pipeline(arguments.model, arguments.device, arguments.dtype)
     pipeline.set_progress_bar_config(disable=True)
     if arguments.preset is not None:
@@ -54,10 +58,10 @@ def load_model(arguments: argparse.Namespace) -> CDDICMPipeline:
 
 
 def sampling_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The sampling settings of `add_model` that were given, but for the scheduler, which is the pipeline's.
+    """The sampling settings given on the command line. The scheduler is left out: `load_model` sets it.
 
     Raises:
-        InputError: one is out of range.
+        InputError: a setting is out of range.
     """
     given = {name: getattr(arguments, name) for name in fields(SamplingConfig)}
     given = {name: value for name, value in given.items() if value is not None}
@@ -67,23 +71,23 @@ def sampling_settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def positive(text: str) -> int:
-    """A number of the command line, over 0; argparse tells what else it is given."""
-    number = _whole(text)
+    """An argument type for argparse: a whole number of at least 1."""
+    number = _whole_number(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not over 0")
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
 
 
 def seed_number(text: str) -> int:
-    """What a random number generator of torch and of numpy begins with."""
-    number = _whole(text)
+    """An argument type for argparse: a seed that both torch and numpy accept."""
+    number = _whole_number(text)
     if not 0 <= number <= LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LARGEST_SEED}")
     return number
 
 
-def _whole(text: str) -> int:
+def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None

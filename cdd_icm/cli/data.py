@@ -12,21 +12,21 @@ from cdd_icm.errors import InputError
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Adds the command `data` with its actions."""
-    data = commands.add_parser("data", help="look at a data set, or turn it into shards")
+    data = commands.add_parser("data", help="check, preview or convert a data set")
     actions = data.add_subparsers(required=True, metavar="ACTION")
 
-    info = actions.add_parser("info", help="count what is in it and check every file")
+    info = actions.add_parser("info", help="count dialogs, turns and objects, and check every file")
     info.add_argument("path")
     info.set_defaults(run=_info)
 
-    preview = actions.add_parser("preview", help="draw a sheet of its dialogs")
+    preview = actions.add_parser("preview", help="save a sheet of film strips of some dialogs")
     preview.add_argument("path")
     preview.add_argument("--split")
-    preview.add_argument("-n", type=positive, default=8, help="dialogs (default: %(default)s)")
+    preview.add_argument("-n", type=positive, default=8, help="number of dialogs (default: %(default)s)")
     preview.add_argument("--out", type=Path, default=Path("preview.png"), help="default: %(default)s")
     preview.set_defaults(run=_preview)
 
-    convert = actions.add_parser("convert", help="write it as WebDataset shards")
+    convert = actions.add_parser("convert", help="convert to WebDataset shards")
     convert.add_argument("path")
     convert.add_argument("out", type=Path, help="a new folder")
     convert.add_argument("--split")
@@ -37,11 +37,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _info(arguments: argparse.Namespace) -> int:
     from cdd_icm.data.check import info
 
-    found = info(arguments.path)
-    say(found)
-    for fault in found.faults:
+    result = info(arguments.path)
+    say(result)
+    for fault in result.faults:
         complain("cdd-icm", fault)
-    return 2 if found.faults else 0
+    return 2 if result.faults else 0
 
 
 def _preview(arguments: argparse.Namespace) -> None:
@@ -52,12 +52,12 @@ def _preview(arguments: argparse.Namespace) -> None:
 
     suffix = arguments.out.suffix.lower()
     if Image.registered_extensions().get(suffix) not in Image.SAVE:
-        raise InputError(f"--out {arguments.out}: {suffix!r} is no format of pictures, such as .png")
+        raise InputError(f"--out {arguments.out}: {suffix!r} is not an image format such as .png")
     sheet = preview(arguments.path, arguments.n, arguments.split)
     with replacing(arguments.out) as path:
         try:
             sheet.save(path)
-        except ValueError as error:  # WebP, of a large sheet
+        except ValueError as error:  # such as a sheet too large for WebP
             raise InputError(f"--out {arguments.out}: can't be written ({error})") from error
     say(arguments.out)
 

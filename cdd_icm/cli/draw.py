@@ -15,26 +15,31 @@ from cdd_icm.sources import local_path
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Adds the commands of this module."""
-    generate = commands.add_parser("generate", help="draw one's own words, or a whole split of a data set")
+    generate = commands.add_parser("generate", help="draw your own instructions, or a split of a data set")
     source = generate.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--say", action="append", metavar="TEXT", help="an instruction, or several with | between; repeatable"
+        "--say",
+        action="append",
+        metavar="TEXT",
+        help="one instruction, or several separated by |; repeatable",
     )
-    source.add_argument("--dialog", type=Path, metavar="FILE.txt", help="an instruction a line")
+    source.add_argument(
+        "--dialog", type=Path, metavar="FILE.txt", help="a file with one instruction per line"
+    )
     source.add_argument("--data", type=Path, metavar="PATH", help="draw the dialogs of a data set")
     generate.add_argument("--out", type=Path, required=True, metavar="DIR")
-    generate.add_argument("--split", help="of --data (default: test)")
-    generate.add_argument("--limit", type=positive, help="only the first so many dialogs of --data")
-    generate.add_argument("--batch-size", type=positive, help="dialogs of --data at once (default: 16)")
+    generate.add_argument("--split", help="the split of --data (default: test)")
+    generate.add_argument("--limit", type=positive, help="draw only the first N dialogs of --data")
+    generate.add_argument("--batch-size", type=positive, help="dialogs of --data drawn at once (default: 16)")
     add_model(generate)
     generate.set_defaults(run=_generate)
 
-    chat = commands.add_parser("chat", help="draw at a prompt")
+    chat = commands.add_parser("chat", help="draw interactively")
     chat.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="where pictures go; a session there is gone on with (default: a new folder under outputs)",
+        help="folder for the pictures; a session saved there is resumed (default: a new folder in outputs)",
     )
     add_model(chat)
     chat.set_defaults(run=_chat)
@@ -45,7 +50,7 @@ def _generate(arguments: argparse.Namespace) -> None:
         return _generate_split(arguments)
     for name in ("split", "limit", "batch_size"):
         if getattr(arguments, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')}: goes with --data only")
+            raise InputError(f"--{name.replace('_', '-')}: allowed only with --data")
     return _generate_dialog(arguments)
 
 
@@ -77,10 +82,10 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
     if arguments.dialog:
         texts, source = _lines(arguments.dialog), str(arguments.dialog)
     else:
-        texts, source = [text for said in arguments.say for text in said.split("|")], "--say"
+        texts, source = [text for group in arguments.say for text in group.split("|")], "--say"
     texts = [text.strip() for text in texts]
     if not texts or "" in texts:
-        raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instruction is in it'}")
+        raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instructions'}")
     settings = sampling_settings(arguments)
     session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
     for turn, text in enumerate(texts, start=1):
@@ -92,7 +97,7 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
         say(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
     with replacing(arguments.out / "filmstrip.png") as path:
         session.filmstrip().save(path)
-    for file in arguments.out.iterdir():  # left by a longer dialog
+    for file in arguments.out.iterdir():  # left by an earlier, longer dialog
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
@@ -116,10 +121,10 @@ def _chat(arguments: argparse.Namespace) -> None:
         if arguments.seed is not None:
             session.seed = arguments.seed
         session.use(**settings)
-        say(f"going on after turn {len(session.turns)} of the session in {out}; /help tells the commands")
+        say(f"resuming after turn {len(session.turns)} of the session in {out}; /help lists the commands")
     else:
         session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
-        say(f"say what to draw; pictures go to {out}; /help tells the commands")
+        say(f"say what to draw; pictures are saved in {out}; /help lists the commands")
     Chat(session, out).run()
 
 

@@ -12,33 +12,39 @@ from cdd_icm.errors import InputError
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Adds the commands of this module."""
-    evaluate = commands.add_parser("evaluate", help="draw a split with a model and measure it")
+    evaluate = commands.add_parser("evaluate", help="draw a split with a model and score the pictures")
     evaluate.add_argument("--model", type=Path, required=True, help="a pipeline folder")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--split", default="test", help="default: %(default)s")
-    evaluate.add_argument("--limit", type=positive, help="only the first so many dialogs")
+    evaluate.add_argument("--limit", type=positive, help="evaluate only the first N dialogs")
     evaluate.add_argument(
         "--report",
         type=Path,
         required=True,
         metavar="FILE.json",
-        help="table, plot and film strips beside it",
+        help="a table, a plot and film strips are written beside it",
     )
     evaluate.add_argument("--detector", type=Path, help="default: the shipped one for the data's classes")
     evaluate.add_argument(
         "--inception",
         metavar="FILE",
-        help="Inception weights (safetensors) for FID and KID, or hf://OWNER/REPOSITORY/FILE of the hub",
+        help="Inception weights (safetensors) for FID and KID, or hf://OWNER/REPOSITORY/FILE on the hub",
     )
-    evaluate.add_argument("--teacher-forced", action="store_true", help="each turn on the true reference")
+    evaluate.add_argument(
+        "--teacher-forced", action="store_true", help="start each turn from the true picture"
+    )
     evaluate.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")
-    evaluate.add_argument("--batch-size", type=positive, default=16, help="dialogs, default: %(default)s")
+    evaluate.add_argument(
+        "--batch-size", type=positive, default=16, help="dialogs at once (default: %(default)s)"
+    )
     add_device(evaluate)
     add_preset(evaluate)
-    evaluate.add_argument("sampling", nargs="*", metavar="key=value", help="in place of the model's settings")
+    evaluate.add_argument(
+        "sampling", nargs="*", metavar="key=value", help="override the model's sampling settings"
+    )
     evaluate.set_defaults(run=_evaluate)
 
-    compare = commands.add_parser("compare", help="put reports of evaluate side by side")
+    compare = commands.add_parser("compare", help="compare reports side by side")
     compare.add_argument("reports", type=Path, nargs="+", metavar="FILE.json")
     compare.set_defaults(run=_compare)
 

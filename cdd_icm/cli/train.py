@@ -12,9 +12,7 @@ KEYS = "`cdd-icm config` lists every key with its default and meaning."
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Adds the commands of this module."""
-    train = commands.add_parser(
-        "train", help="train a model, or go on with a run that was stopped", epilog=KEYS
-    )
+    train = commands.add_parser("train", help="train a model, or resume a stopped run", epilog=KEYS)
     train.add_argument(
         "config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/generate/tiny.yaml"
     )
@@ -36,9 +34,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of a command that lists the keys of a config."""
     parser.add_argument(
-        "config", type=Path, nargs="?", metavar="CONFIG", help="a YAML file; shows its values"
+        "config", type=Path, nargs="?", metavar="CONFIG", help="a YAML file whose values are shown"
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="in place of the file's")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="values that replace the file's")
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -46,7 +44,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config, arguments.overrides)
 
-    from cdd_icm.train.generator import train  # after the config: a wrong key is told at once
+    from cdd_icm.train.generator import train  # slow to import, so after the config is checked
 
     say(train(config))
 

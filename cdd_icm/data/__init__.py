@@ -1,4 +1,4 @@
-"""Dialogs of every data set, and the batches that a model trains on."""
+"""Data sets as dialogs, and training batches."""
 
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn

@@ -1,4 +1,4 @@
-"""Augmentation that keeps the words true: mirror images, with left and right exchanged in the text."""
+"""Augmentation by mirror images, with left and right exchanged in the text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cdd_icm.data.triplets import PICTURES
 from cdd_icm.errors import InputError
 
 
-def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    """Replaces every word or phrase of a pair by its partner: "on the left" -> "on the right"."""
+def swap_antonyms(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    """Replaces every word or phrase of a pair with the other one: "on the left" -> "on the right"."""
     partner = {a.lower(): b for pair in pairs for a, b in (pair, pair[::-1])}
     if not partner:
         return text
@@ -24,53 +24,52 @@ def exchange(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return re.sub(pattern, lambda m: partner[m[0].lower()], text, flags=re.IGNORECASE)
 
 
-def mirrored(
+def mirror_half(
     raw: Mapping[str, Tensor | list], pairs: tuple[tuple[str, str], ...]
 ) -> Mapping[str, Tensor | list]:
-    """Mirrors half of the samples, chosen by their draws: pictures, objects and words alike."""
-    # A bit of the draw that chooses neither the no-op samples nor, but for dialogs of hundreds of turns, the
-    # negative.
-    turned = [bool(draw >> 20 & 1) for draw in raw["draw"]]
-    at = torch.tensor(turned)[:, None, None, None]
+    """Mirrors the pictures, objects and texts of half of the samples, chosen by their random integers."""
+    # bit 20 is independent of the choice of no-op samples (high bits) and of the negative (low bits)
+    flipped = [bool(draw >> 20 & 1) for draw in raw["draw"]]
+    mask = torch.tensor(flipped)[:, None, None, None]
     out = dict(raw)
     for name in PICTURES:
-        out[name] = torch.where(at, raw[name].flip(-1), raw[name])
+        out[name] = torch.where(mask, raw[name].flip(-1), raw[name])
     for name, mirror in (
         ("before", _mirrored_objects),
         ("after", _mirrored_objects),
-        ("instruction", lambda text: exchange(text, pairs)),
-        ("history", lambda texts: tuple(exchange(text, pairs) for text in texts)),
+        ("instruction", lambda text: swap_antonyms(text, pairs)),
+        ("history", lambda texts: tuple(swap_antonyms(text, pairs) for text in texts)),
     ):
-        out[name] = [mirror(part) if turn else part for part, turn in zip(raw[name], turned, strict=True)]
+        out[name] = [mirror(value) if flip else value for value, flip in zip(raw[name], flipped, strict=True)]
     return out
 
 
 def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObject, ...] | None:
-    return objects if objects is None else tuple(thing.mirrored() for thing in objects)
+    return objects if objects is None else tuple(obj.mirrored() for obj in objects)
 
 
 def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
-    """Raises InputError where `objective.join` or `objective.mirror` can't be had of the data."""
+    """Raises InputError if the data can't be augmented as `objective.join` and `objective.mirror` ask."""
     objects = all_objects(dialogs)
     if config.objective.join and not objects:
-        raise no_objects(config, "objective.join=0")
+        raise no_objects_error(config, "objective.join=0")
     if config.objective.mirror:
         check_flips(config, objects)
 
 
 def all_objects(dialogs: Iterable[Dialog]) -> list[SceneObject]:
     """The annotated objects of all turns."""
-    return [thing for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()]
+    return [obj for dialog in dialogs for turn in dialog.turns for obj in turn.objects or ()]
 
 
-def no_objects(config: Config, setting: str) -> InputError:
-    """Raised where the data has no annotated objects and the config needs some; `setting` would not."""
+def no_objects_error(config: Config, setting: str) -> InputError:
+    """The error for data without annotated objects; `setting` is a key=value that does without them."""
     return InputError(f"{config.data.path}: no annotated objects; set {setting} to train without")
 
 
 def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
-    """Raises InputError where the trait `flip` has other values than "0" and "1"."""
-    flips = {thing.look["flip"] for thing in objects if "flip" in thing.look}
+    """Raises InputError if an object's trait `flip` is neither "0" nor "1"."""
+    flips = {obj.look["flip"] for obj in objects if "flip" in obj.look}
     if not flips <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(sorted(flips))}: expected 0 and 1, "

@@ -1,4 +1,4 @@
-"""From triplets to tensors: one training batch."""
+"""Training batches: collates triplets to tensors."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from cdd_icm.config import Config, ObjectiveConfig
-from cdd_icm.data.augment import exchange, mirrored
+from cdd_icm.data.augment import mirror_half, swap_antonyms
 from cdd_icm.data.picture import to_float
 from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.data.triplets import PICTURES, Triplet, collate
 
 RawBatch = Mapping[str, Tensor | list]
-"""What `collate` makes of triplets."""
-Asked = Sequence[tuple[str, Sequence[str]]]
-"""Instructions, each with the earlier ones of its dialog, oldest first."""
-Tokenize = Callable[[Asked], tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]]
-"""Token ids and mask of instructions with their history."""
+"""The output of `collate`."""
+Instructions = Sequence[tuple[str, Sequence[str]]]
+"""(instruction, earlier instructions of the same dialog, oldest first)."""
+Tokenize = Callable[[Instructions], tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]]
+"""From instructions with their history to token ids and mask."""
 
 
 class TruthEncoder(Protocol):
-    """Encodes the true plan of each turn, in the loader processes."""
+    """Encodes the true plan of each turn; runs in the loader processes."""
 
     def __call__(self, raw: RawBatch, no_op: Sequence[bool]) -> TensorFields:
-        """The plan's part of a batch. `no_op`: items whose text asks for nothing; their reference is the
-        target.
+        """Returns `Batch.plan`.
+
+        Args:
+            no_op: whether each item's text asks for no change; the reference is then the target.
 
         Raises:
             InputError: a turn can't be encoded; the message names its dialog and turn.
@@ -38,11 +40,11 @@ class TruthEncoder(Protocol):
 
 @dataclass
 class Batch(TensorFields):
-    """One training batch. Its pictures are uint8, 0..255, as loader processes make it, and in [-1, 1] once it
-    is `on` the device that trains."""
+    """One training batch. The loader processes make its pictures as uint8, 0..255; `on` moves them to the
+    training device as float32 in [-1, 1]."""
 
     turns: list[tuple[str, int]]
-    """The id of each item's dialog and the number of its turn, from 0."""
+    """The dialog id and turn number, from 0, of each item."""
     reference: Tensor  # (B, 3, R, R)
     target: Tensor
     other: Tensor
@@ -50,15 +52,15 @@ class Batch(TensorFields):
     ids: Int[Tensor, "B Nw"]
     mask: Bool[Tensor, "B Nw"]
     null_ids: Int[Tensor, "1 Nw"]
-    """The empty text."""
+    """The tokens of the empty text."""
     null_mask: Bool[Tensor, "1 Nw"]
     no_op: Bool[Tensor, " B"]
-    """Where the text asks for nothing."""
+    """Items whose text asks for no change."""
     false_ids: Int[Tensor, "B Nw"] | None = None
-    """The instruction with its antonyms exchanged, where the config names any."""
+    """The instruction with antonyms swapped, as a hard negative; None if the config lists no antonyms."""
     false_mask: Bool[Tensor, "B Nw"] | None = None
     plan: TensorFields | None = None
-    """The true plan as the model's kind of plan encodes it (`plan.protocol`), where it plans."""
+    """The true plan as the model's plan encodes it (`plan.protocol`); None for a model without a plan."""
 
     def on(self, device: torch.device) -> Batch:
         """The same batch on `device`, pictures in [-1, 1]."""
@@ -67,7 +69,7 @@ class Batch(TensorFields):
 
 
 def no_op_text(draw: int, objective: ObjectiveConfig) -> str | None:
-    """The words with which the sample of this draw asks for nothing, or None where it asks for its turn."""
+    """The text that asks for no change, for `objective.no_op_share` of the random integers; else None."""
     share = draw / 2**31
     if share >= objective.no_op_share:
         return None
@@ -76,12 +78,12 @@ def no_op_text(draw: int, objective: ObjectiveConfig) -> str | None:
 
 
 class Collator:
-    """What a data loader collates with: triplets -> `Batch`, on the CPU.
+    """The data loader's collate function: triplets to a `Batch` on the CPU.
 
     Args:
-        tokenize: of instructions with their history.
-        encode_truth: of the kind of plan, None where nothing is planned.
-        augment: changes made to triplets before all else, such as other words for the same turn.
+        tokenize: from instructions with their history to token ids and mask.
+        encode_truth: encodes the true plans; None for a model without a plan.
+        augment: changes the triplets before everything else, such as new captions.
     """
 
     def __init__(
@@ -102,32 +104,32 @@ class Collator:
         if self.augment is not None:
             raw = self.augment(raw)
         if objective.mirror:
-            raw = mirrored(raw, objective.mirror)
+            raw = mirror_half(raw, objective.mirror)
         no_op_texts = [no_op_text(draw, objective) for draw in raw["draw"]]
         no_op = [text is not None for text in no_op_texts]
-        asked = [
+        instructions = [
             (instruction, history) if text is None else (text, (*history, instruction))
             for instruction, history, text in zip(
                 raw["instruction"], raw["history"], no_op_texts, strict=True
             )
         ]
-        ids, mask = self.tokenize(asked)
+        ids, mask = self.tokenize(instructions)
         null_ids, null_mask = self.tokenize([("", ())])
-        unchanged = torch.tensor(no_op)
+        no_op_mask = torch.tensor(no_op)
         batch = Batch(
             turns=list(zip(raw["dialog"], raw["turn"], strict=True)),
-            reference=torch.where(unchanged[:, None, None, None], raw["target"], raw["reference"]),
+            reference=torch.where(no_op_mask[:, None, None, None], raw["target"], raw["reference"]),
             target=raw["target"],
             other=raw["other"],
             ids=ids,
             mask=mask,
             null_ids=null_ids,
             null_mask=null_mask,
-            no_op=unchanged,
+            no_op=no_op_mask,
         )
         if pairs := objective.antonym_negatives:
-            # Only what is asked now becomes false: the history has happened.
-            false = [(exchange(instruction, pairs), history) for instruction, history in asked]
+            # the history stays: only the current instruction becomes false
+            false = [(swap_antonyms(text, pairs), history) for text, history in instructions]
             batch.false_ids, batch.false_mask = self.tokenize(false)
         if self.encode_truth is not None:
             batch.plan = self.encode_truth(raw, no_op)

@@ -1,4 +1,4 @@
-"""Decoded pictures at the training size, memory-mapped, found by their content."""
+"""A memory-mapped cache of decoded pictures at the training size, keyed by content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cdd_icm.progress import Progress
 
 Preprocess = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "size size 3"]]
 
-CHUNK = 1024  # pictures between two writes of the index: what a kill loses at most
+CHUNK = 1024  # pictures between two writes of the index; a killed process loses at most these
 
 
 def default_folder() -> Path:
@@ -32,9 +32,9 @@ def default_folder() -> Path:
 class PictureCache:
     """`cache[picture.key]` is that picture as uint8 (3, size, size), a view of the mapped file.
 
-    Two files a size: the pictures end to end, and an index of their keys in that order. The index is replaced
-    as a whole, after the pictures that it names have reached the disk, so what it names is complete whenever
-    the writer dies. Data sets may share a folder: pictures that are there already are not decoded again.
+    There are two files per size: the pictures one after the other, and an index of their keys in that order.
+    The index is replaced atomically after its pictures are on disk, so that it never lists a missing picture.
+    Several data sets may share a folder; cached pictures are not decoded again.
     """
 
     def __init__(self, folder: Path, size: int, method: str = METHOD):
@@ -57,26 +57,25 @@ class PictureCache:
         preprocess: Preprocess | None = None,
         method: str = METHOD,
     ) -> PictureCache:
-        """Opens the cache of that size in `folder` (None: the default), decoding what it lacks of `pictures`.
+        """Opens the cache in `folder` (None: the default) and adds those of `pictures` that it lacks.
 
-        Of several processes one decodes and the others wait. What a killed process left is used as far as
-        its last index reaches.
+        One process decodes while the others wait. Pictures that a killed process had indexed are reused.
 
         Args:
-            preprocess: from a decoded picture to uint8 (size, size, 3); None: `to_square`.
-            method: names `preprocess` in the names of the files.
+            preprocess: maps a decoded picture to uint8 (size, size, 3); None: `to_square`.
+            method: name of `preprocess`, part of the file names.
 
         Raises:
             InputError: a picture can't be decoded, the index is damaged, or the folder can't be written.
         """
         folder = Path(folder) if folder is not None else default_folder()
-        wanted = {picture.key: picture for picture in pictures}
+        by_key = {picture.key: picture for picture in pictures}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(_index(folder, size, method).with_suffix(".lock")):
                 keys = _trusted_keys(folder, size, method)
                 known = set(keys)
-                missing = [picture for key, picture in wanted.items() if key not in known]
+                missing = [picture for key, picture in by_key.items() if key not in known]
                 if missing:
                     preprocess = preprocess or partial(to_square, size=size)
                     _append(folder, size, keys, missing, progress, preprocess, method)
@@ -95,7 +94,7 @@ class PictureCache:
         return self._pictures[self._rows[key]]
 
     def __reduce__(self):
-        # a worker maps the file again: pickling the map would copy all of it
+        # loader processes map the file again: pickling would copy its content
         return PictureCache, (self.folder, self.size, self.method)
 
 
@@ -108,14 +107,14 @@ def _index(folder: Path, size: int, method: str) -> Path:
 
 
 def _trusted_keys(folder: Path, size: int, method: str) -> list[str]:
-    """The keys of the index as far as the data file holds their pictures whole."""
+    """The keys in the index whose pictures are complete in the data file."""
     index, data = _index(folder, size, method), _data(folder, size, method)
     if not index.exists() or not data.exists():
         return []
     try:
         keys = json.loads(index.read_text())["keys"]
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-            raise TypeError("keys is no list of texts")
+            raise TypeError("keys is not a list of strings")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{index}: damaged index of the picture cache; delete it ({error!r})") from error
     return keys[: data.stat().st_size // (3 * size * size)]
@@ -136,7 +135,7 @@ def _append(
     data, index = _data(folder, size, method), _index(folder, size, method)
     bar = Progress(total=len(pictures), desc=f"decoding to {size} px", unit="pictures", disable=not progress)
     with bar, open(data, "ab") as file, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        file.truncate(len(keys) * 3 * size * size)  # what a killed writer left after its last index
+        file.truncate(len(keys) * 3 * size * size)  # remove pictures that are not in the index
         for start in range(0, len(pictures), CHUNK):
             chunk = pictures[start : start + CHUNK]
             for encoded in pool.map(pixels, chunk):

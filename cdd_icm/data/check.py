@@ -1,4 +1,4 @@
-"""Checks of a data set before training: its counts, its faults, and a sheet of its pictures."""
+"""Checks of a data set before training: counts, faults, and a preview of its pictures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class SplitInfo:
     words: list[int] = field(default_factory=list)
     """The number of words of each instruction."""
     objects: Counter[str] = field(default_factory=Counter)
-    """By class, the turns that add an object of it."""
+    """For each class, the number of turns that add such an object."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """By (width, height), the number of distinct pictures."""
+    """For each (width, height), the number of distinct pictures."""
 
 
 @dataclass
 class Info:
-    """What `info` found. `str()` of it is what `cdd-icm data info` prints."""
+    """The result of `info`; `cdd-icm data info` prints its `str()`."""
 
     path: str
     kind: str
@@ -52,17 +52,17 @@ class Info:
                 f"  distinct pictures by size: {sizes}",
             ]
             if split.objects:
-                counts = (f"{thing} {count}" for thing, count in sorted(split.objects.items()))
+                counts = (f"{name} {count}" for name, count in sorted(split.objects.items()))
                 lines.append(f"  {len(split.objects)} classes, turns that add one: {', '.join(counts)}")
         lines.append(f"{len(self.faults)} fault" + "s" * (len(self.faults) != 1))
         return "\n".join(lines)
 
 
 def info(path: str | Path, progress: bool = True, **options) -> Info:
-    """Reads all of a data set and decodes every picture of it, listing every fault instead of raising it.
+    """Reads a whole data set, decodes every picture, and lists all faults instead of raising the first.
 
     Raises:
-        InputError: there is no data of a known kind at `path`.
+        InputError: `path` is not data of a known kind.
     """
     kind, faults = kind_of(path), []
     dialogs = load_dialogs(path, on_fault=faults.append, **options)
@@ -98,20 +98,20 @@ def preview(path: str | Path, n: int = 8, split: str | None = None, **options) -
     """
     dialogs = load_dialogs(path, split=split, **options)
     chosen = [dialogs[i * len(dialogs) // n] for i in range(n)] if n < len(dialogs) else dialogs
-    return stack([strip_of(dialog) for dialog in chosen])
+    return stack([dialog_strip(dialog) for dialog in chosen])
 
 
-def strip_of(dialog: Dialog) -> Image.Image:
+def dialog_strip(dialog: Dialog) -> Image.Image:
     """The film strip of a dialog's own pictures."""
     pictures = [dialog.canvas.decode(), *(turn.picture.decode() for turn in dialog.turns)]
     return filmstrip(pictures, [dialog.id, *(turn.instruction for turn in dialog.turns)])
 
 
 def _added(dialog: Dialog) -> Counter[str]:
-    """Classes that a turn adds to those of the turn before."""
+    """Counts, for each class, the turns whose picture has it and whose reference does not."""
     added, before = Counter(), set()
     for turn in dialog.turns:
-        names = {thing.name for thing in turn.objects or ()}
+        names = {obj.name for obj in turn.objects or ()}
         added.update(names - before)
         before = names
     return added

@@ -1,7 +1,7 @@
-"""CoDraw's canvas strings, and the painter that draws them from the clip art.
+"""Parses CoDraw's canvas strings and renders them from the clip art.
 
-A canvas string is `n,` and n times eight fields: PNG name, local index, index within its type, type, x, y, z,
-flip. x and y are the centre of the piece on a canvas of 500x400.
+A canvas string is `n,` followed by eight fields for each of n pieces: PNG name, local index, index within its
+type, type, x, y, z, flip. x and y are the centre of the piece on a canvas of 500x400.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ CLASS_OF_PNG = {
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of clip art on the canvas: centre in canvas units, depth 0 (near) to 2."""
+    """One piece of clip art on the canvas. `x`, `y`: centre in canvas pixels; `depth`: 0 (near) to 2
+    (far)."""
 
     png: str
     x: float
@@ -76,7 +77,7 @@ class Piece:
 
     @property
     def look(self) -> dict[str, str]:
-        """Its size (`depth`), the side it faces (`flip`), and for boy and girl `pose` and `face`."""
+        """`SceneObject.look`: size (`depth`), direction (`flip`), and for boy and girl `pose` and `face`."""
         look = {"depth": str(self.depth), "flip": str(int(self.flip))}
         if self.name in ("boy", "girl"):
             pose, face = divmod(int(self.png.partition("_")[2].removesuffix("s.png")), FACES)
@@ -85,17 +86,17 @@ class Piece:
 
 
 def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
-    """The pieces that lie on the canvas, in the order in which they are painted.
+    """The pieces on the canvas, in painting order.
 
-    As in the drawing game: the sky first, then far before near; pieces of equal depth keep the order of the
-    string, which is by type.
+    As in the CoDraw game: sky objects first, then far before near; pieces of equal depth keep their order in
+    the string.
 
     Raises:
         InputError: the string is malformed or names an unknown piece; the message starts with `where`.
     """
     count, *fields = canvas.rstrip(",").split(",")
     if not count.isdecimal() or len(fields) != 8 * int(count):
-        raise InputError(f"{where}: canvas of {count!r} pieces with {len(fields)} fields, not 8 a piece")
+        raise InputError(f"{where}: canvas of {count!r} pieces with {len(fields)} fields, not 8 each")
     pieces = []
     for png, _, _, _, x, y, depth, flip in zip(*[iter(fields)] * 8, strict=True):
         if png not in CLASS_OF_PNG:
@@ -107,25 +108,25 @@ def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
                 raise ValueError("out of range")
         except ValueError as error:
             raise InputError(f"{where}: {png}: x {x!r}, y {y!r}, depth {depth!r}, flip {flip!r}") from error
-        if abs(piece.x) <= 1000 and abs(piece.y) <= 1000:  # -10000 stands for "not on the canvas"
+        if abs(piece.x) <= 1000 and abs(piece.y) <= 1000:  # -10000 means "not on the canvas"
             pieces.append(piece)
     return tuple(sorted(pieces, key=lambda piece: (piece.name not in SKY, -piece.depth)))
 
 
 @dataclass(frozen=True)
 class ClipArt:
-    """The folder of PNGs: `background.png` and one for each piece."""
+    """A folder of PNG files: `background.png` and one file per piece."""
 
     folder: Path
 
     @cached_property
     def digest(self) -> str:
-        """Digest of every picture of the folder."""
+        """A digest of all pictures in the folder."""
         pngs = (content_digest(self._read(png)) for png in (BACKGROUND, *CLASS_OF_PNG))
         return content_digest(b"".join(map(bytes.fromhex, pngs)))
 
     def check(self) -> None:
-        """Raises InputError where one of the pictures is missing or damaged."""
+        """Raises InputError if one of the pictures is missing or damaged."""
         for png in (BACKGROUND, *CLASS_OF_PNG):
             self._open(png)
 
@@ -134,7 +135,7 @@ class ClipArt:
         return self._open(BACKGROUND).resize((WIDTH, HEIGHT))
 
     def sprite(self, png: str, depth: int, flip: bool) -> Image.Image:
-        """RGBA, scaled for its depth, mirrored left-right where `flip`."""
+        """RGBA, scaled for its depth, mirrored left to right if `flip`."""
         sprite = self._open(png)
         if SCALE[depth] != 1:
             size = (round(side * SCALE[depth]) for side in sprite.size)
@@ -151,13 +152,13 @@ class ClipArt:
         encoded = self._read(png)
         try:
             return Image.open(io.BytesIO(encoded), formats=["PNG"]).convert("RGBA")
-        except Exception as error:  # as in picture.decode
+        except Exception as error:  # Pillow raises many kinds of error for damaged files
             raise InputError(f"{self.folder / png}: clip art can't be decoded ({error})") from error
 
 
 @dataclass(frozen=True)
 class PaintedPicture:
-    """A canvas, painted on every call."""
+    """A picture that is painted from its pieces each time it is decoded."""
 
     clip_art: ClipArt
     pieces: tuple[Piece, ...]
@@ -171,13 +172,13 @@ class PaintedPicture:
         for piece in self.pieces:
             sprite = _sprite(self.clip_art, piece.png, piece.depth, piece.flip)
             left, top = round(piece.x - sprite.width / 2), round(piece.y - sprite.height / 2)
-            # alpha_composite wants the part of the sprite that lies on the canvas
-            hidden = (max(0, -left), max(0, -top))
-            if hidden[0] < sprite.width and hidden[1] < sprite.height and left < WIDTH and top < HEIGHT:
-                canvas.alpha_composite(sprite, (max(0, left), max(0, top)), hidden)
+            # alpha_composite needs the part of the sprite that is on the canvas
+            offset = (max(0, -left), max(0, -top))
+            if offset[0] < sprite.width and offset[1] < sprite.height and left < WIDTH and top < HEIGHT:
+                canvas.alpha_composite(sprite, (max(0, left), max(0, top)), offset)
         return np.asarray(canvas.convert("RGB"))
 
 
-# every picture uses the same sprites, of which there are 756
+# all pictures share the same 756 sprites
 _background = lru_cache(maxsize=2)(ClipArt.background)
 _sprite = lru_cache(maxsize=1024)(ClipArt.sprite)

@@ -1,4 +1,4 @@
-"""What every data set becomes: a `Dialog` of `Turn`s, whatever files it was read from."""
+"""`Dialog`, `Turn`, `Picture` and `SceneObject`: the form that every data set is read into."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Picture(Protocol):
 
     @property
     def key(self) -> str:
-        """Hex digest of the content that the pixels are decoded from; equal keys, equal pixels."""
+        """Hex digest of the source of the pixels; equal keys mean equal pixels."""
 
     def decode(self) -> np.ndarray:
-        """Pixels as uint8 (H, W, 3), RGB, 0..255, at the size they were stored in.
+        """The pixels as uint8 (H, W, 3), RGB, 0..255, at their stored size.
 
         Raises:
-            InputError: the file is missing, truncated or not a picture; the message names it.
+            InputError: the file is missing, truncated or not an image; the message names it.
         """
 
 
@@ -28,9 +28,8 @@ class Picture(Protocol):
 class SceneObject:
     """One annotated object. `x` and `y` are its centre as a fraction of the picture's width and height, from
     the top left; `depth` is the data set's own (i-CLEVR: Blender units from the camera; CoDraw: 0, 1, 2).
-    `look` holds what else is known of its appearance, by trait, such as {"pose": "sitting"}; a value means
-    the same for every class. The trait `flip` is "0" for the object as it was drawn, "1" for its mirror
-    image."""
+    `look` holds further annotated traits of its appearance, such as {"pose": "sitting"}; a value means the
+    same for all classes. The trait `flip` is "0" for the original drawing and "1" for its mirror image."""
 
     name: str
     x: float
@@ -39,16 +38,16 @@ class SceneObject:
     look: Mapping[str, str] = field(default_factory=dict)
 
     def mirrored(self) -> SceneObject:
-        """Its mirror image, left for right: `x` becomes 1 - x, and the trait `flip` changes where it is
-        known."""
+        """The object in the mirror image of its picture: `x` becomes 1 - x, and the trait `flip`, if
+        annotated, is inverted."""
         flip = {"flip": {"0": "1", "1": "0"}[self.look["flip"]]} if "flip" in self.look else {}
         return replace(self, x=1 - self.x, look={**self.look, **flip})
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One instruction and the picture after it. `objects` are all the objects in that picture, those of
-    earlier turns first, or None where the data has no annotation."""
+    """One instruction and the picture after it. `objects` are all objects in that picture, those of earlier
+    turns first, or None if the data is not annotated."""
 
     instruction: str
     picture: Picture
@@ -57,8 +56,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Dialog:
-    """A conversation: an empty `canvas`, then one picture a turn. Turn k's reference is the picture of turn
-    k-1, or the canvas; `id` is unique within the data set."""
+    """A conversation: an empty `canvas`, then one picture per turn. Turn k's reference is the picture of turn
+    k-1, or the canvas for the first turn; `id` is unique within the data set."""
 
     id: str
     split: str
@@ -72,4 +71,4 @@ class Dialog:
 
 def class_names(dialogs: Iterable[Dialog]) -> set[str]:
     """The classes of all annotated objects."""
-    return {thing.name for dialog in dialogs for turn in dialog.turns for thing in turn.objects or ()}
+    return {obj.name for dialog in dialogs for turn in dialog.turns for obj in turn.objects or ()}

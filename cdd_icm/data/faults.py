@@ -1,4 +1,4 @@
-"""What a reader does with a fault: stop at the first, or collect them all."""
+"""How a reader handles faults: it stops at the first one, or the caller collects them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from cdd_icm.errors import InputError
 
 OnFault = Callable[[InputError], None]
-"""Called with each fault; where it returns, the reader leaves out the faulty dialog and goes on."""
+"""Called with each fault; if it returns, the reader skips the faulty dialog and continues."""
 
 
 def stop(fault: InputError) -> None:
-    """The default: the first fault ends the reading."""
+    """The default: raises the first fault."""
     raise fault

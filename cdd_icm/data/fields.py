@@ -1,4 +1,4 @@
-"""Fields of JSON objects, checked as they are read: each error names the field and its value."""
+"""Checked access to the fields of JSON objects; each error names the field and its value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _REQUIRED = object()
 
 
 def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQUIRED) -> Any:
-    """The value of `name`, of type `kind`; `default` where it is left out. `where` begins the error."""
+    """The value of field `name`, checked to be of type `kind`; `default` if it is missing.
+
+    Raises:
+        InputError: it is missing without a default, or of another type; the message starts with `where`.
+    """
     if not isinstance(fields, dict):
         raise InputError(f"{where}: {fields!r} is not a JSON object")
     value = fields.get(name, default)
@@ -22,20 +26,23 @@ def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQU
 
 
 def checked(value: Any, name: str, kind: Any, where: str) -> Any:
-    """The value, checked to be of type `kind`: a number finite as a float, a text encodable as UTF-8. The
-    error begins with `where` and `name`."""
+    """The value, checked to be of type `kind`; numbers must be finite and texts valid Unicode.
+
+    Raises:
+        InputError: it is not; the message starts with `where` and `name`.
+    """
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
         raise InputError(f"{where}: {name}: {value!r} is not a finite number")
     if isinstance(value, str) and not is_utf8(value):
-        raise InputError(f"{where}: {name}: {value!r} holds half a character")
+        raise InputError(f"{where}: {name}: {value!r} has a lone surrogate")
     return value
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can encode the text: lone surrogates, which JSON can hold and which Python makes of
-    undecodable command-line input, it can't."""
+    """Whether UTF-8 can encode the text. It can't encode lone surrogates, which JSON can contain and Python
+    uses for undecodable command-line input."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -43,21 +50,27 @@ def is_utf8(text: str) -> bool:
     return True
 
 
-def nameable(value: str, name: str, where: str, never: str = "/\0") -> str:
-    """The value, checked to be fit for a file's name: not empty, no "." or "..", and no character of `never`.
-    `name` and `where` begin the error."""
-    if value in ("", ".", "..") or any(character in value for character in never):
+def valid_file_name(value: str, name: str, where: str, forbidden: str = "/\0") -> str:
+    """The value, checked to be a valid file name: not "", "." or "..", and without `forbidden` characters.
+
+    Raises:
+        InputError: it is not; the message starts with `where` and the field's `name`.
+    """
+    if value in ("", ".", "..") or any(character in value for character in forbidden):
         raise InputError(f"{where}: {name}: {value!r} can't name a file")
     return value
 
 
-def scene_object(thing: object, where: str) -> SceneObject:
-    """The object that a JSON object {"name", "x", "y", "depth", "look"} describes; the last two are
-    optional."""
+def scene_object(value: object, where: str) -> SceneObject:
+    """The annotated object in a JSON object {"name", "x", "y", "depth", "look"}; the last two are optional.
+
+    Raises:
+        InputError: a field is missing or of another type; the message starts with `where`.
+    """
     where = f"{where}: objects"
-    x, y = (float(field(thing, axis, float | int, where)) for axis in "xy")
-    depth = float(field(thing, "depth", float | int, where, 0.0))
-    look = field(thing, "look", dict, where, {})
+    x, y = (float(field(value, axis, float | int, where)) for axis in "xy")
+    depth = float(field(value, "depth", float | int, where, 0.0))
+    look = field(value, "look", dict, where, {})
     for trait in look:
         field(look, trait, str, f"{where}: look")
-    return SceneObject(field(thing, "name", str, where), x, y, depth, look)
+    return SceneObject(field(value, "name", str, where), x, y, depth, look)

@@ -1,4 +1,4 @@
-"""Read access to files in a folder, a zip, a tar or in memory, by the same relative names."""
+"""Read-only file trees: a folder, a zip, a tar, or memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cdd_icm.sources import inside
 
 DAMAGED_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(RuntimeError, ValueError, OSError, EOFError),  # encrypted, of a later version, names in no encoding
+    *(RuntimeError, ValueError, OSError, EOFError),  # encrypted, unsupported version, undecodable names
 )
 
 
@@ -28,14 +28,16 @@ class Files(Protocol):
     def names(self) -> Iterator[str]: ...
 
     def read(self, name: str) -> bytes:
-        """Raises InputError where the file is missing or can't be read."""
+        """Raises InputError if the file is missing or can't be read."""
 
     def where(self, name: str) -> str:
-        """What an error message calls the file."""
+        """The file's name for error messages."""
 
 
 @dataclass(frozen=True)
 class FolderFiles:
+    """The files in a folder."""
+
     root: Path
 
     def names(self) -> Iterator[str]:
@@ -54,7 +56,7 @@ class FolderFiles:
 
 @dataclass(frozen=True)
 class ZipFiles:
-    """A zip that is opened again in each process, so that it may cross a fork or be sent to a worker."""
+    """A zip file, opened separately in each process, so that it works after a fork or in a loader process."""
 
     path: Path
 
@@ -82,23 +84,23 @@ class ZipFiles:
 
 @lru_cache(maxsize=16)
 def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
-    """`pid` is part of the cache's key: a handle shared over a fork would share its file position."""
+    """`pid` is part of the cache key: handles shared across a fork would share their file position."""
     return zipfile.ZipFile(path)
 
 
 @dataclass(frozen=True)
 class TarFiles:
-    """A plain tar whose members are read at their places, without reading what lies before them."""
+    """An uncompressed tar with random access to its members."""
 
     path: Path
 
     def names(self) -> Iterator[str]:
-        return iter(self._places())
+        return iter(self._offsets())
 
     def read(self, name: str) -> bytes:
-        if name not in self._places():
+        if name not in self._offsets():
             raise InputError(f"{self.where(name)}: no such file in the tar")
-        offset, size = self._places()[name]
+        offset, size = self._offsets()[name]
         with open(self.path, "rb") as file:
             file.seek(offset)
             return file.read(size)
@@ -106,21 +108,23 @@ class TarFiles:
     def where(self, name: str) -> str:
         return f"{self.path}/{name}"
 
-    def _places(self) -> dict[str, tuple[int, int]]:
+    def _offsets(self) -> dict[str, tuple[int, int]]:
         try:
-            return _places_in_tar(self.path)
+            return _tar_offsets(self.path)
         except (tarfile.TarError, OSError) as error:
             raise InputError(f"{self.path}: not a readable tar ({error})") from error
 
 
 @lru_cache(maxsize=256)
-def _places_in_tar(path: Path) -> dict[str, tuple[int, int]]:
+def _tar_offsets(path: Path) -> dict[str, tuple[int, int]]:
     with tarfile.open(path, "r:") as tar:
         return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
 
 
 @dataclass(frozen=True)
 class MemoryFiles:
+    """Files in memory; `source` names them in errors."""
+
     source: str
     contents: dict[str, bytes]
 

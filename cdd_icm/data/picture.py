@@ -38,13 +38,13 @@ class EncodedPicture:
 
 
 def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of an encoded picture; `where` names it in errors.
+    """Decodes a picture to RGB pixels, 0..255; `where` names it in errors.
 
-    Grey and palette pictures become RGB, transparency is laid over white, EXIF rotation is applied, and the
-    first frame of an animation is taken.
+    Grey and palette pictures become RGB, transparent ones are laid on white, EXIF rotation is applied, and
+    animations give their first frame.
 
     Raises:
-        InputError: not a picture, truncated, PostScript, over 64 million pixels, or more than 8 bits a
+        InputError: not a picture, truncated, PostScript, more than `MAX_PIXELS`, or more than 8 bits per
             channel.
     """
     try:
@@ -52,28 +52,28 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
             return rgb(image, where)
     except InputError:
         raise
-    except Exception as error:  # Pillow's readers raise whatever a damaged file leads to
+    except Exception as error:  # Pillow raises many kinds of error for damaged files
         reason = "not a picture" if isinstance(error, Image.UnidentifiedImageError) else error
         raise InputError(f"{where}: picture can't be decoded ({reason}; {len(encoded)} bytes)") from error
 
 
 def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of any PIL image, by the rules of `decode`.
+    """RGB pixels of a PIL image; converts as `decode` does.
 
     Raises:
-        InputError: it has no pixels, or its file is damaged: PIL reads them only now; else as `decode`.
+        InputError: it has no pixels, its file is damaged (PIL reads it only now), or as in `decode`.
     """
     if 0 in image.size:
-        raise InputError(f"{where}: {image.width}x{image.height} pixels, expected some")
-    if image.format == "EPS":  # PIL would have Ghostscript run it
+        raise InputError(f"{where}: {image.width}x{image.height} pixels, expected at least 1x1")
+    if image.format == "EPS":  # PIL would run it in Ghostscript
         raise InputError(f"{where}: PostScript is a program, not a picture; save it as PNG")
     if image.width * image.height > MAX_PIXELS:
         raise InputError(f"{where}: {image.width}x{image.height} pixels is over the limit of {MAX_PIXELS}")
     if image.mode.startswith(("I", "F")):
-        raise InputError(f"{where}: mode {image.mode} has more than 8 bits a channel; save it as 8-bit RGB")
+        raise InputError(f"{where}: mode {image.mode} has more than 8 bits per channel; save it as 8-bit RGB")
     try:
         image.load()
-    except Exception as error:  # Pillow's readers raise whatever a damaged file leads to
+    except Exception as error:  # Pillow raises many kinds of error for damaged files
         raise InputError(f"{where}: picture can't be decoded ({error})") from error
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
@@ -87,7 +87,7 @@ def to_float(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-METHOD = "bicubic-1"  # part of the names of the cache's files: change it whenever the pixels change
+METHOD = "bicubic-1"  # part of the cache's file names: change it whenever the pixels change
 
 
 def to_square(
@@ -95,8 +95,8 @@ def to_square(
 ) -> UInt8[np.ndarray, "{size} {size} 3"]:
     """Resizes the whole picture to (size, size), antialiased; nothing is cropped, padded or mirrored.
 
-    Training, evaluation and generation share it, so that a true picture and a generated one differ in nothing
-    but what was drawn. A picture of that size already is returned unchanged.
+    Training, evaluation and generation all use it, so that true and generated pictures differ in their
+    content only. A picture that already has this size is unchanged.
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)

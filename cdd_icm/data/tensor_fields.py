@@ -1,4 +1,4 @@
-"""Dataclasses of tensors that move between devices as one."""
+"""A base class for dataclasses of tensors that move between devices as a unit."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from torch import Tensor
 
 
 class TensorFields:
-    """A dataclass with tensors, or dataclasses of this kind, among its fields; others stay as they are."""
+    """A dataclass whose tensors, also those of nested `TensorFields`, move together; other fields are
+    unchanged."""
 
     def on(self, device: torch.device) -> Self:
-        """The same on `device`."""
-        return self._changed(
-            lambda part: part.to(device, non_blocking=True), lambda fields: fields.on(device)
-        )
+        """A copy on `device`."""
+        return self._map(lambda part: part.to(device, non_blocking=True), lambda fields: fields.on(device))
 
     def pin_memory(self) -> Self:
-        """The same in pinned memory, whence copies to a GPU are fastest; torch's `DataLoader` calls it."""
-        return self._changed(Tensor.pin_memory, TensorFields.pin_memory)
+        """A copy in pinned memory, for fast transfer to a GPU; torch's `DataLoader` calls it."""
+        return self._map(Tensor.pin_memory, TensorFields.pin_memory)
 
-    def _changed(
+    def _map(
         self, tensor: Callable[[Tensor], Tensor], fields: Callable[[TensorFields], TensorFields]
     ) -> Self:
         changed = {}

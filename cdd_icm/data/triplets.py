@@ -1,4 +1,4 @@
-"""(reference, instruction, target) triplets, the samples of training, in an order that can be resumed."""
+"""Training samples: (reference, instruction, target) triplets in a resumable random order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Triplet(TypedDict):
     reference: UInt8[Tensor, "3 size size"]
     target: UInt8[Tensor, "3 size size"]
     other: UInt8[Tensor, "3 size size"]
-    """A hard negative for the matcher: see `other_picture`."""
+    """A hard negative for the matcher, see `other_picture`."""
     instruction: str
     history: tuple[str, ...]
     """All earlier instructions of the dialog, oldest first."""
@@ -32,14 +32,15 @@ class Triplet(TypedDict):
     turn: int
     before: tuple[SceneObject, ...] | None
     after: tuple[SceneObject, ...] | None
-    """The objects of the reference and of the target, None where the data has no annotation."""
+    """The objects of the reference and of the target, None if the data is not annotated."""
     draw: int
-    """The sample's random integer, 0 to 2^31 - 1: it chose the negative and seeds all other choices."""
+    """The sample's random integer, 0 to 2^31 - 1: it chooses the negative and seeds all other random
+    choices."""
 
 
 def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
-    """A picture of the same dialog that is wrong for the turn: that of another turn, differing from both the
-    turn's reference and its target, or the canvas if there is none. `draw` (an integer >= 0) chooses."""
+    """A wrong picture for the turn: one from another turn of the dialog that differs from this turn's
+    reference and target, or the canvas if there is none. `draw`, an integer >= 0, chooses among them."""
     taken = {dialog.reference(turn).key, dialog.turns[turn].picture.key}
     others = [other.picture for other in dialog.turns if other.picture.key not in taken]
     return others[draw % len(others)] if others else dialog.canvas
@@ -48,7 +49,8 @@ def other_picture(dialog: Dialog, turn: int, draw: int) -> Picture:
 def triplet(
     dialog: Dialog, turn: int, draw: int, pixels: Callable[[Picture], UInt8[np.ndarray, "3 size size"]]
 ) -> Triplet:
-    """The triplet of one turn; `draw` chooses its negative, `pixels` gives pictures at the training size."""
+    """The triplet of one turn; `draw` chooses its negative, `pixels` returns a picture at the training
+    size."""
 
     def tensor(picture: Picture) -> UInt8[Tensor, "3 size size"]:
         return torch.from_numpy(np.array(pixels(picture)))
@@ -67,12 +69,12 @@ def triplet(
     )
 
 
-def joined(one: Triplet, first: Triplet) -> Triplet | None:
-    """`one` combined with `first`, the first turn of another dialog: the instructions are concatenated, in an
-    order that a bit of the draw decides, and the pixels that `first` changed are pasted on target and
-    negative. None where both have an object of the same class, as it would be unclear which is which."""
-    things = {thing.name for thing in (*(one["before"] or ()), *(one["after"] or ()))}
-    if things & {thing.name for thing in first["after"] or ()}:
+def join_triplets(one: Triplet, first: Triplet) -> Triplet | None:
+    """`one` combined with `first`, the first turn of another dialog: the instructions are concatenated in
+    random order, and the pixels that `first` changes are pasted on target and negative. None if both have an
+    object of the same class, which would make the text ambiguous."""
+    names = {obj.name for obj in (*(one["before"] or ()), *(one["after"] or ()))}
+    if names & {obj.name for obj in first["after"] or ()}:
         return None
     changed = (first["target"] != first["reference"]).any(dim=0)  # (size, size)
     texts = [one["instruction"], first["instruction"]]
@@ -93,8 +95,9 @@ def pictures_of(dialogs: Sequence[Dialog]) -> Iterator[Picture]:
 
 
 class TripletDataset(Dataset):
-    """Every turn of every dialog, from the cache. `dataset[i, draw]` picks the negative by `draw`, and
-    `dataset[i]` is `dataset[i, 0]`. The share `join` of the draws joins a first turn to it, see `joined`."""
+    """Every turn of every dialog, with pictures from the cache. `dataset[i, draw]` chooses the negative by
+    `draw`; `dataset[i]` is `dataset[i, 0]`. A share `join` of the samples is combined with a first turn, see
+    `join_triplets`."""
 
     def __init__(self, dialogs: Sequence[Dialog], cache: PictureCache, join: float = 0.0):
         self.cache, self.join = cache, join
@@ -110,7 +113,7 @@ class TripletDataset(Dataset):
         rng = np.random.default_rng(draw)
         if rng.random() >= self.join:
             return one
-        return joined(one, self._triplet(self.firsts[rng.integers(len(self.firsts))], draw)) or one
+        return join_triplets(one, self._triplet(self.firsts[rng.integers(len(self.firsts))], draw)) or one
 
     def _triplet(self, index: int, draw: int) -> Triplet:
         dialog, turn = self.turns[index]
@@ -120,9 +123,9 @@ class TripletDataset(Dataset):
 class ResumableSampler(Sampler[list[tuple[int, int]]]):
     """Endless batches of (item, draw) in an order that is a pure function of (seed, samples seen).
 
-    Each epoch is a permutation of its own; a batch may span two epochs. `batch_size` is the global batch: it
-    holds the same samples whatever `world`, and process `rank` yields its consecutive slice of it. Starting
-    at `start_sample` goes on exactly as the run that had seen that many samples over all processes.
+    Each epoch is a new permutation; a batch may span two epochs. `batch_size` is the global batch, which does
+    not depend on `world`; process `rank` yields its slice of it. A run that starts at `start_sample`
+    continues exactly like one that has seen that many samples over all processes.
     """
 
     def __init__(
@@ -157,7 +160,7 @@ class ResumableSampler(Sampler[list[tuple[int, int]]]):
 
 
 def collate(items: Sequence[Triplet]) -> dict[str, Tensor | list]:
-    """One batch: pictures stacked to uint8 (B, 3, size, size), everything else in lists."""
+    """Stacks the pictures to uint8 (B, 3, size, size) and collects all other fields in lists."""
     return {
         name: torch.stack([item[name] for item in items])
         if isinstance(value, Tensor)

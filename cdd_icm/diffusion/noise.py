@@ -1,4 +1,4 @@
-"""The randomness of a training step: a function of the seed and the number of samples seen."""
+"""The random numbers of training, a pure function of the seed and the sample number."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.hashing import derive_seed
 
 REFERENCE_NOISE = 0.1
-"""References get Gaussian noise, its standard deviation drawn from [0, this], in [-1, 1] pixel units."""
+"""Largest standard deviation of the noise on references, in units of [-1, 1] pixels; it is uniform from 0
+up."""
 
 
 @dataclass
 class Draws:
-    """The random numbers of one batch. Sample number i of a run gets the same ones in whatever process, batch
-    or micro-batch it is."""
+    """The random numbers of one batch. Sample i of a run gets the same numbers in every process, batch or
+    micro-batch."""
 
     timestep: Int[Tensor, " B"]
     noise: Float[Tensor, "B 3 R R"]
@@ -27,12 +28,11 @@ class Draws:
     reference_level: Float[Tensor, " B"]
     """Standard deviation of the reference's noise."""
     drop: Float[Tensor, " B"]
-    """Uniform in [0, 1): which condition is dropped."""
+    """Uniform in [0, 1); decides which condition is dropped."""
 
     @classmethod
     def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
-        """The random numbers of samples `first`, ..., `first + n - 1` of the run, counted over all
-        processes."""
+        """The random numbers of samples `first` to `first + n - 1` of the run, counted over all processes."""
         generator = torch.Generator(device)
         uniform = torch.empty(n, 3, device=device)
         normal = torch.empty(n, 2, 3, config.data.image_size, config.data.image_size, device=device)
@@ -52,8 +52,9 @@ class Draws:
 
 
 def draw_timestep(u: Float[Tensor, "*"], diffusion: DiffusionConfig) -> Int[Tensor, "*"]:
-    """A timestep 0..T-1 from u, uniform in [0, 1): T s u / (1 + (s - 1) u) with s = `timestep_shift` (Esser
-    et al. 2024, arXiv 2403.03206). With s > 1 the noisy end, where the words decide, is drawn more often."""
+    """Maps u, uniform in [0, 1), to timesteps 0..T-1: T s u / (1 + (s - 1) u) with s = `timestep_shift`
+    (Esser et al. 2024, arXiv 2403.03206). s > 1 draws noisy timesteps, at which the text matters most, more
+    often."""
     s = diffusion.timestep_shift
     t = (NUM_TRAIN_TIMESTEPS * s * u / (1 + (s - 1) * u)).long()
     return t.clamp(max=NUM_TRAIN_TIMESTEPS - 1)

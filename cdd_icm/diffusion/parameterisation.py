@@ -1,4 +1,4 @@
-"""What the network predicts, converted to and from the clean picture x."""
+"""Converts between the network's prediction and the clean picture x."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def add_noise(x: Images, eps: Images, alpha: Level, sigma: Level) -> Images:
 
 
 def to_sample(prediction: Images, noisy: Images, alpha: Level, sigma: Level, kind: str) -> Images:
-    """The clean picture x of a prediction.
+    """The clean picture x, given a prediction of `kind`.
 
-    `kind` is "sample" (x itself), "v_prediction" (v = alpha eps - sigma x, Salimans and Ho 2022, arXiv
-    2202.00512) or "epsilon", which does not determine x where alpha is 0.
+    The kinds are "sample" (x itself), "v_prediction" (v = alpha eps - sigma x, Salimans and Ho 2022, arXiv
+    2202.00512) and "epsilon" (eps), from which x can't be recovered if alpha is 0.
     """
     if kind == "sample":
         return prediction

@@ -1,4 +1,4 @@
-"""The region that a turn changes: found, weighted against the rest, and composited over the reference."""
+"""The region that a turn changes: how to find, weight and composite it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch.nn.functional import max_pool2d
 from cdd_icm.config import Balance
 
 CHANGED_WEIGHT = {"regions": 8.0, "pixels": 3.0}
-"""Weight of the error inside the region that a turn changes, against 1 outside."""
+"""Weight of the error inside the changed region, for each `Balance`; outside it is 1."""
 
 
 def composite(
-    painted: Float[Tensor, "B 3 R R"],
+    denoised: Float[Tensor, "B 3 R R"],
     mask: Float[Tensor, "B 1 R R"] | None,
     reference: Float[Tensor, "B 3 R R"],
 ) -> Float[Tensor, "B 3 R R"]:
-    """M c + (1 - M) r with c `painted`, r `reference` and M the sigmoid of `mask`, which holds logits.
-    Outside the mask the clean reference is copied exactly, so that errors do not accumulate over turns.
-    Without a mask it is c."""
+    """M x + (1 - M) r with x = `denoised`, r = `reference` and M the sigmoid of the logits `mask`. Outside
+    the mask the reference is copied exactly, so that errors do not accumulate over turns. Without a mask it
+    is x."""
     if mask is None:
-        return painted
-    shown = mask.sigmoid()
-    return shown * painted + (1 - shown) * reference
+        return denoised
+    opacity = mask.sigmoid()
+    return opacity * denoised + (1 - opacity) * reference
 
 
 def changed_region(
@@ -33,10 +33,10 @@ def changed_region(
     threshold: float = 0.12,
     grow: int = 9,
 ) -> Bool[Tensor, "B 1 R R"]:
-    """Where |target - reference| exceeds `threshold` (of [-1, 1]) in some channel, dilated to `grow`
-    pixels."""
+    """The pixels at which |target - reference| exceeds `threshold` in some channel (values in [-1, 1]),
+    dilated by a `grow` x `grow` square."""
     change = (target - reference).abs().amax(dim=1)
-    # with the batch as channels, in channels-last order, torch's pooling on a CPU takes a seventh of the time
+    # torch's CPU pooling is seven times faster with the batch as channels, in channels-last order
     mask = (change > threshold).float()[None].contiguous(memory_format=torch.channels_last)
     mask = max_pool2d(mask, (grow, 1), stride=1, padding=(grow // 2, 0))
     mask = max_pool2d(mask, (1, grow), stride=1, padding=(0, grow // 2))
@@ -46,18 +46,19 @@ def changed_region(
 def balanced(
     values: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], c: float, balance: Balance
 ) -> Float[Tensor, " B"]:
-    """`values` averaged per item, the changed region weighted against the rest.
+    """Averages `values` per item with a larger weight for the changed region.
 
-    "regions": mean outside + c * mean inside. A pixel of a small region then weighs as much as many others,
-    without which small objects are not learnt; but what may or may not vanish will vanish.
-    "pixels": (sum outside + c * sum inside) / number of changed pixels, of which at least a hundredth of the
-    picture are assumed. A changed pixel weighs c times as much as another.
+    "regions": mean outside + c * mean inside. A pixel of a small region weighs as much as many pixels of a
+    large one, without which small objects are not learnt; but when in doubt the model then removes objects.
+    "pixels": (sum outside + c * sum inside) / number of changed pixels, at least 1 % of the picture. A
+    changed pixel weighs c times as much as an unchanged one.
     """
     inside, outside = ((values * region).sum(dim=(1, 2, 3)) for region in (changed, ~changed))
     if balance == "regions":
-        return outside / _pixels(~changed) + c * inside / _pixels(changed)
-    return (outside + c * inside) / _pixels(changed).clamp(min=changed[0].numel() / 100)
+        return outside / count_pixels(~changed) + c * inside / count_pixels(changed)
+    return (outside + c * inside) / count_pixels(changed).clamp(min=changed[0].numel() / 100)
 
 
-def _pixels(region: Bool[Tensor, "B 1 R R"]) -> Int[Tensor, " B"]:
+def count_pixels(region: Bool[Tensor, "B 1 R R"]) -> Int[Tensor, " B"]:
+    """The number of pixels in each item's region, at least 1."""
     return region.sum(dim=(1, 2, 3)).clamp(min=1)

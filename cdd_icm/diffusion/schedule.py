@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 NUM_TRAIN_TIMESTEPS = 1000
-"""T."""
+"""T, the number of timesteps."""
 
 
 def training_scheduler() -> DDIMScheduler:
@@ -16,7 +16,7 @@ def training_scheduler() -> DDIMScheduler:
     return DDIMScheduler(
         num_train_timesteps=NUM_TRAIN_TIMESTEPS,
         beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",  # what every sampler takes; the pipeline converts to it
+        prediction_type="v_prediction",  # every sampler supports it; the pipeline converts to it
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=True,
@@ -36,5 +36,5 @@ def snr_weight(
     alpha: Float[Tensor, "B 1 1 1"], sigma: Float[Tensor, "B 1 1 1"], bound: float
 ) -> Float[Tensor, "B 1 1 1"]:
     """min(SNR + 1, bound) with SNR = alpha^2 / sigma^2: the weight of the squared error of x. Without the
-    bound it is the v-objective; the bound is min-SNR's (Hang et al. 2023, arXiv 2303.09556)."""
+    bound it is the v-prediction objective; the bound is from min-SNR (Hang et al. 2023, arXiv 2303.09556)."""
     return (1 / sigma.square().clamp(min=1e-8)).clamp(max=bound)

@@ -1,4 +1,5 @@
-"""Evaluation: a detector reads the generated pictures, which are scored by the field's protocol."""
+"""Evaluation: a detector finds the objects in generated pictures, which are scored by the field's
+protocol."""
 
 from cdd_icm.evaluation.detector import Detections, Detector, annotated, load_detector, shipped_detector
 from cdd_icm.evaluation.evaluate import evaluate_model

@@ -1,4 +1,4 @@
-"""The detector-localizer that reads pictures: which classes are in them, and where."""
+"""The detector-localizer of the evaluation: which classes of object are in a picture, and where."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 import cdd_icm
 from cdd_icm.data.dialog import Dialog, SceneObject, class_names
+from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.sampling.folder import check_weights
 from cdd_icm.sources import check_links, local_path
 
 THRESHOLD = 0.5
-"""A class is present where its sigmoid is above this (GeNeVA)."""
+"""A class is present if its probability is above this (as in GeNeVA)."""
 
 Trunk = Literal["residual", "inception_v3"]
 
@@ -36,8 +37,8 @@ DEPTH_LEVELS = 2.0
 
 @dataclass
 class Detections:
-    """The classes in N pictures. `coordinates` are (x, y) or (x, y, depth), each in [0, 1], from the top left
-    corner and from the nearest depth; they are undefined where a class is not present."""
+    """The classes present in N pictures. `coordinates` are (x, y) or (x, y, depth), each in [0, 1], from the
+    top left corner and the nearest depth; they are undefined for classes that are not present."""
 
     present: Bool[np.ndarray, "N C"]
     coordinates: Float[np.ndarray, "N C K"]
@@ -46,30 +47,30 @@ class Detections:
 def annotated(
     scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int, where: str
 ) -> Detections:
-    """The annotation in the form of the detector's output; of several objects of a class, the first. `where`
-    names the data in errors.
+    """The annotation in the format of the detector's output; only the first of several objects of a class is
+    used. `where` names the data in errors.
 
     Raises:
-        InputError: an object of a class that is not among `classes`.
+        InputError: an object's class is not in `classes`.
     """
     scenes = list(scenes)
     column = {name: index for index, name in enumerate(classes)}
     present = np.zeros((len(scenes), len(classes)), bool)
     places = np.zeros((len(scenes), len(classes), coordinates), np.float32)
     for row, scene in enumerate(scenes):
-        for thing in reversed(scene):
-            if thing.name not in column:
-                raise InputError(f"{where}: objects: the detector does not know the class {thing.name!r}")
-            present[row, column[thing.name]] = True
-            place = (thing.x, thing.y, thing.depth / DEPTH_LEVELS)
-            places[row, column[thing.name]] = place[:coordinates]
+        for obj in reversed(scene):
+            if obj.name not in column:
+                raise InputError(f"{where}: objects: the detector does not know the class {obj.name!r}")
+            present[row, column[obj.name]] = True
+            place = (obj.x, obj.y, obj.depth / DEPTH_LEVELS)
+            places[row, column[obj.name]] = place[:coordinates]
     return Detections(present, places)
 
 
 @dataclass
 class DetectorOutput:
-    """`logits` of presence; `coordinates` in [0, 1]; `heat`, a log-probability over the cells for each class;
-    `features`, the trunk's last map averaged over the picture."""
+    """`logits`: of presence. `coordinates`: in [0, 1]. `heat`: for each class, log-probabilities over the
+    cells. `features`: the trunk's last feature map, averaged over the picture."""
 
     logits: Float[Tensor, "B C"]
     coordinates: Float[Tensor, "B C K"]
@@ -96,9 +97,10 @@ class ResidualBlock(nn.Module):
 
 
 class InceptionTrunk(nn.Module):
-    """Inception-v3 (Szegedy et al. 2016, arXiv 1512.00567), which GeNeVA's detector has, without weights.
+    """An Inception-v3 (Szegedy et al. 2016, arXiv 1512.00567) without pretrained weights, as in GeNeVA's
+    detector.
 
-    Its convolutions are not padded, so the picture is, which aligns its map at stride 8 with our cells.
+    Its convolutions are unpadded, so the picture is padded to align the map at stride 8 with the cells.
     """
 
     MAPS = ("Mixed_5d", "Mixed_6e", "Mixed_7c")  # 288, 768 and 2048 channels at strides 8, 16 and 32
@@ -111,7 +113,7 @@ class InceptionTrunk(nn.Module):
         self.middle = nn.Conv2d(768, width, 1)
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor]:
-        """The map at stride 8, (B, width, S/8, S/8), to which that at 16 is added, and that at stride 32."""
+        """The map at stride 8 plus that at stride 16, (B, width, S/8, S/8), and the map at stride 32."""
         maps = self.network(pad(images, (10, 9, 10, 9), mode="replicate"))
         fine, middle, deep = (maps[name] for name in self.MAPS)
         fine = self.fine(fine)
@@ -119,23 +121,23 @@ class InceptionTrunk(nn.Module):
 
 
 class Detector(ModelMixin, ConfigMixin):
-    """One heat map a class: its log-sum-exp tells whether the class is present, its centre of mass where.
+    """Predicts a heat map for each class: its log-sum-exp is the logit of presence, its centre of mass the
+    position.
 
-    The trunk is a small residual network at strides 4, 8 and 16, trained from scratch, or an Inception-v3 as
-    in GeNeVA; the heat maps are at stride 8, where the coarser map is added. (GeNeVA's heads are dense
-    layers; with localisation built in, a network learns it in minutes.)
+    The trunk is a small residual network with strides 4, 8 and 16, or an Inception-v3 as in GeNeVA. The heat
+    maps are at stride 8, with upsampled coarser features added. GeNeVA's heads are dense layers; heat maps,
+    which localise by construction, train in minutes.
 
     Args:
         classes: class names, in the order of the outputs.
         coordinates: 2 for (x, y), 3 for (x, y, depth).
-        image_size: side S of the pictures that it reads, a multiple of 16.
-        widths: channels at strides 4, 8 and 16; with an Inception-v3, only the second is used, that of the
-            heads.
-        blocks: residual blocks at each of them; unused with an Inception-v3.
+        image_size: side S of the pictures, a multiple of 16.
+        widths: channels at strides 4, 8 and 16; with an Inception-v3 only the second is used, for the heads.
+        blocks: number of residual blocks at each stride; not used with an Inception-v3.
         trunk: the network below the heads.
 
     Raises:
-        ValueError: there is no such trunk.
+        ValueError: unknown trunk.
     """
 
     @register_to_config
@@ -182,14 +184,14 @@ class Detector(ModelMixin, ConfigMixin):
         fine, deep = self._maps(images)
         x = self.mix(fine + interpolate(self.context(deep), fine.shape[-2:]))
         heat = rearrange(self.heat(x), "b c h w -> b c (h w)").float()
-        # how far from a cell's centre the object's centre lies, said by every cell in units of cells
+        # each cell's prediction of the object's centre relative to its own, in cells
         offset = rearrange(self.place(x), "b (c k) h w -> b c (h w) k", c=heat.shape[1]).float()
-        spot = self.grid + offset / x.shape[-1]  # (B, C, cells, K)
+        position = self.grid + offset / x.shape[-1]  # (B, C, cells, K)
         attention = heat.softmax(dim=-1)
         return DetectorOutput(
             logits=heat.logsumexp(dim=-1),
-            # a product and a sum: as a matrix product it would be rounded to half precision in training
-            coordinates=(attention[..., None] * spot).sum(dim=2),
+            # not a matrix product, which autocast would compute in half precision
+            coordinates=(attention[..., None] * position).sum(dim=2),
             heat=heat.log_softmax(dim=-1),
             features=reduce(deep.float(), "b f h w -> b f", "mean"),
         )
@@ -203,7 +205,7 @@ class Detector(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def detect(self, pictures: UInt8[np.ndarray, "N S S 3"], batch_size: int = 64) -> Detections:
-        """The classes in RGB pictures of the size that the detector was trained on, 0..255.
+        """Detects the classes in RGB pictures, 0..255, of the detector's image size.
 
         Raises:
             InputError: the pictures have another size.
@@ -219,7 +221,7 @@ class Detector(ModelMixin, ConfigMixin):
         side = self.config.image_size
         if pictures.shape[1:] != (side, side, 3):
             raise InputError(
-                f"pictures of shape {pictures.shape[1:]}: this detector reads ({side}, {side}, 3)"
+                f"pictures of shape {pictures.shape[1:]}: this detector needs ({side}, {side}, 3)"
             )
         for start in range(0, len(pictures), batch_size):
             batch = torch.from_numpy(np.ascontiguousarray(pictures[start : start + batch_size]))
@@ -230,9 +232,9 @@ def load_detector(folder: Path) -> Detector:
     """The detector saved in `folder`, in float32 on the CPU.
 
     Raises:
-        InputError: there is none, or its weights don't fit its config.
+        InputError: there is no detector, or its weights don't fit its config.
     """
-    if not local_path(folder).is_dir():  # diffusers would take the name for one on the hub
+    if not local_path(folder).is_dir():  # diffusers would look for the name on the hub
         raise InputError(f"{folder}: no such folder")
     check_links(folder)
     check_weights(folder, Detector)
@@ -242,10 +244,10 @@ def load_detector(folder: Path) -> Detector:
 
 
 def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
-    """The folder under data/pretrained of the detector that knows all classes of these dialogs.
+    """The folder in data/pretrained of the detector that knows all classes of these dialogs.
 
     Raises:
-        InputError: there is none, or the dialogs are not annotated.
+        InputError: there is no such detector, or the dialogs are not annotated.
     """
     return shipped_detector_for(class_names(dialogs))
 
@@ -258,18 +260,18 @@ def shipped_detector_for(named: Set[str]) -> Path:
     """
     if not named:
         raise InputError(
-            "the data names no classes, so no shipped detector can be chosen: give --detector DIR"
+            "the data has no annotated classes to choose a shipped detector by: give --detector DIR"
         )
     root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
     for config in sorted(root.glob("detector_*/config.json")):
-        if named <= set(json.loads(config.read_text())["classes"]):
+        if names <= set(json.loads(config.read_text())["classes"]):
             return config.parent
     raise InputError(
-        f"{root}: no shipped detector knows the class {min(named)!r} and the data's {len(named) - 1} others: "
+        f"{root}: no shipped detector knows the class {min(names)!r} and the data's {len(names) - 1} others: "
         "give --detector DIR"
     )
 
 
 def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
-    """Pixels 0..255 to [-1, 1], in the memory layout that is fastest for convolutions."""
-    return (pictures.float() / 127.5 - 1).to(memory_format=torch.channels_last)
+    """Converts pixels from 0..255 to [-1, 1], in channels-last memory layout."""
+    return to_float(pictures).to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""One model on one split: generate every dialog, read the pictures back, write the report."""
+"""Evaluates a model on a split: generates every dialog, scores the pictures, writes the report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import GeneratedFolder, file_name, generate_missing
 
 NO_OP_DIALOGS = 16
-"""The first so many are told `NO_OP_PHRASES`: as many pictures as there are phrases times dialogs."""
+"""Number of dialogs, the first ones, on which `NO_OP_PHRASES` are tested."""
 
 
 def evaluate_model(
@@ -55,25 +55,25 @@ def evaluate_model(
     device: str = "auto",
     dtype: str = "auto",
 ) -> dict | None:
-    """Evaluates the pipeline folder `model`, writes `report` (.json) and what goes with it, and returns it.
+    """Evaluates the pipeline folder `model`, and writes and returns `report` (.json).
 
-    Pictures are kept beside the report, in `<report>.pictures`: the same command resumes one that was
-    stopped, and under `accelerate launch` every process generates its share. Only the main process scores and
-    returns the report; the others return None.
+    Pictures are stored in `<report>.pictures`, so that a stopped evaluation can be resumed. Under `accelerate
+    launch` every process generates its share; the main process scores and returns the report, the others
+    None.
 
     Args:
-        model, data: a pipeline folder, and a data set as `load_dialogs` takes it.
-        limit: the number of dialogs, the first of the split; None for all.
-        detector: the folder of a detector; None for the shipped one that knows the data's classes.
-        inception: Inception weights for FID and KID, as `fidelity.inception_weights` takes them.
-        teacher_forced: whether each turn is generated on the true reference.
-        preset: settings stored with the model, in place of its default ones.
-        sampling: settings in place of either.
+        model: a pipeline folder. data: a data set, as for `load_dialogs`.
+        limit: evaluate only the first dialogs of the split; None for all.
+        detector: a detector's folder; None for the shipped one that knows the data's classes.
+        inception: Inception weights for FID and KID, see `fidelity.inception_weights`.
+        teacher_forced: generate each turn from the true reference.
+        preset: name of a preset of the model, instead of its default settings.
+        sampling: settings that override both.
         device, dtype: as in `load_pipeline`.
 
     Raises:
-        InputError: the model, data, detector or weights can't be used, the data are of another data set than
-            the model's, or there are pictures that were generated with other settings or code.
+        InputError: the model, data, detector or weights are invalid, the data is of another data set than the
+            model's, or existing pictures were generated with other settings or code.
     """
     state = process_state()
     torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
@@ -140,7 +140,7 @@ def evaluate_model(
         "sampling": sampling,
         "fidelity": fidelity(
             np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
-            np.concatenate([squares(of_dialog, side) for of_dialog in generated]),
+            np.concatenate([squares(pictures_of_dialog, side) for pictures_of_dialog in generated]),
             detector_folder,
             weights,
             seed,
@@ -173,7 +173,8 @@ def _load(model: Path, device: str, dtype: str, preset: str | None, scheduler: s
 
 
 def _devices(folder: Path) -> list[str]:
-    """The devices that generated the pictures in `folder`: several where the work was resumed on another."""
+    """The devices that generated the pictures in `folder`; several if the work was resumed on another
+    device."""
     file = folder / "devices.json"
     return read_json(file)["drew"] if file.exists() else []
 
@@ -185,20 +186,20 @@ def _add_device(folder: Path, name: str) -> None:
 
 
 def training_device(model: Path) -> str | None:
-    """The device that trained the model in a folder, by its `training.json`; None where there is none."""
+    """The device that trained a model, from its `training.json`; None if that is missing."""
     file = model / TRAINING
     return read_json(file).get("device") if file.exists() else None
 
 
 def generated_and_true(dialog: Dialog) -> tuple[str, str]:
-    """A layout of two parallel trees, which `fidelity --input1 <folder>/generated --input2 <folder>/true
-    --samples-find-deep --fid` reads. A dialog that has changed has another folder."""
+    """A layout of two parallel trees, suitable for `fidelity --input1 <folder>/generated --input2
+    <folder>/true --samples-find-deep --fid`. The fingerprint gives a changed dialog another folder."""
     name = f"{file_name(dialog.id)}-{fingerprint.of_dialog(dialog)}"
     return f"generated/{name}", f"true/{name}"
 
 
 def checked_sampling(sampling: dict[str, Any]) -> dict[str, Any]:
-    """`sampling` in plain values, as it is compared and written.
+    """`sampling`, validated and as plain values.
 
     Raises:
         InputError: an unknown key, a value of the wrong type, or an unknown scheduler.

@@ -1,9 +1,9 @@
-"""Distances between the distributions of true and generated pictures, by torch-fidelity.
+"""Distances between the distributions of true and generated pictures, computed by torch-fidelity.
 
-With Inception weights they are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are
+With Inception weights these are FID (Heusel et al. 2017) and KID (Binkowski et al. 2018). The weights are
 torch-fidelity's own, as safetensors: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), OUT)`.
-Without them the same distances are computed on the detector's features and called detector-fd and
-detector-kd: they rank models on the detector's own data, and are not comparable with any published FID.
+Without them the same distances on the detector's features are called detector-fd and detector-kd. They can
+rank models on the detector's own data set, but can't be compared with published FIDs.
 """
 
 from __future__ import annotations
@@ -41,14 +41,17 @@ def fidelity(
     inception: bytes | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """{"fid", "kid", "kid_std"} where `inception_weights` are given, else {"detector-fd", "detector-kd",
-    "detector-kd_std"} from the detector in that folder. Lower is better.
+    """{"fid", "kid", "kid_std"} if `inception` weights are given, else {"detector-fd", "detector-kd",
+    "detector-kd_std"} with the features of the detector in the folder `detector`. Lower is better.
+
+    Args:
+        inception: from `inception_weights`. seed: of KID's random subsets.
 
     Raises:
-        InputError: there are fewer than two true or two generated pictures, which have no covariance.
+        InputError: fewer than two true or generated pictures, whose covariance is undefined.
     """
     if min(len(true), len(generated)) < 2:
-        raise InputError("distances between sets of pictures need at least two pictures: take more dialogs")
+        raise InputError("distances between sets of pictures need at least two pictures: use more dialogs")
     options = {
         "input1": PictureDataset(generated),
         "input2": PictureDataset(true),
@@ -66,22 +69,22 @@ def fidelity(
     else:
         names = ("fid", "kid", "kid_std")
         options["feature_extractor_weights_path"] = io.BytesIO(inception)
-    found = torch_fidelity.calculate_metrics(**options)
+    distances = torch_fidelity.calculate_metrics(**options)
     keys = (
         torch_fidelity.KEY_METRIC_FID,
         torch_fidelity.KEY_METRIC_KID_MEAN,
         torch_fidelity.KEY_METRIC_KID_STD,
     )
-    return {name: float(found[key]) for name, key in zip(names, keys, strict=True)}
+    return {name: float(distances[key]) for name, key in zip(names, keys, strict=True)}
 
 
 def inception_weights(source: str) -> bytes:
     """The weights of torch-fidelity's Inception-v3, from a safetensors file or "hf://OWNER/REPOSITORY/FILE".
 
-    torch-fidelity unpickles its weights; what it gets is a pickle made here of tensors read from safetensors.
+    torch-fidelity unpickles its weights, so a pickle is made here from the tensors of the safetensors file.
 
     Raises:
-        InputError: the hub or the file can't be read, or the weights are of another network.
+        InputError: the file can't be read or downloaded, or has weights of another network.
     """
     path = _from_hub(source) if source.startswith(HUB) else local_path(source)
     buffer = io.BytesIO()
@@ -103,11 +106,11 @@ def _from_hub(source: str) -> Path:
     try:
         return Path(hf_hub_download(f"{owner}/{repository}", file))
     except (OSError, ValueError, HfHubHTTPError) as error:  # no network, no such file, not allowed
-        raise InputError(f"{source}: can't be had from the hub ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{source}: can't be downloaded ({str(error).splitlines()[0]})") from error
 
 
 class PictureDataset(Dataset):
-    """Pictures in memory, in the form that torch-fidelity reads."""
+    """Pictures in memory as a dataset for torch-fidelity."""
 
     def __init__(self, pictures: UInt8[np.ndarray, "N S S 3"]):
         self.pictures = pictures
@@ -120,7 +123,7 @@ class PictureDataset(Dataset):
 
 
 class DetectorFeatures(FeatureExtractorBase):
-    """The detector's trunk, averaged over the picture, as a torch-fidelity feature extractor."""
+    """The detector's features as a torch-fidelity feature extractor."""
 
     def __init__(
         self, name: str, features_list: Sequence[str], feature_extractor_weights_path: str, **_: object
@@ -144,5 +147,5 @@ class DetectorFeatures(FeatureExtractorBase):
         return (self.detector(to_input(pictures)).features.double(),)
 
 
-if EXTRACTOR not in FEATURE_EXTRACTORS_REGISTRY:  # a module that is reloaded would register it twice
+if EXTRACTOR not in FEATURE_EXTRACTORS_REGISTRY:  # already registered if the module is reloaded
     torch_fidelity.register_feature_extractor(EXTRACTOR, DetectorFeatures)

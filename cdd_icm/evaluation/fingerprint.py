@@ -1,4 +1,4 @@
-"""Short digests that tell whether two figures are of the same data, the same model and the same code."""
+"""Fingerprints of data, models and code, to see whether two results have these in common."""
 
 from __future__ import annotations
 
@@ -20,88 +20,88 @@ from cdd_icm.io import load_tensors, read_json
 from cdd_icm.sampling.folder import TRAINING
 
 SOURCES = Path(cdd_icm.__file__).parents[1]
-"""The folder that the package `cdd_icm` lies in."""
+"""The folder that contains the package `cdd_icm`."""
 
 ENTRY_POINTS = ("cdd_icm.sampling.loading", "cdd_icm.sampling.dialogs")
-"""The modules by which a model is loaded and its pictures are drawn; what they import draws too."""
+"""The modules that load a model and generate its pictures; the modules that they import count as well."""
 
 WEIGHTS, CONFIG = ".safetensors", ".json"
 OTHER_MODEL_FILES = {".txt", ".png"}
-"""Vocabularies that are no JSON, and the canvas."""
+"""Vocabularies that are not JSON, and the canvas."""
 
 NO_EFFECT = {"_class_name", "_diffusers_version", "_name_or_path", "transformers_version"}
-"""Keys of a config that say what wrote it, or where the code lies that reads it."""
+"""Config keys that have no effect on pictures: names and versions of the code."""
 
 
 def of_dialog(dialog: Dialog) -> str:
-    """Changes with the id, any instruction and any pixel."""
+    """The fingerprint of a dialog: its id, instructions and pixels."""
     turns = [part for turn in dialog.turns for part in (turn.instruction, turn.picture.key)]
     return fingerprint([dialog.id, dialog.canvas.key, *turns])
 
 
 def of_data(dialogs: Iterable[Dialog]) -> str:
-    """Changes with every dialog, and with the annotation that models are also judged by."""
+    """The fingerprint of dialogs and their annotation."""
     return fingerprint(
         [part for dialog in dialogs for part in (of_dialog(dialog), repr([t.objects for t in dialog.turns]))]
     )
 
 
 def of_code(sources: Path = SOURCES) -> str:
-    """Of the modules of the package that draw, as `drawing_modules` finds them. It changes with any statement
-    and with the name of any of these modules; comments, docstrings and formatting have no effect."""
+    """The fingerprint of the code of `drawing_modules`: their names and statements, without comments,
+    docstrings and formatting."""
     return fingerprint(
         [(name, _parsed(file.read_text(encoding="utf-8"))[1]) for name, file in drawing_modules(sources)]
     )
 
 
 def drawing_modules(sources: Path = SOURCES) -> list[tuple[str, Path]]:
-    """Names and files, in order, of `ENTRY_POINTS` and of all modules of the package that they import,
-    directly or through another, wherever in a file the import stands.
+    """Names and files, sorted, of `ENTRY_POINTS` and all modules of the package that they import, directly or
+    indirectly, anywhere in a file.
 
-    The package's own `__init__` is left out: it only names what is public, training included.
+    The package's own `__init__` is excluded: it only lists public names, including those for training.
     """
-    found: dict[str, Path] = {}
+    modules: dict[str, Path] = {}
     todo = list(ENTRY_POINTS)
     while todo:
         name = todo.pop()
         file = _file_of(name, sources)
-        if file is not None and name not in found and name != cdd_icm.__name__:
-            found[name] = file
+        if file is not None and name not in modules and name != cdd_icm.__name__:
+            modules[name] = file
             todo += _parsed(file.read_text(encoding="utf-8"))[0]
             todo.append(name.rpartition(".")[0])  # importing a module runs its package's __init__
-    return sorted(found.items())
+    return sorted(modules.items())
 
 
 def of_folder(folder: Path) -> str:
-    """Of a model folder: its tensors, the settings in its JSON files, its vocabulary and its canvas.
+    """The fingerprint of a model folder: its tensors, settings, vocabulary and canvas.
 
-    It changes with whatever changes the pictures. It does not change when the code moves or is renamed
-    (class paths in `model_index.json`, `_class_name`), when the libraries' versions do, when the folder does
-    (`_name_or_path`), or with what only tells of the model (README.md, `training.json`).
+    It depends on everything that affects pictures, but not on the place of the code (class paths in
+    `model_index.json`, `_class_name`), library versions, the folder's name (`_name_or_path`), or descriptions
+    (README.md, `training.json`).
 
     Raises:
-        InputError: there is no model in the folder, or a file of it can't be read.
+        InputError: the folder has no model, or a file can't be read.
     """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != TRAINING)
     tensors: dict[str, dict[str, Tensor]] = defaultdict(dict)
     parts: dict[str, str] = {}
     for file in files:
         name = file.relative_to(folder).as_posix()
-        if file.suffix == WEIGHTS:  # of one part; into how many files it is split has no effect
+        if file.suffix == WEIGHTS:  # how a part is split into files has no effect
             tensors[file.parent.relative_to(folder).as_posix()] |= load_tensors(file)
         elif file.suffix == CONFIG:
             parts[name] = json.dumps(_settings(read_json(file)), sort_keys=True)
         elif file.suffix in OTHER_MODEL_FILES:
             parts[name] = content_digest(file.read_bytes())
-    parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(some.items())) for name, some in tensors.items()}
+    parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(part.items())) for name, part in tensors.items()}
     if not parts:
         raise InputError(f"{folder}: no model here (no weights, no config)")
     return fingerprint(sorted(parts.items()))
 
 
 def _settings(config: dict[str, Any]) -> dict[str, Any]:
-    """A config without what names our own code or the program that wrote it. Classes of other libraries, such
-    as the scheduler's, stay."""
+    """A config without keys of `NO_EFFECT` and class paths of this package. Classes of other libraries, such
+    as the scheduler's, are kept."""
     return {
         key: cdd_icm.__name__ if _is_our_class(value) else value
         for key, value in config.items()
@@ -110,7 +110,7 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_our_class(value: object) -> bool:
-    """Whether it is a [module, class] of this package, as diffusers writes them."""
+    """Whether the value is [module, class] of this package, in diffusers' format."""
     match value:
         case [str(module), str()]:
             return module.partition(".")[0] == cdd_icm.__name__
@@ -118,7 +118,7 @@ def _is_our_class(value: object) -> bool:
 
 
 def _file_of(name: str, sources: Path) -> Path | None:
-    """The file of a module of the package, or None where it is none."""
+    """The file of a module of the package, or None for other names."""
     if name.partition(".")[0] != cdd_icm.__name__:
         return None
     path = sources.joinpath(*name.split("."))
@@ -127,8 +127,8 @@ def _file_of(name: str, sources: Path) -> Path | None:
 
 @cache
 def _parsed(text: str) -> tuple[tuple[str, ...], str]:
-    """What a module imports, and its code without comments and docstrings. Of `from a import b` both a and
-    a.b are told, as b may be a module."""
+    """A module's imports, and its code without comments and docstrings. `from a import b` counts as both a
+    and a.b, as b may be a module."""
     tree = ast.parse(text)
     imports: list[str] = []
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""The figures, as pure functions of arrays; each is in [0, 1] unless its docstring says otherwise."""
+"""The metrics as pure functions of arrays; each is in [0, 1] unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from jaxtyping import Bool, Float, Int, UInt8
 def precision_recall_f1(
     truth: Bool[np.ndarray, "N C"], found: Bool[np.ndarray, "N C"]
 ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
-    """Precision, recall and F1 of each image; 0 where a denominator is 0.
+    """Precision, recall and F1 of each image; 0 if a denominator is 0.
 
-    Their means are those of scikit-learn with average='samples' and zero_division=0, which does not return
-    the figures of single images that intervals and paired differences need.
+    Their means equal scikit-learn's with average='samples' and zero_division=0, which does not return the
+    values per image that intervals and paired differences need.
     """
     shared = (truth & found).sum(axis=1)
-    expected, given = truth.sum(axis=1), found.sum(axis=1)
+    true_count, found_count = truth.sum(axis=1), found.sum(axis=1)
 
-    def ratio(above: Int[np.ndarray, " N"], below: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        return np.where(below > 0, above / np.maximum(below, 1), 0.0)
+    def ratio(
+        numerator: Int[np.ndarray, " N"], denominator: Int[np.ndarray, " N"]
+    ) -> Float[np.ndarray, " N"]:
+        return np.where(denominator > 0, numerator / np.maximum(denominator, 1), 0.0)
 
-    return ratio(shared, given), ratio(shared, expected), ratio(2 * shared, given + expected)
+    return (
+        ratio(shared, found_count),
+        ratio(shared, true_count),
+        ratio(2 * shared, found_count + true_count),
+    )
 
 
 def relations(coordinates: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, "2 n n"]:
@@ -40,7 +46,8 @@ def relational_similarity(
 ) -> float:
     """RSIM of one image: recall x the share of equal entries of the two graphs over the classes in both.
 
-    The axes are x and y, or x and depth where coordinates have one (El-Nouby et al. 2019, arXiv 1811.09845).
+    The axes are x and y, or x and depth if the coordinates have a depth (El-Nouby et al. 2019, arXiv
+    1811.09845).
     """
     shared = truth & found
     if not shared.any():
@@ -55,7 +62,8 @@ def preservation(
     after: UInt8[np.ndarray, "N h w 3"],
     allowed: Bool[np.ndarray, "N h w"],
 ) -> Float[np.ndarray, " N"]:
-    """Mean absolute change, in levels 0..255, of each picture outside `allowed`; 0 if nothing is outside."""
+    """Mean absolute change, in levels 0..255, of each picture outside of `allowed`; 0 if there is no such
+    pixel."""
     change = np.abs(after.astype(np.int16) - before).mean(axis=3) * ~allowed  # (N, h, w)
     return change.sum(axis=(1, 2)) / np.maximum(1, (~allowed).sum(axis=(1, 2)))
 
@@ -63,8 +71,8 @@ def preservation(
 def bootstrap_interval(
     values: Float[np.ndarray, " N"], dialogs: Int[np.ndarray, " N"], seed: int = 0, resamples: int = 2000
 ) -> tuple[float, float]:
-    """95 % percentile interval of the mean of `values`, drawing whole dialogs with replacement (Efron 1979):
-    the pictures of one dialog are not independent. `dialogs[i]` is the dialog of the i-th value."""
+    """95 % percentile bootstrap interval of the mean of `values` (Efron 1979). Whole dialogs are resampled,
+    because pictures of the same dialog are not independent; `dialogs[i]` is the dialog of the i-th value."""
     _, member = np.unique(dialogs, return_inverse=True)
     sums, counts = np.bincount(member, values), np.bincount(member)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))

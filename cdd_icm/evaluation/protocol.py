@@ -1,4 +1,4 @@
-"""The field's protocol (GeNeVA, LatteGAN): generated pictures are read back and judged."""
+"""The field's evaluation protocol (GeNeVA, LatteGAN): a detector finds the objects in generated pictures."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from cdd_icm.evaluation.metrics import (
 from cdd_icm.progress import Progress
 
 MODEL, UPPER, LOWER = "model", "true pictures", "copy the reference"
-"""The rows of a report. The upper bound scores the true pictures; the lower bound answers every turn with the
-true picture of the turn before, which shows what a model earns for drawing nothing."""
+"""The rows of a report. The upper bound scores the true pictures. The lower bound uses the true picture of
+the previous turn, which shows the score of a model that draws nothing."""
 
 DETECTOR, ANNOTATION = "detector", "annotation"
-"""The labels: what the detector finds in the true picture (as published), or the annotation."""
+"""The sources of the true labels: the detector on the true picture (as in published results), or the
+annotation."""
 
 NO_OP_PHRASES = (
     "looks good to me",
@@ -42,15 +43,14 @@ NO_OP_PHRASES = (
     "please wait a moment",
     "what a beautiful drawing",
 )
-"""Texts that ask for nothing. None occurs in a training set, and none has a word of the texts by which
-training itself asks for nothing (`objective.no_op_texts` of the configs): they measure what a model makes of
-such a text that it was not taught."""
+"""Texts that ask for no change. None is in a training set, and none has a word of `objective.no_op_texts` in
+the configs, so that they measure how a model handles such texts that it was not trained on."""
 
-CHUNK = 32  # dialogs that are read at once, which bounds the memory
+CHUNK = 32  # dialogs that are scored at once, which limits memory
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
 Table = dict[str, Float[np.ndarray, " N"]]
-"""One value a picture, by the name of the figure."""
+"""One value per picture for each metric."""
 
 
 def evaluate_pictures(
@@ -61,24 +61,28 @@ def evaluate_pictures(
     seed: int = 0,
     progress: bool = True,
 ) -> dict:
-    """All figures of the pictures generated for `dialogs`: an array a dialog, with a picture a turn.
+    """Scores the pictures generated for `dialogs`.
 
-    Returns {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's figures
-    of each dialog by turn}. Figures are per cent, means over all pictures (RSIM: over each dialog's last),
-    with 95 % intervals from a bootstrap over dialogs that `seed` makes reproducible; preservation is in
-    levels 0..255. Where a turn has no annotation, the figures against it are None. `teacher_forced` tells
-    that each turn was generated on the true reference.
+    Args:
+        generated: for each dialog an array with a picture per turn.
+        teacher_forced: whether each turn was generated from the true reference. seed: of the bootstrap.
+
+    Returns:
+        {"figures": {row: {labels: figures}}, "pictures_by_turn": counts, "dialogs": the model's figures of
+        each dialog by turn}. Figures are in per cent, means over all pictures (RSIM: over each dialog's
+        last), with 95 % bootstrap intervals over dialogs; preservation is in levels 0..255. Figures for
+        labels from the annotation are None if a turn has none.
 
     Raises:
-        InputError: another number of pictures than turns, or an annotated class that the detector lacks.
+        InputError: a dialog's numbers of pictures and turns differ, or the detector lacks an annotated class.
     """
     for dialog, pictures in zip(dialogs, generated, strict=True):
         if len(pictures) != len(dialog.turns):
             raise InputError(f"{dialog.id}: {len(pictures)} generated pictures for {len(dialog.turns)} turns")
     chunks = [
-        _read_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
+        _score_chunk(dialogs[at : at + CHUNK], generated[at : at + CHUNK], detector, teacher_forced)
         for at in Progress(
-            range(0, len(dialogs), CHUNK), "reading pictures", unit="chunk", disable=not progress
+            range(0, len(dialogs), CHUNK), "scoring pictures", unit="chunk", disable=not progress
         )
     ]
     tables = {
@@ -125,17 +129,17 @@ class PictureIndex:
         return cls(dialog, turn, last)
 
 
-def _read_chunk(
+def _score_chunk(
     dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector, teacher_forced: bool
 ) -> dict[tuple[str, str], Table]:
-    """The figures of every picture of some dialogs, by row and by labels."""
+    """The metrics of every picture of some dialogs, by (row, labels)."""
     side = detector.config.image_size
     canvases = [to_square(dialog.canvas.decode(), side)[None] for dialog in dialogs]
     true_by_dialog = [true_pictures(dialog, side) for dialog in dialogs]
     generated_by_dialog = [squares(pictures, side) for pictures in generated]
     truth, pictures = np.concatenate(true_by_dialog), np.concatenate(generated_by_dialog)
-    true_reference = _turn_before(canvases, true_by_dialog)
-    reference = true_reference if teacher_forced else _turn_before(canvases, generated_by_dialog)
+    true_reference = _references(canvases, true_by_dialog)
+    reference = true_reference if teacher_forced else _references(canvases, generated_by_dialog)
 
     found = {
         MODEL: detector.detect(pictures),
@@ -143,20 +147,20 @@ def _read_chunk(
         LOWER: detector.detect(true_reference),
     }
     allowed = rearrange(changed_region(_signed(true_reference), _signed(truth)), "n 1 h w -> n h w").numpy()
-    kept = {
+    unchanged = {
         MODEL: preservation(reference, pictures, allowed),
         UPPER: preservation(true_reference, truth, allowed),
         LOWER: np.zeros(len(truth)),
     }
     tables = {
-        (row, DETECTOR): picture_figures(found[UPPER], found[row]) | {"preservation": kept[row]}
+        (row, DETECTOR): picture_figures(found[UPPER], found[row]) | {"preservation": unchanged[row]}
         for row in found
     }
     if all(turn.objects is not None for dialog in dialogs for turn in dialog.turns):
         labels = _annotation(dialogs, detector)
         tables |= {
             (row, ANNOTATION): picture_figures(labels, nearest_depth(found[row]))
-            | {"preservation": kept[row]}
+            | {"preservation": unchanged[row]}
             for row in found
         }
     return tables
@@ -178,7 +182,7 @@ def picture_figures(truth: Detections, found: Detections) -> Table:
 
 
 def summarise(table: Table, index: PictureIndex, seed: int) -> dict:
-    """Means with their intervals, and means by turn."""
+    """The means with their intervals, and the means by turn."""
     everywhere = np.ones_like(index.last)
 
     def mean(name: str, over: Bool[np.ndarray, " N"]) -> dict[str, float]:
@@ -205,15 +209,15 @@ def summarise(table: Table, index: PictureIndex, seed: int) -> dict:
 
 
 def nearest_depth(found: Detections) -> Detections:
-    """Depths rounded to the nearest level that exists. Annotated depths are equal where two objects share a
-    level, so that the sign of their difference is 0, which two regressed depths never give."""
+    """Rounds depths to the nearest annotated level. Two objects with the same annotated level have a depth
+    difference of 0, which two unrounded predictions never have."""
     coordinates = found.coordinates.copy()
     coordinates[..., 2:] = np.round(coordinates[..., 2:] * DEPTH_LEVELS) / DEPTH_LEVELS
     return Detections(found.present, coordinates)
 
 
 def no_op_dialogs(dialogs: Sequence[Dialog]) -> list[Dialog]:
-    """Dialogs that start from each dialog's last true picture and say `NO_OP_PHRASES`, one a turn."""
+    """Dialogs that start with each dialog's last true picture and have `NO_OP_PHRASES` as instructions."""
     return [
         Dialog(
             id=dialog.id,
@@ -227,12 +231,13 @@ def no_op_dialogs(dialogs: Sequence[Dialog]) -> list[Dialog]:
 
 
 def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], detector: Detector) -> dict:
-    """What the pictures of `no_op_dialogs` change, though nothing is asked for.
+    """Measures how much the pictures of `no_op_dialogs` change although no change is asked for.
 
-    Returns {"phrases": [{"text", "change", "unchanged"}], "change", "unchanged", "f1", "dialogs"}. "change"
-    is the mean absolute difference from the picture before, in levels 0..255; "unchanged" the share, in
-    [0, 1], of the pictures that differ from the one before in no pixel; both of each phrase and of all
-    together. "f1" is per cent: the last picture against what the detector sees in the first.
+    Returns:
+        {"phrases": [{"text", "change", "unchanged"}], "change", "unchanged", "f1", "dialogs"}. "change" is
+        the mean absolute difference from the previous picture, in levels 0..255; "unchanged" the share, in
+        [0, 1], of pictures equal to the previous one; both for each phrase and overall. "f1" compares the
+        objects in the last and the first picture, in per cent.
     """
     changes, f1 = [], []
     for dialog, pictures in zip(dialogs, generated, strict=True):
@@ -261,12 +266,12 @@ def evaluate_no_op(dialogs: Sequence[Dialog], generated: Sequence[Pictures], det
 
 
 def true_pictures(dialog: Dialog, side: int) -> Pictures:
-    """The true picture of every turn, scaled to `side` pixels squared."""
+    """The true picture of every turn, resized to `side` x `side` pixels."""
     return np.stack([to_square(turn.picture.decode(), side) for turn in dialog.turns])
 
 
 def squares(pictures: UInt8[np.ndarray, "T h w 3"], side: int) -> Pictures:
-    """Pictures of any size, scaled to `side` pixels squared; those of that size are unchanged."""
+    """Pictures of any size, resized to `side` x `side` pixels; pictures of this size are unchanged."""
     return np.stack([to_square(picture, side) for picture in pictures])
 
 
@@ -274,7 +279,7 @@ def _signed(pictures: UInt8[np.ndarray, "N S S 3"]) -> Float[torch.Tensor, "N 3 
     return to_input(rearrange(torch.from_numpy(pictures), "n h w c -> n c h w"))
 
 
-def _turn_before(canvases: Sequence[Pictures], pictures: Sequence[Pictures]) -> Pictures:
+def _references(canvases: Sequence[Pictures], pictures: Sequence[Pictures]) -> Pictures:
     return np.concatenate(
         [p for pair in zip(canvases, (q[:-1] for q in pictures), strict=True) for p in pair]
     )

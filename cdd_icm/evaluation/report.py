@@ -1,4 +1,4 @@
-"""The report of an evaluation: JSON, a Markdown table, a plot by turn, film strips; and comparisons."""
+"""Evaluation reports: JSON, a Markdown table, a plot by turn and film strips; and their comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 
 FORMAT = 2
-"""Of the JSON report; `read_report` also takes format 1 and refuses any other."""
+"""Version of the JSON report; `read_report` also accepts format 1."""
 
 DETECTORS_OF_FORMAT_1 = {
     "daf283605aa56b3e": "b9e44696f4fe7e88",  # detector_iclevr
@@ -42,6 +42,7 @@ COLUMNS = {"ap": "AP", "ar": "AR", "f1": "F1", "rsim": "RSIM"}
 
 
 def package_versions() -> dict[str, str]:
+    """The versions of Python and of `PACKAGES`."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -52,11 +53,11 @@ def package_versions() -> dict[str, str]:
 
 
 def write_report(path: Path, report: dict) -> None:
-    """Writes `path`, and beside it the same name with .md and .png. The JSON is written last, so that where
-    it exists the others do.
+    """Writes the JSON file `path`, and the same name with .md and .png. The JSON is written last, so that the
+    others exist if it does.
 
     Raises:
-        InputError: the disk refuses; the message names the file.
+        InputError: a file can't be written; the message names it.
     """
     with replacing(path.with_suffix(".md")) as file:
         file.write_text(markdown(report))
@@ -67,12 +68,12 @@ def write_report(path: Path, report: dict) -> None:
 
 
 def read_report(path: Path) -> dict:
-    """The report in `path`, in the present format.
+    """The report in `path`, converted to the current format.
 
-    In one of format 1, "no_op" is None and "devices" names none.
+    For reports of format 1, "no_op" is None and "devices" is empty.
 
     Raises:
-        InputError: the file is missing or not such a report.
+        InputError: the file is missing or not a report.
     """
     try:
         report = json.loads(local_path(path).read_text())
@@ -94,10 +95,9 @@ def read_report(path: Path) -> dict:
 
 
 def _from_format_1(report: dict) -> dict:
-    """A report of the first format in the form of the second.
+    """Converts a report of format 1 to format 2.
 
-    Its no-op figures are left out, as they were of a phrase that training itself uses. It names the kind of
-    device that scored and not its model, nor the device that trained.
+    Its no-op figures are dropped, because their phrase is used in training. It does not name the GPU models.
     """
     detector, devices = dict(report["detector"]), {"drew": [], "trained": None}
     detector["fingerprint"] = DETECTORS_OF_FORMAT_1.get(detector["fingerprint"], detector["fingerprint"])
@@ -105,13 +105,14 @@ def _from_format_1(report: dict) -> dict:
 
 
 def markdown(report: dict) -> str:
+    """The report as a Markdown page."""
     report = escaped(report)
     data = report["data"]
-    way = "each turn on the true reference" if report["teacher_forced"] else "free-running"
+    mode = "each turn on the true reference" if report["teacher_forced"] else "free-running"
     lines = [
         f"# {report['model']['name']} on {data['name']}, split {data['split']}",
         "",
-        f"{data['dialogs']} dialogs, {data['pictures']} pictures, {way}, seed {report['seed']}. Per cent, "
+        f"{data['dialogs']} dialogs, {data['pictures']} pictures, {mode}, seed {report['seed']}. Per cent, "
         "with 95 % bootstrap intervals over dialogs; RSIM on each dialog's last picture; kept: mean absolute "
         "change, in levels 0..255, outside the region that the true target changes.",
         "",
@@ -138,7 +139,7 @@ def markdown(report: dict) -> str:
 
 
 def devices(report: dict) -> str:
-    """A sentence that names the devices that drew and that trained."""
+    """A sentence that names the devices of drawing and training."""
     drew, trained = report["devices"]["drew"], report["devices"]["trained"]
     return (
         f"Drawn on {' and '.join(drew) or 'a device that the report does not name'}; trained on "
@@ -147,7 +148,7 @@ def devices(report: dict) -> str:
 
 
 def no_op_lines(no_op: dict) -> list[str]:
-    """What `evaluate_no_op` found, as a sentence and a table by phrase."""
+    """The result of `evaluate_no_op` as a paragraph and a table by phrase."""
     phrases = no_op["phrases"]
     lines = [
         f"{len(phrases)} phrases that ask for nothing and that training never saw, one after the other on "
@@ -165,6 +166,7 @@ def no_op_lines(no_op: dict) -> list[str]:
 
 
 def plot_by_turn(report: dict) -> Figure:
+    """F1 and RSIM by turn."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     turns = range(1, len(report["pictures_by_turn"]) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("f1", "rsim"), strict=True):
@@ -177,16 +179,15 @@ def plot_by_turn(report: dict) -> Figure:
 
 
 def worst_dialogs(report: dict, count: int = 10) -> list[int]:
-    """Indices of the dialogs with the lowest mean F1, those with the lower last RSIM first where F1 is
-    equal."""
+    """Indices of the `count` dialogs with the lowest mean F1; ties are broken by the last turn's RSIM."""
     rows = report["dialogs"]
     return sorted(range(len(rows)), key=lambda i: (np.mean(rows[i]["f1"]), rows[i]["rsim"][-1]))[:count]
 
 
 def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated: Sequence[Pictures]) -> None:
-    """A film strip of each of the worst dialogs, the generated pictures over the true ones."""
+    """Writes a film strip of each of the worst dialogs, with the generated pictures above the true ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    for place, number in enumerate(worst_dialogs(report), 1):
+    for rank, number in enumerate(worst_dialogs(report), 1):
         dialog, pictures = dialogs[number], generated[number]
         side = pictures.shape[1]
         canvas = to_square(dialog.canvas.decode(), side)
@@ -197,15 +198,15 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
                 [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
             ),
         ]
-        stack(strips).save(folder / f"{place:02}.png")
+        stack(strips).save(folder / f"{rank:02}.png")
 
 
 def compare(paths: Sequence[Path]) -> str:
-    """A Markdown table of the reports' figures, with the data and settings of each, and one of the
-    differences from the first report on the dialogs that both have, with paired bootstrap intervals.
+    """A Markdown table of the reports' figures, data and settings, and one of the differences from the first
+    report on common dialogs, with paired bootstrap intervals.
 
     Raises:
-        InputError: reports of different detectors, or without a dialog in common.
+        InputError: the reports have different detectors, or no dialog in common.
     """
     reports = [(path, escaped(read_report(path))) for path in paths]
     (first, base), *others = reports
@@ -227,10 +228,10 @@ def compare(paths: Sequence[Path]) -> str:
 
 
 def same_dialogs(first: tuple[Path, dict], second: tuple[Path, dict]) -> list[tuple[dict, dict]]:
-    """The figures by turn of each dialog that two reports, given with their files, have in common.
+    """The figures by turn of the dialogs that two reports, given with their files, have in common.
 
     Raises:
-        InputError: they are of different detectors, or have no dialog in common.
+        InputError: the reports have different detectors, or no dialog in common.
     """
     (base_file, base), (file, report) = first, second
     detectors = [each["detector"]["fingerprint"] for each in (report, base)]
@@ -247,7 +248,7 @@ def same_dialogs(first: tuple[Path, dict], second: tuple[Path, dict]) -> list[tu
 
 
 def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str, float]:
-    """Mean of (second - first) over the pictures of paired dialogs, with its interval."""
+    """The mean of second - first over the pictures of paired dialogs, with its bootstrap interval."""
     field = {"ap": "precision", "ar": "recall"}.get(name, name)
     last = slice(-1, None) if name == "rsim" else slice(None)
     differences = [np.subtract(second[field][last], first[field][last]) for first, second in pairs]
@@ -258,7 +259,7 @@ def paired_difference(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str
 
 
 def _settings(report: dict) -> str:
-    """The data and the settings that the figures are of."""
+    """A description of the report's data and settings."""
     data, settings = report["data"], dict(report.get("sampling") or {})
     if report.get("preset"):
         settings = {"preset": report["preset"], **settings}

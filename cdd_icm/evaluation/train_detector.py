@@ -1,4 +1,4 @@
-"""The recipe of the detector-localizer, on true pictures; the same command resumes it exactly."""
+"""The detector's training recipe, on true pictures; rerunning it resumes exactly."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ from cdd_icm.train.schedule import learning_rate_at
 
 @dataclass(frozen=True)
 class DetectorConfig:
+    """The config of `cdd-icm train-detector`."""
+
     output_dir: str = "runs/detector"
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
@@ -51,22 +53,22 @@ class DetectorConfig:
     widths: tuple[int, int, int] = (64, 128, 192)
     blocks: tuple[int, int, int] = (1, 1, 1)
     trunk: Trunk = "residual"
-    """As of `detector.Detector`; an Inception-v3 has widths and blocks of its own, and only `widths[1]`, that
-    of the heads, is used beside it."""
+    """See `detector.Detector`; with an Inception-v3 only `widths[1]` is used, for the heads."""
     batch_size: int = 64
     total_samples: int = 240_000
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_samples: int = 6_000
     heat_weight: float = 0.2
-    """Weight of the cross-entropy that puts a class's heat into the cell of its object."""
+    """Weight of the cross-entropy of each class's heat map."""
     place_weight: float = 5.0
+    """Weight of the absolute error of the coordinates."""
     shift: int = 6
-    """Pictures are moved by up to so many pixels each way; the border is repeated."""
+    """Pictures are shifted by up to this many pixels in each direction; border pixels are repeated."""
     gain: float = 0.06
     """Each colour channel is multiplied by a factor from [1 - gain, 1 + gain]."""
     noise: float = 0.04
-    """Gaussian noise with a deviation drawn from [0, this], in units of [-1, 1] pixels."""
+    """Largest standard deviation of Gaussian noise, in units of [-1, 1] pixels; it is uniform from 0 up."""
     checkpoint_samples: int = 16_000
     validation_samples: int = 48_000
     log_samples: int = 1_600
@@ -86,19 +88,19 @@ class DetectorConfig:
         if self.trunk == "inception_v3" and self.data.image_size < 96:
             raise InputError(
                 f"config: data.image_size is {self.data.image_size!r}, expected at least 96 with "
-                "trunk=inception_v3, which leaves less than 2x2 cells of it"
+                "trunk=inception_v3, which needs at least 2x2 cells"
             )
 
 
 def train_detector(config: DetectorConfig) -> dict:
-    """Trains, writes the detector and `report.json` into `output_dir`, and returns the report.
+    """Trains a detector, writes it and `report.json` to `output_dir`, and returns the report.
 
-    Weights are saved in half precision, and the report is about the saved ones. A run that was stopped goes
-    on from its last checkpoint, with the same samples and the same noise as if it had not been.
+    Weights are saved in half precision, which the report evaluates. A stopped run resumes exactly from its
+    last checkpoint.
 
     Raises:
-        InputError: the data has no annotation, the run in `output_dir` began with another config, or the disk
-            refuses.
+        InputError: the data has no annotation, the run in `output_dir` began with another config, or a file
+            can't be written.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
@@ -109,6 +111,8 @@ def train_detector(config: DetectorConfig) -> dict:
 
 
 class DetectorRecipe(Recipe):
+    """Trains a `Detector`."""
+
     unit = "pictures"
     shown_losses = ("presence", "heat", "place")
     betas = (0.9, 0.999)
@@ -120,7 +124,7 @@ class DetectorRecipe(Recipe):
     }
 
     def __init__(self, config: DetectorConfig):
-        """Decodes the pictures; raises InputError as `train_detector` does."""
+        """Loads the data. Raises InputError as `train_detector` does."""
         check_data_path(config.data)
         super().__init__(config, run_settings(config))
         dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
@@ -147,7 +151,7 @@ class DetectorRecipe(Recipe):
         return (send_to_device(batch, self.device, non_blocking=True) for batch in loader)
 
     def collate(self, items: Sequence[Annotated]) -> DetectorBatch:
-        """A batch of augmented pictures."""
+        """Collates a batch of augmented pictures."""
         pictures, present, coordinates, draws = zip(*items, strict=True)
         pictures, coordinates = to_input(torch.stack(pictures)), torch.stack(coordinates)
         return DetectorBatch(*augment(pictures, coordinates, draws, self.config), torch.stack(present))
@@ -156,7 +160,7 @@ class DetectorRecipe(Recipe):
         return model(part.batch)
 
     def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Writes the validation scores to `validation/<samples>.json`; of the final model, the detector in
+        """Writes the validation scores to `validation/<samples>.json`; for the final model, the detector in
         half precision and its report instead."""
         if not final:
             validation = scores(average.detector, self.held_out)
@@ -178,7 +182,7 @@ class DetectorRecipe(Recipe):
 
 
 def run_settings(config: DetectorConfig) -> RunConfig:
-    """What the loop reads of the config."""
+    """The config's settings for the training loop."""
     keys = ("batch_size", "total_samples", "learning_rate", "warmup_samples", "weight_decay")
     keys += ("checkpoint_samples", "validation_samples", "log_samples")
     return RunConfig(
@@ -188,6 +192,8 @@ def run_settings(config: DetectorConfig) -> RunConfig:
 
 
 class DetectorBatch(NamedTuple):
+    """A training batch; pictures in [-1, 1], coordinates in [0, 1]."""
+
     pictures: Float[Tensor, "B 3 S S"]
     coordinates: Float[Tensor, "B C K"]
     present: Bool[Tensor, "B C"]
@@ -201,7 +207,7 @@ class DetectorObjective(nn.Module):
         self.detector, self.config = detector, config
 
     def forward(self, batch: DetectorBatch) -> dict[str, Tensor]:
-        """`loss` and the three of `detector_losses`, each ()."""
+        """`loss` and the three terms of `detector_losses`, each ()."""
         output = self.detector(batch.pictures)
         with torch.autocast(batch.pictures.device.type, enabled=False):
             losses = detector_losses(output, batch.present, batch.coordinates)
@@ -213,8 +219,8 @@ class DetectorObjective(nn.Module):
 def detector_losses(
     output: DetectorOutput, present: Bool[Tensor, "B C"], coordinates: Float[Tensor, "B C K"]
 ) -> dict[str, Tensor]:
-    """`presence`: binary cross-entropy summed over classes; `heat`: cross-entropy of the cell that holds the
-    object's centre; `place`: absolute error. The last two are means over the objects that are there."""
+    """`presence`: binary cross-entropy, summed over classes; `heat`: cross-entropy of the cell with the
+    object's centre; `place`: absolute error. The last two are means over present objects."""
     side = int(output.heat.shape[-1] ** 0.5)
     column, row = ((coordinates[..., axis] * side).long().clamp(0, side - 1) for axis in (0, 1))
     in_cell = output.heat.gather(-1, (row * side + column)[..., None])[..., 0]  # (B, C)
@@ -234,9 +240,10 @@ def augment(
     draws: Sequence[int],
     config: DetectorConfig,
 ) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B C K"]]:
-    """Moves each picture and its coordinates, and disturbs its colours a little; `draws` seed the chance.
+    """Randomly shifts each picture with its coordinates, scales its colours and adds noise; `draws` are the
+    seeds.
 
-    No flips: a mirrored picture would be right for the detector, but no true picture is one."""
+    Pictures are not mirrored: the detector could learn from that, but true pictures are never mirrored."""
     moved, places = [], coordinates.clone()
     side, shift = pictures.shape[-1], config.shift
     padded = pad(pictures, (shift,) * 4, mode="replicate")
@@ -252,6 +259,8 @@ def augment(
 
 
 class Annotated(NamedTuple):
+    """A training sample."""
+
     picture: UInt8[Tensor, "3 S S"]
     present: Bool[Tensor, " C"]
     coordinates: Float[Tensor, "C K"]
@@ -261,7 +270,7 @@ class Annotated(NamedTuple):
 
 @dataclass(frozen=True)
 class AnnotatedPictures(Dataset):
-    """Distinct pictures, decoded once, and what is in them; `pictures[index, draw]` is one for training."""
+    """Distinct decoded pictures and their annotation; `data[index, draw]` is a training sample."""
 
     keys: list[str]
     truth: Detections
@@ -278,13 +287,15 @@ class AnnotatedPictures(Dataset):
         return Annotated(torch.from_numpy(np.array(self.cache[self.keys[row]])), present, coordinates, draw)
 
     def pictures(self, rows: Sequence[int]) -> UInt8[Tensor, "B 3 S S"]:
+        """The pictures of some rows, 0..255."""
         return torch.from_numpy(np.stack([self.cache[self.keys[row]] for row in rows]))
 
 
 def annotated_pictures(
     dialogs: Sequence[Dialog], classes: Sequence[str], config: DetectorConfig
 ) -> AnnotatedPictures:
-    """Raises InputError where a turn has no annotation, or an object whose class is not among `classes`."""
+    """The pictures of the dialogs. Raises InputError if a turn is not annotated or a class is not in
+    `classes`."""
     pictures: dict[str, tuple[Picture, Sequence[SceneObject]]] = {}
     for dialog in dialogs:
         pictures.setdefault(dialog.canvas.key, (dialog.canvas, ()))
@@ -304,19 +315,19 @@ def annotated_pictures(
 
 
 def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dict:
-    """Precision, recall and F1 (per cent, per-image means) against the annotation; the mean absolute error of
-    each coordinate over the objects that are there (x and y in pixels, depth in levels); recall by class."""
-    found = []
+    """Precision, recall and F1 against the annotation (in per cent, means over pictures); the mean absolute
+    error of each coordinate over present objects (x and y in pixels, depth in levels); recall by class."""
+    chunks = []
     for start in range(0, len(data), chunk):
         pictures = data.pictures(range(start, min(start + chunk, len(data))))
-        found.append(detector.detect(rearrange(pictures, "b c h w -> b h w c").numpy()))
-    present = np.concatenate([part.present for part in found])
-    places = np.concatenate([part.coordinates for part in found])
+        chunks.append(detector.detect(rearrange(pictures, "b c h w -> b h w c").numpy()))
+    present = np.concatenate([part.present for part in chunks])
+    places = np.concatenate([part.coordinates for part in chunks])
     precision, recall, f1 = precision_recall_f1(data.truth.present, present)
-    nonempty = data.truth.present.any(axis=1)  # the empty canvas has no F1
+    nonempty = data.truth.present.any(axis=1)  # F1 is undefined for the empty canvas
     units = np.array([detector.config.image_size, detector.config.image_size, DEPTH_LEVELS])
     error = np.abs(places - data.truth.coordinates)[data.truth.present].mean(axis=0)
-    caught = (present & data.truth.present).sum(axis=0) / np.maximum(1, data.truth.present.sum(axis=0))
+    class_recall = (present & data.truth.present).sum(axis=0) / np.maximum(1, data.truth.present.sum(axis=0))
     return {
         "precision": round(100 * precision[nonempty].mean().item(), 3),
         "recall": round(100 * recall[nonempty].mean().item(), 3),
@@ -325,7 +336,7 @@ def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dic
         "recall_by_class": {
             name: round(100 * share, 2)
             for name, share in sorted(
-                zip(detector.config.classes, caught.tolist(), strict=True), key=lambda x: x[1]
+                zip(detector.config.classes, class_recall.tolist(), strict=True), key=lambda x: x[1]
             )
         },
     }

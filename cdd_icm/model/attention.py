@@ -1,7 +1,7 @@
-"""Multi-head attention by the kernel that is fastest on its device.
+"""Multi-head attention with the fastest kernel for the device.
 
-On CUDA that is torch's fused `scaled_dot_product_attention`. On CPUs that kernel's backward in bfloat16 is
-several times slower than a plain matmul and softmax, so these are taken there.
+On CUDA this is torch's fused `scaled_dot_product_attention`. On CPUs the fused kernel's bfloat16 backward
+pass is several times slower than matmul and softmax, so these are used instead.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 MASKED = -1e4
-"""Score of what is masked; finite, so that a row without anything to attend to is no NaN."""
+"""Score of masked positions. It is finite, so that a row with all positions masked is not NaN."""
 
 
 def is_fused(device: torch.device) -> bool:
-    """Whether attention on `device` is computed by the fused kernel."""
+    """Whether attention on `device` uses the fused kernel."""
     return device.type == "cuda"
 
 
 def attention_kernel(device: torch.device) -> AbstractContextManager:
-    """Inside it, attention of other libraries is computed by the kernel that suits `device`."""
+    """A context in which other libraries' attention uses the fastest kernel for `device`."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
@@ -54,7 +54,7 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "B M"] | None = None,
         bias: Float[Tensor, "h N M"] | None = None,
     ) -> Float[Tensor, "B N D"]:
-        """`x` attends to those of `y` that `mask` allows; `bias` is added to each head's scores."""
+        """`x` attends to `y` where `mask` is True; `bias` is added to each head's scores."""
         q = rearrange(self.q(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.kv(y), "b m (two h d) -> two b h m d", two=2, h=self.heads)
         attend = fused_attention if is_fused(x.device) else plain_attention
@@ -84,7 +84,7 @@ def fused_attention(
     mask: Bool[Tensor, "B M"] | None,
     bias: Float[Tensor, "h N M"] | None,
 ) -> Float[Tensor, "B h N d"]:
-    """The same by torch's fused kernel."""
+    """`plain_attention` by torch's fused kernel."""
     scores = None if bias is None else bias[None]  # (1, h, N, M)
     if mask is not None:
         masked = ~mask[:, None, None, :]  # (B, 1, 1, M)
@@ -94,7 +94,7 @@ def fused_attention(
 
 
 class DeviceAttnProcessor:
-    """diffusers' attention by the kernel that suits the device of its input."""
+    """diffusers' attention with the fastest kernel for the device of its input."""
 
     def __init__(self):
         self.plain, self.fused = AttnProcessor(), AttnProcessor2_0()

@@ -1,4 +1,4 @@
-"""The two towers of a CLIP model, through open_clip: picture and text become tokens and pooled vectors."""
+"""The image and text towers of an open_clip model, which encode to tokens and pooled vectors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 
 from cdd_icm.config import EncoderConfig
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, first_line
 from cdd_icm.io import load_tensors
 from cdd_icm.model.attention import attention_kernel
 from cdd_icm.sources import local_path
 
 EMBEDDING_STD = 0.5
-"""Standard deviation of token embeddings trained from scratch. With open_clip's 0.02 all words look nearly
-alike to the first block, and a small tower learns left from right much later."""
+"""Standard deviation of token embeddings trained from scratch. With open_clip's 0.02 the embeddings of all
+words are nearly equal to the first block, and a small tower learns left and right much later."""
 
 
 @dataclass
 class Encoded:
-    """Reference and text, encoded. `mask` is True at text tokens, False at padding."""
+    """The encoded reference and text. `mask` is True at text tokens and False at padding."""
 
     image_tokens: Float[Tensor, "B Nv Dv"]
     image_pooled: Float[Tensor, "B E"]
@@ -63,13 +63,12 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
             self.image_size: int = settings["vision_cfg"].get("image_size", 224)
             self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
-        except Exception as error:  # whatever a wrong number leads to, assertions included
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"encoder.model: not an open_clip model config ({reason})") from None
+        except Exception as error:  # invalid numbers raise all kinds of error, even AssertionError
+            raise InputError(f"encoder.model: not an open_clip model config ({first_line(error)})") from None
         for name, part in clip.named_modules():
             if name.endswith("token_embedding"):
                 nn.init.normal_(part.weight, std=EMBEDDING_STD)
-        # The contrastive temperature belongs to CLIP's own loss, which is not ours.
+        # CLIP's contrastive temperature: its own loss is not used here
         clip.logit_scale.requires_grad_(False)
         self.clip = clip
         self.text_width: int = settings["text_cfg"].get("width", 512)
@@ -79,31 +78,32 @@ class CLIPTowers(ModelMixin, ConfigMixin):
 
     @classmethod
     def from_settings(cls, settings: EncoderConfig) -> CLIPTowers:
-        """Builds the towers, with pretrained weights where `settings.pretrained` names some.
+        """Builds the towers, with pretrained weights if `settings.pretrained` names some.
 
         Raises:
-            InputError: as `load_pretrained` does; an architecture with batch normalisation and no
-                pretrained weights.
+            InputError: as in `load_pretrained`, or the architecture has batch normalisation and no pretrained
+                weights.
         """
-        facts = {}
+        statistics = {}
         if isinstance(settings.model, str) and settings.pretrained is not None:
-            facts = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
-        towers = cls(settings.model, **{name: facts[name] for name in ("mean", "std") if name in facts})
+            tag = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+            statistics = {name: tag[name] for name in ("mean", "std") if name in tag}
+        towers = cls(settings.model, **statistics)
         if settings.pretrained is not None:
             towers.load_pretrained(settings.pretrained)
         elif any(isinstance(part, nn.BatchNorm2d) for part in towers.modules()):
             raise InputError(
                 f"encoder.model: {settings.model!r} has batch normalisation, whose statistics are not learnt "
-                "here; name pretrained weights, or take a ViT or a ConvNeXt"
+                "here; set encoder.pretrained, or choose a ViT or a ConvNeXt"
             )
         towers.freeze_all_but(settings.trainable_blocks)
         return towers
 
     def freeze_all_but(self, blocks: int | None) -> None:
-        """Keeps the last `blocks` blocks of each tower trainable; 0 freezes both towers, None nothing.
+        """Freezes all but the last `blocks` blocks of each tower; 0 freezes both towers, None nothing.
 
         Raises:
-            InputError: open_clip can't freeze this image tower by blocks, or it has no more than `blocks`.
+            InputError: open_clip can't freeze this image tower by blocks, or it has at most `blocks` blocks.
         """
         if blocks == 0:
             self.requires_grad_(False)
@@ -112,26 +112,26 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                 self.clip.lock_image_tower(unlocked_groups=blocks)
             except AssertionError:
                 raise InputError(
-                    f"encoder.trainable_blocks is {blocks}, but {self.config.model!r} has no blocks to "
-                    "freeze one by one; take 0 or null"
+                    f"encoder.trainable_blocks is {blocks}, but {self.config.model!r} has no blocks that "
+                    "can be frozen separately; use 0 or null"
                 ) from None
             self.clip.lock_text_tower(unlocked_layers=blocks)
             if all(p.requires_grad for name, p in self.named_parameters() if name != "clip.logit_scale"):
                 raise InputError(
-                    f"encoder.trainable_blocks is {blocks}, which is all of {self.config.model!r}; take null"
+                    f"encoder.trainable_blocks is {blocks}, which is all of {self.config.model!r}; use null"
                 )
 
     def train(self, mode: bool = True) -> CLIPTowers:
-        """As `nn.Module.train`, but batch normalisation keeps its statistics (those of a batch would make a
-        picture's features depend on the others), and transformers take the batch in the dimension where
-        their attention is fastest."""
+        """Like `nn.Module.train`, but batch normalisation stays in eval mode, so that a picture's features do
+        not depend on the rest of the batch, and transformers use the dimension order in which their attention
+        is fastest."""
         super().train(mode)
         for part in self.modules():
             if isinstance(part, nn.BatchNorm2d):
                 part.eval()
             elif isinstance(part, Transformer) and isinstance(part.resblocks[0], ResidualAttentionBlock):
-                # Torch's fused kernel for inference wants the batch first. Training can't use that kernel,
-                # and without it a leading batch makes torch copy frozen weights for each token.
+                # torch's fused inference kernel needs the batch first. Training can't use it, and without it
+                # a leading batch makes torch copy frozen weights for each token.
                 part.batch_first = not mode
                 for block in part.resblocks:
                     block.attn.batch_first = not mode
@@ -141,8 +141,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         """Loads the weights of an open_clip `pretrained` tag, or of a local safetensors file.
 
         Raises:
-            InputError: neither a tag of the architecture nor a safetensors file that fits it; a tag whose
-                weights want another activation; the hub can't be reached.
+            InputError: `pretrained` is neither a tag of the architecture nor a safetensors file that fits it;
+                the tag's weights need another activation; or the hub can't be reached.
         """
         model = self.config.model
         if isinstance(model, str) and open_clip.is_pretrained_cfg(model, pretrained):
@@ -154,8 +154,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
                 weights = open_clip.create_model(model, pretrained=pretrained).state_dict()
             except Exception as error:  # the hub client's errors have no common base
                 raise InputError(
-                    f"encoder.pretrained: the weights {pretrained} of {model} can't be had "
-                    f"({type(error).__name__}); give a local .safetensors file where no hub is reached"
+                    f"encoder.pretrained: the weights {pretrained} of {model} can't be downloaded "
+                    f"({type(error).__name__}); without a network, give a local .safetensors file"
                 ) from None
         elif local_path(pretrained).is_file():
             weights = load_tensors(Path(pretrained))
@@ -175,8 +175,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     def encode_image(
         self, image: Float[Tensor, "B 3 H W"]
     ) -> tuple[Float[Tensor, "B Nv Dv"], Float[Tensor, "B E"]]:
-        """Tokens of the last block and the pooled vector of a picture in [-1, 1]. H and W are any: the tower
-        gets the picture resized to its own size."""
+        """The last block's tokens and the pooled vector of a picture in [-1, 1], resized to the tower's input
+        size."""
         if image.shape[-2:] != (self.image_size, self.image_size):
             image = interpolate(image, size=(self.image_size,) * 2, mode="bicubic", antialias=True)
         image = normalize((image + 1) / 2, list(self.config.mean), list(self.config.std))
@@ -191,7 +191,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         return _tokens(out), out["image_features"]
 
     def encode_text(self, ids: Int[Tensor, "B Nw"]) -> tuple[Float[Tensor, "B Nw Dw"], Float[Tensor, "B E"]]:
-        """Tokens of the last block and the pooled vector of token ids, see `tokenize`."""
+        """The last block's tokens and the pooled vector of token ids from `tokenize`."""
         with attention_kernel(ids.device):
             out = self.clip.forward_intermediates(
                 text=ids, text_indices=1, normalize=False, normalize_intermediates=True
@@ -201,7 +201,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
     def forward(
         self, image: Float[Tensor, "B 3 H W"], ids: Int[Tensor, "B Nw"], mask: Bool[Tensor, "B Nw"]
     ) -> Encoded:
-        """Both towers: see `encode_image` and `encode_text`."""
+        """Encodes picture and text, see `encode_image` and `encode_text`."""
         return Encoded(*self.encode_image(image), *self.encode_text(ids), mask)
 
 
@@ -209,16 +209,16 @@ def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
     """The open_clip model config of a named architecture, or a copy of the given config.
 
     Raises:
-        InputError: open_clip has none of that name, or its vocabulary is not CLIP's own.
+        InputError: open_clip has no such architecture, or its text tower or vocabulary is not CLIP's own.
     """
     settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
     if settings is None:
         raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
-    if "hf_model_name" in settings.get("text_cfg", {}):  # transformers would load it, code and all
-        raise InputError(f"encoder.model: {model!r} has a text tower of transformers, not open_clip's")
+    if "hf_model_name" in settings.get("text_cfg", {}):  # transformers would load it and run its code
+        raise InputError(f"encoder.model: {model!r} has a text tower from transformers, not open_clip")
     if "hf_tokenizer_name" in settings.get("text_cfg", {}):
         raise InputError(
-            f"encoder.model: {model!r} has a tokenizer of its own; take one with CLIP's vocabulary"
+            f"encoder.model: {model!r} has a tokenizer of its own; choose one with CLIP's vocabulary"
         )
     return settings
 
@@ -226,7 +226,7 @@ def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
 def _image_shape(clip: nn.Module, size: int) -> tuple[int, int]:
     """Number and width of the image tower's tokens, found by a forward pass."""
     visual, device = clip.visual, next(clip.visual.parameters()).device
-    if device.type == "meta":  # while diffusers loads a folder; its buffers are not
+    if device.type == "meta":  # while diffusers loads a folder, parameters but not buffers are on meta
         visual = copy.deepcopy(visual).to(device)
     with torch.no_grad():
         probe = visual.forward_intermediates(
@@ -244,6 +244,6 @@ def _tokens_format(clip: nn.Module) -> str:
 
 
 def _tokens(out: Mapping[str, Any]) -> Float[Tensor, "B Nv Dv"]:
-    """Tokens of the last block; a feature map is read row by row."""
+    """The last block's tokens; a feature map is flattened row by row."""
     last = out["image_intermediates"][-1]
     return last if last.ndim == 3 else last.flatten(2).transpose(1, 2)

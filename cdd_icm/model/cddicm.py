@@ -17,8 +17,8 @@ from cdd_icm.model.conditioning import encode_conditions
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.objectives.icm import Matching
-from cdd_icm.objectives.joint import joint_loss, matching
+from cdd_icm.objectives.icm import MatchingBatch
+from cdd_icm.objectives.joint import joint_loss, matching_batch
 from cdd_icm.plan.registry import plan_kind
 
 
@@ -26,8 +26,8 @@ class CDDICM(nn.Module):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
     Args:
-        plan: the settings of the kind of plan that the config names (`registry.plan_settings`), or None to
-            paint without one.
+        plan: the constructor arguments of the config's kind of plan (`registry.plan_settings`), or None for a
+            model without a plan.
     """
 
     def __init__(self, config: Config, plan: Mapping[str, Any] | None = None):
@@ -44,7 +44,7 @@ class CDDICM(nn.Module):
         self.planner = self.plan_heads = None
         if plan is not None:
             self.planner = plan_kind(config)(width=width, text_width=self.towers.embed_dim, **plan)
-            # Trained with the rest, not needed for drawing.
+            # used in training only
             self.plan_heads = self.planner.training_heads(config, self.towers.image_width)
         self.unet = ConditionalUNet(
             image_size=size,
@@ -54,7 +54,7 @@ class CDDICM(nn.Module):
             **vars(config.unet),
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        # Trained with the fusion, not needed for drawing: it predicts which patches the turn will change.
+        # used in training only: predicts which patches the turn changes
         self.change_head = nn.Linear(width, 1)
         self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
         parts = self.parts()
@@ -63,24 +63,25 @@ class CDDICM(nn.Module):
                 parameter.requires_grad_(False)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
-        """The parameters of each part: they are frozen together, and the norm of their gradient is bounded by
-        itself. What makes a plan the UNet's feature map learns from the UNet's loss and belongs to it."""
+        """The parameters of each part. A part is frozen as a whole, and its gradient norm is clipped
+        separately. The parameters behind the plan's feature map learn from the UNet's loss and belong to the
+        UNet."""
         parts = {
             name: list(getattr(self, name).parameters())
             for name in ("towers", "fusion", "unet", "matcher", "change_head")
         }
         if self.planner is not None:
-            shown = self.planner.map_parameters()
-            known = {id(parameter) for parameter in shown}
-            parts["unet"] += shown
+            map_parameters = self.planner.map_parameters()
+            known = {id(parameter) for parameter in map_parameters}
+            parts["unet"] += map_parameters
             parts["planner"] = [p for p in self.planner.parameters() if id(p) not in known]
             parts |= {f"plan_heads.{name}": list(h.parameters()) for name, h in self.plan_heads.items()}
         return parts
 
     @property
     def _no_split_modules(self) -> list[str]:
-        """The classes of parts that FSDP gathers one at a time, under the name by which accelerate asks. Each
-        is called by its forward, as towers, fusion, planner and matcher are not always."""
+        """The module classes that FSDP shards and gathers separately (the name is accelerate's). They are
+        only ever called through `forward`, unlike towers, fusion, planner and matcher."""
         blocks = {"ResidualAttentionBlock", "FusionLayer", "ResnetBlock2D", "Transformer2DModel"}
         return sorted(blocks & {type(part).__name__ for part in self.modules()})
 
@@ -90,10 +91,10 @@ class CDDICM(nn.Module):
         draws: Draws,
         text_warmup: bool = False,
         match_only: bool = False,
-        micro_batches: tuple[int, Sequence[Matching]] | None = None,
-    ) -> dict[str, Tensor] | Matching:
-        """The joint loss and its parts, see `joint_loss`; with `match_only`, only what ICM compares, see
-        `matching`."""
+        micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,
+    ) -> dict[str, Tensor] | MatchingBatch:
+        """The joint loss and its terms, see `joint_loss`; with `match_only`, the vectors that ICM compares,
+        see `matching_batch`."""
         conditions = encode_conditions(
             self.towers,
             self.fusion,
@@ -104,9 +105,9 @@ class CDDICM(nn.Module):
             self.config.objective,
         )
         if match_only:
-            return matching(self, conditions, batch, draws, text_warmup)
+            return matching_batch(self, conditions, batch, draws, text_warmup)
         return joint_loss(self, conditions, batch, draws, text_warmup, micro_batches)
 
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
-        """The text's own tokens, as in `Fused.words`."""
+        """The text's tokens before fusion, as in `Fused.words`."""
         return self.fusion.text_in(self.towers.encode_text(ids)[0])

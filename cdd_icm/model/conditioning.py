@@ -1,4 +1,4 @@
-"""What a picture is drawn of: the instructions as tokens, and the fused condition of a training batch."""
+"""Tokenizes instructions, and encodes and fuses the conditions of a training batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import ObjectiveConfig
-from cdd_icm.data.batch import Asked, Batch
+from cdd_icm.data.batch import Batch, Instructions
 from cdd_icm.model.backbone import CLIPTowers, Encoded
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.prompt import compose_text
@@ -19,28 +19,28 @@ from cdd_icm.model.tokenizer import tokenize
 
 @dataclass(frozen=True)
 class InstructionTokenizer:
-    """Token ids and mask of instructions with their history, as `prompt.compose_text` writes them.
+    """From instructions with their history to token ids and mask, as `prompt.compose_text` writes them.
 
     Args:
-        history: how many earlier instructions are read. speaker: who speaks, where a text doesn't say so.
+        history: number of earlier instructions that are included.
+        speaker: the tag of texts without one, see `compose_text`.
     """
 
     tokenizer: PreTrainedTokenizerBase
     history: int = 0
     speaker: str = ""
 
-    def __call__(self, asked: Asked) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
-        """The instruction "" without history is the empty text, which stands for no instruction."""
-        texts = [compose_text(text, tuple(past), self.history, self.speaker) for text, past in asked]
+    def __call__(self, instructions: Instructions) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+        """An empty instruction without history gives the empty text, which means "no instruction"."""
+        texts = [compose_text(text, tuple(past), self.history, self.speaker) for text, past in instructions]
         return tokenize(self.tokenizer, texts)
 
 
 def dropped(
     drop: Float[Tensor, " B"], objective: ObjectiveConfig
 ) -> tuple[Bool[Tensor, " B"], Bool[Tensor, " B"]]:
-    """Which items lose their text, and which their reference, by uniform numbers `drop`: [0, 1) is cut into
-    text, both, reference and neither, which are a half, a quarter and a quarter of `condition_dropout` and
-    the rest."""
+    """Which items lose their text, and which their reference. The uniform numbers `drop` select, with s =
+    `condition_dropout`: text only (s / 2), both (s / 4), reference only (s / 4) or neither (1 - s)."""
     share = objective.condition_dropout
     text, both = share / 2, share / 2 + share / 4
     return drop < both, (drop >= text) & (drop < both + share / 4)
@@ -51,20 +51,20 @@ class Conditions:
     """The condition of a training batch after condition dropout."""
 
     reference: Float[Tensor, "B 3 R R"]
-    """In [-1, 1]; zeros where it is dropped."""
+    """In [-1, 1]; zeros if dropped."""
     noisy_reference: Float[Tensor, "B 3 R R"]
     reference_level: Float[Tensor, " B"]
-    """Standard deviation of the noise on `noisy_reference`; 0 where the reference is dropped."""
+    """Standard deviation of the noise on `noisy_reference`; 0 if the reference is dropped."""
     encoded: Encoded
     fused: Fused
     false_query: Float[Tensor, "B D"] | None
-    """The query of the reference with the false instruction, where the batch has one and ICM is trained."""
+    """The query of the reference with the false instruction; None if ICM is not trained with one."""
     no_text: Bool[Tensor, " B"]
     no_reference: Bool[Tensor, " B"]
 
     @property
-    def whole(self) -> Bool[Tensor, " B"]:
-        """Where nothing is dropped."""
+    def complete(self) -> Bool[Tensor, " B"]:
+        """Items with both text and reference."""
         return ~(self.no_text | self.no_reference)
 
 
@@ -77,11 +77,11 @@ def encode_conditions(
     noise: Float[Tensor, "B 3 R R"],
     objective: ObjectiveConfig,
 ) -> Conditions:
-    """Drops conditions, encodes what is left and fuses it.
+    """Applies condition dropout, then encodes and fuses reference and text.
 
     Args:
-        drop: uniform in [0, 1), see `dropped`. level, noise: standard deviation and unit noise of the
-            reference that the UNet sees.
+        drop: uniform in [0, 1), see `dropped`.
+        level, noise: standard deviation and unit noise of the UNet's reference.
     """
     no_text, no_reference = dropped(drop, objective)  # (B,) each
     reference = batch.reference.masked_fill(no_reference[:, None, None, None], 0.0)  # (B, 3, R, R)
@@ -91,7 +91,7 @@ def encode_conditions(
     encoded = towers(reference, ids, mask)
     if batch.false_ids is None or not objective.icm_weight > 0:
         fused, false_query = fusion(encoded), None
-    else:  # the true and the false instruction share the picture
+    else:  # the true and the false instruction share the image tokens
         false_tokens, false_pooled = towers.encode_text(batch.false_ids)  # (B, Nw, Dw), (B, E)
         both = fusion(
             Encoded(

@@ -18,8 +18,8 @@ from cdd_icm.model.backbone import Encoded
 
 @dataclass
 class Fused:
-    """The composition of reference and text: fused image tokens, fused text tokens, one query; and the text's
-    own tokens and vector, for what the words say whatever the picture shows."""
+    """The composition of reference and text: fused image tokens, fused text tokens and one query. `words` and
+    `text_pooled` encode the text alone, independent of the picture."""
 
     image_tokens: Float[Tensor, "B Nv D"]
     text_tokens: Float[Tensor, "B Nw D"]
@@ -33,7 +33,7 @@ class Fused:
         return Fused(*(part[items] for part in vars(self).values()))
 
     def detach(self) -> Fused:
-        """The same without a gradient."""
+        """A copy without gradient."""
         return Fused(*(part.detach() for part in vars(self).values()))
 
     def repeat_interleave(self, n: int) -> Fused:
@@ -43,11 +43,11 @@ class Fused:
     def split(self, size: int) -> list[Fused]:
         """Consecutive batches of `size` items."""
         parts = (part.split(size) for part in vars(self).values())
-        return [Fused(*of_batch) for of_batch in zip(*parts, strict=True)]
+        return [Fused(*batch) for batch in zip(*parts, strict=True)]
 
     @staticmethod
     def cat(batches: Sequence[Fused]) -> Fused:
-        """The items of several batches, one after the other."""
+        """Concatenates batches."""
         return Fused(
             *(torch.cat(parts) for parts in zip(*(vars(batch).values() for batch in batches), strict=True))
         )
@@ -56,9 +56,9 @@ class Fused:
 class Gate(nn.Module):
     """out = g * m + (1 - g) * v with m = tanh(W_m z), g = sigmoid(W_g z), z = [v; a; v*a; v-a].
 
-    The semantic fusion unit of reading comprehension (Hu et al. 2018, arXiv 1705.02798; Wang et al. 2018):
-    `a` is v's counterpart on the other side, g how much of v it overwrites. `gated=False` is the plain
-    linear map W [v; a].
+    The semantic fusion unit of reading comprehension (Hu et al. 2018, arXiv 1705.02798; Wang et al. 2018).
+    `a` is what v attends to in the other modality; g is how much of v is replaced. With `gated=False` it is
+    the linear map W [v; a].
     """
 
     def __init__(self, width: int, gated: bool = True):
@@ -75,7 +75,7 @@ class Gate(nn.Module):
 
 
 class FusionLayer(nn.Module):
-    """Each side attends to the other and is gated with what it found, then attends to itself, then goes
+    """Each modality attends to the other and is gated with the result, then attends to itself, then passes
     through an MLP."""
 
     def __init__(self, width: int, heads: int, gated: bool):

@@ -1,27 +1,25 @@
-"""The noise-aware matcher: is this noisy picture the composition of reference and text?"""
+"""The noise-aware matcher: scores how well a noisy picture matches the composition of reference and text."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-import torch.distributed
-import torch.distributed.nn.functional
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.resnet import Downsample2D, ResnetBlock2D
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import normalize, pixel_unshuffle
+from torch.nn.functional import logsigmoid, normalize, pixel_unshuffle
 
 
 class Matcher(ModelMixin, ConfigMixin):
-    """s(x_t, t, f) = exp(tau) <h(x_t, t), W f>, both sides on the unit sphere, exp(tau) learnt and bounded.
+    """s(x_t, t, f) = exp(tau) <h(x_t, t), W f> with unit vectors h and W f, and exp(tau) learnt and bounded.
 
     Args:
         image_size: R. query_width: D of the query f. width: channels at the first resolution.
-        temperature: 1 / exp(tau) at the start. max_logit_scale: bound of exp(tau).
+        temperature: initial 1 / exp(tau). max_logit_scale: upper bound of exp(tau).
     """
 
     @register_to_config
@@ -47,7 +45,7 @@ class Matcher(ModelMixin, ConfigMixin):
                 ResnetBlock2D(in_channels=2 * width, temb_channels=time, groups=16),
             ]
         )
-        # No pooling: where a feature lies matters as much as what it is.
+        # no pooling: positions matter as much as features
         self.squeeze = nn.Conv2d(2 * width, 32, 1)
         self.image_out = nn.Sequential(nn.LayerNorm(32 * side**2), nn.Linear(32 * side**2, query_width))
         self.query_out = nn.Linear(query_width, query_width)
@@ -91,4 +89,4 @@ def log_match(
     query f against one alternative f', the query of the same reference with the empty text."""
     image = matcher.embed_image(noisy, timestep)
     difference = matcher.embed_query(query) - matcher.embed_query(other_query)
-    return torch.nn.functional.logsigmoid(matcher.scale * (image * difference).sum(dim=-1))
+    return logsigmoid(matcher.scale * (image * difference).sum(dim=-1))

@@ -1,4 +1,4 @@
-"""The text that is encoded: the newest instruction, the history before it, and who speaks."""
+"""Composes the encoder's text from the instruction, the history and the speaker."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TURN_SEPARATOR = " <= "
 def compose_text(instruction: str, history: Sequence[str], turns: int, speaker: str = "") -> str:
     """The instruction, then the last `turns` earlier ones, newest first, `TURN_SEPARATOR` between them.
 
-    The current instruction comes first, because a small tower trained from scratch learns to find it there
-    many times sooner than at the end. Line breaks and runs of spaces become one space. A "<=" inside an
-    instruction becomes "< =", so that nothing in it can be read as history.
+    The current instruction comes first: a small tower trained from scratch learns to find it there much
+    sooner than at the end. Runs of white space become one space. "<=" in an instruction becomes "< =", so
+    that it can't be taken for `TURN_SEPARATOR`.
 
     Args:
         history: the dialog's earlier instructions, oldest first.
-        turns: how many of them are encoded at most.
-        speaker: a tag such as "<teller>", put before each text that begins with no tag of that kind (CoDraw's
-            texts do; a model trained on them misreads texts without one). The empty text stays empty.
+        turns: how many of them to include at most.
+        speaker: a tag such as "<teller>" that is put before each text without one, unless it is empty.
+            CoDraw's texts have such tags, and models trained on them misread texts without.
     """
     texts = [instruction, *reversed(history[max(0, len(history) - turns) :])]
     return TURN_SEPARATOR.join(_with_speaker(_normalised(text), speaker) for text in texts)
@@ -30,7 +30,7 @@ def compose_text(instruction: str, history: Sequence[str], turns: int, speaker: 
 
 def _normalised(text: str) -> str:
     text = " ".join(text.split())
-    # a learnt tokenizer reads compatibility forms, such as full-width signs, as the plain ones
+    # a learnt tokenizer normalises compatibility forms, such as full-width signs, to plain ones
     compatible = unicodedata.normalize("NFKC", text)
     return compatible.replace("<=", "< =") if "<=" in compatible else text
 

@@ -1,4 +1,4 @@
-"""Text to token ids: CLIP's own byte-pair vocabulary, or one learnt from the training text."""
+"""Tokenizers: CLIP's own byte-pair vocabulary, or one learnt from the training texts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cdd_icm.model.prompt import TURN_SEPARATOR
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
-    """CLIP's own byte-pair vocabulary, as it ships inside open_clip, so that no download is needed."""
+    """CLIP's own byte-pair vocabulary, from the open_clip package, so that no download is needed."""
     source = open_clip.SimpleTokenizer()
     return CLIPTokenizer(
         vocab=dict(source.encoder),
         merges=sorted(source.bpe_ranks, key=source.bpe_ranks.get),
-        bos_token="<start_of_text>",  # open_clip's spelling: other tokens would get ids past the embedding
+        bos_token="<start_of_text>",  # as in open_clip; other names would get ids beyond the embedding
         eos_token="<end_of_text>",
         unk_token="<end_of_text>",
         pad_token="<end_of_text>",
@@ -33,7 +33,7 @@ def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
 
 def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> PreTrainedTokenizerBase:
     """A byte-level byte-pair vocabulary learnt from `texts` (Sennrich et al. 2016, arXiv 1508.07909): ids
-    0, 1, 2 are padding, start and end. Unknown words are spelt in bytes, so that none is lost."""
+    0, 1, 2 are padding, start and end. Unknown words are split into bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -60,20 +60,20 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
-    """Raises InputError, which names `folder`, where the tokenizer there is not made for these towers."""
+    """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower."""
     if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
         raise InputError(
-            f"{folder}: {len(tokenizer)} words in texts of {tokenizer.model_max_length}, but the text tower "
-            f"of encoder.model knows {towers.vocab_size} in texts of {towers.context_length}"
+            f"{folder}: {len(tokenizer)} tokens and texts of {tokenizer.model_max_length}, but the text "
+            f"tower of encoder.model has {towers.vocab_size} tokens and texts of {towers.context_length}"
         )
 
 
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
-    """Ids padded to the tokenizer's context length and their mask. A text that is too long loses its
-    end, which is the oldest history. The empty text stands for "no instruction"."""
-    # split_special_tokens: who writes "<end>" means these five characters
+    """Token ids, padded to the tokenizer's context length, and their mask. Long texts are cut at the end,
+    which is the oldest history. The empty text means "no instruction"."""
+    # split_special_tokens: "<end>" in a user's text is plain text
     out = tokenizer(
         texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
     )

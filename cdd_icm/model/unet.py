@@ -1,4 +1,5 @@
-"""The conditional UNet: noisy picture, noise level, fused condition and reference pixels -> prediction."""
+"""The conditional UNet: predicts from a noisy picture, its noise level, the fused condition and the
+reference."""
 
 from __future__ import annotations
 
@@ -21,15 +22,15 @@ NOISE_CHANNELS = 32
 """Width of the sinusoidal embedding of the reference's noise level."""
 
 
-class Painting(NamedTuple):
-    """What the UNet paints of a noisy picture."""
+class UNetOutput(NamedTuple):
+    """The UNet's output for a batch of noisy pictures."""
 
     prediction: Float[Tensor, "B 3 R R"]
-    """In the parameterisation that the model is trained with, see `to_sample`; in float32 whatever
-    the weights are: pictures stay exact where the reference shows through."""
+    """In the parameterisation of the training, see `to_sample`. Always float32, so that the composited
+    reference is exact."""
     mask: Float[Tensor, "B 1 R R"] | None
-    """The logits of where its picture shows and not the reference, see `region.composite`; None where the
-    UNet has no mask."""
+    """Logits of the mask between the prediction and the reference, see `region.composite`; None if the UNet
+    has no mask."""
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -38,8 +39,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Args:
         image_size: R, the side in pixels. patch_size: p, the unshuffle factor.
         condition_width: D of the fused tokens and of the query.
-        map_channels, map_size: P and h of a feature map beside the input, 0 without one; a map finer than
-        the unshuffled picture has a multiple of its side, and is unshuffled, too.
+        map_channels, map_size: P and h of a feature map that is concatenated with the input; 0 for none. If h
+            is a multiple of R / p, the map is unshuffled, too.
         The others: see `config.UNetConfig`.
     """
 
@@ -89,13 +90,13 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         reference: Float[Tensor, "B 3 R R"],
         reference_noise: Float[Tensor, " B"],
         feature_map: Float[Tensor, "B P h h"] | None = None,
-    ) -> Painting:
+    ) -> UNetOutput:
         """One forward pass.
 
         Args:
             noisy: x_t. timestep: t, 0..T-1. fused: the condition.
             reference: r, in [-1, 1], with noise of standard deviation `reference_noise`.
-            feature_map: what is to be painted where; needed where `map_channels` is not 0.
+            feature_map: the plan, see `Plan.feature_map`; required if `map_channels` is not 0.
         """
         c = self.config
         x = torch.cat([noisy, reference], dim=1) if c.reference else noisy
@@ -115,22 +116,22 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             encoder_hidden_states=context,
             encoder_attention_mask=mask,
             class_labels=torch.cat([fused.query, noise_level], dim=-1),
-            down_intrablock_additional_residuals=self._in_place(fused.image_tokens, x),
+            down_intrablock_additional_residuals=self._adapter_features(fused.image_tokens, x),
         ).sample.float()
         out = pixel_shuffle(out, c.patch_size)  # (B, 3 or 4, R, R)
-        return Painting(out[:, :3], out[:, 3:] if c.reference else None)
+        return UNetOutput(out[:, :3], out[:, 3:] if c.reference else None)
 
     def train(self, mode: bool = True) -> ConditionalUNet:
         super().train(mode)
         for part in self.modules():
             if isinstance(part, ResnetBlock2D):
-                # It drops nothing out, but to train it lays its input out anew, out of channels_last.
+                # its dropout is 0, and in training mode it converts its input from channels_last
                 part.training = False
         return self
 
-    def _in_place(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
-        """The image tokens as a feature map for the last down block, and nothing for the blocks before it:
-        the form in which diffusers takes an adapter's features (Mou et al. 2023, arXiv 2302.08453)."""
+    def _adapter_features(self, tokens: Float[Tensor, "B Nv D"], x: Tensor) -> list[Tensor]:
+        """The image tokens as a feature map for the last down block, and zeros for the blocks before it, in
+        diffusers' format for T2I-Adapter features (Mou et al. 2023, arXiv 2302.08453)."""
         side = math.isqrt(tokens.shape[1])
         grid = self.spatial_in(tokens).transpose(1, 2).unflatten(2, (side, side))  # (B, C, side, side)
         earlier = len(self.config.widths) - 1

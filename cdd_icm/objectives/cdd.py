@@ -1,4 +1,4 @@
-"""The CDD objective: the weighted squared error of the denoised picture."""
+"""The CDD objective: the weighted squared error of the denoised picture, L_CDD."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cdd_icm.config import Balance
-from cdd_icm.diffusion.region import _pixels, balanced
+from cdd_icm.diffusion.region import balanced, count_pixels
 
 
 def cdd_loss(
@@ -17,12 +17,13 @@ def cdd_loss(
     changed_weight: float,
     balance: Balance = "regions",
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """Loss per item, and the plain squared error inside the changed region, which tells whether it draws.
+    """The loss per item, and the unweighted squared error inside the changed region.
 
-    L_CDD = w_t balanced((x - x^)^2), c = `changed_weight`, see `balanced`. Both ways make a small object
-    count as much as a large one, and keep the loss near 1, where it can stand up to the other objectives in
-    the modules that they share.
+    The latter shows in the log whether the model draws what is asked.
+
+    L_CDD = w_t balanced((x - x^)^2) with c = `changed_weight`, see `balanced`. Both kinds of balance keep the
+    loss near 1, so that the other objectives do not dominate it in the shared modules.
     """
     error = (sample.float() - target).square().mean(dim=1, keepdim=True)  # (B, 1, R, R)
-    inside = (error * changed).sum(dim=(1, 2, 3)) / _pixels(changed)
+    inside = (error * changed).sum(dim=(1, 2, 3)) / count_pixels(changed)
     return weight.flatten() * balanced(error, changed, changed_weight, balance), inside

@@ -14,16 +14,17 @@ from torch.nn.functional import cross_entropy
 
 
 def gather(x: Tensor) -> Tensor:
-    """All processes' rows, in rank order; gradients flow back to the process that each row came from."""
+    """Concatenates the rows of all processes in rank order; gradients flow back to each row's process."""
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
         rows = torch.cat(torch.distributed.nn.functional.all_gather(x.contiguous()))
         if rows.requires_grad:
-            rows.register_hook(Tensor.contiguous)  # gloo sends memory as it lies, whatever the strides say
+            rows.register_hook(Tensor.contiguous)  # gloo ignores strides
         return rows
     return x
 
 
 def inner_product(queries: Float[Tensor, "B E"], images: Float[Tensor, "N E"]) -> Float[Tensor, "B N"]:
+    """The default score of `info_nce`."""
     return queries @ images.T
 
 
@@ -40,36 +41,36 @@ def info_nce(
 ) -> Float[Tensor, ""]:
     """InfoNCE in both directions over all processes' batch (van den Oord et al. 2018, arXiv 1807.03748).
 
-    Row i's positive is image i. Hard images (the reference, another turn) stand against query i alone, hard
-    queries (the instruction with its words exchanged) against image i alone. Each process averages over its
-    own rows against everybody's columns, so that the mean over processes is the loss of the joined batch,
-    in value and gradient.
+    The positive of query i is image i. Hard images (the reference, another turn) are negatives of query i
+    only, hard queries (the instruction with antonyms swapped) are negatives of image i only. Each process
+    averages over its own rows against the columns of all processes; the mean over processes has the value and
+    gradient of the loss of the joined batch.
 
     Args:
-        valid: rows that count; the others (their condition was dropped) serve as negatives only.
+        valid: rows that count; the others, whose condition was dropped, are negatives only.
         hard_valid: hard queries that differ from the true one.
-        hard_images_valid: hard images that are there; not every query has each of them.
-        score: of every query (B, E) with every image (N, *vectors, E), before the scale: (B, N); of torch's
-            functions alone, since it is mapped over pairs too.
+        hard_images_valid: hard images that exist; queries may have fewer than H.
+        score: maps queries (B, E) and images (N, *vectors, E) to scores (B, N), before scaling. It must work
+            with `torch.vmap`.
     """
 
-    def one(query: Float[Tensor, " E"], image: Float[Tensor, "*vectors E"]) -> Float[Tensor, ""]:
+    def score_pair(query: Float[Tensor, " E"], image: Float[Tensor, "*vectors E"]) -> Float[Tensor, ""]:
         return score(query[None], image[None])[0, 0]
 
-    paired = torch.vmap(one)  # item by item: (B, E), (B, *vectors, E) -> (B,)
+    paired = torch.vmap(score_pair)  # (B, E), (B, *vectors, E) -> (B,)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     labels = torch.arange(len(queries), device=queries.device) + rank * len(queries)
     queries, images = queries.float(), images.float()
     with torch.autocast(queries.device.type, enabled=False):  # half precision is too coarse for the logits
         rows = [scale * score(queries, gather(images))]
         if hard_images is not None:
-            hard = scale * torch.stack([paired(queries, some) for some in hard_images.float()], dim=1)
+            hard = scale * torch.stack([paired(queries, hard_set) for hard_set in hard_images.float()], dim=1)
             if hard_images_valid is not None:
                 hard = hard.masked_fill(~hard_images_valid.T, -torch.inf)
             rows.append(hard)
         columns = [scale * score(gather(queries), images).T]
         if hard_queries is not None:
-            hard = scale * torch.stack([paired(some, images) for some in hard_queries.float()], dim=1)
+            hard = scale * torch.stack([paired(hard_set, images) for hard_set in hard_queries.float()], dim=1)
             columns.append(hard if hard_valid is None else hard.masked_fill(~hard_valid.T, -torch.inf))
     loss = (
         sum(cross_entropy(torch.cat(side, dim=1), labels, reduction="none") for side in (rows, columns)) / 2
@@ -82,8 +83,8 @@ def info_nce(
 
 
 @dataclass(frozen=True)
-class Matching:
-    """What InfoNCE compares of B samples: unit vectors, and which of them count (see `info_nce`)."""
+class MatchingBatch:
+    """The unit vectors of B samples that InfoNCE compares, and which of them are valid (see `info_nce`)."""
 
     queries: Float[Tensor, "B E"]
     images: Float[Tensor, "1+H B E"]
@@ -93,6 +94,7 @@ class Matching:
     hard_valid: Bool[Tensor, "K B"] | None = None
 
     def loss(self, scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """L_ICM, see `info_nce`."""
         return info_nce(
             self.queries,
             self.images[0],
@@ -104,26 +106,27 @@ class Matching:
         )
 
 
-def among_micro_batches(own: Matching, number: int, cached: Sequence[Matching]) -> Matching:
-    """The samples of all n micro-batches of a step, for the loss of micro-batch `number`, whose own vectors
-    replace the cached ones. Each micro-batch has the negatives of the whole batch, and the mean of the n
-    losses has the value and the gradient of one large batch (GradCache: Gao et al. 2021, arXiv 2101.06983;
-    open_clip's `accum_freq`).
+def with_cached_micro_batches(
+    own: MatchingBatch, number: int, cached: Sequence[MatchingBatch]
+) -> MatchingBatch:
+    """The vectors of all n micro-batches of a step, with those of micro-batch `number` replaced by its `own`.
+    Each micro-batch thus has the negatives of the whole batch, and the mean of the n losses has the value and
+    gradient of one large batch (GradCache: Gao et al. 2021, arXiv 2101.06983; open_clip's `accum_freq`).
 
     Args:
-        own: with gradient. cached: of all micro-batches, computed without gradient beforehand.
+        own: with gradient. cached: for all micro-batches, computed in advance without gradient.
     """
     n = len(cached)
 
     def joined(name: str, dim: int) -> Tensor | None:
-        parts = [getattr(matching, name) for matching in cached]
-        mine = getattr(own, name)
-        if mine is None:
+        parts = [getattr(batch, name) for batch in cached]
+        own_part = getattr(own, name)
+        if own_part is None:
             return None
-        if mine.is_floating_point():
-            # no other micro-batch gives these vectors a gradient, and the mean divides this one by n
-            mine = mine.detach() + n * (mine - mine.detach())
-        return torch.cat([*parts[:number], mine, *parts[number + 1 :]], dim=dim)
+        if own_part.is_floating_point():
+            # only this micro-batch's loss has their gradient, and the mean over micro-batches divides it by n
+            own_part = own_part.detach() + n * (own_part - own_part.detach())
+        return torch.cat([*parts[:number], own_part, *parts[number + 1 :]], dim=dim)
 
     dims = {"queries": 0, "images": 1, "valid": 0, "hard_queries": 1, "hard_valid": 1}
-    return Matching(**{name: joined(name, dim) for name, dim in dims.items()})
+    return MatchingBatch(**{name: joined(name, dim) for name, dim in dims.items()})

@@ -21,13 +21,13 @@ from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.objectives.cdd import cdd_loss
-from cdd_icm.objectives.icm import Matching, among_micro_batches
+from cdd_icm.objectives.icm import MatchingBatch, with_cached_micro_batches
 from cdd_icm.objectives.mask import mask_loss
 from cdd_icm.plan.protocol import Plan, Terms
 
 
-class Parts(Protocol):
-    """What the loss needs of the model."""
+class JointModel(Protocol):
+    """The parts of the model that the loss uses."""
 
     config: Config
     unet: ConditionalUNet
@@ -38,30 +38,29 @@ class Parts(Protocol):
     alphas_cumprod: Float[Tensor, " T"]
 
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
-        """Token ids to the text's own tokens."""
+        """From token ids to the text's tokens before fusion."""
 
 
 def joint_loss(
-    model: Parts,
+    model: JointModel,
     conditions: Conditions,
     batch: Batch,
     draws: Draws,
     text_warmup: bool = False,
-    micro_batches: tuple[int, Sequence[Matching]] | None = None,
+    micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,
 ) -> dict[str, Tensor]:
     """L = L_CDD + nu L_mask + mu L_change + the plan's terms + lambda L_ICM.
 
     Args:
-        text_warmup: the UNet, and beside a plan the matcher, see the first item only, see
-            `objective.text_warmup_samples`.
-        micro_batches: where the batch is one of several that share a step, its number among them and what
-            ICM compares of each.
+        text_warmup: train the UNet, and for a model with a plan the matcher, on the first item only (see
+            `objective.text_warmup_samples`).
+        micro_batches: if the batch is one of several micro-batches of a step, its number among them and the
+            vectors that ICM compares of each.
 
     Returns:
-        `loss` (), its terms `mask`, `change`, those of `Plan.loss`, and `icm` () as far as they have a
-        weight, and for each item that the UNet denoised `cdd` (n,), its part of the loss, `changed_error`
-        (n,), the squared error inside the changed region, and `level` (n,), its noise level as a share of the
-        schedule.
+        `loss` (); those of the terms `mask`, `change`, `icm` and of `Plan.loss` that have a weight, each ();
+        and for each item that the UNet denoised, (n,): `cdd`, its L_CDD; `changed_error`, the squared error
+        inside the changed region; and `level`, its timestep as a share of T.
     """
     objective = model.config.objective
     items = slice(1) if text_warmup else slice(None, None, objective.cdd_every)
@@ -75,10 +74,10 @@ def joint_loss(
             batch.plan, conditions, noise, model.plan_heads, model.encode_words, model.config
         )
     if objective.icm_weight > 0:
-        compared = matching(model, conditions, batch, draws, text_warmup)
+        vectors = matching_batch(model, conditions, batch, draws, text_warmup)
         if micro_batches is not None:
-            compared = among_micro_batches(compared, *micro_batches)
-        terms["icm"] = compared.loss(model.matcher.scale), objective.icm_weight
+            vectors = with_cached_micro_batches(vectors, *micro_batches)
+        terms["icm"] = vectors.loss(model.matcher.scale), objective.icm_weight
     out["loss"] = out["cdd"].mean()  # ()
     for name, (value, weight) in terms.items():
         out[name] = value  # ()
@@ -89,21 +88,21 @@ def joint_loss(
 def change_loss(
     head: nn.Linear, conditions: Conditions, changed: Float[Tensor, "B 1 R R"]
 ) -> Float[Tensor, ""]:
-    """L_change: the fused image tokens tell which patches the turn changes."""
+    """L_change: cross-entropy of predicting from the fused image tokens which patches the turn changes."""
     tokens = conditions.fused.image_tokens  # (B, Nv, D)
     truth = adaptive_max_pool2d(changed.float(), math.isqrt(tokens.shape[1])).flatten(1)  # (B, Nv)
     return binary_cross_entropy_with_logits(head(tokens)[..., 0].float(), truth)  # ()
 
 
 def _denoising(
-    model: Parts,
+    model: JointModel,
     conditions: Conditions,
     batch: Batch,
     draws: Draws,
     changed: Float[Tensor, "B 1 R R"],
     items: slice,
 ) -> tuple[dict[str, Tensor], Terms]:
-    """L_CDD of some `items`, n of them, and what the log shows of it; and the term L_mask."""
+    """L_CDD of the n selected `items` with values for the log, and the term L_mask."""
     diffusion, objective = model.config.diffusion, model.config.objective
     alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
     noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
@@ -134,18 +133,19 @@ def _denoising(
     level = draws.timestep[items] / len(model.alphas_cumprod)  # (n,)
     terms: Terms = {}
     if mask_logits is not None:
-        # Not the dilated region of L_CDD: in a wider mask's rim the network would paint the background.
+        # not the dilated region of L_CDD: with a wider mask the network would have to draw the background
         tight = changed_region(batch.reference[items], batch.target[items], threshold=0.06, grow=3)
-        masks = mask_loss(mask_logits, tight, diffusion.changed_balance)  # (n,)
-        terms["mask"] = masks.mean(), 1.0
+        mask_losses = mask_loss(mask_logits, tight, diffusion.changed_balance)  # (n,)
+        terms["mask"] = mask_losses.mean(), 1.0
     return {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}, terms
 
 
-def matching(
-    model: Parts, conditions: Conditions, batch: Batch, draws: Draws, text_warmup: bool = False
-) -> Matching:
-    """What ICM compares of n items: target, reference and another picture, equally noisy, against the query;
-    the false instruction's query against the target. In the text warm-up of a model that plans, n is 1."""
+def matching_batch(
+    model: JointModel, conditions: Conditions, batch: Batch, draws: Draws, text_warmup: bool = False
+) -> MatchingBatch:
+    """The vectors that ICM compares of n items: the query with the target, and as hard negatives the
+    reference, another picture (all with the same noise) and the false instruction's query. n is 1 in the text
+    warm-up of a model with a plan."""
     items = slice(1) if text_warmup and model.planner is not None else slice(None)
     alpha, sigma = noise_levels(model.alphas_cumprod, draws.timestep[items])  # (n, 1, 1, 1)
     pictures = torch.cat([part[items] for part in (batch.target, batch.reference, batch.other)])
@@ -156,10 +156,10 @@ def matching(
     if conditions.false_query is not None:
         hard_queries = model.matcher.embed_query(conditions.false_query[items])[None]  # (1, n, E)
         hard_valid = (batch.ids != batch.false_ids).any(dim=1)[None, items]  # (1, n)
-    return Matching(
+    return MatchingBatch(
         queries=model.matcher.embed_query(conditions.fused.query[items]),  # (n, E)
         images=images.unflatten(0, (3, -1)),  # (3, n, E)
-        valid=(conditions.whole & ~batch.no_op)[items],  # (n,)
+        valid=(conditions.complete & ~batch.no_op)[items],  # (n,)
         hard_queries=hard_queries,
         hard_valid=hard_valid,
     )

@@ -1,4 +1,4 @@
-"""The objective of the UNet's mask: open where the turn changes the picture."""
+"""The mask objective: the UNet's mask is trained to cover the pixels that the turn changes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from cdd_icm.diffusion.region import balanced
 def mask_loss(
     logits: Float[Tensor, "B 1 R R"], changed: Bool[Tensor, "B 1 R R"], balance: Balance = "regions"
 ) -> Float[Tensor, " B"]:
-    """balanced(-log p(changed)) / 2, with c = 1."""
+    """L_mask = balanced(-log p(changed)) / 2 with c = 1, see `region.balanced`."""
     loss = binary_cross_entropy_with_logits(logits, changed.float(), reduction="none")
     return balanced(loss, changed, 1.0, balance) / 2

@@ -1,12 +1,13 @@
-"""What every kind of plan offers to training and drawing: what a turn draws and where, decided first.
+"""The interface of a plan, which decides what a turn draws and where before the UNet draws it.
 
-A small diffusion model that must settle what goes where all at once, out of noise, mixes and doubles objects.
-With a plan the fused condition says that first, a choice is drawn from its distribution, and the UNet paints
-it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan), layout before picture (Hong et al. 2018,
-arXiv 1801.05091). Whatever a plan consists of is its own kind's business. The others see tensors only: the
-UNet a feature map beside its input, the loss some terms, the pipeline a map and which items stay as they are.
+A small diffusion model that decides the layout while it denoises mixes up and duplicates objects. With a plan
+the layout is sampled first, from a distribution predicted from the fused condition, and the UNet is
+conditioned on it: p(x | r, m) = sum over plans of p(plan | r, m) p(x | r, m, plan), as in layout-to-image
+generation (Hong et al. 2018, arXiv 1801.05091). The content of a plan is private to its kind. All other
+modules see tensors only: the UNet a feature map beside its input, the loss weighted terms, the pipeline a map
+and which items do not change.
 
-A new kind is a class in a folder of its own and one line in `registry.PLANS`.
+A new kind of plan is a class in a folder of its own and one line in `registry.PLANS`.
 """
 
 from __future__ import annotations
@@ -21,91 +22,93 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cdd_icm.config import Config, SamplingConfig
-from cdd_icm.data.batch import Asked, RawBatch, Tokenize, TruthEncoder
+from cdd_icm.data.batch import Instructions, RawBatch, Tokenize, TruthEncoder
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
 
 Terms = dict[str, tuple[Float[Tensor, ""], float]]
-"""Terms of the joint loss by name, each with its weight."""
+"""Terms of the joint loss by name, each with its value and weight."""
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """Plans drawn for B pictures."""
+class SampledPlans:
+    """The sampled plans of B pictures."""
 
     feature_map: Float[Tensor, "B P h h"]
     """See `Plan.feature_map`."""
     no_op: Bool[Tensor, " B"]
-    """Where the plan changes nothing: the reference is returned as it is."""
+    """Items whose plan changes nothing; their reference is returned unchanged."""
 
 
 class Plan(ABC):
-    """A kind of plan. A subclass is also a diffusers `ModelMixin` and `ConfigMixin`, and is saved in the
-    pipeline's folder as `planner/`.
+    """The base class of plans. A subclass is also a diffusers `ModelMixin` and `ConfigMixin`, and is saved as
+    `planner/` in the pipeline's folder.
 
-    Its constructor takes, beside what `settings` returns, `width` and `text_width`: D of the fused tokens and
-    E of the pooled text. It is registered by diffusers' `register_to_config`.
+    Its constructor is decorated with diffusers' `register_to_config`. It takes the entries of `settings`, and
+    `width` and `text_width`: D of the fused tokens and E of the pooled text.
     """
 
     map_channels: int
     """P, the channels of the feature map."""
     map_size: int
-    """h, its side: a divisor or a multiple of the UNet's, which is R / patch_size."""
+    """h, the side of the feature map: a divisor or a multiple of R / patch_size, the UNet's own side."""
 
-    # From the data to a model that can be trained
+    # Setup
 
     @classmethod
     @abstractmethod
     def settings(cls, config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any]:
-        """The constructor's arguments but for the widths, as config and training data have them.
+        """The constructor's arguments except the widths, from the config and the training data.
 
         Raises:
-            InputError: the data lack what this kind needs, or a setting does not fit them.
+            InputError: the data lacks what this kind needs, or does not fit a setting.
         """
 
     @classmethod
     def augmentation(cls, config: Config, dialogs: Sequence[Dialog]) -> Callable[[RawBatch], RawBatch] | None:
-        """What the config changes of the triplets before they are encoded, or None. It is asked for where
-        nothing is planned, too.
+        """A function that changes triplets before they are encoded, or None.
 
         Raises:
-            InputError: the data lack what that needs.
+            InputError: the data lacks what the augmentation needs.
         """
         return None
 
     def initialise(self, config: Config, dialogs: Sequence[Dialog], progress: bool) -> None:
-        """Gives the weights of a new run values that the training data tell, where this kind has such.
-        `progress` shows a bar."""
+        """Initialises weights of a new run from the training data, if this kind does so; `progress` shows a
+        bar."""
         return None
 
     def training_heads(self, config: Config, image_width: int) -> nn.ModuleDict:
-        """Modules that only `loss` needs; they are trained and checkpointed, but not part of the saved model.
-        `image_width`: of the image tower's tokens."""
+        """Modules for `loss` only: they are trained and checkpointed but not saved with the model.
+
+        Args:
+            image_width: width of the image tower's tokens.
+        """
         return nn.ModuleDict()
 
     @staticmethod
     def uses_all_parameters(config: Config) -> bool:
-        """Whether the loss gives every parameter of the plan a gradient; else several processes must look for
-        those without."""
+        """Whether every parameter of the plan has a gradient. If not, DDP must search for unused
+        parameters."""
         return True
 
     def map_parameters(self) -> list[nn.Parameter]:
-        """The parameters behind the feature map. The UNet's loss trains them: they are frozen with the UNet,
-        and their gradient is bounded with the UNet's."""
+        """The parameters that make the feature map. They are trained by the UNet's loss, frozen with the
+        UNet, and clipped together with it."""
         return []
 
     # Training
 
     @abstractmethod
     def truth_encoder(self, config: Config, dialogs: Sequence[Dialog], tokenize: Tokenize) -> TruthEncoder:
-        """What encodes the true plans in loader processes; it holds no weights."""
+        """The encoder of true plans for the loader processes; it has no weights."""
 
     @abstractmethod
     def feature_map(self, truth: TensorFields, items: slice) -> Float[Tensor, "b P h h"]:
-        """The true plans of some `items` of a batch, as the UNet sees them. Where there is no text it sees
-        zeros in their place."""
+        """The true plans of the selected `items` as the UNet's input. The caller zeroes items without
+        text."""
 
     @abstractmethod
     def loss(
@@ -117,23 +120,26 @@ class Plan(ABC):
         encode_words: Callable[[Int[Tensor, "S Nw"]], Float[Tensor, "S Nw D"]],
         config: Config,
     ) -> Terms:
-        """The terms that train the plan, those with a weight only.
+        """The loss terms of the plan that have a weight.
 
         Args:
-            truth: from the truth encoder. heads: from `training_heads`.
-            reference_noise: noise such as the references get, for pictures of the plan's own.
-            encode_words: token ids to the text's own tokens, as in `Fused.words`.
+            truth: true plans from the truth encoder. heads: from `training_heads`.
+            reference_noise: noise like that on the references, for further pictures that the plan encodes.
+            encode_words: from token ids to the text's tokens before fusion, as in `Fused.words`.
         """
 
-    # Drawing
+    # Sampling
 
     @abstractmethod
     def noise(self, generator: torch.Generator | None) -> Tensor:
-        """The randomness of one picture's plan, on the generator's device; batches of it are stacked."""
+        """The random numbers for one picture's plan, on the generator's device; the caller stacks them."""
 
-    def context(self, histories: Sequence[Sequence[str]]) -> Asked | None:
-        """What must be encoded beside each dialog's newest instruction, with the same reference, or None.
-        `histories`: the earlier instructions, oldest first."""
+    def context(self, histories: Sequence[Sequence[str]]) -> Instructions | None:
+        """Further texts to encode with each dialog's reference, or None.
+
+        Args:
+            histories: the earlier instructions of each dialog, oldest first.
+        """
         return None
 
     @abstractmethod
@@ -145,16 +151,16 @@ class Plan(ABC):
         settings: SamplingConfig,
         histories: Sequence[Sequence[str]],
         context: Fused | None,
-    ) -> Sampled:
-        """Draws a plan for each picture.
+    ) -> SampledPlans:
+        """Samples a plan for each picture.
 
         Args:
-            condition: the fused condition. reference: in [-1, 1]. noise: of `noise`, stacked.
-            context: what `context` asked for, encoded and fused.
+            condition: the fused condition. reference: in [-1, 1]. noise: from `noise`, stacked.
+            context: the texts of `context`, encoded and fused with the reference.
         """
 
     @classmethod
     def check_data(cls, saved: Mapping[str, Any], dialogs: Sequence[Dialog]) -> str | None:
-        """Why a model with the `saved` constructor arguments can't draw `dialogs`, if it can't: they are of
-        another data set. Arguments that are damaged say nothing."""
+        """The reason why `dialogs` are not of the data set that a model with the `saved` constructor
+        arguments draws, or None. Damaged arguments give None."""
         return None

@@ -1,4 +1,4 @@
-"""The kinds of plan: the one place where each is named."""
+"""The registry of the kinds of plan."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from cdd_icm.plan.protocol import Plan
 PLANS: dict[str, type[Plan]] = {
     "annotated": AnnotatedPlan,
 }
-"""By `plan.kind`; the settings of each are a section of `config.plan`."""
+"""The class of each `plan.kind`; its settings are in the config's section `plan`."""
 
 
 def plan_kind(config: Config) -> type[Plan] | None:
-    """The kind that the config names, or None where nothing is planned."""
+    """The class of the config's `plan.kind`, or None without a plan."""
     return PLANS.get(config.plan.kind)
 
 
 def plan_settings(config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any] | None:
-    """`Plan.settings` of the kind that the config names, or None where nothing is planned."""
+    """`Plan.settings` of the config's kind of plan, or None without a plan."""
     kind = plan_kind(config)
     return kind.settings(config, dialogs) if kind else None
 
 
 def augmentation(config: Config, dialogs: Sequence[Dialog]) -> Callable[[RawBatch], RawBatch] | None:
-    """`Plan.augmentation` of the kind that the config names."""
+    """`Plan.augmentation` of the config's kind of plan, or None without a plan."""
     kind = plan_kind(config)
     return kind.augmentation(config, dialogs) if kind else None
 
 
 def saved_kind(entry: Any) -> type[Plan] | None:
-    """The kind that a pipeline folder's `model_index.json` names as [module, class], or None."""
+    """The class for an entry [module, class] of a pipeline folder's `model_index.json`, or None."""
     return next((kind for kind in PLANS.values() if entry == [kind.__module__, kind.__name__]), None)

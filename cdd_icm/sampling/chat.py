@@ -1,4 +1,4 @@
-"""Drawing at a prompt: a line is an instruction, or a command if it begins with /."""
+"""Interactive drawing: each line is an instruction, or a command if it starts with /."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from cdd_icm.io import replacing
 from cdd_icm.sampling.session import DrawingSession
 
 SETTINGS = {f"/{name.replace('_', '-')}": name for name in fields(SamplingConfig) if name != "scheduler"}
-"""The commands that change a sampling setting, and the setting; the scheduler is the pipeline's."""
+"""The commands that change a sampling setting, with its name; the scheduler belongs to the pipeline."""
 
 HELP = "\n".join(
     [
-        "Say what to draw, or:",
+        "Type what to draw, or a command:",
         "  /undo        undo the last turn",
-        "  /redo        redo it",
-        "  /seed N      other noise for later turns (/undo and repeat an instruction for another picture)",
-        "  /save DIR    save the session in another folder too",
-        "  /help        this text",
-        "  /quit        leave; so do Ctrl-C and the end of the input",
-        "Settings of the turns to come; without a value, the model's own:",
+        "  /redo        redo the last undone turn",
+        "  /seed N      change the noise of later turns (for another picture, /undo and repeat)",
+        "  /save DIR    save the session in another folder, too",
+        "  /help        show this text",
+        "  /quit        quit, as with Ctrl-C or end of file",
+        "Settings for later turns; without a value they are reset to the model's own:",
         *(f"  {command} X  {meaning(SamplingConfig, name)}" for command, name in SETTINGS.items()),
     ]
 )
@@ -37,14 +37,14 @@ COMMANDS = ("/undo", "/redo", "/seed", "/save", "/help", "/quit", *SETTINGS)
 
 
 class Chat:
-    """Answers lines with pictures. The session and its film strip are saved in `out` after every line that
-    changes them, so that no turn is lost however the program ends."""
+    """Draws a picture for each line. The session and its film strip are saved in `out` after every change, so
+    that no turn is lost if the program ends."""
 
     def __init__(self, session: DrawingSession, out: Path):
         self.session, self.out = session, out
 
     def run(self, read: Callable[[str], str] = input, write: Callable[[str], None] = say) -> None:
-        """Reads and answers lines until /quit, Ctrl-C or the end of the input."""
+        """Answers lines from `read` with `write` until /quit, Ctrl-C or end of file."""
         while True:
             try:
                 line = read("> ").strip()
@@ -54,17 +54,17 @@ class Chat:
                     write(self.answer(line))
             except InputError as error:
                 write(str(error))
-            except UnicodeError:  # in the line that was read, or in a message that quotes it
+            except UnicodeError:  # in the line, or in a message that quotes it
                 write("the line is not UTF-8")
             except (EOFError, KeyboardInterrupt):
                 write("")
                 break
 
     def answer(self, line: str) -> str:
-        """Carries out `line` and returns the reply.
+        """Executes `line` and returns the reply.
 
         Raises:
-            InputError: an unknown command or a value that it can't take; the session is unchanged.
+            InputError: an unknown command or an invalid value; the session is unchanged.
         """
         if not line.startswith("/"):
             start = time.perf_counter()
@@ -84,7 +84,7 @@ class Chat:
                 return f"seed {self.session.seed}"
             case "/save":
                 if not value.strip():
-                    raise InputError("/save: which folder?")
+                    raise InputError("/save: expected a folder")
                 try:
                     folder = Path(value.strip()).expanduser()
                 except RuntimeError:
@@ -96,7 +96,7 @@ class Chat:
             case _ if command in SETTINGS:
                 self.session.use(**{SETTINGS[command]: _value(value)})
                 self._save()
-                return f"{command[1:]} {value.strip() or 'as the model has it'}"
+                return f"{command[1:]} {value.strip() or 'reset'}"
         near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
         raise InputError(f"{command}: unknown command; the nearest is {near}, and /help lists all")
 
@@ -116,7 +116,7 @@ def _seed(text: str) -> int:
 
 
 def _value(text: str) -> int | float | str | None:
-    """A setting's value; whether it fits is for `SamplingConfig` to say."""
+    """A setting's value; `SamplingConfig` validates it."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)

@@ -1,4 +1,4 @@
-"""The denoiser of one turn: what the sampler asks for at each noise level, with guidance."""
+"""The guided denoiser that the sampler calls at each timestep."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from cdd_icm.diffusion.schedule import noise_levels
 from cdd_icm.model.fusion import Fused
 from cdd_icm.model.matcher import Matcher, log_match
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.protocol import Sampled
+from cdd_icm.plan.protocol import SampledPlans
 
 
 @dataclass(frozen=True)
 class Denoiser:
-    """Denoises towards the condition of each of B pictures, with guidance.
+    """Predicts the denoised pictures of a batch with guidance.
 
     Args:
-        prediction_type: what the UNet predicts. reference: in [-1, 1].
-        conditions: of the branches that guidance needs (`guidance.branches`), and "image_only" for that by
-            the matcher. plan: what is planned, None for a model without a plan.
+        prediction_type: the UNet's parameterisation, see `to_sample`. reference: in [-1, 1].
+        conditions: the condition of each branch of `guidance.branches`; with ICM guidance also "image_only".
+        plan: the sampled plans, None for a model without a plan.
     """
 
     unet: ConditionalUNet
@@ -38,10 +38,11 @@ class Denoiser:
     settings: SamplingConfig
     reference: Float[Tensor, "B 3 R R"]
     conditions: Mapping[str, Fused]
-    plan: Sampled | None
+    plan: SampledPlans | None
 
     def __call__(self, latents: Float[Tensor, "B 3 R R"], t: Tensor) -> Float[Tensor, "B 3 R R"]:
-        """What the scheduler asks for at step t, all branches of guidance in one forward pass."""
+        """The prediction at timestep t, in the scheduler's parameterisation; all branches in one forward
+        pass."""
         settings, config = self.settings, self.scheduler.config
         noisy = self.scheduler.scale_model_input(latents, t)
         step = torch.full((len(noisy),), int(t), device=noisy.device, dtype=torch.long)
@@ -58,14 +59,15 @@ class Denoiser:
     def _samples(
         self, names: tuple[str, ...], noisy: Tensor, step: Tensor, alpha: Tensor, sigma: Tensor
     ) -> tuple[Float[Tensor, "B 3 R R"], ...]:
-        """The clean pictures that the UNet predicts in each branch."""
+        """The clean picture predicted in each branch."""
         k, null = len(names), torch.zeros_like(self.reference)
         references = torch.cat([null if name == "nothing" else self.reference for name in names])
         plan_map = None
         if self.plan is not None:
-            shown = self.plan.feature_map
-            plan_map = torch.cat([shown if name == "full" else torch.zeros_like(shown) for name in names])
-        painting = self.unet(
+            full_map = self.plan.feature_map
+            null_map = torch.zeros_like(full_map)
+            plan_map = torch.cat([full_map if name == "full" else null_map for name in names])
+        output = self.unet(
             noisy.repeat(k, 1, 1, 1),
             step.repeat(k),
             Fused.cat([self.conditions[name] for name in names]),
@@ -74,14 +76,14 @@ class Denoiser:
             plan_map,
         )
         levels = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
-        painted = to_sample(painting.prediction, *levels, self.prediction_type)
-        return composite(painted, painting.mask, references).chunk(k)
+        denoised = to_sample(output.prediction, *levels, self.prediction_type)
+        return composite(denoised, output.mask, references).chunk(k)
 
     @torch.inference_mode(False)
     @torch.enable_grad()
     def _match_gradient(self, noisy: Tensor, step: Tensor) -> Float[Tensor, "B 3 R R"]:
         """grad_{x_t} log p_ICM(match | x_t, f)."""
-        noisy = noisy.clone().requires_grad_()  # copies, since those of inference mode have no gradient
+        noisy = noisy.clone().requires_grad_()  # copies: inference-mode tensors can't have a gradient
         queries = (self.conditions[name].query.clone() for name in ("full", "image_only"))
         score = log_match(self.matcher, noisy.to(self.matcher.dtype), step.clone(), *queries)
         return torch.autograd.grad(score.sum(), noisy)[0].float()

@@ -1,4 +1,4 @@
-"""Whole dialogs, turn by turn, in batches."""
+"""Generates whole dialogs in batches."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cdd_icm.sampling.store import GeneratedFolder, generate_missing
 
 
 def turn_generator(seed: int, dialog: str, turn: int) -> torch.Generator:
-    """The noise of one turn: a function of (seed, dialog, turn) alone, so that a dialog's pictures do not
-    depend on the batch that they are generated in."""
+    """The random generator of one turn. It depends on (seed, dialog, turn) only, so that a dialog's pictures
+    do not depend on its batch."""
     return torch.Generator("cpu").manual_seed(derive_seed(seed, dialog, turn))
 
 
 @contextmanager
 def without_progress_bar(pipeline: CDDICMPipeline) -> Iterator[None]:
-    """Switches the pipeline's progress bar off within the block."""
+    """Disables the pipeline's progress bar in the block."""
     before = getattr(pipeline, "_progress_bar_config", {})  # diffusers has no public getter
     pipeline.set_progress_bar_config(**{**before, "disable": True})
     try:
@@ -47,12 +47,12 @@ def generate_dialogs(
     progress: bool = True,
     **sampling,
 ) -> list[np.ndarray]:
-    """The pictures of every dialog, from its canvas on. The reference of a turn is the picture generated at
-    the turn before, or with `teacher_forced` the true one. `sampling` are settings of
+    """Generates the pictures of every dialog, starting from its canvas. The reference of a turn is the
+    picture generated in the previous turn, or the true one if `teacher_forced`. `sampling`: settings of
     `CDDICMPipeline.__call__`.
 
     Returns:
-        For each dialog uint8 (T, R, R, 3), RGB, where T is its number of turns and R the model's image size.
+        For each dialog uint8 (T, R, R, 3), RGB, with T its number of turns and R the model's image size.
     """
     size = pipeline.image_size
     generated: list[np.ndarray] = []
@@ -66,21 +66,21 @@ def generate_dialogs(
             pictures: list[list[np.ndarray]] = [[] for _ in group]
             current = [to_square(d.canvas.decode(), size) for d in group]
             for turn in range(max(len(d.turns) for d in group)):
-                live = [i for i, d in enumerate(group) if turn < len(d.turns)]
+                active = [i for i, d in enumerate(group) if turn < len(d.turns)]
                 if teacher_forced:
-                    for i in live:
+                    for i in active:
                         current[i] = to_square(group[i].reference(turn).decode(), size)
                 out = pipeline(
-                    [Image.fromarray(current[i]) for i in live],
-                    [group[i].turns[turn].instruction for i in live],
-                    [[t.instruction for t in group[i].turns[:turn]] for i in live],
-                    generator=[turn_generator(seed, group[i].id, turn) for i in live],
+                    [Image.fromarray(current[i]) for i in active],
+                    [group[i].turns[turn].instruction for i in active],
+                    [[t.instruction for t in group[i].turns[:turn]] for i in active],
+                    generator=[turn_generator(seed, group[i].id, turn) for i in active],
                     **sampling,
                 )
-                for i, image in zip(live, out.images, strict=True):
+                for i, image in zip(active, out.images, strict=True):
                     current[i] = np.asarray(image)
                     pictures[i].append(current[i])
-                bar.update(len(live))
+                bar.update(len(active))
             generated += [np.stack(p) for p in pictures]
     return generated
 
@@ -93,7 +93,7 @@ def draw_sheet(
     truth: bool = True,
     **sampling,
 ) -> Image.Image:
-    """Film strips of free-running dialogs, one below the other, the true pictures above each with `truth`."""
+    """A sheet with a film strip of each generated dialog, below one of its true pictures if `truth`."""
     strips, size = [], pipeline.image_size
     generated = generate_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
     for dialog, pictures in zip(dialogs, generated, strict=True):
@@ -117,15 +117,14 @@ def generate_split(
     progress: bool = True,
     **sampling,
 ) -> None:
-    """Generates every dialog into the folders that GeNeVA's own code writes (see `store.geneva`).
+    """Generates every dialog into a folder, in GeNeVA's layout (see `store.geneva`).
 
-    A dialog's folder appears whole or not at all, and finished ones are skipped, so that the same call
-    resumes one that was killed. Under `accelerate launch` or `torchrun` each process generates its share,
-    with a pipeline of its own.
+    A dialog's folder is written atomically, and finished ones are skipped, so that the same call resumes a
+    killed one. Under `accelerate launch` or `torchrun` each process generates its share with its own
+    pipeline.
 
     Raises:
-        InputError: `out` holds pictures of other settings, another model or other dialogs, or can't be
-            written.
+        InputError: `out` has pictures of other settings, another model or other dialogs, or can't be written.
     """
     settings = {
         "model": weights_fingerprint(pipeline),
@@ -142,7 +141,7 @@ def generate_split(
 
 
 def weights_fingerprint(pipeline: CDDICMPipeline) -> str:
-    """Hex digest of all weights and of their number formats."""
+    """A hex digest of all weights and their number formats."""
     return tensor_digest(
         (f"{name}.{key}", tensor)
         for name, module in sorted(pipeline.components.items())

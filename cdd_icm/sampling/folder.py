@@ -1,4 +1,4 @@
-"""What a pipeline folder must hold; checked before anything of it is built."""
+"""Checks pipeline folders before anything in them is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cdd_icm.config import (
 )
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import decode
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, first_line
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import read_json
 from cdd_icm.model.backbone import CLIPTowers
@@ -40,10 +40,10 @@ from cdd_icm.plan.registry import saved_kind
 from cdd_icm.sources import check_links, inside, local_path
 
 CANVAS = "canvas.png"
-"""The empty picture that the training dialogs began with, at the model's size."""
+"""File name of the canvas with which the training dialogs begin, at the model's image size."""
 
 TRAINING = "training.json"
-"""What trained the model, {"device": its name, "samples": ...}; nothing that is drawn depends on it."""
+"""File name of {"device": name of the training device, "samples": ...}; it has no effect on pictures."""
 
 MODELS = {"towers": CLIPTowers, "fusion": GatedFusion, "unet": ConditionalUNet, "matcher": Matcher}
 LIBRARY_PARTS = {
@@ -54,11 +54,11 @@ PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 
 def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
-    """The folder `name`, or a hub's model of this name, downloaded; what is for the hub is taken out of the
-    `options`.
+    """The local folder `name`, or the downloaded model `name` of the Hugging Face Hub. The hub's options are
+    removed from `options`.
 
     Raises:
-        InputError: there is no such folder, and the name is none of a hub.
+        InputError: there is no such folder, and the name is not valid on the hub.
     """
     folder = local_path(name)
     if folder.is_dir():
@@ -78,11 +78,11 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Checks configs and weights against each other, from the weights' headers alone.
+    """Checks that configs and weights fit each other, reading only the weights' headers.
 
     Raises:
-        InputError: a missing folder or file, a link out of the folder, pickled weights, JSON that doesn't
-            parse, another class, a truncated weights file, weights that don't fit their config, or parts of
+        InputError: a missing folder or file, a link out of the folder, pickled weights, invalid JSON, an
+            unexpected class, a truncated weights file, weights that don't fit their config, or parts of
             different models; the message names the file.
     """
     if not local_path(folder).is_dir():
@@ -103,26 +103,26 @@ def check_folder(folder: Path) -> None:
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
     presets = index.get("sampling_presets", {})
     if not isinstance(presets, dict):
-        raise InputError(f"{index_file}: sampling_presets is {presets!r}, expected settings by name")
+        raise InputError(f"{index_file}: sampling_presets is {presets!r}, expected a section of presets")
     for name, preset in presets.items():
         with_preset(index.get("sampling", {}), preset, f"{index_file}: sampling_presets.{name}")
     parts: dict[str, Any] = {}
     for name, kind in MODELS.items():
-        found, wanted = index.get(name), [kind.__module__, kind.__name__]
-        if found != wanted:
-            raise InputError(f"{index_file}: {name} is {found!r}, expected {wanted}")
+        entry, expected = index.get(name), [kind.__module__, kind.__name__]
+        if entry != expected:
+            raise InputError(f"{index_file}: {name} is {entry!r}, expected {expected}")
         parts[name] = check_weights(folder / name, kind)
-    if (found := index.get("planner")) not in (None, [None, None]):
-        if (plan := saved_kind(found)) is None:
-            raise InputError(f"{index_file}: planner is {found!r}, expected a class of `plan.registry`")
+    if (entry := index.get("planner")) not in (None, [None, None]):
+        if (plan := saved_kind(entry)) is None:
+            raise InputError(f"{index_file}: planner is {entry!r}, expected a class of `plan.registry`")
         parts["planner"] = check_weights(folder / "planner", plan)
     for name, (library, kind) in LIBRARY_PARTS.items():
-        found = index.get(name)
-        # by this name any module could be imported, or a pipeline with code of its own
-        known = isinstance(found, list) and len(found) == 2 and found[0] == library.__name__
-        named = getattr(library, str(found[1]), None) if known else None
-        if not (isinstance(named, type) and issubclass(named, kind)):
-            raise InputError(f"{index_file}: {name} is {found!r}, expected a class of {library.__name__}")
+        entry = index.get(name)
+        # diffusers would import any module or custom pipeline that is named here
+        known = isinstance(entry, list) and len(entry) == 2 and entry[0] == library.__name__
+        part_class = getattr(library, str(entry[1]), None) if known else None
+        if not (isinstance(part_class, type) and issubclass(part_class, kind)):
+            raise InputError(f"{index_file}: {name} is {entry!r}, expected a class of {library.__name__}")
         read_json(folder / name / f"{name}_config.json")
     for name, value in index.items():
         if isinstance(value, list) and name not in (*MODELS, "planner", *LIBRARY_PARTS):
@@ -139,9 +139,9 @@ def _check_parts(
     matcher: Matcher,
     planner: Plan | None = None,
 ) -> None:
-    """Raises InputError where a part is of another model than those before it."""
+    """Raises InputError if the parts' configs do not fit each other."""
     width = fusion.config.width
-    wanted = [
+    expected = [
         *(("fusion", name, getattr(towers, name)) for name in ("image_width", "text_width", "embed_dim")),
         ("unet", "condition_width", width),
         ("unet", "map_channels", planner.map_channels if planner else 0),
@@ -150,21 +150,21 @@ def _check_parts(
         ("matcher", "image_size", unet.config.image_size),
     ]
     if planner:
-        wanted += [("planner", "width", width), ("planner", "text_width", towers.embed_dim)]
+        expected += [("planner", "width", width), ("planner", "text_width", towers.embed_dim)]
         if "image_size" in planner.config:
-            wanted.append(("planner", "image_size", unet.config.image_size))
+            expected.append(("planner", "image_size", unet.config.image_size))
     parts = {"fusion": fusion, "unet": unet, "matcher": matcher, "planner": planner}
-    for name, key, value in wanted:
-        found = getattr(parts[name].config, key)
-        if found != value:
+    for name, key, value in expected:
+        own = getattr(parts[name].config, key)
+        if own != value:
             raise InputError(
-                f"{folder / name / 'config.json'}: {key} is {found!r}, but the other parts expect {value!r}"
+                f"{folder / name / 'config.json'}: {key} is {own!r}, but the other parts expect {value!r}"
             )
 
 
 def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
-    """Raises InputError where `dialogs`, read from `data`, are of another data set than those that the model
-    in `folder` plans (`Plan.check_data`). A damaged model passes: that is reported where it is loaded."""
+    """Raises InputError if `dialogs`, read from `data`, are of another data set than that of the model in
+    `folder` (`Plan.check_data`). A damaged model passes; loading reports the damage."""
     index, config = folder / "model_index.json", folder / "planner" / "config.json"
     if not (index.is_file() and config.is_file()):
         return
@@ -174,17 +174,17 @@ def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
 
 
 def read_canvas(folder: Path) -> Image.Image | None:
-    """The folder's canvas, or None where it has none."""
+    """The folder's canvas, or None if there is none."""
     file = folder / CANVAS
     return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
 
 
 def check_weights(folder: Path, kind: type) -> nn.Module:
-    """Checks one model's weights against its config.json, from the headers alone, and returns the model that
-    the config makes, without weights.
+    """Checks that one model's weights fit its config.json, reading only the weights' headers, and returns the
+    model without weights (on the meta device).
 
     Raises:
-        InputError: a file is missing, truncated or not JSON, no `kind` can be made of the config, or the
+        InputError: a file is missing, truncated or not JSON, the config is not valid for `kind`, or the
             weights don't fit it; the message names the file.
     """
     config_file = folder / "config.json"
@@ -193,8 +193,8 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
         with init_empty_weights():
             model = kind.from_config(config)
         expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    except Exception as error:  # open_clip and diffusers raise whatever a wrong number leads to
-        raise InputError(f"{config_file}: no {kind.__name__} can be made of it ({_line(error)})") from error
+    except Exception as error:  # invalid numbers raise all kinds of error in open_clip and diffusers
+        raise InputError(f"{config_file}: no valid {kind.__name__} config ({first_line(error)})") from error
     for file in folder.glob("*.index.json"):
         for name in read_json(file).get("weight_map", {}).values():
             inside(str(name), f"{file}: weight_map")
@@ -203,23 +203,19 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
         for key, shape in _header(file).items():
             where[key] = file
             if expected.get(key) != shape:
-                wanted = f"expects {expected[key]}" if key in expected else "has no such tensor"
-                raise InputError(f"{file}: {key} is {shape}, but {config_file.name} {wanted}")
+                reason = f"expects {expected[key]}" if key in expected else "has no such tensor"
+                raise InputError(f"{file}: {key} is {shape}, but {config_file.name} {reason}")
     if not where:
         raise InputError(f"{folder}: no weights (.safetensors)")
     if missing := sorted(expected.keys() - where.keys()):
-        raise InputError(f"{file}: {missing[0]} is missing, which {config_file.name} expects")
+        raise InputError(f"{file}: {missing[0]} is missing, but {config_file.name} expects it")
     return model
 
 
 def _header(file: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors."""
+    """Names and shapes of the tensors in a safetensors file."""
     try:
         with safe_open(file, framework="pt") as weights:
             return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{file}: not a whole safetensors file ({_line(error)})") from error
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{file}: not a complete safetensors file ({first_line(error)})") from error

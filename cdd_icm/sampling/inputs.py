@@ -1,4 +1,4 @@
-"""What a pipeline call is given and gives back: checked, and converted to and from tensors."""
+"""Checks a pipeline call's inputs, and converts pictures to and from tensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cdd_icm.errors import InputError
 OUTPUT_TYPES = ("pil", "np", "pt")
 
 TOLERANCE = 0.01
-"""How far numbers of a tensor may lie outside of [0, 1], as after resizing."""
+"""How far values of a tensor may be outside of [0, 1], as may happen by resizing."""
 
 ImageInput = Image.Image | np.ndarray | Tensor
 Generators = torch.Generator | list[torch.Generator] | None
@@ -29,7 +29,7 @@ Generators = torch.Generator | list[torch.Generator] | None
 
 @dataclass(frozen=True)
 class TurnInputs:
-    """The arguments of a call as lists of one length."""
+    """The arguments of a call as lists of the same length."""
 
     images: Sequence[ImageInput]
     instructions: Sequence[str]
@@ -40,7 +40,7 @@ class TurnInputs:
     def of(cls, image: Any, instruction: Any, history: Any, generator: Any) -> TurnInputs:
         """
         Raises:
-            InputError: an empty instruction, lists of different lengths, or something of another type.
+            InputError: an empty instruction, lists of different lengths, or a wrong type.
         """
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
@@ -55,10 +55,10 @@ class TurnInputs:
 
     def _check(self) -> None:
         if not self.instructions:
-            raise InputError("instruction: none given")
+            raise InputError("instruction: empty list")
         for position, text in enumerate(self.instructions, 1):
             if not isinstance(text, str) or not text.strip():
-                raise InputError(f"instruction: number {position} is {text!r}, expected some words")
+                raise InputError(f"instruction: number {position} is {text!r}, expected text")
         for g in self.generator if isinstance(self.generator, list) else [self.generator]:
             if not (g is None or isinstance(g, torch.Generator)):
                 raise InputError(f"generator: {g!r}, expected a torch.Generator, or a list of them")
@@ -75,12 +75,12 @@ class TurnInputs:
                 )
         for text in (*self.instructions, *sum(map(list, self.histories), [])):
             if not is_utf8(text):
-                raise InputError(f"instruction: {text!r} has characters that are none in UTF-8")
+                raise InputError(f"instruction: {text!r} has a lone surrogate")
 
 
 @dataclass(frozen=True)
 class StepCallback:
-    """diffusers' `callback_on_step_end`, if one is given."""
+    """diffusers' `callback_on_step_end`; does nothing if `call` is None."""
 
     call: Callable[[Any, int, int, dict], dict | None] | None
     tensors: tuple[str, ...]
@@ -89,7 +89,7 @@ class StepCallback:
     def of(cls, call: Any, tensors: tuple[str, ...]) -> StepCallback:
         """
         Raises:
-            InputError: it asks for other tensors than the latents.
+            InputError: it requests tensors other than the latents.
         """
         if isinstance(call, PipelineCallback | MultiPipelineCallbacks):
             tensors = call.tensor_inputs
@@ -100,7 +100,7 @@ class StepCallback:
         return cls(call, tuple(tensors))
 
     def __call__(self, pipeline: DiffusionPipeline, step: int, t: Tensor, latents: Tensor) -> Tensor:
-        """The latents as the callback leaves them."""
+        """Calls the callback and returns the latents, which it may have changed."""
         if self.call is None:
             return latents
         offered = {"latents": latents}
@@ -109,10 +109,10 @@ class StepCallback:
 
 
 def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
-    """A picture as `CDDICMPipeline.__call__` takes it, squeezed to `size`, in [-1, 1].
+    """Converts a picture, as `CDDICMPipeline.__call__` accepts it, to `size` x `size` pixels in [-1, 1].
 
     Raises:
-        InputError: it has another type, shape or range.
+        InputError: its type, shape or range is not accepted.
     """
     if isinstance(image, Tensor):
         if image.ndim != 3 or image.shape[0] != 3 or not (image.is_floating_point() and image.numel()):
@@ -120,7 +120,7 @@ def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
                 f"image: a tensor {image.dtype} {tuple(image.shape)}, expected float (3, H, W) in [0, 1]"
             )
         low, high = image.amin().item(), image.amax().item()
-        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # so of NaN, too
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # also rejects NaN
             raise InputError(f"image: a tensor of numbers from {low:.3g} to {high:.3g}, expected [0, 1]")
         image = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     if isinstance(image, np.ndarray):
@@ -133,7 +133,7 @@ def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
 
 
 def check_output_type(output_type: str) -> None:
-    """Raises InputError where it is none of `OUTPUT_TYPES`."""
+    """Raises InputError if it is not in `OUTPUT_TYPES`."""
     if output_type not in OUTPUT_TYPES:
         raise InputError(f"output_type: {output_type!r}, expected one of {', '.join(OUTPUT_TYPES)}")
 
@@ -141,7 +141,7 @@ def check_output_type(output_type: str) -> None:
 def to_output(
     pictures: Float[Tensor, "B 3 R R"], output_type: str
 ) -> list[Image.Image] | np.ndarray | Tensor:
-    """Pictures in [-1, 1] as `output_type` names it."""
+    """Converts pictures in [-1, 1] to `output_type`."""
     unit = (pictures.cpu() + 1) / 2
     if output_type == "pt":
         return unit

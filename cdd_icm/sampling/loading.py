@@ -1,4 +1,4 @@
-"""A pipeline folder on this machine's device, in the number format that suits it."""
+"""Loads a pipeline folder to a device in a suitable number format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from diffusers.utils import logging
 from torch import nn
 
 from cdd_icm.device import find_device, find_dtype, layout
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, first_line
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import local_path
 
@@ -19,13 +19,13 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
     """The pipeline in the local folder `path`; nothing is downloaded.
 
     Args:
-        device: one of `DEVICES`; "auto" is the accelerator of this process where there is one, else the CPU.
-        dtype: a key of `DTYPES`, or "auto": bf16 where the device computes in it, else fp32.
+        device: one of `DEVICES`; "auto" is this process's accelerator if there is one, else the CPU.
+        dtype: a key of `DTYPES`, or "auto": bf16 if the device supports it, else fp32.
 
     Raises:
-        InputError: no such folder or device, or files that are missing, damaged or don't fit each other.
+        InputError: no such folder or device, or files that are missing, damaged or inconsistent.
     """
-    place, number = find_device(device), find_dtype(dtype, device)
+    torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
     if not local_path(path).is_dir():
         raise InputError(f"{path}: no such folder")
     try:
@@ -33,14 +33,13 @@ def load_pipeline(path: str | Path, device: str = "auto", dtype: str = "auto") -
             pipeline = CDDICMPipeline.from_pretrained(path)
     except InputError:
         raise
-    except Exception as error:  # the loaders of tokenizers and schedulers have no common error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: no pipeline can be loaded from here ({reason})") from error
-    pipeline.to(place)
+    except Exception as error:  # the loaders of schedulers have no common base error
+        raise InputError(f"{path}: no pipeline can be loaded from here ({first_line(error)})") from error
+    pipeline.to(torch_device)
     for module in pipeline.components.values():
         if isinstance(module, nn.Module):
-            # diffusers' own `to` warns of float32 parts that there are none of
-            nn.Module.to(module, number, memory_format=layout(place))
+            # diffusers' own `to` would warn about parts that must stay float32, of which there are none
+            nn.Module.to(module, torch_dtype, memory_format=layout(torch_device))
     return pipeline
 
 

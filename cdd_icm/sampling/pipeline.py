@@ -55,8 +55,8 @@ from cdd_icm.sampling.inputs import (
 
 @dataclass
 class CDDICMOutput(BaseOutput):
-    """`images`: the chosen pictures, one for each instruction, in the `output_type` that was asked for.
-    `scores`: (B, num_candidates), what the matcher gave each candidate, or None where there was one."""
+    """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
+    of each candidate, (B, num_candidates), or None with a single candidate."""
 
     images: list[Image.Image] | np.ndarray | Tensor
     scores: Float[Tensor, "B n"] | None = None
@@ -65,19 +65,21 @@ class CDDICMOutput(BaseOutput):
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
-    `sampling` holds the model's own defaults for the arguments of `__call__` that are left out, and
-    `sampling_presets` other defaults, by name, which `use_preset` puts in their place; `objective` holds what
-    guidance needs of the training (see `config.check_trained`; what is left out counts as trained);
-    `history` is the number of earlier instructions that it reads, and `speaker` who says its texts (see
-    `prompt.compose_text`); `prediction_type` is what its network predicts (the scheduler may ask for another
-    parameterisation); `planner` is there where it plans before it paints (see `plan.protocol`), and where the
-    plan changes nothing the reference comes back unchanged; `canvas` is the empty picture that its training
-    dialogs began with, None where there is none.
+    Args:
+        planner: the model's plan (see `plan.protocol`), or None. If a plan changes nothing, the reference is
+            returned unchanged.
+        history: number of earlier instructions that are encoded. speaker: see `prompt.compose_text`.
+        prediction_type: the UNet's parameterisation, which may differ from the scheduler's.
+        sampling: the model's defaults for the arguments of `__call__`.
+        canvas: the empty picture with which the training dialogs begin, or None.
+        sampling_presets: alternative defaults by name, see `use_preset`.
+        objective: training settings on which guidance depends (see `config.check_trained`); missing ones
+            count as trained.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
     _optional_components = ["planner"]
-    # they are small, and called by more names than forward, which the hooks don't see
+    # they are small, and have methods other than forward, which the offload hooks don't see
     _exclude_from_cpu_offload = ["matcher", "planner"]
 
     def __init__(
@@ -115,12 +117,11 @@ class CDDICMPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> CDDICMPipeline:
-        """As every diffusers pipeline, from a folder or a hub name; only safetensors are read, and the canvas
-        comes along.
+        """Like any diffusers pipeline, from a folder or a hub name, with the canvas; reads only safetensors.
 
         Raises:
-            InputError: the folder is no whole pipeline of this kind (see `folder.check_folder`), or
-                there is none and its name is none of a hub.
+            InputError: the folder is not a valid pipeline (see `folder.check_folder`), or there is no such
+                folder or hub name.
         """
         kwargs = without_code(kwargs)
         folder = local_folder(pretrained_model_name_or_path, kwargs)
@@ -131,28 +132,28 @@ class CDDICMPipeline(DiffusionPipeline):
         return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """As every diffusers pipeline, with the canvas in `canvas.png`."""
+        """Like any diffusers pipeline; the canvas is saved as `canvas.png`."""
         file = Path(save_directory) / CANVAS
         if self.canvas is None:
             file.unlink(missing_ok=True)
-        else:  # first, so that it is there when diffusers pushes the folder to a hub
+        else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
-        """As every diffusers pipeline; the canvas comes along."""
+        """Like any diffusers pipeline, with the canvas."""
         return super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
 
     def enable_sequential_cpu_offload(self, *args, **kwargs) -> None:
-        """As every diffusers pipeline, of the UNet alone: the other parts are small, and their weights are
-        reached for past the modules that hold them, where the hooks don't see it."""
+        """Like any diffusers pipeline, but for the UNet only: the other parts are small, and their weights
+        are used directly, which the offload hooks don't see."""
         self._exclude_from_cpu_offload = ["towers", "fusion", "planner", "matcher"]
         super().enable_sequential_cpu_offload(*args, **kwargs)
 
     def progress_bar(self, iterable=None, total: int | None = None) -> Progress:
-        """As any diffusers pipeline's, but lines instead of a bar where standard error is no terminal."""
+        """Like any diffusers pipeline, but prints lines if standard error is not a terminal."""
         first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
         options = {"disable": not first, **getattr(self, "_progress_bar_config", {})}
         return Progress(iterable, total=total, **options)
@@ -163,11 +164,10 @@ class CDDICMPipeline(DiffusionPipeline):
         return self.unet.config.image_size
 
     def settings(self, **given) -> dict[str, Any]:
-        """The sampling settings that `__call__` draws with: those that are given and not None, else the
-        model's own.
+        """The sampling settings that `__call__` uses: those given and not None, else the model's own.
 
         Raises:
-            InputError: an unknown name, a wrong type, an impossible value, or guidance that the model was not
+            InputError: an unknown name, a wrong type, an invalid value, or guidance that the model was not
                 trained for.
         """
         settings = dict(vars(self._sampling(given)))
@@ -175,26 +175,24 @@ class CDDICMPipeline(DiffusionPipeline):
         return settings
 
     def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
-        """The same as one object."""
+        """`settings` as a `SamplingConfig`."""
         if "scheduler" in given:
-            raise InputError(
-                "scheduler: no setting of a call; give the pipeline one (`pipeline.scheduler = ...`)"
-            )
+            raise InputError("scheduler: not an argument of a call; set it with `pipeline.scheduler = ...`")
         given = {name: value for name, value in given.items() if value is not None}
         own = self.config.sampling
         for name in ("plan_temperature", "plan_place"):
             default = own.get(name, getattr(SamplingConfig, name))
             if self.planner is None and given.get(name, default) != default:
-                raise InputError(f"{name}: {given[name]!r} given to a model that plans nothing")
+                raise InputError(f"{name}: {given[name]!r} given to a model without a plan")
         sampling = from_dict(SamplingConfig, {**own, **given}, "sampling")
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
         return sampling
 
     def use_preset(self, name: str) -> None:
-        """Makes the preset `name` of `sampling_presets` this pipeline's own settings, its scheduler included.
+        """Makes the preset `name` of `sampling_presets` the pipeline's defaults, including its scheduler.
 
         Raises:
-            InputError: the model has no preset of that name; the message names those that it has.
+            InputError: there is no such preset; the message lists the presets.
         """
         presets = self.config.sampling_presets
         if name not in presets:
@@ -229,34 +227,32 @@ class CDDICMPipeline(DiffusionPipeline):
         """Draws the next picture of each dialog.
 
         Args:
-            image: the reference(s): PIL images of any mode and size by the rules of `data.picture.rgb`
-                (transparency is laid on white), uint8 arrays (H, W, 3), or float tensors (3, H, W) in [0, 1],
-                rounded to 8 bits. They are squeezed to the square, never cropped.
-            instruction: what to do now. A text longer than the encoder reads loses its end (see
-                `tokenizer.tokenize`); one that doesn't say who speaks gets the model's `speaker`.
-            history: the dialog's earlier instructions, oldest first; for a batch, a list of such lists.
+            image: the reference(s): PIL images of any mode and size (converted as by `data.picture.rgb`),
+                uint8 arrays (H, W, 3), or float tensors (3, H, W) in [0, 1], which are rounded to 8 bits.
+                They are resized to a square, never cropped.
+            instruction: what to draw or change. Long texts are truncated (see `tokenizer.tokenize`); a text
+                without a speaker tag gets the model's `speaker`.
+            history: the dialog's earlier instructions, oldest first; a list of such lists for a batch.
             num_inference_steps: denoising steps.
-            guidance_scale: s_T, how much the instruction counts; 1 switches it off.
-            image_guidance_scale: s_I, how much the reference counts; 1 switches it off.
-            icm_guidance_scale: w, weight of the matcher's gradient; 0 switches it off.
-            num_candidates: pictures drawn for each instruction, of which the one that the matcher scores
-                highest is returned; each has a plan of its own.
-            plan_temperature: how freely a model that plans chooses places and looks; 0 takes the
-                likeliest looks, and places by `plan_place`.
-            plan_place: of an object's places without temperature the "likeliest", or of the likely ones that
-                in the "median" column and row, which is least often on the wrong side of something else; see
-                `decoding.sample_plan`.
-            generator: one, or one for each instruction. A picture depends on its own generator only: alone or
-                inside a batch it is the same. A single one gives the instructions their noise one after the
-                other.
+            guidance_scale: s_T, guidance by the instruction; 1 disables it.
+            image_guidance_scale: s_I, guidance by the reference; 1 disables it.
+            icm_guidance_scale: w, weight of the matcher's gradient; 0 disables it.
+            num_candidates: number of pictures drawn for each instruction, each with its own plan; the one
+                with the highest matcher score is returned.
+            plan_temperature: temperature of the plan's distributions; 0 chooses the likeliest traits, and
+                cells by `plan_place`.
+            plan_place: at temperature 0, choose an object's "likeliest" cell, or a likely one near the
+                "median" column and row; see `decoding.median_score`.
+            generator: one, or one for each instruction. With one for each, a picture does not depend on the
+                rest of the batch. A single one is used for the instructions in turn.
             output_type: "pil", "np" (B, R, R, 3) float in [0, 1], or "pt" (B, 3, R, R) float in [0, 1].
-            callback_on_step_end: as in every diffusers pipeline; `latents` are the noisy pictures. It may
-                return None where it changes nothing. Where it sets the pipeline's `_interrupt`, no further
-                step is made, and what there is comes back.
+            callback_on_step_end: as in any diffusers pipeline; `latents` are the noisy pictures. It may
+                return None to change nothing. If it sets the pipeline's `_interrupt`, sampling stops after
+                this step.
 
         Raises:
-            InputError: an empty instruction, lists of different lengths, a picture that can't be one, a
-                setting out of range, or a scheduler with other noise levels than the model's.
+            InputError: an empty instruction, lists of different lengths, an invalid picture, a setting out of
+                range, or a scheduler whose noise levels are not the model's.
         """
         settings = self._sampling(
             {
@@ -272,7 +268,7 @@ class CDDICMPipeline(DiffusionPipeline):
         check_output_type(output_type)
         callback = StepCallback.of(callback_on_step_end, callback_on_step_end_tensor_inputs)
         check_scheduler(self.scheduler)
-        device = self._execution_device  # asks every module of every part
+        device = self._execution_device  # slow: searches all modules
         set_steps(self.scheduler, settings.num_inference_steps, device)
         inputs = TurnInputs.of(image, instruction, history, generator)
         reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
@@ -299,7 +295,7 @@ class CDDICMPipeline(DiffusionPipeline):
         latents = self._denoise(latents, denoiser, inputs.generator, callback)
         pictures = latents.clamp(-1, 1)
         if plan is not None:
-            # A plan lists all that changes; guidance away from a branch without a plan would drift.
+            # nothing is drawn, but guidance against the branch without a plan would change the picture
             pictures = torch.where(plan.no_op[:, None, None, None], reference, pictures)
         scores = None
         if n > 1:
@@ -313,23 +309,23 @@ class CDDICMPipeline(DiffusionPipeline):
         ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
 
-    def _texts(self, asked: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-        """What is encoded of instructions with their history."""
+    def _texts(self, instructions: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+        """The encoder's texts for instructions with their history."""
         history, speaker = self.config.history, self.config.speaker
-        return [compose_text(text, tuple(past), history, speaker) for text, past in asked]
+        return [compose_text(text, tuple(past), history, speaker) for text, past in instructions]
 
     def _encode_branches(
         self, inputs: TurnInputs, reference: Float[Tensor, "B 3 R R"], settings: SamplingConfig
     ) -> tuple[dict[str, Fused], Fused | None]:
-        """The condition of each branch of guidance, and the plan's context where it needs one, encoded in one
-        batch; each is repeated for every candidate."""
+        """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
+        batch and repeated for each candidate."""
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
         if settings.icm_guidance_scale and "image_only" not in names:
             names = (*names, "image_only")  # the alternative query f'
-        asked, nothing = zip(inputs.instructions, inputs.histories, strict=True), [""] * len(reference)
-        full = self._texts(asked)
+        full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
+        empty = [""] * len(reference)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
-        texts = [full if b == "full" else nothing for b in names]
+        texts = [full if b == "full" else empty for b in names]
         context = None if self.planner is None else self.planner.context(inputs.histories)
         if context is not None:
             pictures.append(reference)
@@ -341,8 +337,8 @@ class CDDICMPipeline(DiffusionPipeline):
     def _randomness(
         self, items: int, n: int, generator: Generators, device: torch.device
     ) -> tuple[Float[Tensor, "Bn 3 R R"], Tensor | None]:
-        """The noise that each picture is made of, and that of its plan, picture by picture, so that none
-        depends on its neighbours in the batch. A list holds a generator for every `n` of them."""
+        """The initial noise and the plan's noise, drawn picture by picture, so that a picture does not depend
+        on the rest of the batch. A list of generators has one for every `n` pictures."""
         latents, plans = [], []
         for i in range(items):
             g = generator[i // n] if isinstance(generator, list) else generator
@@ -359,7 +355,7 @@ class CDDICMPipeline(DiffusionPipeline):
         generator: Generators,
         callback: StepCallback,
     ) -> Float[Tensor, "B 3 R R"]:
-        """All steps of the scheduler, from pure noise of variance 1."""
+        """Runs all steps of the scheduler, starting from unit Gaussian noise."""
         options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:
             n = denoiser.settings.num_candidates
@@ -384,7 +380,7 @@ class CDDICMPipeline(DiffusionPipeline):
     def _choose(
         self, pictures: Float[Tensor, "Bn 3 R R"], condition: Fused, n: int
     ) -> tuple[Float[Tensor, "B 3 R R"], Float[Tensor, "B n"]]:
-        """Of each `n` candidates the one that the matcher scores highest, and all scores."""
+        """The candidate with the highest matcher score among every `n`, and all scores."""
         clean = torch.zeros(len(pictures), dtype=torch.long, device=pictures.device)
         scores = self.matcher(pictures.to(self.matcher.dtype), clean, condition.query).unflatten(0, (-1, n))
         pictures = pictures.unflatten(0, (-1, n))

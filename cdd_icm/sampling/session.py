@@ -1,4 +1,4 @@
-"""`DrawingSession`: a dialog with undo and redo, which can be branched, saved and resumed."""
+"""`DrawingSession`: an interactive dialog with undo and redo, which can be branched, saved and resumed."""
 
 from __future__ import annotations
 
@@ -33,28 +33,26 @@ class SessionTurn:
     instruction: str
     picture: Image.Image
     seed: int
-    """The session's seed when the picture was generated."""
+    """The session's seed at this turn."""
     settings: dict[str, Any]
-    """All sampling settings that the picture was generated with, except the pipeline's scheduler."""
+    """The sampling settings of this picture, except the pipeline's scheduler."""
     scores: tuple[float, ...] | None
-    """The matcher's score of each candidate; None where there was only one."""
+    """The matcher's score of each candidate; None if there was only one."""
 
 
 class DrawingSession:
     """A dialog that grows turn by turn: each picture is the next reference.
 
-    The noise of turn k is a function of (`seed`, k): an instruction that is undone and said again gives the
-    same picture, unless `seed` is changed in between. As in an editor, `undo` keeps the turns that it removes
-    for `redo`, until a new instruction is given.
+    The noise of turn k depends on (`seed`, k) only: repeating an undone instruction gives the same picture
+    unless `seed` was changed. As in an editor, undone turns can be redone until a new instruction is given.
 
     Args:
         pipeline: may be shared by several sessions; a session never changes it.
-        canvas: the picture that the dialog begins with, by default the pipeline's own; of any size and mode
-            (see `CDDICMPipeline.__call__`).
-        sampling: settings of `CDDICMPipeline.__call__` for all turns, in place of the model's own.
+        canvas: the picture with which the dialog begins, of any size and mode; by default the pipeline's own.
+        sampling: settings of `CDDICMPipeline.__call__` for all turns, instead of the model's own.
 
     Raises:
-        InputError: an unknown or impossible setting, or no canvas here or in the pipeline.
+        InputError: an unknown or invalid setting, or no canvas here or in the pipeline.
     """
 
     def __init__(
@@ -62,7 +60,7 @@ class DrawingSession:
     ):
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
-            raise InputError("canvas: the pipeline has none; give the session one")
+            raise InputError("canvas: the pipeline has none; give one to the session")
         self.pipeline, self.seed = pipeline, seed
         self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
         self._sampling: dict[str, Any] = {}
@@ -71,10 +69,10 @@ class DrawingSession:
         self.use(**sampling)
 
     def use(self, **sampling) -> None:
-        """Changes sampling settings for the turns to come; None restores the model's own.
+        """Changes sampling settings for later turns; None restores the model's own.
 
         Raises:
-            InputError: an unknown or impossible setting; nothing is changed.
+            InputError: an unknown or invalid setting; nothing is changed.
         """
         changed = {**self._sampling, **sampling}
         self.pipeline.settings(**changed)
@@ -84,7 +82,7 @@ class DrawingSession:
         """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
 
         Raises:
-            InputError: an empty text, or an unknown or impossible setting; the session is unchanged.
+            InputError: an empty text, or an unknown or invalid setting; the session is unchanged.
         """
         done = self._turns[: self._position]
         settings = self.pipeline.settings(**{**self._sampling, **overrides})
@@ -123,7 +121,7 @@ class DrawingSession:
         return self.picture
 
     def redo(self) -> Image.Image:
-        """Restores the turn that was undone and returns its picture.
+        """Redoes the last undone turn and returns its picture.
 
         Raises:
             InputError: no turn was undone, or a new instruction was given since.
@@ -134,7 +132,7 @@ class DrawingSession:
         return self.picture
 
     def branch(self) -> DrawingSession:
-        """A copy that continues on its own; the two share nothing but the pipeline."""
+        """An independent copy of the session; the two share only the pipeline."""
         branch = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
         branch._turns, branch._position = copy.deepcopy(self._turns), self._position
         return branch
@@ -151,8 +149,8 @@ class DrawingSession:
         """Writes `session.json` and the pictures, replacing a session saved there before, and returns the
         file of the current picture.
 
-        Pictures are named by their content and `session.json` is replaced last: if the process is killed or
-        the disk is full, the session saved before is intact.
+        Pictures are named by their content and `session.json` is replaced last, so that the previously saved
+        session stays intact if the process is killed or the disk is full.
 
         Raises:
             InputError: the folder can't be written.
@@ -173,20 +171,20 @@ class DrawingSession:
         )
         with replacing(folder / RECORD) as path:
             path.write_text(json.dumps(asdict(record), indent=1) + "\n")
-        kept = {record.canvas, *(turn.picture for turn in record.turns)}
+        used = {record.canvas, *(turn.picture for turn in record.turns)}
         for file in folder.iterdir():
-            if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in kept:
+            if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in used:
                 file.unlink()
         return folder / [record.canvas, *(turn.picture for turn in record.turns)][self._position]
 
     @classmethod
     def load(cls, folder: str | Path, pipeline: CDDICMPipeline) -> DrawingSession:
-        """The session saved in `folder`. With the pipeline that it was saved with, in the same preset, it
-        goes on as if it had never been closed.
+        """The session saved in `folder`. With the same pipeline and preset it continues as if it had not been
+        closed.
 
         Raises:
-            InputError: JSON that doesn't parse, a wrong field, a missing or damaged picture, or pictures of
-                another size than the pipeline's; the message names file and field.
+            InputError: invalid JSON, a wrong field, a missing or damaged picture, or a picture size other
+                than the pipeline's; the message names file and field.
         """
         folder = Path(folder)
         file = folder / RECORD
@@ -249,7 +247,7 @@ def _write(folder: Path, name: str, picture: Image.Image) -> str:
 
 def _read(file: Path, field: str, name: str, pipeline: CDDICMPipeline) -> Image.Image:
     if Path(name).name != name:
-        raise InputError(f"{file}: {field} is {name!r}, expected the name of a file beside it")
+        raise InputError(f"{file}: {field} is {name!r}, expected a file name")
     check_link(file.parent / name, file.parent)
     try:
         pixels = EncodedPicture(FolderFiles(file.parent), name).decode()

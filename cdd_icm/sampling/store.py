@@ -1,11 +1,11 @@
-"""Generated pictures on disk, so that work on many dialogs can be resumed and shared between processes.
+"""Stores generated pictures, so that generation can be resumed and shared between processes.
 
-    <folder>/settings.json                what the pictures were generated with
+    <folder>/settings.json                the settings with which the pictures were generated
     <generated>/0.png, 1.png, ...         the model's pictures, turn by turn
-    <generated>/instructions.txt          one instruction a line
+    <generated>/instructions.txt          one instruction per line
     <true>/0.png, 1.png, ...              the true pictures at the same size
 
-A `Layout` gives the names of <generated> and <true> for a dialog.
+A `Layout` gives <generated> and <true> for a dialog.
 """
 
 from __future__ import annotations
@@ -36,63 +36,63 @@ Layout = Callable[[Dialog], tuple[str, str]]
 
 
 def geneva(dialog: Dialog) -> tuple[str, str]:
-    """<dialog id> and <dialog id>_gt, as GeNeVA's own code writes them (its `_save_predictions`, which puts
-    the instructions into the file names)."""
+    """<dialog id> and <dialog id>_gt, as in `_save_predictions` of GeNeVA's code (which also puts the
+    instructions into the file names)."""
     name = file_name(dialog.id)
     return name, f"{name}_gt"
 
 
 def file_name(text: str) -> str:
-    """`text` as a valid file name, whatever characters it has."""
+    """`text` as a valid file name; special characters are percent-encoded."""
     return quote(text, safe=" ")
 
 
 class GeneratedFolder:
-    """The pictures of many dialogs in a folder. All processes construct it together.
+    """A folder with the pictures of many dialogs. All processes must construct it together.
 
     Raises:
-        InputError: the folder holds pictures that were generated with other settings, or can't be written.
+        InputError: the folder has pictures that were generated with other settings, or can't be written.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], layout: Layout = geneva):
         self.folder, self.layout = folder, layout
         state, file, settings = process_state(), folder / "settings.json", to_plain(settings)
-        # settings with which no picture was generated yet may be replaced
+        # settings without pictures may be replaced
         if state.is_main_process and not (file.exists() and any(folder.rglob("*.png"))):
             with replacing(file) as path:
                 path.write_text(json.dumps(settings, indent=1) + "\n")
         state.wait_for_everyone()
-        found = read_json(file)
-        for key in sorted(found.keys() | settings.keys()):
-            if found.get(key) != settings.get(key):
+        saved = read_json(file)
+        for key in sorted(saved.keys() | settings.keys()):
+            if saved.get(key) != settings.get(key):
                 raise InputError(
-                    f"{file}: {key}: the pictures there were generated with {found.get(key)!r}, not "
-                    f"{settings.get(key)!r}; give another name, or delete that folder"
+                    f"{file}: {key}: the pictures there were generated with {saved.get(key)!r}, not "
+                    f"{settings.get(key)!r}; choose another name, or delete that folder"
                 )
 
     def check(self, dialogs: Sequence[Dialog]) -> None:
-        """Raises InputError where two dialogs would be written to one folder, such as `a_gt` and `a`."""
+        """Raises InputError if two dialogs would be written to one folder, such as `a_gt` and `a`."""
         owners: dict[str, Dialog] = {}
         for dialog in dialogs:
             for place in self.layout(dialog):
                 other = owners.setdefault(place, dialog)
                 if other is not dialog:
                     ids = f"{other.id!r} and {dialog.id!r}"
-                    raise InputError(f"{self.folder / place}: dialogs {ids} both go there; rename one")
+                    raise InputError(f"{self.folder / place}: dialogs {ids} both map to it; rename one")
 
     def missing(self, dialogs: Sequence[Dialog]) -> list[Dialog]:
-        """The dialogs whose pictures are not there yet.
+        """The dialogs whose pictures are missing.
 
         Raises:
-            InputError: the pictures under the id of one of them are of another dialog.
+            InputError: a dialog's folder has pictures of another dialog.
         """
         return [dialog for dialog in dialogs if not self._is_finished(dialog)]
 
     def save(self, dialog: Dialog, pictures: Pictures) -> None:
-        """Writes a dialog's pictures, the true ones too.
+        """Writes a dialog's generated and true pictures.
 
-        Each of the two folders appears whole or not at all. The true pictures are written first: the folder
-        of the generated ones marks the dialog as finished.
+        Each of the two folders is written atomically. The true pictures are written first, because the folder
+        of generated pictures marks the dialog as finished.
         """
         generated, true = self._folders(dialog)
         side = pictures.shape[1]
@@ -126,7 +126,7 @@ class GeneratedFolder:
             return False
         file = folder / "instructions.txt"
         if not (file.is_file() and file.read_text(encoding="utf-8") == _instructions(dialog)):
-            raise InputError(f"{file}: another dialog of that id is there; name another folder")
+            raise InputError(f"{file}: another dialog of this id is there; choose another folder")
         return True
 
 
@@ -137,8 +137,8 @@ def generate_missing(
     batch_size: int,
     progress: bool = True,
 ) -> None:
-    """Generates the pictures that the folder lacks, `batch_size` dialogs at a time. Under `accelerate launch`
-    or `torchrun` each process generates its share, and returns when that is done."""
+    """Generates the missing pictures, `batch_size` dialogs at a time. Under `accelerate launch` or `torchrun`
+    each process generates its share and does not wait for the others."""
     folder.check(dialogs)
     state = process_state()
     todo = folder.missing(dialogs[state.process_index :: state.num_processes])

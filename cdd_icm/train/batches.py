@@ -1,4 +1,4 @@
-"""Loaders of training samples, and which dialogs the generator is trained on and validated with."""
+"""Data loaders, and the generator's training and validation dialogs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from cdd_icm.errors import InputError
 from cdd_icm.progress import Progress
 
 STREAM_PREVIEW = 500
-"""Dialogs of a stream that are read before training begins."""
+"""Number of dialogs of a stream that are read before training begins."""
 
 
 def make_loader(dataset: Dataset, collate: Callable, num_workers: int, **batching: Any) -> DataLoader:
-    """A loader that every recipe uses; `batching`: batch_sampler or batch_size."""
+    """The data loader of every recipe; `batching`: batch_sampler or batch_size."""
     return DataLoader(
         dataset,
         collate_fn=collate,
@@ -43,8 +43,8 @@ def make_loader(dataset: Dataset, collate: Callable, num_workers: int, **batchin
 
 
 def init_worker(_worker: int) -> None:
-    """Limits a loader process to one core. Signals to the whole process group, such as Ctrl-C, are for the
-    trainer to answer: if they ended the loaders, the last steps would be lost."""
+    """Limits a loader process to one core, and gives it a process group of its own: Ctrl-C must not end the
+    loaders before the trainer has finished its step and saved a checkpoint."""
     if sys.platform != "win32":
         os.setpgrp()
     torch.set_num_threads(1)
@@ -52,45 +52,45 @@ def init_worker(_worker: int) -> None:
 
 
 def training_dialogs(data: DataConfig) -> list[Dialog]:
-    """The dialogs that are trained on; of a stream the first of them.
+    """The training dialogs; for a stream, the first `STREAM_PREVIEW` ones.
 
     Raises:
-        InputError: a stream without any.
+        InputError: a stream without dialogs.
     """
     if data.streams:
-        found = first_dialogs(training_shards(data), STREAM_PREVIEW)
-        if not found:
+        dialogs = first_dialogs(training_shards(data), STREAM_PREVIEW)
+        if not dialogs:
             raise InputError(f"{training_shards(data)}: no dialogs")
-        return found
+        return dialogs
     return load_dialogs(data.path, data.train_split)[: data.limit]
 
 
 def validation_dialogs(data: DataConfig, training: list[Dialog]) -> list[Dialog]:
-    """The validation split. Data without one, and streams that are no local folder, are validated on the
-    `training` dialogs."""
+    """The validation dialogs: the validation split, or the `training` dialogs for data without one and for
+    streams that are not a local folder."""
     if data.streams:
         shards = sorted(str(shard) for shard in Path(data.path).glob(f"{data.validation_split}-*.tar"))
-        found = first_dialogs(shards, STREAM_PREVIEW)
+        dialogs = first_dialogs(shards, STREAM_PREVIEW)
     else:
         faults: list[InputError] = []
-        found = load_dialogs(data.path, data.validation_split, on_fault=faults.append)
+        dialogs = load_dialogs(data.path, data.validation_split, on_fault=faults.append)
         if faults:
             raise faults[0]
-    if not found:
+    if not dialogs:
         Progress.write(
             f"{data.path}: no split {data.validation_split!r}; the film strips show training dialogs"
         )
-    return found or training
+    return dialogs or training
 
 
 def training_shards(data: DataConfig) -> str:
-    """The pattern of the shards that are streamed."""
+    """The brace or glob pattern of the streamed shards."""
     return f"{data.path}/{data.train_split}-*.tar" if Path(data.path).is_dir() else data.path
 
 
 def sample_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
-    """What decides the order of the samples: ids and numbers of turns; of a stream, those of its first
-    dialogs and the number of its shards."""
+    """Values that determine the order of the samples: the dialogs' ids and numbers of turns, and a stream's
+    number of shards."""
     shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
     return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
 
@@ -104,7 +104,8 @@ def training_batches(
     rank: int,
     world: int,
 ) -> Iterator[Batch]:
-    """This process's micro-batches of `size`, endless, from sample `samples` on."""
+    """An endless stream of this process's micro-batches of `size`, starting at sample `samples` of the
+    run."""
     data = config.data
     order = {
         "batch_size": size * world,

@@ -1,4 +1,4 @@
-"""Checkpoints from which a run goes on exactly: written whole, loaded without unpickling."""
+"""Checkpoints for exact resumption: written atomically, loaded without unpickling."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors, read_json, replacing, unfinished_name
 
-KEPT = 2
-"""Checkpoints of a run that are kept, the newest ones."""
+MAX_CHECKPOINTS = 2
+"""Number of checkpoints kept per run; older ones are deleted."""
 
 
 def checkpoints(root: Path) -> list[Path]:
-    """The finished checkpoints under `root`, oldest first."""
+    """The complete checkpoints under `root`, oldest first."""
     return sorted(p for p in root.glob("[0-9]*") if (p / "state.json").is_file()) if root.is_dir() else []
 
 
@@ -44,46 +44,46 @@ WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 def claim_folder(
     root: Path, config: Any, mutable_keys: Mapping[str, Collection[str]], accelerator: Accelerator
 ) -> None:
-    """Writes `root/config.yaml`. A run that is there must have begun with the same config, but for the
-    `mutable_keys` (by section; "" is the top); an attempt that ended before its first sample doesn't count.
+    """Writes `root/config.yaml`. A run that already began there must have the same config except for the
+    `mutable_keys` (by section; "" is the top level).
 
     Raises:
-        InputError: it began with another config, or the disk refuses.
+        InputError: the run began with another config, or the file can't be written.
     """
     path = root / "config.yaml"
     differing = differing_keys(config, load_config(path, cls=type(config))) if path.exists() else []
-    fixed = [
+    changed = [
         key for key in differing if key.rpartition(".")[2] not in mutable_keys.get(key.rpartition(".")[0], ())
     ]
-    if fixed and any((root / name).exists() for name in ("checkpoints", "log.jsonl")):
+    if changed and any((root / name).exists() for name in ("checkpoints", "log.jsonl")):
         raise InputError(
-            f"{path}: the run there began with another {fixed[0]}; give a new output_dir, or that"
+            f"{path}: the run there began with another {changed[0]}; restore it or use a new output_dir"
         )
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         with replacing(path) as unfinished:
             unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
-        if fixed:  # the tokenizer there may be that of another `init`
+        if changed:  # the tokenizer there may be from another `init`
             shutil.rmtree(root / "tokenizer", ignore_errors=True)
     if accelerator.log_with:
         accelerator.init_trackers(root.name)
 
 
 def match_scalar_shape(own: Tensor, value: Tensor) -> Tensor:
-    """`value`; a single number gets the shape of the model's `own`: FSDP makes vectors of scalars."""
+    """`value`, with the shape of the model's `own` if it is a single number: FSDP turns scalars into
+    vectors."""
     return value.reshape(own.shape) if value.numel() == 1 else value
 
 
 @contextmanager
 def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int) -> Iterator[Path]:
-    """Gives a folder that becomes the checkpoint `root/<samples>/`, with the `state` in `state.json`, when
-    the block ends well.
+    """Yields a folder that becomes the checkpoint `root/<samples>/` on success, with `state` in `state.json`.
 
-    It is renamed when all of it is on the disk; only then are older ones removed, all but the newest `keep`.
-    A full disk therefore costs the new checkpoint, never an old one.
+    It is renamed when it is complete. Only then are all but the newest `keep` checkpoints removed, so that a
+    full disk never destroys an old checkpoint.
 
     Raises:
-        InputError: the disk refuses; the message names the folder.
+        InputError: it can't be written; the message names the folder.
     """
     with replacing(checkpoint_folder(root, samples)) as unfinished:
         unfinished.mkdir()
@@ -98,11 +98,11 @@ def checkpoint_folder(root: Path, samples: int) -> Path:
 
 
 def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str) -> None:
-    """Writes a checkpoint from which the run goes on exactly: a safetensors file each for the model, its
-    average and the optimiser's state; `data`: the fingerprint of its data. All processes must call it.
+    """Writes a checkpoint for exact resumption: a safetensors file each for the model, its average and the
+    optimiser's state; `data`: the fingerprint of the training data. All processes must call it.
 
     Raises:
-        InputError: the disk refuses; the message names the folder.
+        InputError: it can't be written; the message names the folder.
     """
     state = {"samples": samples, "data": data}
     if accelerator.scaler is not None:  # of fp16
@@ -118,7 +118,11 @@ def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: i
     }
     root, own = root / "checkpoints", ema.whole.state_dict()
     others = nullcontext(unfinished_name(checkpoint_folder(root, samples)))
-    with new_checkpoint(root, samples, state, KEPT) if accelerator.is_main_process else others as folder:
+    with (
+        new_checkpoint(root, samples, state, MAX_CHECKPOINTS)
+        if accelerator.is_main_process
+        else others as folder
+    ):
         accelerator.wait_for_everyone()  # for the folder
         for name, values in tensors.items():
             if accelerator.is_fsdp2:
@@ -135,8 +139,8 @@ def write_whole(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def scalars_of(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> set[str]:
-    """Those of the `tensors`, weights or their moments, whose weight is a scalar in the model's `own`, and
-    the optimiser's counts of steps."""
+    """The names of those `tensors` (weights or their moments) whose weight is a scalar in the model's `own`
+    tensors, and of the optimiser's step counts."""
     names = {key: key if key in own else key.rpartition(".")[0] for key in tensors}
     return {key for key, name in names.items() if key.endswith(".step") or not own[name].ndim}
 
@@ -148,14 +152,14 @@ def write_shards(
     scalars: Collection[str],
     accelerator: Accelerator,
 ) -> None:
-    """Writes `folder/<name>.safetensors` from the shards of all processes, none of which holds a whole model:
-    each writes its own, and the main process joins them on the disk.
+    """Writes `folder/<name>.safetensors` from the shards of all processes: each process writes its own, and
+    the main process joins them on disk, so that no process holds the whole model.
 
     Args:
-        scalars: those of the `tensors` that are scalars in the model; FSDP has vectors of one number instead.
+        scalars: names of `tensors` that are scalars in the model; under FSDP they are vectors of length 1.
 
     Raises:
-        InputError: the disk refuses.
+        InputError: it can't be written.
     """
     parts = folder / name
     vectors = {key: value if value.ndim else value[None] for key, value in tensors.items()}
@@ -188,32 +192,33 @@ def to_scalars(file: Path, names: Collection[str]) -> None:
 
 
 def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> int:
-    """Loads the newest checkpoint under `root`, if any, and returns the samples that it has seen.
+    """Loads the newest checkpoint under `root`, if any, and returns its number of samples seen.
 
     Raises:
-        InputError: the checkpoint is damaged, doesn't fit the model, or its data has another fingerprint than
-            `data`.
+        InputError: the checkpoint is damaged, doesn't fit the model, or its data fingerprint is not `data`.
     """
-    found = checkpoints(root / "checkpoints")
-    if not found:
+    saved_checkpoints = checkpoints(root / "checkpoints")
+    if not saved_checkpoints:
         return 0
-    folder = found[-1]
+    folder = saved_checkpoints[-1]
     state = read_json(folder / "state.json")
     if state.get("data", data) != data:
-        raise InputError(f"{folder}: the run began on other training data; give that, or a new output_dir")
+        raise InputError(
+            f"{folder}: the run began with other training data; restore it or use a new output_dir"
+        )
     tensors = {name: load_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")}
     try:
         for name, module in (("model", model), ("ema", ema.shards)):
             own = get_model_state_dict(module)
             values = {key: match_scalar_shape(own[key], value) for key, value in tensors[name].items()}
             set_model_state_dict(module, values, options=WHOLE)
-        # Learning rate and the like come from the config: only the moments and steps are read back.
+        # learning rate etc. come from the config: only moments and steps are restored
         optimizer_state = get_optimizer_state_dict(model, optimizer.optimizer)
         states, saved = optimizer_state["state"], tensors["optimizer"]
-        updated = {key.rpartition(".")[0] for key in saved}  # the other weights never had a gradient
+        updated = {key.rpartition(".")[0] for key in saved}  # other parameters never had a gradient
         if unknown := updated - states.keys():
             raise KeyError(min(unknown))
-        for name, moments in states.items():  # not in place: these tensors are the optimiser's own
+        for name, moments in states.items():  # not in place: these tensors belong to the optimiser
             states[name] = {
                 kind: match_scalar_shape(
                     value, saved[f"{name}.{kind}"] if name in updated else torch.zeros(value.shape)
@@ -226,7 +231,7 @@ def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: s
                 del optimizer.state[parameter]
             for kind, value in moments.items():
                 if value.shape == parameter.shape:
-                    # AdamW's fused kernel reads memory in order: moments need the strides of their weights
+                    # AdamW's fused kernel ignores strides: moments need those of their weights
                     moments[kind] = torch.empty_like(parameter).copy_(value)
         if accelerator.scaler is not None and "scaler" in state:
             accelerator.scaler.load_state_dict(state["scaler"])

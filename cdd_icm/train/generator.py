@@ -1,4 +1,4 @@
-"""The recipe of the generator: from the config to a pipeline folder; the same command resumes it exactly."""
+"""The generator's training recipe, from a config to a pipeline folder; rerunning it resumes exactly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
 
 VALIDATION_DIALOGS = 4
-"""Dialogs that a sheet of film strips shows."""
+"""Number of dialogs in a validation sheet."""
 
 MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
@@ -53,18 +53,18 @@ MUTABLE_KEYS = {
     },
     "sampling": {field.name for field in dataclasses.fields(SamplingConfig)},
 }
-"""Keys that may change when a run goes on, by section; of streamed data not the number of workers, who take
-turns at a stream."""
+"""Config keys, by section, that may change when a run is resumed. (For streamed data, `num_workers` may not:
+the order of the samples depends on it.)"""
 
 
 def train(config: Config) -> Path:
-    """Trains `config` to the end, or goes on from its last checkpoint.
+    """Trains to the end, resuming from the last checkpoint if there is one.
 
     Returns:
         The pipeline folder, `output_dir/pipeline`.
 
     Raises:
-        InputError: bad data, a config that differs from the one the run began with, a damaged checkpoint.
+        InputError: invalid data, a config that differs from the run's original one, or a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
@@ -75,16 +75,18 @@ def train(config: Config) -> Path:
 
 
 class GeneratorRecipe(Recipe):
+    """Trains `CDDICM` and writes a `CDDICMPipeline`."""
+
     shown_losses = ("loss", "changed_error")
 
     def __init__(self, config: Config):
-        """Raises InputError where the data or a sampler can't be: now, not after an hour."""
+        """Raises InputError if the data's path or a sampler is invalid, before anything is loaded."""
         super().__init__(config, config.training)
         check_data_path(config.data)
         check_samplers(config)
         self.gradient_accumulation = config.training.gradient_accumulation
         self.mutable_keys = MUTABLE_KEYS
-        self.has_unused_parameters = leaves_parts_out(config)
+        self.has_unused_parameters = has_unused_parameters(config)
         if config.data.streams:
             self.mutable_keys = MUTABLE_KEYS | {"data": MUTABLE_KEYS["data"] - {"num_workers"}}
 
@@ -96,7 +98,7 @@ class GeneratorRecipe(Recipe):
         self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
         check_augmentation(config, dialogs)
         model = CDDICM(config, plan_settings(config, dialogs))
-        started = bool(checkpoints(root / "checkpoints"))  # they hold what the run began with
+        started = bool(checkpoints(root / "checkpoints"))  # they replace any initialisation
         if config.init and not started:
             load_init_weights(model, local_path(config.init))
             if main:
@@ -116,7 +118,8 @@ class GeneratorRecipe(Recipe):
         return (batch.on(self.device) for batch in loader)
 
     def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
-        """Each micro-batch's number, and what ICM compares of all: negatives come from the whole batch."""
+        """For each micro-batch, its number and the vectors that ICM compares of all: negatives come from the
+        whole batch."""
         if len(parts) == 1 or not self.config.objective.icm_weight:
             return [None] * len(parts)
         with torch.no_grad():
@@ -143,7 +146,7 @@ class GeneratorRecipe(Recipe):
         return [f"{dialog} turn {turn}" for dialog, turn in batch.turns]
 
     def culprits(self, names: list[str], out: dict[str, Tensor]) -> list[str]:
-        errors = out["changed_error"]  # of those that the UNet denoised
+        errors = out["changed_error"]  # only for samples that the UNet denoised
         denoised = names[:: len(names) // len(errors)]
         return [name for name, error in zip(denoised, errors, strict=True) if not error.isfinite()]
 
@@ -152,12 +155,12 @@ class GeneratorRecipe(Recipe):
         generate_dialogs(build_pipeline(average, self.tokenizer, self.config), first_turns, progress=False)
 
     def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Writes the pipeline's folder, in place of an earlier one, and a sheet of what it draws."""
+        """Writes the pipeline's folder, replacing an earlier one, and a validation sheet."""
         pipeline = build_pipeline(average, self.tokenizer, self.config, self.canvas)
         with replacing(self.root / "pipeline") as folder:
             pipeline.save_pretrained(folder, safe_serialization=True)
-            facts = {"device": device_name(pipeline.device), "samples": samples}
-            (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n")
+            record = {"device": device_name(pipeline.device), "samples": samples}
+            (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
         sheet = draw_sheet(pipeline, self.validation, self.config.seed)
         with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
             sheet.save(file)
@@ -167,41 +170,42 @@ class GeneratorRecipe(Recipe):
         return part.batch, draws, self._text_warmup(part.step)
 
     def _text_warmup(self, samples: int) -> bool:
-        """Whether UNet and matcher are trained on one sample of each micro-batch only."""
+        """Whether UNet and matcher are trained on the first sample of each micro-batch only."""
         return samples < self.config.objective.text_warmup_samples
 
 
-def leaves_parts_out(config: Config) -> bool:
-    """Whether some part of the model has no gradient, because its term of the loss has no weight or its input
-    none."""
+def has_unused_parameters(config: Config) -> bool:
+    """Whether some trained parameters have no gradient, because their loss term has no weight or their input
+    is detached."""
     o, kind = config.objective, plan_kind(config)
     weights = (o.icm_weight, o.change_weight, o.cdd_trains_fusion)
     return not all(weights) or (kind is not None and not kind.uses_all_parameters(config))
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:
-    """Loads those weights of a pipeline folder or a safetensors file whose name and shape are those of a
-    weight of the model.
+    """Loads the weights of a pipeline folder or a safetensors file whose names and shapes fit the model's.
 
     Raises:
-        InputError: it is neither, or none of its weights fits.
+        InputError: it is neither, or no weight fits.
     """
     if init.is_dir():
         check_folder(init)
-        found = {
+        weights = {
             f"{part}.{name}": value.float()
             for part, _ in model.named_children()
-            for file in sorted((init / part).glob("*.safetensors"))  # a large part has several
+            for file in sorted((init / part).glob("*.safetensors"))  # large parts have several
             for name, value in load_tensors(file).items()
         }
     elif init.is_file():
-        found = load_tensors(init)
+        weights = load_tensors(init)
     else:
         raise InputError(f"init: {init}: no such file or folder")
     own = model.state_dict()
-    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+    fitting = {
+        name: value for name, value in weights.items() if name in own and own[name].shape == value.shape
+    }
     if not fitting:
-        raise InputError(f"init: {init}: none of its weights fits the model")
+        raise InputError(f"init: {init}: none of its weights fit the model")
     model.load_state_dict(fitting, strict=False)
     Progress.write(f"{init}: {len(fitting)} of the model's {len(own)} tensors")
 
@@ -209,24 +213,24 @@ def load_init_weights(model: CDDICM, init: Path) -> None:
 def make_collator(
     config: Config, dialogs: list[Dialog], tokenizer: PreTrainedTokenizerBase, planner: Plan | None
 ) -> Collator:
-    """What makes the batches of a run on `dialogs`.
+    """The collate function of a run on `dialogs`.
 
     Raises:
-        InputError: the data lack what the config asks for.
+        InputError: the data lacks what the config needs.
     """
-    read = InstructionTokenizer(tokenizer, config.encoder.history, config.encoder.speaker)
-    encode = None if planner is None else planner.truth_encoder(config, dialogs, read)
-    return Collator(config, read, encode, augmentation(config, dialogs))
+    tokenize = InstructionTokenizer(tokenizer, config.encoder.history, config.encoder.speaker)
+    encode = None if planner is None else planner.truth_encoder(config, dialogs, tokenize)
+    return Collator(config, tokenize, encode, augmentation(config, dialogs))
 
 
-def sampler(config: Config) -> SchedulerMixin:
-    """The scheduler that the config names, on the noise levels of the training."""
+def make_scheduler(config: Config) -> SchedulerMixin:
+    """The config's scheduler with the training's noise levels."""
     return scheduler_like(training_scheduler(), config.sampling.scheduler)
 
 
 def check_samplers(config: Config) -> None:
-    """Raises InputError where a sampler, the config's own or that of a preset, can't take the noise levels or
-    its number of steps."""
+    """Raises InputError if the sampler of the config or of a preset does not support the noise levels or its
+    number of steps."""
     presets = {f"sampling_presets.{name}": preset for name, preset in config.sampling_presets.items()}
     for name, preset in {"sampling": {}, **presets}.items():
         settings = {**vars(config.sampling), **preset}
@@ -240,7 +244,7 @@ def check_samplers(config: Config) -> None:
 def build_pipeline(
     model: CDDICM, tokenizer: PreTrainedTokenizerBase, config: Config, canvas: Image.Image | None = None
 ) -> CDDICMPipeline:
-    """The pipeline around the live modules of `model`; `canvas` is what its dialogs begin with."""
+    """A pipeline that shares the modules of `model`; `canvas` is the picture with which its dialogs begin."""
     sampling = to_dict(config.sampling)
     del sampling["scheduler"]
     return CDDICMPipeline(
@@ -250,7 +254,7 @@ def build_pipeline(
         planner=model.planner,
         matcher=model.matcher,
         tokenizer=tokenizer,
-        scheduler=sampler(config),
+        scheduler=make_scheduler(config),
         history=config.encoder.history,
         speaker=config.encoder.speaker,
         prediction_type=config.diffusion.prediction_type,

@@ -1,4 +1,4 @@
-"""The log of a training run: `log.jsonl`, and the tracker if the run has one."""
+"""The log of a training run: `log.jsonl`, and the tracker if there is one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from torch import Tensor
 from cdd_icm.io import append_json, replacing
 
 Means = Callable[[dict[str, Tensor]], dict[str, float | None]]
+"""From values (n,) to the columns of a log line."""
 
 
 def mean_of_each(values: dict[str, Tensor]) -> dict[str, float | None]:
-    return {name: of.mean().item() for name, of in values.items()}
+    """The mean of each value."""
+    return {name: value.mean().item() for name, value in values.items()}
 
 
 def means_by_noise_level(values: dict[str, Tensor]) -> dict[str, float | None]:
-    """Means that show `cdd` and `changed_error` also by quartile of `level`, the cleanest first."""
+    """The mean of each value, and of `cdd` and `changed_error` for each quarter of the noise levels, `_q1`
+    with the least noise."""
     level = values.pop("level")
     means = mean_of_each(values)
     for quartile in range(4):
@@ -32,11 +35,11 @@ def means_by_noise_level(values: dict[str, Tensor]) -> dict[str, float | None]:
 
 
 class Log:
-    """A line every so many samples, averaged over the samples since the last line or since the run went on.
-    Lines past the checkpoint from which a run goes on, at sample `samples`, are dropped.
+    """Writes lines with means over the samples since the last line or the start.
 
     Args:
-        means: a line's columns from the values of all processes.
+        samples: the sample at which the run starts or resumes; later lines of an earlier attempt are removed.
+        means: computes a line's columns from the values of all processes.
     """
 
     def __init__(self, path: Path, samples: int, accelerator: Accelerator, means: Means = mean_of_each):
@@ -44,21 +47,23 @@ class Log:
         self.parts: list[dict[str, Tensor]] = []
         self._begin(samples)
         if accelerator.is_main_process and path.exists():
-            kept = [line for line in path.read_text().splitlines(keepends=True) if _samples(line) <= samples]
+            earlier = [
+                line for line in path.read_text().splitlines(keepends=True) if _samples(line) <= samples
+            ]
             with replacing(path) as rewritten:
-                rewritten.write_text("".join(kept))
+                rewritten.write_text("".join(earlier))
 
     def add(self, out: dict[str, Tensor]) -> None:
-        """Adds what the model returned for a batch: tensors () or (n,)."""
+        """Adds the model's outputs for a batch: tensors () or (n,)."""
         self.parts.append({name: value.detach() for name, value in out.items()})
 
     def write(self, samples: int, **more: float) -> dict[str, float]:
-        """Writes a line at sample `samples`, and returns it: means over all processes, and samples a
+        """Writes and returns a line at sample `samples`: means over all processes, `more`, and samples per
         second."""
         values = {
             name: torch.cat([torch.atleast_1d(part[name]) for part in self.parts]) for name in self.parts[0]
         }
-        means = self.means({name: self.accelerator.gather(of).float() for name, of in values.items()})
+        means = self.means({name: self.accelerator.gather(value).float() for name, value in values.items()})
         line = {"samples": samples, **means, **more}
         line["images_per_second"] = (samples - self.samples) / (time.perf_counter() - self.start)
         self._begin(samples)
@@ -74,12 +79,12 @@ class Log:
 def _samples(line: str) -> float:
     try:
         return float(json.loads(line)["samples"])
-    except (ValueError, TypeError, LookupError):  # such as half a line of a killed run
+    except (ValueError, TypeError, LookupError):  # such as an incomplete line of a killed run
         return float("inf")
 
 
 def seconds_logged(path: Path) -> float:
-    """How long a run has trained according to its log: without start, checkpoints and validation."""
+    """The training time of a run according to its log, without startup, checkpoints and validation."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     starts = [0, *(line["samples"] for line in lines)]
     return sum(

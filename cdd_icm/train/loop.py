@@ -1,4 +1,4 @@
-"""The only training loop. A `Recipe` gives it what differs between generator, detector and retrieval."""
+"""The training loop. Generator, detector and retrieval each implement a `Recipe` for it."""
 
 from __future__ import annotations
 
@@ -32,91 +32,95 @@ class Part(NamedTuple):
     first: int
     """The number of its first sample in the run."""
     step: int
-    """That of the first sample of its step, in all processes."""
+    """The number of the first sample of its step, over all processes."""
 
 
 class Recipe(ABC):
-    """What is trained, on what, and what comes of it. Everything random is a function of (seed, samples)."""
+    """The model, data, loss and results of a training run. All randomness is a function of (seed,
+    samples)."""
 
     unit = "images"
-    """What the progress bar counts."""
+    """The progress bar's unit."""
     shown_losses: tuple[str, ...] = ("loss",)
     """The columns of the log that the progress bar shows."""
     mutable_keys: Mapping[str, Collection[str]] = {}
-    """Config keys that may change when a run goes on, by section; "" is the top."""
+    """Config keys that may change when a run is resumed, by section; "" is the top level."""
     betas = (0.9, 0.99)
-    """Of AdamW."""
+    """AdamW's betas."""
     max_grad_norm = MAX_GRAD_NORM
     """Bound of the gradient norm of each of the `clipped_parts`."""
     ema_half_life = EMA_HALF_LIFE
-    """Of the weight average, as a share of the samples seen; 0: no average."""
+    """Half-life of the weight average, as a share of the samples seen; 0: no average."""
     gradient_accumulation = 1
     has_unused_parameters = False
-    """Whether some weights that are trained have no gradient in some step: DDP must look for them then, which
-    costs time in every step, and fails otherwise."""
+    """Whether some trained parameters may have no gradient in a step. DDP then has to search for them in
+    every step, which takes time, and fails otherwise."""
 
     def __init__(self, config: Any, settings: RunConfig):
-        """`config`: what the run's folder keeps; it has `output_dir` and `seed`."""
+        """`config`: saved in the run's folder; has `output_dir` and `seed`. `settings`: read by the loop."""
         self.config, self.settings, self.root = config, settings, Path(config.output_dir)
 
     @abstractmethod
     def build(self, accelerator: Accelerator) -> nn.Module:
-        """The model before its first step. Its initialisation is seeded; all processes take part."""
+        """The initial model. torch's seed is set before; all processes call it."""
 
     @abstractmethod
     def data_order(self) -> Sequence[Any]:
-        """What decides the order of the samples, such as their ids: a run goes on with the same only."""
+        """Values that determine the order of the samples, such as their ids; they must be the same on
+        resumption."""
 
     @abstractmethod
     def batches(self, size: int, samples: int, rank: int, world: int) -> Iterator[Any]:
-        """This process's micro-batches of `size`, endless, on its device, from sample `samples` on."""
+        """An endless stream of this process's micro-batches of `size`, on its device, starting at
+        `samples`."""
 
     @abstractmethod
     def loss(self, model: nn.Module, part: Part, shared: Any) -> dict[str, Tensor]:
-        """`loss` () and whatever else is logged, () or (n,). `shared`: what `share` gave for this part."""
+        """`loss` () and other values to log, () or (n,). `shared`: the result of `share` for this part."""
 
     @abstractmethod
     def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Validates the averaged model and writes what the run is for, in one process. A final call may come
-        again when a finished run is started once more."""
+        """Validates the averaged model and writes the results, in the main process. The final call is
+        repeated if a finished run is started again."""
 
     def batch_size(self, samples: int) -> int:
-        """Samples of a micro-batch of one process from sample `samples` on."""
+        """The size of one process's micro-batch at sample `samples`."""
         return self.settings.batch_size // self.gradient_accumulation
 
     def learning_rate(self, samples: int) -> float:
+        """The learning rate at sample `samples`."""
         return learning_rate_at(samples, self.settings)
 
     def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
-        """For each micro-batch of a step, what its loss needs to know of the others."""
+        """For each micro-batch of a step, data from the other micro-batches that its loss needs."""
         return [None] * len(parts)
 
     def clipped_parts(self, model: nn.Module) -> list[list[nn.Parameter]]:
-        """The parameters of each part whose gradient norm is bounded by itself."""
+        """The groups of parameters whose gradient norms are clipped separately."""
         return [list(model.parameters())]
 
-    def rehearse(self, average: nn.Module) -> None:  # noqa: B027 (most recipes have nothing to try)
-        """After the first step, in one process: tries what would otherwise fail at the first validation."""
+    def rehearse(self, average: nn.Module) -> None:  # noqa: B027 (optional)
+        """Runs a short validation after the first step, in the main process, so that errors show up early."""
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
-        """A line of the log from all values since the last one."""
+        """The columns of a log line from all values since the last line."""
         return mean_of_each(values)
 
     def names(self, batch: Any) -> list[str]:
-        """The names of the batch's samples, for messages."""
+        """The names of the batch's samples, for error messages."""
         return []
 
     def culprits(self, names: list[str], out: dict[str, Tensor]) -> list[str]:
-        """Those samples of a batch whose own loss is not finite."""
+        """The names of the samples whose own loss is not finite."""
         return []
 
 
 def fit(recipe: Recipe) -> None:
-    """Trains to the end, or goes on from the last checkpoint in the run's folder.
+    """Trains to the end, resuming from the last checkpoint in the run's folder if there is one.
 
     Raises:
-        InputError: a config that differs from the one the run began with, a damaged checkpoint, or a setting
-            that this machine can't fulfil.
+        InputError: a config that differs from the run's original one, a damaged checkpoint, or a setting that
+            this machine does not support.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
@@ -132,9 +136,9 @@ def fit(recipe: Recipe) -> None:
     coordinator, check = Coordinator(accelerator), FiniteCheck(accelerator, root)
     log = Log(root / "log.jsonl", samples, accelerator, recipe.means)
 
-    def with_average(use: Callable[..., None], *given: Any) -> None:
-        if average := ema.gather():  # in the main process; the others wait for as long as it takes
-            use(average, *given)
+    def with_average(function: Callable[..., None], *arguments: Any) -> None:
+        if average := ema.gather():  # only in the main process; the others wait below
+            function(average, *arguments)
         coordinator.wait()
 
     size, batches = 0, iter(())
@@ -178,7 +182,7 @@ def fit(recipe: Recipe) -> None:
                 unwrapped = accelerator.unwrap_model(model)
                 update_ema(ema.shards, unwrapped, samples, interval, recipe.ema_half_life)
             if before == 0 or logging or saving or validating or stopping:
-                check.raise_if_not_finite(recipe.culprits)  # the only place where a GPU is waited for
+                check.raise_if_not_finite(recipe.culprits)  # synchronises with the GPU
             if before == 0:
                 with_average(recipe.rehearse)
             if logging:

@@ -1,4 +1,4 @@
-"""The optimiser, and the bound of its gradients."""
+"""The optimiser and gradient clipping."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NORMS = (
 )
 
 MAX_GRAD_NORM = 1.0
-"""Bound of the gradient norm of a part of the model."""
+"""Maximal gradient norm of a part of the model."""
 
 
 def make_optimizer(
     model: nn.Module, t: RunConfig, betas: tuple[float, float] = (0.9, 0.99)
 ) -> torch.optim.Optimizer:
-    """AdamW on the weights that are trained, with weight decay on those of `decayed`."""
+    """AdamW on the trainable parameters, with weight decay on those of `decayed`."""
     decaying = decayed(model)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     groups = [
@@ -43,9 +43,9 @@ def make_optimizer(
 
 
 def decayed(model: nn.Module) -> set[str]:
-    """The names of the parameters that weight decay is for: matrices and kernels. Biases, norms, single
-    numbers such as a temperature, and embeddings have no scale that it should shrink. A module's method
-    `no_weight_decay` names more of its own that are embeddings, as in timm."""
+    """The names of the parameters with weight decay: matrices and convolution kernels, but not biases, norms,
+    scalars such as a temperature, or embeddings. As in timm, a module's method `no_weight_decay` can exclude
+    further parameters of its own."""
     names = set()
     for prefix, module in model.named_modules():
         if isinstance(module, (nn.Embedding, *NORMS)):
@@ -58,10 +58,10 @@ def decayed(model: nn.Module) -> set[str]:
 
 
 def clip_gradients(accelerator: Accelerator, parts: Sequence[Sequence[nn.Parameter]], bound: float) -> Tensor:
-    """Bounds the gradient norm of each part of a model by itself, and returns that of the whole before, ().
-    With a common bound, one part's noise would decide how fast another learns."""
+    """Clips the gradient norm of each part of a model separately, and returns the total norm before clipping,
+    (). With a common bound, noisy gradients of one part would slow down the others."""
     accelerator.unscale_gradients()
     trained = [part for part in parts if any(p.grad is not None for p in part)]
     norms = [nn.utils.clip_grad_norm_(part, bound) for part in trained]
-    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # of FSDP's shards
+    norms = [norm.full_tensor() if isinstance(norm, DTensor) else norm for norm in norms]  # FSDP shards
     return torch.stack(norms).norm()

@@ -1,4 +1,4 @@
-"""The processes of a run: how they compute, what they agree on, and how they wait for one of them."""
+"""Sets up the processes of a run and coordinates them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from cdd_icm.device import mixed_precision, process_state
 from cdd_icm.errors import InputError
 
 PATIENCE = timedelta(days=7)
-"""How long processes wait for one that validates, or was suspended, before they give up."""
+"""Time limit for waiting for another process, which may be validating or suspended."""
 
 
 def make_accelerator(
     root: Path, t: RunConfig, gradient_accumulation: int = 1, find_unused_parameters: bool = False
 ) -> Accelerator:
-    """The engine of a run in the folder `root`.
+    """accelerate's `Accelerator` for a run in the folder `root`.
 
     Args:
-        find_unused_parameters: whether some weights that are trained have no gradient in some step, which
-            DDP must then look for.
+        find_unused_parameters: see `Recipe.has_unused_parameters`.
 
     Raises:
-        InputError: accelerate's config asks for an FSDP that is not available, the tracker is not installed,
-            or the device doesn't have the precision.
+        InputError: accelerate's config asks for FSDP that is not available, the tracker is not installed, or
+            the device does not support the precision.
     """
     if t.tracker != "none" and importlib.util.find_spec(t.tracker) is None:
         raise InputError(f"training.tracker: {t.tracker} is not installed")
     device = process_state().device
     precision = mixed_precision(t.mixed_precision, device)
-    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision=precision,
@@ -53,15 +52,15 @@ def make_accelerator(
 
 
 class Coordinator:
-    """Agreement between the processes of a run, on CPUs: a GPU's queue is never waited for, and the group's
-    time limit is `PATIENCE`, not the minutes after which a collective of gradients fails."""
+    """Coordinates the processes of a run with a CPU process group: this does not synchronise with the GPU,
+    and its time limit is `PATIENCE` instead of the minutes of the gradients' group."""
 
     def __init__(self, accelerator: Accelerator):
         alone = accelerator.num_processes == 1
         self.group = None if alone else torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag of any process is set; all must ask."""
+        """Whether the flag is set in any process; all processes must call it."""
         if self.group is None:
             return flag
         flags = torch.tensor([flag], dtype=torch.int32)
@@ -69,6 +68,6 @@ class Coordinator:
         return bool(flags.item())
 
     def wait(self) -> None:
-        """Until all processes are here: what one of them does alone, such as a validation, takes its time."""
+        """Waits until all processes have called it, such as during a validation in one process."""
         if self.group is not None:
             torch.distributed.barrier(group=self.group)

@@ -1,4 +1,4 @@
-"""The learning rate and the intervals of a run, as functions of the samples seen."""
+"""Learning-rate schedule and intervals, as functions of the samples seen."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from cdd_icm.config import RunConfig
 
 MIN_LEARNING_RATE = 1e-5
-"""The end of the cosine."""
+"""The learning rate at the end of the cosine."""
 
 
 def learning_rate_at(
     samples: int, t: RunConfig, restart: int = 0, minimum: float = MIN_LEARNING_RATE
 ) -> float:
-    """Linear warm-up, then a cosine down to the `minimum`, or to the peak where that is lower: a function of
-    samples, whatever the number of processes. All of that once before sample `restart`, and again from there
-    on (Loshchilov & Hutter 2017, arXiv 1608.03983)."""
+    """Linear warm-up, then cosine decay to `minimum`, or to the peak if that is lower. The schedule is run
+    once up to sample `restart`, and again from there on (Loshchilov & Hutter 2017, arXiv 1608.03983). It does
+    not depend on the number of processes."""
     restart = min(restart, t.total_samples)
     end = restart if samples < restart else t.total_samples - restart
     samples -= 0 if samples < restart else restart

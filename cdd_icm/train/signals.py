@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, remembered until the step that is running has ended."""
+"""Defers Ctrl-C and SIGTERM until the current step has ended."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from cdd_icm.console import say
 
 
 class StopSignal:
-    """Inside `with StopSignal() as stop`, Ctrl-C and SIGTERM set `stop.received`; a second one ends the
-    process at once."""
+    """Inside `with StopSignal() as stop`, Ctrl-C and SIGTERM set `stop.received`; a second signal exits at
+    once."""
 
     def __enter__(self) -> StopSignal:
         self.received, self.handlers = False, {}
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self.handlers[number] = signal.signal(number, self._remember)
-            except ValueError:  # not in the main thread: the host program keeps its own handlers
+            except ValueError:  # not the main thread: the program keeps its own handlers
                 break
         return self
 
@@ -29,4 +29,4 @@ class StopSignal:
         if self.received:
             sys.exit(128 + number)
         self.received = True
-        say("stopping after this step; run the same command again to go on", file=sys.stderr)
+        say("stopping after this step; run the same command again to resume", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What is trained: the model, its exponential moving average and its optimiser."""
+"""The training state: model, exponential moving average and optimiser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import fsdp2_prepare_model
 from torch import nn
-from torch.distributed.checkpoint.state_dict import (
-    get_model_state_dict,
-)
+from torch.distributed.checkpoint.state_dict import get_model_state_dict
 from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -26,18 +24,18 @@ EMA_HALF_LIFE = 0.05
 
 @dataclass(frozen=True)
 class Average:
-    """The exponential moving average of a model, as a model of its own. `shards` is distributed as the
-    model's weights are: under FSDP it holds this process's part, otherwise it is `whole` itself."""
+    """The exponential moving average of a model, as a separate model. Under FSDP `shards` has this process's
+    part of the weights; otherwise it is `whole` itself."""
 
     shards: nn.Module
     whole: nn.Module
     accelerator: Accelerator
 
     def gather(self) -> nn.Module | None:
-        """The whole average in the main process, None in the others; all processes must call it."""
+        """The complete average in the main process, None in the others; all processes must call it."""
         if self.shards is not self.whole:
             tensors = get_model_state_dict(self.shards, options=WHOLE)
-            if self.accelerator.is_main_process:  # the others get nothing
+            if self.accelerator.is_main_process:  # the other processes get an empty dict
                 self.whole.to(self.accelerator.device).load_state_dict(tensors)
         return self.whole if self.accelerator.is_main_process else None
 
@@ -45,17 +43,17 @@ class Average:
 def prepare(
     accelerator: Accelerator, model: nn.Module, t: RunConfig, betas: tuple[float, float]
 ) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
-    """The model as it is trained, on its device and wrapped for DDP or FSDP; its average; its optimiser."""
+    """The model on its device, wrapped for DDP or FSDP; its average; its optimiser."""
     if not accelerator.is_fsdp2:
         model.to(memory_format=layout(accelerator.device))
     whole = shards = copy.deepcopy(model).requires_grad_(False).eval()
     whole.to("cpu" if accelerator.is_fsdp2 else accelerator.device)
     if accelerator.is_fsdp2:
         plugin = accelerator.state.fsdp_plugin
-        # FSDP gathers a part when its forward is called; the model lists those that are called so
+        # FSDP gathers a module in its forward; the model's _no_split_modules lists suitable classes
         plugin.auto_wrap_policy, plugin.transformer_cls_names_to_wrap = transformer_auto_wrap_policy, None
-        plugin.cpu_ram_efficient_loading = False  # each process has made the whole model
-        plugin.mixed_precision_policy = None  # but autocast, as without FSDP
+        plugin.cpu_ram_efficient_loading = False  # each process has built the complete model
+        plugin.mixed_precision_policy = None  # autocast is used instead, as without FSDP
         for part in model.modules():  # FSDP can't shard scalars
             for name, number in part.named_parameters(recurse=False):
                 if number.ndim == 0:
@@ -69,8 +67,12 @@ def prepare(
 def update_ema(
     ema: nn.Module, model: nn.Module, samples: int, step: int, half_life: float = EMA_HALF_LIFE
 ) -> None:
-    """Exponential moving average whose `half_life` is a share of the samples seen (Karras et al. 2024,
-    EDM2). `step`: samples since the last update. A half-life of 0 copies the weights."""
+    """Updates an exponential moving average whose `half_life` is a share of the samples seen (Karras et al.
+    2024, EDM2, arXiv 2312.02696).
+
+    Args:
+        step: samples since the last update. half_life: 0 copies the weights.
+    """
     decay = 0.5 ** (step / max(half_life * samples, 1)) if half_life else 0.0
     average = get_ema_multi_avg_fn(decay)
     average(list(ema.parameters()), [p.detach() for p in model.parameters()], None)

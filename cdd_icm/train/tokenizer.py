@@ -1,4 +1,4 @@
-"""The tokenizer of a run: chosen once and kept in the run's folder."""
+"""The tokenizer of a run, which is stored in the run's folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cdd_icm.model.tokenizer import check_tokenizer, clip_tokenizer, learn_token
 def run_tokenizer(
     root: Path, encoder: EncoderConfig, towers: CLIPTowers, texts: Sequence[str], accelerator: Accelerator
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer in the run's folder; where there is none yet, CLIP's, or one learnt from the training
-    `texts`. All processes must call it.
+    """The tokenizer in the run's folder. If there is none yet, it is created: CLIP's, or one learnt from the
+    training `texts`. All processes must call it.
 
     Raises:
-        InputError: the one in the folder, such as that of an `init`, is not made for these towers.
+        InputError: the tokenizer in the folder, such as that of an `init`, does not fit the towers.
     """
     folder = root / "tokenizer"
     if accelerator.is_main_process and not folder.is_dir():
@@ -42,8 +42,8 @@ def run_tokenizer(
 
 
 def copy_tokenizer(pipeline: Path, root: Path) -> None:
-    """Copies the tokenizer of a pipeline folder to the run's folder, unless that has one: the pipeline's text
-    tower knows no other."""
+    """Copies the tokenizer of a pipeline folder, which its text tower needs, to the run's folder unless that
+    has one."""
     if (pipeline / "tokenizer").is_dir() and not (root / "tokenizer").is_dir():
         with replacing(root / "tokenizer") as unfinished:
             shutil.copytree(pipeline / "tokenizer", unfinished)

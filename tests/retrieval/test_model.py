@@ -213,7 +213,7 @@ def unknown_composer(folder):
 def cut(folder):
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-5])
-    return "model.safetensors: not a whole safetensors file"
+    return "model.safetensors: not a complete safetensors file"
 
 
 def other_weights(folder):

@@ -1,13 +1,12 @@
-"""The kinds of data sets that can be read, one module each, and the one list that names them.
+"""Readers of data sets, one module per kind, and their registry `READERS`.
 
 A reader is a module with
 
-    DESCRIPTION                          what an error calls data of this kind
-    kind_of(path) -> str | None          the kind of the data at a path, None if the reader does not know it
-    read(path, split, on_fault, ...)     its dialogs, only those of `split` where it is not None
+    DESCRIPTION                          name of this kind of data for error messages
+    kind_of(path) -> str | None          the kind of the data at a path, None if another reader's
+    read(path, split, on_fault, ...)     its dialogs, only those of `split` unless None
 
-`read` calls `on_fault` with each fault and leaves out the faulty dialog; further keywords are the reader's
-own.
+`read` calls `on_fault` with each fault and skips the faulty dialog; readers may take further keywords.
 """
 
 from __future__ import annotations
@@ -22,22 +21,21 @@ from cdd_icm.errors import InputError
 from cdd_icm.sources import scheme_of
 
 READERS: tuple[ModuleType, ...] = (folder, iclevr, codraw, geneva_hdf5, shards)
-"""The first that knows the data reads it."""
+"""The first reader that recognises the data is used."""
 
 
 def load_dialogs(
     path: str | Path, split: str | None = None, on_fault: OnFault = stop, **options
 ) -> list[Dialog]:
-    """The dialogs at `path`, whatever kind of data it is; only those of `split` where it is given.
+    """The dialogs at `path`, a data set of any known kind; only those of `split` if given.
 
     Args:
         path: a file or folder, or a glob or brace pattern of shards.
         on_fault: called with every fault; the default raises it.
-        options: for the reader of that kind, such as `clip_art` for CoDraw.
+        options: keywords of the reader, such as `clip_art` for CoDraw.
 
     Raises:
-        InputError: no such path, or no data of a known kind; no dialogs, or none of `split`; or what the
-            reader finds wrong in the files.
+        InputError: no such path, no data of a known kind, no dialogs (of `split`), or a fault in the files.
     """
     reader, _ = _reader(path)
     dialogs = reader.read(Path(path), split=split, on_fault=on_fault, **options)
@@ -47,14 +45,14 @@ def load_dialogs(
 
 
 def kind_of(path: str | Path) -> str:
-    """The kind of the data at `path`: "iclevr" or "codraw" (both also of GeNeVA's HDF5), "folder" or
-    "shards". Raises InputError where there is none of a known kind."""
+    """The kind of the data at `path`: "iclevr" or "codraw" (also in GeNeVA's HDF5 format), "folder" or
+    "shards". Raises InputError if it is not data of a known kind."""
     return _reader(path)[1]
 
 
 def _reader(path: str | Path) -> tuple[ModuleType, str]:
     if scheme_of(path):
-        raise InputError(f"{path}: data at a URL can only be trained on; download the shards to look at them")
+        raise InputError(f"{path}: data at a URL can only be trained on; download the shards first")
     path = Path(path)
     for reader in READERS if path.exists() else (shards,):
         if kind := reader.kind_of(path):

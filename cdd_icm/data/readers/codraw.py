@@ -1,8 +1,9 @@
-"""CoDraw (Kim et al. 2019): the official JSON, cut into turns by GeNeVA's rules (El-Nouby et al. 2019).
+"""Reads CoDraw's official JSON (Kim et al. 2019), split into turns by GeNeVA's rules (El-Nouby et al. 2019).
 
-Read from one JSON file, plain or `.xz` (`{"data": {"train_00012": {"dialog": [...]}, ...}}`), or from a
-folder of such files, or of one JSON file a dialog (`train_00012.json`). A round of a dialog has the messages
-`msg_t` (teller) and `msg_d` (drawer), and `abs_d`, the drawer's canvas after it, '' where it did not change.
+The data is one JSON file, plain or `.xz` (`{"data": {"train_00012": {"dialog": [...]}, ...}}`), a folder of
+such files, or a folder with one JSON file per dialog (`train_00012.json`). A round of a dialog has the
+messages `msg_t` (teller) and `msg_d` (drawer), and `abs_d`, the drawer's canvas afterwards, '' if it did not
+change.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DESCRIPTION = "CoDraw"
 CHITCHAT = frozenset({"hi", "done", "ok", "alright", "okay", "thanks", "bye", "hello"})
 
 _WORD = re.compile(r"['’]?\w+(?:['’./-]\w+)*")
-_ID = re.compile(r"(?P<split>[^/\0\ud800-\udfff]+)_\d+")  # files are named after the split
+_ID = re.compile(r"(?P<split>[^/\0\ud800-\udfff]+)_\d+")  # the split becomes part of file names
 
 
 def kind_of(path: Path) -> str | None:
@@ -36,10 +37,10 @@ def kind_of(path: Path) -> str | None:
 def read(
     path: Path, split: str | None = None, on_fault: OnFault = stop, clip_art: str | Path | None = None
 ) -> list[Dialog]:
-    """The dialogs that keep at least one turn under GeNeVA's rules; only those of `split` where it is given.
+    """The dialogs with at least one turn under GeNeVA's rules; only those of `split` if given.
 
     Args:
-        clip_art: the folder of PNGs; by default `Pngs` beside the JSON, or in the folder that holds it.
+        clip_art: the folder of PNG files; by default `Pngs` beside or inside `path`.
 
     Raises:
         InputError: a file can't be parsed, a field or clip art is missing, a canvas is malformed.
@@ -64,27 +65,28 @@ def read(
 
 
 def count_raw_dialogs(path: Path) -> Counter[str]:
-    """Dialogs of each split before the rules: CoDraw 1.0 has 7,989 / 1,002 / 1,002 in train / val / test."""
+    """The number of dialogs of each split before GeNeVA's rules; CoDraw 1.0 has 7,989 in train, 1,002 in val
+    and 1,002 in test."""
     return Counter(id.rpartition("_")[0] for id, _, _ in _scenes(path, stop))
 
 
 def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...]]]:
-    """(description, canvas) of each turn: what was said since the turn before, and the canvas after it.
+    """The (description, canvas) of each turn: the messages since the previous turn, and the canvas after it.
 
-    A round makes no turn, and its words go to the next, if its canvas did not change, has no more object
-    classes than the last changed one, or nothing was said before it. A message that is all small talk is
-    dropped. GeNeVA's own script keeps the bare <teller> or <drawer> of such a message unless it is exactly
-    one word of small talk ("ok", not "ok."): in 1,137 of its 42,506 turns, three of which say nothing else
-    and are no instructions.
+    A round is not a turn, and its messages are added to the next one, if its canvas is unchanged or has no
+    more object classes than the last changed canvas, or if there is no message yet. Messages of small talk
+    only are dropped. (GeNeVA's own script keeps the bare <teller> or <drawer> of such a message unless it is
+    exactly one word of small talk, "ok" but not "ok."; this concerns 1,137 of its 42,506 turns, three of
+    which have no other text and are not instructions.)
 
     Raises:
-        InputError: a field is missing or malformed, or nobody says anything; the message starts with `where`.
+        InputError: a field is missing or malformed, or there is no text; the message starts with `where`.
     """
-    turns, said, known, silent = [], [], 0, True
+    turns, words, known, silent = [], [], 0, True
     for number, turn in enumerate(_rounds(scene, where)):
         for speaker, message in (("<teller>", turn["msg_t"]), ("<drawer>", turn["msg_d"])):
-            words = [word for word in _WORD.findall(message.lower()) if word not in CHITCHAT]
-            said += [speaker, *words] if words else []
+            new = [word for word in _WORD.findall(message.lower()) if word not in CHITCHAT]
+            words += [speaker, *new] if new else []
             silent &= not message.strip()
         if not turn["abs_d"]:
             continue
@@ -92,9 +94,9 @@ def turns_by_geneva(scene: dict, where: str) -> list[tuple[str, tuple[Piece, ...
         classes = len({piece.name for piece in pieces})
         if classes <= known:
             known = classes
-        elif said:
-            turns.append((" ".join(said), pieces))
-            said, known = [], classes
+        elif words:
+            turns.append((" ".join(words), pieces))
+            words, known = [], classes
     if silent:
         raise InputError(f"{where}: the dialog has no text")
     return turns
@@ -131,7 +133,7 @@ def _dialog(id: str, split: str, turns: list[tuple[str, tuple[Piece, ...]]], art
 
 
 def _scenes(path: Path, on_fault: OnFault) -> Iterator[tuple[str, dict, str]]:
-    """(id, scene, its name in errors) of every dialog, sorted by id."""
+    """(id, scene, name for error messages) of every dialog, sorted by id."""
     scenes: dict[str, tuple[dict, str]] = {}
     for file in _json_files(path):
         try:
@@ -141,14 +143,14 @@ def _scenes(path: Path, on_fault: OnFault) -> Iterator[tuple[str, dict, str]]:
             continue
         whole = content.get("data") if isinstance(content, dict) else None
         if isinstance(whole, dict):
-            found = {id: (scene, f"{file}: {id}") for id, scene in whole.items()}
+            scenes_of_file = {id: (scene, f"{file}: {id}") for id, scene in whole.items()}
         else:
-            found = {file.name.partition(".")[0]: (content, str(file))}
-        for id, (scene, where) in found.items():
+            scenes_of_file = {file.name.partition(".")[0]: (content, str(file))}
+        for id, (scene, where) in scenes_of_file.items():
             if not _ID.fullmatch(id):
                 on_fault(InputError(f"{where}: {id!r} is not a dialog's name (<split>_<number>)"))
             elif id in scenes:
-                on_fault(InputError(f"{where}: dialog {id} was read already from elsewhere"))
+                on_fault(InputError(f"{where}: dialog {id} was already read from another file"))
             else:
                 scenes[id] = scene, where
     for id in sorted(scenes):
@@ -169,16 +171,16 @@ def _looks_like_codraw(file: Path) -> bool:
     if file.name.startswith("CoDraw"):
         return True
     try:
-        with _open(file) as opened:
-            return b'"abs_' in opened.read(1 << 16)
+        with _open(file) as stream:
+            return b'"abs_' in stream.read(1 << 16)
     except (OSError, EOFError, lzma.LZMAError):
         return False
 
 
 def _load(file: Path) -> object:
     try:
-        with _open(file) as opened:
-            encoded = opened.read()
+        with _open(file) as stream:
+            encoded = stream.read()
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{file}: can't be read ({error})") from error
     return parse_json(encoded, str(file))

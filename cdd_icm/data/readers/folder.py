@@ -1,14 +1,14 @@
-"""Your own dialogs: a folder of pictures with `metadata.jsonl` (the ImageFolder convention).
+"""Reads your own dialogs: a folder of pictures with `metadata.jsonl` (the ImageFolder convention).
 
     {"file_name": "cat_1.png", "dialog_id": "cat", "turn": 1, "instruction": "add a cat on the left"}
 
-One row per picture. `turn` numbers the dialog's turns from 0 or 1. Optional are `split` (by default the name
-of the folder that holds the metadata.jsonl if each split has its own, else "train") and `objects`, a list of
-{"name", "x", "y", "depth", "look"}: x and y are fractions of width and height, depth is 0 by default, and
-look holds further traits, such as {"pose": "sitting"}.
+There is one row per picture. `turn` counts the dialog's turns from 0 or 1. Optional fields are `split` (by
+default the name of the metadata.jsonl's folder if each split has its own folder, else "train") and `objects`,
+a list of {"name", "x", "y", "depth", "look"}: x and y are fractions of width and height, depth is 0 by
+default, and look has further traits, such as {"pose": "sitting"}.
 
-The canvas that a dialog starts from is its row of turn 0 without instruction; else `canvas.png` or
-`background.png` beside the metadata.jsonl; else plain white, of the size of the dialog's first picture.
+A dialog's canvas is its row of turn 0 if that has no instruction; else `canvas.png` or `background.png`
+beside the metadata.jsonl; else plain white in the size of the dialog's first picture.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Dialog, Picture, SceneObject, Turn
 from cdd_icm.data.faults import OnFault, stop
-from cdd_icm.data.fields import field, nameable, scene_object
+from cdd_icm.data.fields import field, scene_object, valid_file_name
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
@@ -42,11 +42,11 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """All dialogs, by split and id; only those of `split` where it is given.
+    """All dialogs, sorted by split and id; only those of `split` if given.
 
     Raises:
-        InputError: a row can't be parsed, lacks a field, or names a picture that is not there; the turns of
-            a dialog leave a gap.
+        InputError: a row can't be parsed, lacks a field, or names a missing picture; or a dialog's turns
+            have a gap.
     """
     dialogs = []
     for metadata in _metadata(path):
@@ -90,7 +90,7 @@ def _metadata(path: Path) -> list[Path]:
 
 
 def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str], list[_Row]]:
-    """The rows of each (split, dialog). A dialog with a faulty row is left out whole."""
+    """The rows of each (split, dialog). A dialog with a faulty row is skipped."""
     default_split = "train" if metadata.parent == path else metadata.parent.name
     rows, faulty = defaultdict(list), set()
     for number, line in enumerate(metadata.read_bytes().splitlines(), 1):
@@ -100,19 +100,21 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
         try:
             fields = parse_json(line, where)
             dialog = (
-                nameable(field(fields, "split", str, where, default_split), "split", where),
-                nameable(str(field(fields, "dialog_id", str | int, where)), "dialog_id", where, never=""),
+                valid_file_name(field(fields, "split", str, where, default_split), "split", where),
+                valid_file_name(
+                    str(field(fields, "dialog_id", str | int, where)), "dialog_id", where, forbidden=""
+                ),
             )
             rows[dialog].append(_row(fields, metadata, where))
         except InputError as fault:
             faulty.add(dialog)
             on_fault(fault)
-    return {dialog: found for dialog, found in rows.items() if dialog not in faulty}
+    return {key: dialog_rows for key, dialog_rows in rows.items() if key not in faulty}
 
 
 def _row(fields: dict, metadata: Path, where: str) -> _Row:
     name = inside(field(fields, "file_name", str, where), f"{where}: file_name")
-    if not os.path.isfile(metadata.parent / name):  # Path's own raises where a name is too long
+    if not os.path.isfile(metadata.parent / name):  # Path.is_file raises if a name is too long
         raise InputError(f"{where}: file_name: {metadata.parent / name}: no such file")
     objects = field(fields, "objects", list | None, where, None)
     return _Row(
@@ -120,17 +122,17 @@ def _row(fields: dict, metadata: Path, where: str) -> _Row:
         picture=EncodedPicture(FolderFiles(metadata.parent), name),
         turn=field(fields, "turn", int, where),
         instruction=field(fields, "instruction", str | None, where, None) or "",
-        objects=None if objects is None else tuple(_object(thing, where) for thing in objects),
+        objects=None if objects is None else tuple(_object(obj, where) for obj in objects),
     )
 
 
-def _object(thing: object, where: str) -> SceneObject:
-    found = scene_object(thing, where)
-    if not (-1 <= found.x <= 2 and -1 <= found.y <= 2):  # as pixels would be
+def _object(value: object, where: str) -> SceneObject:
+    obj = scene_object(value, where)
+    if not (-1 <= obj.x <= 2 and -1 <= obj.y <= 2):  # probably pixels
         raise InputError(
-            f"{where}: objects: x {found.x:g}, y {found.y:g}: not fractions of the picture's width and height"
+            f"{where}: objects: x {obj.x:g}, y {obj.y:g}: not fractions of the picture's width and height"
         )
-    return found
+    return obj
 
 
 def _dialog(id: str, split: str, rows: list[_Row], metadata: Path) -> Dialog:

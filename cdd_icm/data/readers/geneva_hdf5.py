@@ -1,9 +1,9 @@
-"""GeNeVA's HDF5 files of both data sets, `clevr_<split>.h5` and `codraw_<split>.h5`, one or a folder of them.
+"""Reads GeNeVA's HDF5 files, `clevr_<split>.h5` and `codraw_<split>.h5`: one file or a folder of them.
 
-A group a dialog: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a JSON list) or `utterences`
-(CoDraw: T strings; their spelling); `objects` (T, classes), over 0.5 where the class is in the picture;
-`coords` (T, classes, 3): x and y in units of a picture of 128x128, then depth. For the file: `background`
-(H, W, 3) BGR, and in i-CLEVR's `entities`, a JSON list of the classes.
+Each dialog is a group: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEVR: a JSON list) or
+`utterences` (CoDraw: T strings; sic); `objects` (T, classes), above 0.5 if the class is in the picture;
+`coords` (T, classes, 3): x and y in pixels of a 128x128 picture, then depth. The file itself has `background`
+(H, W, 3) BGR and, for i-CLEVR, `entities`, a JSON list of the classes.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from cdd_icm.io import parse_json
 DESCRIPTION = "GeNeVA's HDF5"
 COORDS_UNIT = 128
 DAMAGED = (OSError, RuntimeError, TypeError, ValueError, LookupError)
-"""What h5py raises for damaged files."""
-OF_THE_FILE = {"background", "entities"}
-"""Keys of the file that are no dialogs."""
+"""The errors that h5py raises for damaged files."""
+NOT_DIALOGS = {"background", "entities"}
+"""Keys of a file that are not dialogs."""
 
 
 def kind_of(path: Path) -> str | None:
-    """The data set of the files, by the key of the text in the first dialog that can be read. Where none can
-    be, `read` says why."""
+    """The data set of the files, recognised by the first readable dialog. If no dialog is readable, `read`
+    reports why."""
     files = _h5_files(path)
     for each in files:
         try:
@@ -52,10 +52,10 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """All dialogs; only those of `split`, the last part of the file's name, where it is given.
+    """All dialogs; only those of `split`, the last part of the file name, if given.
 
-    CoDraw's files don't name their classes: the names are taken from GeNeVA's `objects.txt` beside the file,
-    and are `class 00` to `class 57` where it is not there, which no model of named classes takes.
+    CoDraw's files lack class names. They are read from GeNeVA's `objects.txt` beside the file; without it
+    they are `class 00` to `class 57`, which models trained on named classes reject.
 
     Raises:
         InputError: not an HDF5 file; a key is missing or has another shape. The message names file and key.
@@ -66,7 +66,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
         if split not in (None, file_split):
             continue
         try:
-            with _whole(str(path_of_file)):
+            with _readable(str(path_of_file)):
                 file = _open(path_of_file)
                 _check_pictures(_field(file, path_of_file, "background"), path_of_file, ("H", "W", "3"))
                 groups = _dialogs(file)
@@ -76,7 +76,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
             continue
         for group in groups:
             try:
-                with _whole(f"{path_of_file}: {group}"):
+                with _readable(f"{path_of_file}: {group}"):
                     dialogs.append(_dialog(path_of_file, group, file_split, classes))
             except InputError as fault:
                 on_fault(fault)
@@ -85,7 +85,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
 
 @dataclass(frozen=True)
 class H5Picture:
-    """A picture of an HDF5 file: the BGR array `name`, or where it holds many, number `index` of it."""
+    """A picture in an HDF5 file: the BGR array `name`, or entry `index` of an array of pictures."""
 
     file: Path
     name: str
@@ -97,7 +97,7 @@ class H5Picture:
         return content_digest(f"{pixels.shape}".encode() + pixels.tobytes())
 
     def decode(self) -> UInt8[np.ndarray, "h w 3"]:
-        with _whole(f"{self.file}: {self.name}[{self.index}]"):
+        with _readable(f"{self.file}: {self.name}[{self.index}]"):
             bgr = _open(self.file)[self.name][() if self.index is None else self.index]
         return np.ascontiguousarray(bgr[..., ::-1])
 
@@ -123,9 +123,9 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
             raise InputError(f"{file}: {group}/{key} has shape {array.shape}, not {shape}")
     for key, array in (("objects", objects), ("coords", coords[objects > 0.5])):
         if not np.isfinite(array).all():
-            raise InputError(f"{file}: {group}/{key} holds numbers that are not finite")
-    there = objects > 0.5  # (T, classes)
-    order = there.argmax(axis=0).argsort(kind="stable")  # columns in the order in which they are drawn
+            raise InputError(f"{file}: {group}/{key} has numbers that are not finite")
+    present = objects > 0.5  # (T, classes)
+    order = present.argmax(axis=0).argsort(kind="stable")  # columns in drawing order
     return Dialog(
         id=f"{file.stem}_{group}",
         split=split,
@@ -136,7 +136,7 @@ def _dialog(file: Path, group: str, split: str, classes: tuple[str, ...] | None)
                 picture=H5Picture(file, f"{group}/images", turn),
                 objects=tuple(
                     SceneObject(names[column], x / COORDS_UNIT, y / COORDS_UNIT, depth)
-                    for column in order[there[turn, order]]
+                    for column in order[present[turn, order]]
                     for x, y, depth in [coords[turn, column].tolist()]
                 ),
             )
@@ -151,7 +151,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
         texts = _json_list(fields, file, key)
     else:
         try:
-            texts = [text.decode() for text in _stored(fields, file, key)]
+            texts = [text.decode() for text in _load(fields, file, key)]
         except (UnicodeDecodeError, TypeError, AttributeError) as error:
             raise InputError(f"{file}: {fields.name[1:]}/{key} is not a list of texts ({error})") from error
     if not texts or not all(isinstance(t, str) and t.strip() for t in texts):
@@ -160,7 +160,7 @@ def _instructions(fields: h5py.Group, file: Path) -> list[str]:
 
 
 def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
-    """The names of the columns, or None where nothing names them."""
+    """The class of each column, or None if the names are missing."""
     if kind_of(path) == "iclevr":
         entities = _json_list(file, path, "entities")
         # GeNeVA writes "cube gray"
@@ -182,56 +182,56 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
 
 
 def _member(group: h5py.Group, file: Path, key: str) -> h5py.Group | h5py.Dataset | None:
-    """What the group has under that key; None where it has nothing. No other file is opened for it."""
+    """The group's entry `key`, or None. Raises InputError for links that could open another file."""
     where = f"{file}: {f'{group.name}/{key}'.strip('/')}"
     if not isinstance(group.get(key, getlink=True, default=h5py.HardLink()), h5py.HardLink):
         raise InputError(f"{where}: a link, which may lead to another file")
-    found = group.get(key)
-    if isinstance(found, h5py.Dataset) and (found.is_virtual or found.external):
-        raise InputError(f"{where}: its values lie in another file")
-    return found
+    member = group.get(key)
+    if isinstance(member, h5py.Dataset) and (member.is_virtual or member.external):
+        raise InputError(f"{where}: its values are in another file")
+    return member
 
 
 def _field(group: h5py.Group, file: Path, key: str) -> h5py.Dataset:
-    found = _member(group, file, key)
-    if not isinstance(found, h5py.Dataset):
+    dataset = _member(group, file, key)
+    if not isinstance(dataset, h5py.Dataset):
         raise InputError(
-            f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (there are: {', '.join(list(group)[:8])})"
+            f"{file}: no key {f'{group.name}/{key}'.strip('/')!r} (keys: {', '.join(list(group)[:8])})"
         )
-    return found
+    return dataset
 
 
 def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
-    stored = _field(group, file, key)
-    if stored.shape is None or stored.dtype.kind not in "biuf":
-        raise InputError(f"{file}: {stored.name[1:]} is {stored.dtype}, not numbers")
-    return _stored(group, file, key)
-
-
-def _stored(group: h5py.Group, file: Path, key: str) -> Any:
     dataset = _field(group, file, key)
-    with _whole(f"{file}: {dataset.name[1:]}"):
+    if dataset.shape is None or dataset.dtype.kind not in "biuf":
+        raise InputError(f"{file}: {dataset.name[1:]} is {dataset.dtype}, not numbers")
+    return _load(group, file, key)
+
+
+def _load(group: h5py.Group, file: Path, key: str) -> Any:
+    dataset = _field(group, file, key)
+    with _readable(f"{file}: {dataset.name[1:]}"):
         return dataset[()]
 
 
 def _json_list(group: h5py.Group, file: Path, key: str) -> list:
-    encoded, where = _stored(group, file, key), f"{file}: {group[key].name[1:]}"
+    encoded, where = _load(group, file, key), f"{file}: {group[key].name[1:]}"
     if not isinstance(encoded, str | bytes):
         raise InputError(f"{where} is {encoded.dtype}, not text")
-    found = parse_json(encoded, where)
-    if not isinstance(found, list):
-        raise InputError(f"{where} is not a JSON list (it holds {found!r})")
-    return found
+    values = parse_json(encoded, where)
+    if not isinstance(values, list):
+        raise InputError(f"{where} is not a JSON list (it is {values!r})")
+    return values
 
 
-def _check_pictures(stored: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> None:
-    if stored.dtype != np.uint8 or len(stored.shape or ()) != len(axes) or stored.shape[-1] != 3:
-        found = f"{stored.dtype} {stored.shape}"
-        raise InputError(f"{file}: {stored.name[1:]} is {found}, not uint8 ({', '.join(axes)})")
+def _check_pictures(dataset: h5py.Dataset, file: Path, axes: tuple[str, ...]) -> None:
+    if dataset.dtype != np.uint8 or len(dataset.shape or ()) != len(axes) or dataset.shape[-1] != 3:
+        kind = f"{dataset.dtype} {dataset.shape}"
+        raise InputError(f"{file}: {dataset.name[1:]} is {kind}, not uint8 ({', '.join(axes)})")
 
 
 def _dialogs(file: h5py.File) -> list[str]:
-    return sorted(set(file) - OF_THE_FILE, key=lambda name: (len(name), name))
+    return sorted(set(file) - NOT_DIALOGS, key=lambda name: (len(name), name))
 
 
 def _h5_files(path: Path) -> list[Path]:
@@ -241,8 +241,8 @@ def _h5_files(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _whole(where: str) -> Iterator[None]:
-    """Raises InputError, which begins with `where`, if what the block reads is damaged."""
+def _readable(where: str) -> Iterator[None]:
+    """Turns h5py's errors in the block into an InputError that starts with `where`."""
     try:
         yield
     except InputError:
@@ -260,5 +260,5 @@ def _open(path: Path) -> h5py.File:
 
 @lru_cache(maxsize=8)
 def _open_in_process(path: Path, pid: int) -> h5py.File:
-    """`pid` is part of the cache's key: HDF5 handles must not cross a fork."""
+    """`pid` is part of the cache key: HDF5 handles must not be shared across a fork."""
     return h5py.File(path, "r")

@@ -1,4 +1,4 @@
-"""i-CLEVR in its raw layout (GeNeVA, El-Nouby et al. 2019), in a folder, a zip, or a folder of zips.
+"""Reads i-CLEVR in its raw layout (GeNeVA, El-Nouby et al. 2019): a folder, a zip, or a folder of zips.
 
 images/CLEVR_<split>_<id>_<turn>.<ext>    scenes/CLEVR_<split>_<id>.json
 text/CLEVR_<split>_<id>.txt               background.png
@@ -36,10 +36,10 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """All dialogs under `path`, by split and number; only those of `split` where it is given.
+    """All dialogs under `path`, sorted by split and id; only those of `split` if given.
 
     Raises:
-        InputError: a file is missing or can't be parsed, or its counts don't agree, and `on_fault` raises.
+        InputError: a file is missing or can't be parsed, or texts, pictures and objects differ in number.
     """
     dialogs: dict[str, Dialog] = {}
     for files in _sources(path):
@@ -52,7 +52,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
         for name in names:
             match = _IMAGE.fullmatch(name) or _OTHER.fullmatch(name)
             if match and split in (None, match["split"]):
-                # a dialog of which only the text or the scene is there counts too: its pictures are missing
+                # a text or scene without pictures is a dialog too: its pictures are reported missing
                 turns = pictures[match["split"], match["dialog"], match["root"]]
                 if match.re is _IMAGE:
                     turns.append((int(match["turn"]), name))
@@ -60,7 +60,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
             try:
                 if dialog_id in dialogs:
                     raise InputError(
-                        f"{files.where(root)}: dialog {dialog_id} was read already from elsewhere"
+                        f"{files.where(root)}: dialog {dialog_id} was already read from another file"
                     )
                 dialogs[dialog_id] = _dialog(files, names, root, dialog_id, dialog_split, sorted(turns))
             except InputError as fault:
@@ -69,7 +69,7 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
 
 
 def _sources(path: Path) -> list[Files]:
-    """The trees under `path`: a zip itself, or the folder (if it has images/) and each zip in it."""
+    """The file trees under `path`: a zip itself, or the folder, if it has images/, and each zip in it."""
     if path.is_dir():
         folder: list[Files] = [FolderFiles(path)] if (path / "images").is_dir() else []
         return folder + [ZipFiles(file) for file in sorted(path.glob("*.zip"))]
@@ -87,7 +87,7 @@ def _may_hold_dialogs(files: Files) -> bool:
 def _dialog(
     files: Files, names: set[str], root: str, id: str, split: str, images: list[tuple[int, str]]
 ) -> Dialog:
-    """`images` are the numbers and names of the pictures, in order."""
+    """`images`: turn number and file name of each picture, in order."""
     text = f"{root}text/{id}.txt"
     instructions = _text(files, text).split("\n")
     numbers = [number for number, _ in images]
@@ -95,9 +95,9 @@ def _dialog(
         raise InputError(f"{files.where(f'{root}images/{id}')}: the dialog has no pictures")
     for (number, name), (other, same) in pairwise(images):
         if number == other:
-            raise InputError(f"{files.where(same)}: turn {number} comes twice: {name} is there too")
+            raise InputError(f"{files.where(same)}: turn {number} is duplicated by {name}")
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        raise InputError(f"{files.where(f'{root}images/{id}')}: pictures {numbers} leave out a turn")
+        raise InputError(f"{files.where(f'{root}images/{id}')}: pictures {numbers} have a gap")
     if not all(instructions):
         raise InputError(f"{files.where(text)}: line {instructions.index('') + 1} is empty")
     if len(instructions) != len(images):
@@ -136,20 +136,20 @@ def _text(files: Files, name: str) -> str:
 
 def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
     where = files.where(name)
-    things = field(parse_json(files.read(name), where), "objects", list, where)
-    objects = tuple(_object(thing, f"{where}: objects") for thing in things)
-    for number, thing in enumerate(objects):
-        if thing.name in (other.name for other in objects[:number]):
-            raise InputError(f"{where}: objects: {thing.name} comes twice")
+    values = field(parse_json(files.read(name), where), "objects", list, where)
+    objects = tuple(_object(value, f"{where}: objects") for value in values)
+    for number, obj in enumerate(objects):
+        if obj.name in (other.name for other in objects[:number]):
+            raise InputError(f"{where}: objects: {obj.name} is duplicated")
     return objects
 
 
-def _object(thing: object, where: str) -> SceneObject:
-    name = f"{field(thing, 'color', str, where)} {field(thing, 'shape', str, where)}"
+def _object(value: object, where: str) -> SceneObject:
+    name = f"{field(value, 'color', str, where)} {field(value, 'shape', str, where)}"
     if name not in ICLEVR_CLASSES:
         raise InputError(f"{where}: unknown class {name!r}")
-    place = field(thing, "pixel_coords", list, where)
-    if len(place) != 3:
-        raise InputError(f"{where}: pixel_coords: {place!r} are not three numbers")
-    x, y, depth = (float(checked(value, "pixel_coords", float | int, where)) for value in place)
+    coords = field(value, "pixel_coords", list, where)
+    if len(coords) != 3:
+        raise InputError(f"{where}: pixel_coords: {coords!r} are not three numbers")
+    x, y, depth = (float(checked(number, "pixel_coords", float | int, where)) for number in coords)
     return SceneObject(name, x / SCENE_WIDTH, y / SCENE_HEIGHT, depth)

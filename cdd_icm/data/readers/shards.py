@@ -1,10 +1,11 @@
-"""WebDataset shards: dialogs in tar files, for data sets that outgrow one disk.
+"""Reads, writes and streams WebDataset shards: dialogs in tar files, for data sets larger than a disk.
 
-A sample is one dialog, complete in itself:
+A sample is one complete dialog:
 
     00000012.json        {"id", "split", "canvas": "canvas.png",
                           "turns": [{"instruction", "picture": "0.webp", "objects"}, ...]}
-    00000012.canvas.png  00000012.0.webp  00000012.1.webp  ...   the pictures as they were stored, else PNG
+    00000012.canvas.png  00000012.0.webp  00000012.1.webp  ...   the pictures in their original encoding, else
+    PNG
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
-from cdd_icm.data.fields import field, nameable, scene_object
+from cdd_icm.data.fields import field, scene_object, valid_file_name
 from cdd_icm.data.files import Files, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
@@ -47,14 +48,14 @@ def convert(
 ) -> list[Path]:
     """Writes `out/<split>-<number>.tar` and returns their paths.
 
-    `out` appears only when complete. A conversion that was killed goes on from the shards that it wrote.
+    `out` is created only when all shards are complete. A killed conversion resumes after its last shard.
 
     Raises:
         InputError: a picture can't be read, or `out` exists or can't be written.
     """
     if out.exists():
-        raise InputError(f"{out}: exists already")
-    # the same name for the same conversion only
+        raise InputError(f"{out}: already exists")
+    # another conversion gets another temporary folder
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
@@ -77,7 +78,8 @@ def kind_of(path: Path) -> str | None:
 
 
 def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list[Dialog]:
-    """The dialogs of local shards: a .tar, a folder of them, a glob or brace pattern. Pictures stay there.
+    """The dialogs of local shards: a .tar, a folder of them, a glob or brace pattern. Pictures are not
+    loaded.
 
     Raises:
         InputError: a tar is truncated, or a sample lacks a file or a field.
@@ -100,14 +102,15 @@ def read(path: Path, split: str | None = None, on_fault: OnFault = stop) -> list
 
 
 class ShardTriplets(IterableDataset):
-    """An endless stream of triplets straight from shards, local or by URL, decoded and resized on the way.
+    """An endless stream of triplets from local or remote shards, decoded and resized on the fly.
 
-    The shards are dealt out to all workers of all processes, so that each triplet comes once an epoch. A
-    worker shuffles its shards for each epoch, and their triplets through a buffer; the order is a pure
-    function of (seed, world, workers). `start_sample` goes on as the run that had seen that many samples over
-    all processes, with the same world, workers and batch: what was seen is read again, but not decoded.
+    The shards are divided among all workers of all processes, so that each triplet occurs once per epoch. A
+    worker shuffles its shards in each epoch, and their triplets in a buffer; the order is a pure function of
+    (seed, world, workers). With `start_sample` the stream continues like one that has yielded that many
+    samples over all processes with the same world, workers and batch; skipped samples are read but not
+    decoded.
 
-    Give it to a DataLoader with `batch_size = global batch // world` and `collate_fn=collate`.
+    Use it in a DataLoader with `batch_size = global batch // world` and `collate_fn=collate`.
     """
 
     def __init__(
@@ -126,17 +129,17 @@ class ShardTriplets(IterableDataset):
             see `cdd_icm.sources`.
         size: side of the pictures in pixels.
         batch_size: the global batch, over all processes.
-        shuffle_buffer: triplets, undecoded, from which the next is drawn.
+        shuffle_buffer: number of undecoded triplets from which the next one is drawn at random.
 
         Raises:
-            InputError: no shards are there, or `start_sample` is inside a batch.
+            InputError: there are no shards, or `start_sample` is not at the start of a batch.
         """
         if batch_size % world:
             raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
         if start_sample % batch_size:
             raise InputError(
-                f"data.streaming: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
-                "a stream goes on with as many processes as it began with"
+                f"data.streaming: sample {start_sample} is not the end of a batch of {batch_size} on {world} "
+                "processes; resume a stream with the number of processes it began with"
             )
         self.shards = _shards(shards)
         self.size, self.seed, self.rank, self.world = size, seed, rank, world
@@ -146,7 +149,7 @@ class ShardTriplets(IterableDataset):
     def __iter__(self) -> Iterator[Triplet]:
         info = get_worker_info()
         workers, worker = (info.num_workers, info.id) if info else (1, 0)
-        # a loader asks its workers in turn from worker 0 on: after a resume that is another's turn
+        # a loader takes batches from worker 0, 1, ... in turn; after a resume another worker is first
         worker = (worker + self.start_batch) % workers
         slot, slots = self.rank * workers + worker, self.world * workers
         if len(self.shards) < slots:
@@ -184,35 +187,36 @@ class ShardTriplets(IterableDataset):
 
 
 def first_dialogs(shards: str | Sequence[str], n: int) -> list[Dialog]:
-    """The first dialogs of shards, given as to `ShardTriplets`, without reading further; pictures in
-    memory."""
+    """The first `n` dialogs of shards, given as for `ShardTriplets`, with pictures in memory; the rest is not
+    read."""
     return list(islice(_stream(_shards(shards)), n))
 
 
 def _write(shard: Path, dialogs: Sequence[Dialog], first: int) -> None:
-    # no times in it: the same dialogs make the same bytes
+    # without timestamps the same dialogs give the same bytes
     with replacing(shard) as file, webdataset.TarWriter(str(file), encoder=False, mtime=0) as writer:
         for number, dialog in enumerate(dialogs, first):
             writer.write(_sample(dialog, f"{number:08d}"))
 
 
 def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:
-    """One dialog as a TarWriter takes it: the contents of its members by the suffix of their names."""
-    suffix, encoded = _stored(dialog.canvas)
+    """One dialog in TarWriter's format: file contents by the suffix of their names."""
+    suffix, encoded = _encoded(dialog.canvas)
     members = {f"canvas{suffix}": encoded}
-    facts = {"id": dialog.id, "split": dialog.split, "canvas": f"canvas{suffix}", "turns": []}
+    record = {"id": dialog.id, "split": dialog.split, "canvas": f"canvas{suffix}", "turns": []}
     for number, turn in enumerate(dialog.turns):
-        suffix, encoded = _stored(turn.picture)
+        suffix, encoded = _encoded(turn.picture)
         members[f"{number}{suffix}"] = encoded
-        objects = None if turn.objects is None else [asdict(thing) for thing in turn.objects]
-        facts["turns"].append(
+        objects = None if turn.objects is None else [asdict(obj) for obj in turn.objects]
+        record["turns"].append(
             {"instruction": turn.instruction, "picture": f"{number}{suffix}", "objects": objects}
         )
-    return {"__key__": key, "json": json.dumps(facts).encode(), **members}
+    return {"__key__": key, "json": json.dumps(record).encode(), **members}
 
 
-def _stored(picture: Picture) -> tuple[str, bytes]:
-    """Suffix and bytes of a picture that can be decoded: its file's own, else PNG."""
+def _encoded(picture: Picture) -> tuple[str, bytes]:
+    """File suffix and bytes of a picture: those of its file, else a PNG. Raises InputError if it is
+    damaged."""
     pixels = picture.decode()
     if isinstance(picture, EncodedPicture):
         return PurePosixPath(picture.name).suffix.lower(), picture.encoded()
@@ -222,15 +226,15 @@ def _stored(picture: Picture) -> tuple[str, bytes]:
 
 
 def _dialog(files: Files, key: str) -> Dialog:
-    """The inverse of `_sample`, pictures left where they are."""
+    """The inverse of `_sample`; pictures are not decoded."""
     name = f"{key}.json"
     where = files.where(name)
-    facts = parse_json(files.read(name), where)
-    turns = field(facts, "turns", list, where)
+    record = parse_json(files.read(name), where)
+    turns = field(record, "turns", list, where)
     dialog = Dialog(
-        id=nameable(field(facts, "id", str, where), "id", where, never=""),
-        split=nameable(field(facts, "split", str, where), "split", where),
-        canvas=EncodedPicture(files, f"{key}.{field(facts, 'canvas', str, where)}"),
+        id=valid_file_name(field(record, "id", str, where), "id", where, forbidden=""),
+        split=valid_file_name(field(record, "split", str, where), "split", where),
+        canvas=EncodedPicture(files, f"{key}.{field(record, 'canvas', str, where)}"),
         turns=tuple(_turn(files, key, turn, f"{where}: turns[{i}]") for i, turn in enumerate(turns)),
     )
     if not dialog.turns or not all(turn.instruction.strip() for turn in dialog.turns):
@@ -238,19 +242,19 @@ def _dialog(files: Files, key: str) -> Dialog:
     return dialog
 
 
-def _turn(files: Files, key: str, facts: object, where: str) -> Turn:
-    objects = field(facts, "objects", list | None, where)
+def _turn(files: Files, key: str, record: object, where: str) -> Turn:
+    objects = field(record, "objects", list | None, where)
     return Turn(
-        instruction=field(facts, "instruction", str, where),
-        picture=EncodedPicture(files, f"{key}.{field(facts, 'picture', str, where)}"),
-        objects=None if objects is None else tuple(scene_object(thing, where) for thing in objects),
+        instruction=field(record, "instruction", str, where),
+        picture=EncodedPicture(files, f"{key}.{field(record, 'picture', str, where)}"),
+        objects=None if objects is None else tuple(scene_object(obj, where) for obj in objects),
     )
 
 
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
     for shard in shards:
         try:
-            # webdataset's own opener would hand addresses to a shell: it gets what is open already
+            # webdataset's own opener would pass addresses to a shell, so it gets an open stream
             with open_stream(shard) as stream:
                 for sample in group_by_keys(tar_file_expander([{"url": shard, "stream": stream}])):
                     key = sample["__key__"]
@@ -258,12 +262,12 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                     yield _dialog(MemoryFiles(shard, members), key)
         except InputError:
             raise
-        except Exception as error:  # each scheme's package has errors of its own
-            if scheme_of(shard):  # they hold Python objects, and their text depends on who noticed first
-                raise InputError(f"{shard}: can't be reached, or is no whole tar") from error
+        except Exception as error:  # each scheme's package raises errors of its own
+            if scheme_of(shard):  # their text contains Python objects and is not deterministic
+                raise InputError(f"{shard}: can't be reached, or is not a complete tar") from error
             if not isinstance(error, tarfile.TarError | OSError | EOFError | ValueError):
                 raise
-            reason = getattr(error, "strerror", None) or next(iter(error.args), "it ends too soon")
+            reason = getattr(error, "strerror", None) or next(iter(error.args), "unexpected end of file")
             raise InputError(f"{shard}: not a readable tar ({reason})") from error
 
 

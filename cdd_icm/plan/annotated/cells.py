@@ -1,4 +1,4 @@
-"""Image tokens as features of a finer grid of cells."""
+"""Upsamples image tokens to a finer grid of cells."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from torch.nn.functional import interpolate
 
 
 def shared_embedding(classes: int, width: int) -> Float[Tensor, "C d"]:
-    """Embeddings that are nearly equal at the start. "On the left" holds whatever the class; from random ones
-    a network would have to learn it for each class by itself, out of a saddle point."""
+    """Class embeddings that are initialised nearly equal, because relations such as "on the left" are the
+    same for all classes. With independent random embeddings a network would learn them for each class
+    separately."""
     return (1 + 0.1 * torch.randn(classes, width)) * width**-0.5
 
 
 class Cells(nn.Module):
-    """Tokens of a patch grid -> features of a grid of cells; each token gives those of the cells inside its
-    patch."""
+    """Maps the tokens of a patch grid to features of a grid of G x G cells; each token gives the features of
+    the cells in its patch.
+
+    Args:
+        width: D of the tokens. out: d, the width of a cell's features. grid: G.
+    """
 
     def __init__(self, width: int, out: int, grid: int):
         super().__init__()

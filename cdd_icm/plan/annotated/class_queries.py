@@ -10,9 +10,8 @@ from cdd_icm.model.fusion import Fused
 
 
 class ClassQueryLayer(nn.Module):
-    """Each class's query attends to the text, then to the picture, and goes through an MLP: first it finds
-    its own word, then what is beside that. It reads the text's own tokens: from the fused ones, which are
-    half picture, left and right were learnt later."""
+    """Each class's query attends to the text, then to the picture, then passes through an MLP. Its text
+    tokens are those before fusion: from the fused ones, left and right were learnt later."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

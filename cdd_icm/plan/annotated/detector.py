@@ -1,4 +1,4 @@
-"""Which classes of object are in which cells of a picture."""
+"""The plan's own object detector, for placement relative to existing objects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 
 class ObjectDetector(nn.Module):
-    """Which classes of object are in which cells of a picture, by a few convolutions over its pixels.
+    """A small convolutional network that detects which classes of object are in which cells of a picture.
 
     Args:
-        image_size: R. classes: C. grid: G, even, G / 2 a divisor of R. width: channels at half of the grid.
+        image_size: R. classes: C. grid: G, even, G / 2 a divisor of R. width: channels at G / 2 x G / 2.
     """
 
     def __init__(self, image_size: int, classes: int, grid: int, width: int = 96, blocks: int = 4):
@@ -24,10 +24,10 @@ class ObjectDetector(nn.Module):
             for _ in range(blocks)
         )
         self.last = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, 4 * classes, 1))
-        nn.init.constant_(self.last[-1].bias, -10.0)  # at first it finds nothing anywhere
+        nn.init.constant_(self.last[-1].bias, -10.0)  # initially no object is detected
 
     def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
-        """Logits, each cell by itself; `pictures` in [-1, 1]."""
+        """Independent logits for each class and cell; `pictures` in [-1, 1]."""
         x = pixel_unshuffle(pictures.to(self.first.weight.dtype), self.patch)
         x = self.first(x)  # (B, W, G/2, G/2)
         for block in self.blocks:
@@ -38,8 +38,8 @@ class ObjectDetector(nn.Module):
 def existing_cells(
     logits: Float[Tensor, "B C G G"], expected_objects: float, antecedent: Int[Tensor, " B"] | None = None
 ) -> Int[Tensor, "B C"]:
-    """The likeliest cell of each class of which more than `expected_objects` are expected, and of the class
-    of the `antecedent` (or -1), which surely exists; else -1."""
+    """The likeliest cell of each class that exists in the picture, else -1. A class exists if the expected
+    number of its objects is above `expected_objects`, or if it is the `antecedent` (-1 for none)."""
     flat = logits.flatten(2)
     exists = flat.sigmoid().sum(dim=-1) > expected_objects
     if antecedent is not None:

@@ -15,8 +15,12 @@ def plan_loss(
     valid: Bool[Tensor, " B"],
     traits: Int[Tensor, "B C K"] | None = None,
 ) -> Float[Tensor, ""]:
-    """-log p(plan | reference, text), summed over the valid items and divided by the size of the batch, so
-    that the mean over processes is the loss of the joined batch."""
+    """-log p(plan | reference, text), summed over the valid items and divided by the batch size, so that the
+    mean over processes is the loss of the joined batch.
+
+    Args:
+        cells: the cell of each class, or -1. traits: the value of each trait, or -1.
+    """
     drawn = (cells >= 0) & valid[:, None]  # (B, C)
     presence = binary_cross_entropy_with_logits(
         logits.presence, (cells >= 0).float(), weight=valid[:, None].float(), reduction="sum"
@@ -26,15 +30,14 @@ def plan_loss(
         truth = truth.masked_fill(~drawn, -1)
         return cross_entropy(values.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
 
-    look = sum(of_drawn(values, traits[..., k]) for k, values in enumerate(logits.traits))
-    return (presence + of_drawn(logits.cell, cells) + look) / len(cells)
+    trait_terms = sum(of_drawn(values, traits[..., k]) for k, values in enumerate(logits.traits))
+    return (presence + of_drawn(logits.cell, cells) + trait_terms) / len(cells)
 
 
 def cell_loss(
     logits: Float[Tensor, "B C G G"], existing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """-log p(which classes are in which cells), every cell by itself; summed and divided as in
-    `plan_loss`."""
+    """-log p(existing objects), with independent classes and cells; summed and divided as in `plan_loss`."""
     truth = one_hot(existing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
     loss = binary_cross_entropy_with_logits(
         logits.float(),

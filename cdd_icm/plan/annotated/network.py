@@ -21,7 +21,8 @@ from cdd_icm.plan.annotated.word_context import WordContext
 
 
 class PlanNetwork(nn.Module):
-    """Which classes of object the turn draws or moves, in which cell of a grid each, and with which traits.
+    """Predicts which classes of object the turn draws or moves, in which cell of the grid, and with which
+    traits.
 
     Args:
         classes: C. trait_sizes: the number of values of each trait. The others: see `AnnotatedPlan`.
@@ -61,17 +62,17 @@ class PlanNetwork(nn.Module):
             self.class_queries = nn.Parameter(torch.randn(classes, width))
             self.word_context = nn.ModuleList(WordContext(width, heads) for _ in range(context_layers))
             self.query_layers = nn.ModuleList(ClassQueryLayer(width, heads) for _ in range(query_layers))
-            # The same for all classes: what "left" means is learnt once.
+            # shared by all classes, so that the meaning of "left" is learnt once
             self.query_out = nn.Sequential(
                 nn.LayerNorm(width), nn.Linear(width, outputs + 2 * grid + cell_width)
             )
-            nn.init.constant_(self.query_out[1].bias[:1], -3.0)  # at first nothing is drawn
+            nn.init.constant_(self.query_out[1].bias[:1], -3.0)  # initially nothing is drawn
         else:
             self.presence = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, classes))
             self.text_out = nn.Sequential(nn.LayerNorm(text_width), nn.Linear(text_width, classes * outputs))
 
     def no_weight_decay(self) -> set[str]:
-        """Embeddings, for `train.optim.decayed`."""
+        """Embeddings, see `train.optim.decayed`."""
         return {"class_queries"}
 
     def forward(
@@ -82,12 +83,17 @@ class PlanNetwork(nn.Module):
         antecedent: Int[Tensor, " B"] | None = None,
         max_objects: int | None = None,
     ) -> PlanLogits:
-        """With kernels it needs the reference, in [-1, 1], to detect the existing objects, or their cells,
-        where they are known, and at most how many there are (`max_objects`); and which class is the
-        `antecedent` of "it", or -1."""
+        """Predicts the plan's logits. All arguments except `fused` are for relational placement only.
+
+        Args:
+            reference: in [-1, 1], to detect the existing objects; not used if `existing` is given.
+            existing: the cell of each existing class, or -1.
+            antecedent: the class that "it" refers to, or -1.
+            max_objects: upper bound for the number of existing objects, see `Placement`.
+        """
         if self.relational:
-            return self._beside_existing(fused, reference, existing, antecedent, max_objects)
-        # The fusion finds the words' objects in the picture; a cell then attends to where they are.
+            return self._relational_logits(fused, reference, existing, antecedent, max_objects)
+        # fusion links words to objects in the picture; here the cells attend to these objects
         tokens = self.norm(fused.image_tokens)  # (B, Nv, D)
         cells = self.cells(fused.image_tokens + self.attention(tokens, tokens))  # (B, d, G, G)
         embedding = self.class_embedding.to(cells.dtype).expand(len(cells), -1, -1)  # (B, C, d)
@@ -104,13 +110,13 @@ class PlanNetwork(nn.Module):
         return PlanLogits(presence.float(), cell.flatten(2).float(), self._by_trait(traits))
 
     def drawn_class(self, fused: Fused) -> Int[Tensor, " B"]:
-        """The class that a text draws, the likeliest where it draws several, or -1 where it draws none."""
+        """The likeliest class that the text draws, or -1 if it draws none."""
         presence, _ = self._from_text(fused)
         likeliest = presence.max(dim=1)
         drawn = is_present(likeliest.values, self.tuning.presence_threshold)
         return torch.where(drawn, likeliest.indices, -1)
 
-    def _beside_existing(
+    def _relational_logits(
         self,
         fused: Fused,
         reference: Float[Tensor, "B 3 R R"] | None,
@@ -137,10 +143,10 @@ class PlanNetwork(nn.Module):
         return self.query_out(queries)
 
     def _from_text(self, fused: Fused) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C V"]]:
-        """Presence and traits. Most often the words name the class; through the fused query alone that is
-        learnt many times slower."""
-        named = self.text_out(fused.text_pooled).unflatten(1, (self.classes, -1))
-        return named[..., 0] + self.presence(fused.query), named[..., 1:]
+        """Presence and traits. The pooled text usually names the class; from the fused query alone this is
+        learnt much more slowly."""
+        outputs = self.text_out(fused.text_pooled).unflatten(1, (self.classes, -1))
+        return outputs[..., 0] + self.presence(fused.query), outputs[..., 1:]
 
     def _by_trait(self, traits: Float[Tensor, "B C V"]) -> tuple[Float[Tensor, "B C v"], ...]:
         return traits.float().split(self.trait_sizes, dim=-1) if self.trait_sizes else ()

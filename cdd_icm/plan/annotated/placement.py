@@ -1,10 +1,10 @@
-"""Where a new object goes beside the existing ones: each of these attends to the text about its own sides,
-and half-planes at its place make the distribution over the cells.
+"""Places a new object relative to the existing ones, as a product of half-planes.
 
-"Behind the cube on the left and in front of the ball" is a product of half-planes, whose edges meet where the
-two are. The fused tokens tell of patches many pixels wide, between which a plan can only be smooth; here an
-edge is as sharp as the place of its object is known. The half-planes lie on the ground that the picture
-shows, where what is "behind" something lies on a line to the vanishing point.
+"Behind the cube on the left and in front of the ball" is a product of half-planes with edges at the cube and
+the ball. Each existing object attends to the text to find the relations about it, and adds half-plane kernels
+at its position to the logits of the cells. The kernels' edges are sharp, unlike a map predicted from fused
+tokens, whose patches are many pixels wide. The half-planes are on the ground plane, on which "behind" is a
+direction towards the vanishing point.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, linear
 
 from cdd_icm.model.attention import Attention
-from cdd_icm.plan.annotated.camera import ground
+from cdd_icm.plan.annotated.camera import to_ground
 from cdd_icm.plan.annotated.word_context import WordContext
 
 FREQUENCIES = 6
-"""Octaves of the sines and cosines that encode an object's place."""
+"""Number of octaves of sines and cosines that encode an object's position."""
 
 
 class Placement(nn.Module):
-    """p(cell of a new object | text, existing objects), and on which side of each of these it goes.
+    """Predicts p(cell of a new object | text, existing objects), and its side of each existing object.
 
     Args:
-        classes: C. width: D of the words. heads: of its attention. grid: G. kernels: K, over the offsets from
-        an object's cell; at first half-planes, turned evenly through all directions. context_layers: how
-        often the words attend to their neighbours before (`WordContext`). horizon: see `ground`. sharpening:
-        see `Tuning`. layers: how often the objects attend to each other and to the words.
+        classes: C. width: D of the words. heads: attention heads. grid: G.
+        kernels: K, the number of kernels over the offset from an object's cell; initially half-planes in K
+            evenly spaced directions.
+        context_layers: number of `WordContext` layers. horizon: see `to_ground`. sharpening: see `Tuning`.
+        layers: number of decoder layers.
     """
 
     def __init__(
@@ -50,8 +51,8 @@ class Placement(nn.Module):
         super().__init__()
         self.grid, self.horizon, self.sharpening = grid, horizon, sharpening
         self.class_embedding = nn.Parameter(torch.randn(classes, width))
-        self.new_object = nn.Parameter(torch.randn(1, width))  # the query of the one that is to be placed
-        self.antecedent = nn.Parameter(torch.zeros(width))  # is added to what "it" is
+        self.new_object = nn.Parameter(torch.randn(1, width))  # the query of the object to be placed
+        self.antecedent = nn.Parameter(torch.zeros(width))  # added to the object that "it" refers to
         self.place_in = nn.Sequential(
             nn.Linear(2 + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width)
         )
@@ -60,17 +61,17 @@ class Placement(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.sides, self.kernel_out, self.map_out = (nn.Linear(width, n) for n in (2, kernels, kernels))
-        for last in (self.kernel_out, self.map_out):  # at first all cells are alike
+        for last in (self.kernel_out, self.map_out):  # initially all cells are equal
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        offset = torch.arange(1 - 2 * grid, 2 * grid) / (2 * grid)  # twice as fine as the cells
+        offset = torch.arange(1 - 2 * grid, 2 * grid) / (2 * grid)  # at twice the resolution of the cells
         angle = torch.arange(kernels) * (2 * math.pi / kernels)
         across = angle.cos()[:, None, None] * offset + angle.sin()[:, None, None] * offset[:, None]
         self.kernels = nn.Parameter((32 * across).tanh() / sharpening)  # (K, 4 G - 1, 4 G - 1)
         self.maps = nn.Parameter(0.1 * torch.randn(kernels, grid**2) / sharpening)
 
     def no_weight_decay(self) -> set[str]:
-        """Embeddings, for `train.optim.decayed`."""
+        """Embeddings, see `train.optim.decayed`."""
         return {"new_object"}
 
     def forward(
@@ -81,45 +82,45 @@ class Placement(nn.Module):
         antecedent: Int[Tensor, " B"],
         max_objects: int | None = None,
     ) -> tuple[Float[Tensor, "B G2"], Float[Tensor, "B C 2"]]:
-        """The logits of a new object's cells, whatever its class; and of x_new > x_old and y_new > y_old for
-        each class, 0 where it does not exist.
+        """Logits of the new object's cell, for any class, and of x_new > x_old and y_new > y_old for each old
+        class (0 if it does not exist).
 
         Args:
-            words, mask: the text's tokens. existing: the cell of each class, or -1.
-            antecedent: the class that the turn before drew, which the words call "it", or -1.
-            max_objects: how many exist in the fullest picture, where that is known: to count them makes the
-                CPU wait for a GPU.
+            words, mask: the text's tokens before fusion. existing: the cell of each class, or -1.
+            antecedent: the class that "it" refers to, drawn in the previous turn, or -1.
+            max_objects: upper bound for the number of existing objects in a picture; None counts them, which
+                synchronises with the GPU.
         """
         max_objects = int((existing >= 0).sum(dim=1).max()) if max_objects is None else max_objects
-        there, classes = self._first(existing, max_objects)  # (B, n) each
-        place = existing.gather(1, classes)
-        at = torch.stack([place % self.grid, place // self.grid], dim=-1)  # (B, n, 2), x and y
+        exists, classes = self._existing_classes(existing, max_objects)  # (B, n) each
+        cell = existing.gather(1, classes)
+        at = torch.stack([cell % self.grid, cell // self.grid], dim=-1)  # (B, n, 2), x and y
         objects = self.class_embedding[classes] + self.place_in(
-            place_features((at + 0.5) / self.grid).to(words.dtype)
+            position_features((at + 0.5) / self.grid).to(words.dtype)
         )
         objects = objects + self.antecedent * (classes == antecedent[:, None])[..., None]
         x = torch.cat([objects, self.new_object.expand(len(words), 1, -1)], dim=1)  # (B, n + 1, D)
-        real = torch.cat([there, there.new_ones(len(there), 1)], dim=1)
+        attended = torch.cat([exists, exists.new_ones(len(exists), 1)], dim=1)
         words = self.words_in(words)
         for layer in self.word_context:
             words = layer(words, mask)
         for layer in self.layers:
-            x = layer(x, real, words, mask)
+            x = layer(x, attended, words, mask)
         x = self.norm(x).float()
-        with torch.autocast(x.device.type, enabled=False):  # bf16 would round the edges away
+        with torch.autocast(x.device.type, enabled=False):  # bf16 is too coarse for the kernels' edges
             cells = self.sharpening * as_float(self.map_out, x[:, -1]) @ self.maps.float()  # (B, G^2)
             shifted = self._shifted_kernels(
                 as_float(self.kernel_out, x[:, :-1]).flatten(0, 1), at.flatten(0, 1)
             )
-            cells = cells + (shifted.unflatten(0, there.shape) * there[..., None]).sum(dim=1)
-            sides = as_float(self.sides, x[:, :-1]) * there[..., None]
+            cells = cells + (shifted.unflatten(0, exists.shape) * exists[..., None]).sum(dim=1)
+            sides = as_float(self.sides, x[:, :-1]) * exists[..., None]
         empty = sides.new_zeros(*existing.shape, 2)
         return cells, empty.scatter(1, classes[..., None].expand(-1, -1, 2), sides)
 
-    def _first(
+    def _existing_classes(
         self, existing: Int[Tensor, "B C"], max_objects: int
     ) -> tuple[Bool[Tensor, "B n"], Int[Tensor, "B n"]]:
-        """The classes that exist, filled up with others to `max_objects`, and which of them are real."""
+        """Which of the returned `max_objects` classes exist, and the classes: the existing ones first."""
         exists = existing >= 0
         classes = exists.int().argsort(dim=1, descending=True, stable=True)[:, :max_objects]
         return exists.gather(1, classes), classes
@@ -127,16 +128,16 @@ class Placement(nn.Module):
     def _shifted_kernels(
         self, weights: Float[Tensor, "N K"], at: Int[Tensor, "N 2"]
     ) -> Float[Tensor, "N G2"]:
-        """The kernels, mixed with each object's weights, with their middle in its cell."""
+        """The kernels, mixed with each object's weights and centred on its cell."""
         index = torch.arange(self.grid, device=at.device)
         cells = torch.stack(torch.meshgrid(index, index, indexing="xy"), dim=-1)  # (G, G, 2), x and y
-        cells, at = (ground((cell + 0.5) / self.grid, self.horizon) for cell in (cells, at))
+        cells, at = (to_ground((cell + 0.5) / self.grid, self.horizon) for cell in (cells, at))
         offsets = cells - at[:, None, None]  # (N, G, G, 2)
         side = self.kernels.shape[-1]
         mixed = self.sharpening * weights @ self.kernels.float().flatten(1)  # (N, (4 G - 1)^2)
         shifted = grid_sample(
             mixed.view(-1, 1, side, side),
-            offsets * ((side + 1) / (side - 1)),  # from the first to the last number of a kernel is -1 to 1
+            offsets * ((side + 1) / (side - 1)),  # -1 to 1 is from the first to the last entry
             padding_mode="border",
             align_corners=True,
         )
@@ -144,7 +145,7 @@ class Placement(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """The objects attend to each other, then to the words, then go through an MLP."""
+    """Objects attend to each other and to the words, then pass through an MLP; `exists` masks the objects."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()
@@ -157,23 +158,23 @@ class DecoderLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B n D"],
-        real: Bool[Tensor, "B n"],
+        exists: Bool[Tensor, "B n"],
         words: Float[Tensor, "B Nw D"],
         mask: Bool[Tensor, "B Nw"],
     ) -> Float[Tensor, "B n D"]:
         normed = self.norms[0](x)
-        x = x + self.object_attention(normed, normed, real)
+        x = x + self.object_attention(normed, normed, exists)
         x = x + self.word_attention(self.norms[1](x), words, mask)
         return x + self.mlp(x)
 
 
 def as_float(layer: nn.Linear, x: Float[Tensor, "*n D"]) -> Float[Tensor, "*n m"]:
-    """The layer in float32, whatever its weights are in."""
+    """Applies the layer in float32, whatever the type of its weights."""
     return linear(x, layer.weight.float(), layer.bias.float())
 
 
-def place_features(place: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n F"]:
-    """A place in [0, 1] itself, and its sines and cosines at doubling frequencies."""
-    octaves = math.pi * 2.0 ** torch.arange(FREQUENCIES, device=place.device)
-    angles = rearrange(place[..., None] * octaves, "b n two f -> b n (two f)")
-    return torch.cat([place, angles.sin(), angles.cos()], dim=-1)
+def position_features(position: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n F"]:
+    """A position in [0, 1], and its sines and cosines at doubling frequencies."""
+    octaves = math.pi * 2.0 ** torch.arange(FREQUENCIES, device=position.device)
+    angles = rearrange(position[..., None] * octaves, "b n two f -> b n (two f)")
+    return torch.cat([position, angles.sin(), angles.cos()], dim=-1)

@@ -1,4 +1,4 @@
-"""`AnnotatedPlan`: a plan of objects in cells, taught by the annotated objects of the training data."""
+"""`AnnotatedPlan`: plans objects on a grid of cells; trained on data with annotated objects."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from cdd_icm.config import AnnotatedPlanConfig, Config, SamplingConfig, from_dict
-from cdd_icm.data.augment import all_objects, check_flips, no_objects
-from cdd_icm.data.batch import Asked, RawBatch, Tokenize
+from cdd_icm.data.augment import all_objects, check_flips, no_objects_error
+from cdd_icm.data.batch import Instructions, RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog, class_names
 from cdd_icm.errors import InputError
 from cdd_icm.model.conditioning import Conditions
@@ -31,42 +31,42 @@ from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
 from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, Recaption, SyntheticTurns
 from cdd_icm.plan.annotated.tuning import Tuning
 from cdd_icm.plan.annotated.vocabulary import Vocabulary, middle_place
-from cdd_icm.plan.protocol import Plan, Sampled, Terms
+from cdd_icm.plan.protocol import Plan, SampledPlans, Terms
 
 WORD_CONTEXT_LAYERS = 2
-"""Layers in which the words that class queries or placement attend to look at their neighbours before."""
+"""Number of `WordContext` layers before class queries or placement attend to the words."""
 
 
 def horizon_of(plan: AnnotatedPlanConfig) -> float | None:
-    """The height at which the ground would end, None for flat pictures."""
+    """The horizon's height in the picture, None for flat pictures."""
     return plan.relational.horizon if plan.relational else None
 
 
 def synthetic_scenes(plan: AnnotatedPlanConfig) -> int:
-    """Dialogs without pictures beside each sample."""
+    """The number of synthetic dialogs for each training sample."""
     return plan.relational.synthetic_scenes if plan.relational else 0
 
 
 class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
-    """Which classes of object the turn draws or moves, and in which cell of a grid each.
+    """Plans which classes of object the turn draws or moves, and in which cell of a grid.
 
-    A plan is (B, C) integers: the class's cell, counted row by row from the top left, or -1 where the turn
-    leaves the class alone. A class comes at most once in a turn, as in CoDraw and i-CLEVR. Where the data
-    tells how its objects look, the plan does, too: (B, C, K) integers, the value of each of K traits, or -1.
+    A plan is (B, C) integers: the cell of each class, counted row by row from the top left, or -1 if the turn
+    does not draw it. A class is drawn at most once per turn, as in CoDraw and i-CLEVR. If traits are
+    annotated, the plan also has (B, C, K) integers: the value of each of the K traits, or -1.
 
     Args:
         width, text_width: D of the fused tokens, E of the pooled text. image_size: R.
         classes: the names of the C classes. traits: the values of each trait.
-        forms: of each class the traits that change its whole picture, see `TemplateTable`.
-        heads: of the attention. grid: G, cells along a side. cell_width: d, the width of a cell's features.
-        query_layers: how many times each class's query attends to text and picture (`ClassQueryLayer`), as
-            "the sun at the top left, a small tree on the right" needs; 0 for texts that name one object.
-        context_layers: how often the words attend to their neighbours before (`WordContext`).
-        kernels, horizon: of `Placement`, which then says where the one new object goes; without kernels the
-            fused tokens say it.
-        places_per_cell: along its side; the feature map is so many times as fine as the grid.
-        splat_channels, splat_radius, splat_pixel: of `TemplateSplats`.
-        tuning: see `Tuning`; what is left out is the default.
+        forms: for each class, the traits that change its whole appearance, see `TemplateTable`.
+        heads: attention heads. grid: G, cells along a side. cell_width: d, the width of a cell's features.
+        query_layers: number of `ClassQueryLayer`s, for texts that draw several objects, such as "the sun at
+            the top left, a small tree on the right"; 0 for texts that draw one.
+        context_layers: number of `WordContext` layers.
+        kernels, horizon: see `Placement`, which places the one new object; with 0 kernels its cell is
+            predicted from the fused tokens.
+        places_per_cell: ratio of the feature map's resolution to the grid's.
+        splat_channels, splat_radius, splat_pixel: see `TemplateSplats`.
+        tuning: see `Tuning`; missing entries have their default values.
     """
 
     @register_to_config
@@ -119,13 +119,13 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
     def settings(cls, config: Config, dialogs: Sequence[Dialog]) -> dict[str, Any]:
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "plan.kind=none")
+            raise no_objects_error(config, "plan.kind=none")
         vocabulary = Vocabulary.of(objects, config.plan.template_attributes, config.data.path)
         return cls.settings_for(config, vocabulary)
 
     @staticmethod
     def settings_for(config: Config, vocabulary: Vocabulary) -> dict[str, Any]:
-        """The same for objects that are known."""
+        """`settings` for a known vocabulary."""
         plan, size = config.plan, config.data.image_size
         places = plan.places(size)
         attends = plan.class_query_layers or plan.relational
@@ -152,7 +152,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             return None
         objects = all_objects(dialogs)
         if not objects:
-            raise no_objects(config, "plan.recaption=0")
+            raise no_objects_error(config, "plan.recaption=0")
         check_flips(config, objects)
         grammar = grammar_for(class_names(dialogs), horizon_of(config.plan), config.data.path)
         return Recaption(share, grammar, Tuning().moved_distance)
@@ -172,8 +172,8 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         )
 
     def training_heads(self, config: Config, image_width: int) -> nn.ModuleDict:
-        """`relations` teaches the fused tokens, `existing` the image tower; with kernels the placement and
-        the detector are taught in their place."""
+        """`relations` trains the fused tokens and `existing` the image tower. With kernels there are none:
+        the placement and the detector are trained instead."""
         c = self.config
         if c.kernels:
             return nn.ModuleDict()
@@ -183,7 +183,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
                 "existing": Cells(image_width, len(c.classes), c.grid),
             }
         )
-        nn.init.constant_(heads["existing"].mix[-1].bias, -6.0)  # at first nothing exists anywhere
+        nn.init.constant_(heads["existing"].mix[-1].bias, -6.0)  # initially no object is detected
         return heads
 
     @staticmethod
@@ -200,10 +200,10 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         c, scenes, grammar, synthetic = self.config, [], None, synthetic_scenes(config.plan)
         if synthetic:
             last = [dialog.turns[-1].objects or () for dialog in dialogs]
-            scenes = [things for things in last if len(things) > 1]
+            scenes = [objects for objects in last if len(objects) > 1]
             if not scenes:
                 raise InputError(
-                    f"{config.data.path}: no picture of two objects; set plan.relational.synthetic_scenes=0"
+                    f"{config.data.path}: no picture with two objects; set plan.relational.synthetic_scenes=0"
                 )
             grammar = grammar_for(class_names(dialogs), c.horizon, config.data.path)
         return AnnotatedTruthEncoder(
@@ -233,8 +233,8 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         encode_words: Callable[[Int[Tensor, "S Nw"]], Float[Tensor, "S Nw D"]],
         config: Config,
     ) -> Terms:
-        """`plan`, `relation`, `detection` and `synthetic`."""
-        plan, fused, whole, terms = config.plan, conditions.fused, conditions.whole, {}
+        """The terms `plan`, `relation`, `detection` and `synthetic`."""
+        plan, fused, valid, terms = config.plan, conditions.fused, conditions.complete, {}
         kernels, grid = self.config.kernels, self.config.grid
         logits = None
         if plan.weight > 0:
@@ -244,32 +244,32 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
                 antecedent=truth.antecedent,
                 max_objects=truth.max_existing,
             )
-            terms["plan"] = plan_loss(logits, truth.cells, whole, truth.traits), plan.weight
+            terms["plan"] = plan_loss(logits, truth.cells, valid, truth.traits), plan.weight
         if plan.relation_weight > 0:
             if kernels:
                 sides = each_class(logits.sides)  # (B, C, C, 2)
             else:
                 sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
-            relation = relation_loss(sides, truth.existing, truth.cells, grid, whole)
+            relation = relation_loss(sides, truth.existing, truth.cells, grid, valid)
             terms["relation"] = relation, plan.relation_weight
         if plan.detection_weight > 0:
             if kernels:
-                found = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
-                detection = cell_loss(found, truth.shifted_existing, torch.ones_like(whole))
+                detected = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
+                detection = cell_loss(detected, truth.shifted_existing, torch.ones_like(valid))
             else:
-                found = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
-                detection = cell_loss(found, truth.existing, ~conditions.no_reference)
+                detected = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
+                detection = cell_loss(detected, truth.existing, ~conditions.no_reference)
             terms["detection"] = detection, plan.detection_weight
         if truth.synthetic is not None:
-            dialogs = synthetic_scenes(plan) * len(whole)
+            dialogs = synthetic_scenes(plan) * len(valid)
             terms["synthetic"] = self._synthetic_loss(truth.synthetic, dialogs, encode_words, config), 1.0
         return terms
 
     def _synthetic_loss(
         self, turns: SyntheticTurns, dialogs: int, encode_words: Callable[[Tensor], Tensor], config: Config
     ) -> Float[Tensor, ""]:
-        """The plan's and the relations' terms of synthetic turns, each with its weight; summed over the turns
-        of a dialog."""
+        """The weighted plan and relation terms of synthetic turns, summed over turns and averaged over
+        dialogs."""
         plan, words = config.plan, encode_words(turns.ids)  # (S, Nw, D)
         cells, sides = self.network.placement(
             words, turns.mask, turns.existing, turns.antecedent, turns.max_existing
@@ -286,8 +286,8 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         uniform = torch.empty(len(self.config.classes), choices, device=generator and generator.device)
         return -uniform.exponential_(generator=generator).log()
 
-    def context(self, histories: Sequence[Sequence[str]]) -> Asked | None:
-        """With kernels the turn before: what it drew is the antecedent of "it"."""
+    def context(self, histories: Sequence[Sequence[str]]) -> Instructions | None:
+        """With kernels, the previous instruction: the object that it draws is what "it" refers to."""
         if not (self.config.kernels and any(histories)):
             return None
         return [(history[-1], history[:-1]) if history else ("", ()) for history in histories]
@@ -300,28 +300,29 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         settings: SamplingConfig,
         histories: Sequence[Sequence[str]],
         context: Fused | None,
-    ) -> Sampled:
+    ) -> SampledPlans:
         antecedent = None
         if context is not None:
-            had = torch.tensor([bool(history) for history in histories], device=reference.device)
-            antecedent = self.network.drawn_class(context).where(had, -1)  # (B,)
+            has_history = torch.tensor([bool(history) for history in histories], device=reference.device)
+            antecedent = self.network.drawn_class(context).where(has_history, -1)  # (B,)
         logits = self.network(condition, reference, antecedent=antecedent)
         cells, traits = sample_plan(
             logits, noise, settings.plan_temperature, self.tuning, settings.plan_place
         )
         places = middle_place(cells, self.config.grid, self.config.places_per_cell)
-        return Sampled(self.splats(self.table.ids(places, traits)), no_op=(cells < 0).all(dim=1))
+        return SampledPlans(self.splats(self.table.ids(places, traits)), no_op=(cells < 0).all(dim=1))
 
     @classmethod
     def check_data(cls, saved: Mapping[str, Any], dialogs: Sequence[Dialog]) -> str | None:
-        """Single classes that the model does not know may be of turns that it never saw, and pass."""
-        planned = saved.get("classes")
-        if not isinstance(planned, list) or not planned:
+        """The dialogs are of another data set if the model knows none of their classes; single unknown
+        classes may be of turns that the training data lacks."""
+        classes = saved.get("classes")
+        if not isinstance(classes, list) or not classes:
             return None
-        named = class_names(dialogs)
-        if not named or any(name in planned for name in named):
+        names = class_names(dialogs)
+        if not names or any(name in classes for name in names):
             return None
         return (
-            f"its objects, such as {min(named)!r}, are of none of the classes that the model plans, such as "
-            f"{planned[0]!r}"
+            f"its objects, such as {min(names)!r}, are of none of the classes that the model plans, such as "
+            f"{classes[0]!r}"
         )

@@ -1,4 +1,4 @@
-"""On which side of each existing object a new one goes."""
+"""Predicts on which side of each existing object a new object is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cdd_icm.plan.annotated.cells import Cells, shared_embedding
 
 
 class Relations(nn.Module):
-    """On which side of each object in the reference the turn draws each of its own.
+    """Predicts on which side of each object in the reference a new object is drawn; used in training only.
 
-    It is trained with the fusion and not needed for drawing. "Behind the cube on the left" says two signs
-    and leaves the rest to chance, so the cell alone is a noisy target; the signs, predicted from the tokens
-    where the cube is, teach these to find the words for their own object.
+    "Behind the cube on the left" determines two signs and leaves the exact position open, so the cell alone
+    is a noisy target. Predicting the signs from the image tokens at the cube teaches these tokens to find the
+    words about their object.
     """
 
     def __init__(self, classes: int, width: int, grid: int, sign_width: int = 32):
@@ -28,12 +28,12 @@ class Relations(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B Nv D"], existing: Int[Tensor, "B C"]
     ) -> Float[Tensor, "B C C 2"]:
-        """Logits of x_new > x_old and y_new > y_old, for the old class and the new one; they are meaningful
-        where the old one exists."""
+        """Logits of x_new > x_old and y_new > y_old for each (old class, new class); meaningful if the old
+        class exists."""
         cells = self.cells(tokens).flatten(2)  # (B, 2 d, G^2)
         at = existing.clamp(min=0)[:, None].expand(-1, cells.shape[1], -1)  # (B, 2 d, C)
-        there = rearrange(cells.gather(2, at), "b (two d) c -> b two d c", two=2).float()
-        return torch.einsum("bkdo,nd->bonk", there, self.class_embedding.float())
+        features = rearrange(cells.gather(2, at), "b (two d) c -> b two d c", two=2).float()
+        return torch.einsum("bkdo,nd->bonk", features, self.class_embedding.float())
 
 
 def relation_loss(
@@ -43,17 +43,17 @@ def relation_loss(
     grid: int,
     valid: Bool[Tensor, " B"],
 ) -> Float[Tensor, ""]:
-    """-log p(signs) over all pairs of an existing and a planned object in different columns (or rows); summed
-    and divided as in `plan_loss`."""
+    """-log p(signs) over all pairs of an existing and a drawn object that are in different columns (or rows);
+    summed and divided as in `plan_loss`."""
     old, new = (torch.stack([at % grid, at // grid], dim=-1) for at in (existing, cells))
     old, new = old[:, :, None], new[:, None]  # (B, C, 1, 2), (B, 1, C, 2)
     pairs = (existing >= 0)[:, :, None] & (cells >= 0)[:, None] & valid[:, None, None]  # (B, C, C)
     counted = pairs[..., None] & (old != new)
-    # Weights, not a choice by a mask: for that the CPU would wait until a GPU knows how many it chooses.
+    # weights instead of indexing with a mask, which would synchronise with the GPU
     truth, weight = (new > old).float(), counted.float()
     return binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / len(cells)
 
 
 def each_class(sides: Float[Tensor, "B C 2"]) -> Float[Tensor, "B C C 2"]:
-    """The sides of a new object of any class as those of each."""
+    """Repeats the logits, which hold for a new object of any class, for each new class."""
     return sides[:, :, None].expand(-1, -1, sides.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Templates added up where objects are planned: the plan as a feature map."""
+"""Renders a plan as a feature map: adds up learnt templates at the positions of the planned objects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from torch import Tensor, nn
 
 
 class TemplateSplats(nn.Module):
-    """Around each planned object a learnt template of its class, and one of each of its traits, is added to a
-    map: every place of the map then tells what is to be painted there, and which part of it. It is a
-    transposed convolution of the plan, as planes of zeros and ones, with kernels so wide that it pays to do
-    it only where an object is.
+    """Adds to a map, around each planned object, learnt templates for its class and traits, so that every
+    place of the map shows which part of which object to draw there. This is a transposed convolution of a
+    one-hot plan, with kernels so wide that it is computed at the objects only.
 
     Args:
-        templates: T. channels: P. radius: how far a template goes around its middle, in its own pixels.
-        size: G, the map's places along a side. pixel: the side of a template's pixel, in places.
+        templates: T. channels: P. radius: of a template, in its own pixels.
+        size: G, the side of the map, in places. pixel: the side of a template's pixel, in places.
     """
 
     def __init__(self, templates: int, channels: int, radius: int, size: int, pixel: int = 1):
@@ -26,12 +25,17 @@ class TemplateSplats(nn.Module):
 
     @property
     def width(self) -> int:
-        """Of a template, in places."""
+        """The side of a template, in places."""
         return (2 * self.radius + 1) * self.pixel
 
     def forward(self, ids: Int[Tensor, "B C M"], max_objects: int | None = None) -> Float[Tensor, "B P G G"]:
-        """`ids`: see `TemplateTable.ids`. `max_objects`: how many objects they hold in all, or more, where
-        that is known: to count them makes the CPU wait for a GPU."""
+        """The feature map of B plans.
+
+        Args:
+            ids: see `TemplateTable.ids`.
+            max_objects: upper bound for the number of objects in the batch; None counts them, which
+                synchronises with the GPU.
+        """
         planned = (ids[..., 0] >= 0).flatten()
         max_objects = int(planned.sum()) if max_objects is None else max_objects
         first = planned.int().argsort(descending=True, stable=True)[:max_objects]  # (N,)

@@ -1,4 +1,4 @@
-"""Dialogs without pictures, and pictures shifted and mirrored: more to learn placement and detection from."""
+"""Additional training data: synthetic dialogs for placement, and shifted pictures for detection."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from cdd_icm.plan.annotated.grammars.registry import Grammar
 def synthetic_dialog(
     scenes: Sequence[Sequence[SceneObject]], grammar: Grammar, rng: np.random.Generator
 ) -> tuple[list[str], list[SceneObject]]:
-    """A dialog without pictures: the objects of one of the `scenes` in another order, the first where the
-    first of a scene is and the others where others are, and an instruction for each. What finds no free place
-    in eight tries is left out."""
+    """A dialog without pictures: an instruction for each object, and the objects. They are those of a random
+    scene in random order. The first is placed where another scene's first object is, the others at positions
+    of any objects. Objects that collide in eight tries are omitted."""
 
     def scene() -> Sequence[SceneObject]:
         return scenes[rng.integers(len(scenes))]
 
-    things: list[SceneObject] = []
-    for thing in rng.permutation(np.array(scene(), dtype=object)):
+    placed: list[SceneObject] = []
+    for obj in rng.permutation(np.array(scene(), dtype=object)):
         for _ in range(8):
-            there = scene()
-            there = there[rng.integers(len(there)) if things else 0]
-            moved = replace(thing, x=there.x, y=there.y)
-            if not grammar.collides(moved, things):
-                things.append(moved)
+            other = scene()
+            other = other[rng.integers(len(other)) if placed else 0]
+            moved = replace(obj, x=other.x, y=other.y)
+            if not grammar.collides(moved, placed):
+                placed.append(moved)
                 break
-    return [grammar.write([thing], things[:i], rng) for i, thing in enumerate(things)], things
+    return [grammar.write([obj], placed[:i], rng) for i, obj in enumerate(placed)], placed
 
 
 def shifted(
-    picture: UInt8[Tensor, "3 R R"], things: Sequence[SceneObject], grid: int, rng: np.random.Generator
+    picture: UInt8[Tensor, "3 R R"], objects: Sequence[SceneObject], grid: int, rng: np.random.Generator
 ) -> tuple[UInt8[Tensor, "3 R R"], list[SceneObject]]:
-    """A picture and its objects, mirrored or not, and moved by up to an eighth of its side, by whole cells of
-    the grid; its edge pixels are repeated, and objects that leave it are left out."""
+    """A picture and its objects, randomly mirrored, and shifted by up to an eighth of its side in whole
+    cells. Edge pixels are repeated; objects that leave the picture are removed."""
     if rng.random() < 0.5:
-        picture, things = picture.flip(-1), [thing.mirrored() for thing in things]
-    furthest, side = grid // 8, picture.shape[-1]
+        picture, objects = picture.flip(-1), [obj.mirrored() for obj in objects]
+    max_shift, side = grid // 8, picture.shape[-1]
     cell = side // grid
-    right, down = (int(shift) for shift in rng.integers(-furthest, furthest + 1, size=2))
-    margin = (furthest * cell,) * 2
+    right, down = (int(shift) for shift in rng.integers(-max_shift, max_shift + 1, size=2))
+    margin = (max_shift * cell,) * 2
     padded = np.pad(picture.numpy(), ((0, 0), margin, margin), mode="edge")
-    top, left = ((furthest - shift) * cell for shift in (down, right))
-    moved = [replace(thing, x=thing.x + right / grid, y=thing.y + down / grid) for thing in things]
-    kept = [thing for thing in moved if 0 <= thing.x < 1 and 0 <= thing.y < 1]
-    return torch.from_numpy(padded[:, top : top + side, left : left + side].copy()), kept
+    top, left = ((max_shift - shift) * cell for shift in (down, right))
+    moved = [replace(obj, x=obj.x + right / grid, y=obj.y + down / grid) for obj in objects]
+    inside = [obj for obj in moved if 0 <= obj.x < 1 and 0 <= obj.y < 1]
+    return torch.from_numpy(padded[:, top : top + side, left : left + side].copy()), inside

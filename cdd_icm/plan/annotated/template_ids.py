@@ -1,4 +1,4 @@
-"""Which templates stand for a planned object."""
+"""Numbers the templates of planned objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 class TemplateTable:
-    """Which of T templates are laid where an object is planned: the one of its class in its form, and then
-    one for the value of each trait that is in no form.
+    """Assigns to each planned object some of T templates: one for its class and form, and one for the value
+    of each trait that is not part of a form.
 
-    A form is a combination of the values of those traits that change the class's whole picture (`forms`, by
-    class): of a small thing turned to the left every pixel is another than of a large one turned right.
+    A form is a combination of values of the traits that change a class's whole appearance (`forms`, by
+    class): for example, a small object facing left looks entirely different from a large one facing right.
 
     Attributes:
-        count: T. forms: how many of them are a class in a form; they come first.
+        count: T. forms: number of templates for a class and form; these come first.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class TemplateTable:
         self.count = count
 
     def ids(self, places: Int[Tensor, "B C"], traits: Int[Tensor, "B C K"] | None) -> Int[Tensor, "B C M"]:
-        """What `TemplateSplats` takes: of each class its place, or -1, and then the ids of its templates, or
-        -1 where a trait is not known."""
+        """The input of `TemplateSplats`: for each class its place, or -1, then the ids of its templates, -1
+        if a trait is unknown."""
         form, strides = (x.to(places.device, non_blocking=True) for x in (self.first, self.strides))
         form, known = form.expand_as(places), torch.ones_like(places, dtype=torch.bool)
         if traits is not None:

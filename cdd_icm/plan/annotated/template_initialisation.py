@@ -1,4 +1,4 @@
-"""Start values of the templates of planned objects: the mean of what was painted around each."""
+"""Initialises templates with the mean pictures of the objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cdd_icm.progress import Progress
 CHANNELS = 4
 """Colour and opacity."""
 CHANGED = 0.02
-"""A pixel of [-1, 1] that differs by more was painted."""
+"""Difference between target and reference, in [-1, 1], above which a pixel counts as drawn."""
 
 
 @torch.no_grad()
@@ -35,12 +35,12 @@ def add_mean_pictures(
     seed: int = 0,
     progress: bool = True,
 ) -> None:
-    """Adds to the random templates of `splats` what was painted at each object's place in `turns` turns of
-    `dialogs`, chosen by `seed`: to the template of its class in its form. The first four channels get its
-    mean colour, in [-1, 1], and how surely its pixels were painted: from 0 where 40 % of the turns did it,
-    which other objects may have done, to 1 at 70 %. A turn does not count for what lies outside its picture.
+    """Adds to the random templates of `splats` the mean picture of each class and form, over `turns` random
+    turns of `dialogs`. The first four channels are its mean colour, in [-1, 1], times opacity, and its
+    opacity: 0 for pixels that at most 40 % of the turns draw (other objects may have been drawn there),
+    rising to 1 at 70 %. Pixels outside of a turn's picture are not counted.
 
-    A gradient would find the same pictures, but those of a rare object only after many epochs.
+    Training would learn the same templates, but those of rare objects only after many epochs.
     """
     width = splats.width
     sums: dict[int, Float[Tensor, "5 k k"]] = {}
@@ -55,18 +55,19 @@ def add_mean_pictures(
         place = to_cells(drawn, classes, splats.size)
         ids = table.ids(place[None], to_trait_values(drawn, classes, traits)[None])[0]
         pair = (dialog.turns[turn].picture, dialog.reference(turn))
-        painted = _painted(*(_pixels(picture, image_size) for picture in pair), splats.size)
-        painted = pad(painted, (width // 2, width, width // 2, width))
-        for of_object in ids[place >= 0]:
-            at, template, *_ = of_object.tolist()
+        drawn_pixels = _drawn_pixels(*(_pixels(picture, image_size) for picture in pair), splats.size)
+        drawn_pixels = pad(drawn_pixels, (width // 2, width, width // 2, width))
+        for row in ids[place >= 0]:
+            at, template, *_ = row.tolist()
             if template < 0:  # a trait is not annotated
                 continue
             y, x = divmod(at, splats.size)
-            window = painted[:, y : y + width, x : x + width]
+            window = drawn_pixels[:, y : y + width, x : x + width]
             sums[template] = sums.get(template, 0) + avg_pool2d(window[None], splats.pixel)[0]
     for template, total in sums.items():
-        colours, painted, inside = total.split([3, 1, 1])
-        colour, share = colours / painted.clamp(min=1e-6), painted / inside.clamp(min=1e-6)
+        colours, drawn_turns, turns_inside = total.split([3, 1, 1])
+        colour = colours / drawn_turns.clamp(min=1e-6)
+        share = drawn_turns / turns_inside.clamp(min=1e-6)
         opacity = ((share - 0.4) / 0.3).clamp(0, 1)
         splats.weight[:CHANNELS, template] += torch.cat([colour * opacity, opacity]).to(splats.weight)
 
@@ -75,9 +76,10 @@ def _pixels(picture: Picture, size: int) -> Float[Tensor, "3 R R"]:
     return to_float(torch.from_numpy(to_square(picture.decode(), size).copy())).permute(2, 0, 1)
 
 
-def _painted(
+def _drawn_pixels(
     target: Float[Tensor, "3 R R"], reference: Float[Tensor, "3 R R"], size: int
 ) -> Float[Tensor, "5 G G"]:
-    """The colour of what the turn painted, 0 elsewhere, a mask of it, and ones; the mean of each place."""
+    """The colour of the pixels that the turn draws (0 elsewhere), their mask, and ones, averaged over each
+    place."""
     mask = ((target - reference).abs().amax(dim=0, keepdim=True) > CHANGED).float()
     return adaptive_avg_pool2d(torch.cat([target * mask, mask, torch.ones_like(mask)]), size)

@@ -1,4 +1,4 @@
-"""Annotated turns as tensors: what the loader processes make for the plan's loss."""
+"""Encodes annotated turns as tensors, in the loader processes, for the plan's loss."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from cdd_icm.plan.annotated.vocabulary import drawn_objects, to_cells, to_trait_
 
 @dataclass
 class SyntheticTurns(TensorFields):
-    """Turns without pictures: the existing objects, and a text that adds one (`synthetic_dialog`)."""
+    """Turns of synthetic dialogs: the existing objects, and a text that adds one (see `synthetic_dialog`)."""
 
     ids: Int[Tensor, "S Nw"]
     mask: Bool[Tensor, "S Nw"]
     existing: Int[Tensor, "S C"]
     antecedent: Int[Tensor, " S"]
-    """The class of the object that was added last."""
+    """The class of the object that was added in the previous turn."""
     cells: Int[Tensor, "S C"]
     max_existing: int
-    """How many exist in the fullest scene."""
+    """The largest number of existing objects in a turn."""
 
 
 @dataclass
@@ -39,21 +39,21 @@ class AnnotatedTruth(TensorFields):
     """The true plans of a batch, and the objects in its references."""
 
     cells: Int[Tensor, "B C"]
-    """The cell of each object that the turn draws (`vocabulary.to_cells`)."""
+    """The cell of each class that the turn draws, or -1 (`vocabulary.to_cells`)."""
     places: Int[Tensor, "B C"]
-    """Its place among `plan.fine` times as many along a side, for the feature map."""
+    """Its place in the feature map, whose side is `places_per_cell` times the grid's."""
     existing: Int[Tensor, "B C"]
-    """The cell of each object in the reference."""
+    """The cell of each class in the reference, or -1."""
     traits: Int[Tensor, "B C K"] | None = None
-    """How the drawn objects look (`vocabulary.to_trait_values`)."""
+    """The traits of the drawn objects (`vocabulary.to_trait_values`)."""
     drawn_objects: int | None = None
-    """How many the batch draws in all; None where that was not counted, here and below."""
+    """The number of objects that the batch draws; None if unknown."""
     max_existing: int | None = None
-    """How many exist in the fullest reference."""
+    """The largest number of objects in a reference; None if unknown."""
     antecedent: Int[Tensor, " B"] | None = None
-    """The class of the last existing object, or -1; for placement beside existing objects."""
+    """The class of the last existing object, or -1; for relational placement."""
     shifted: Tensor | None = None  # (B, 3, R, R)
-    """The target, shifted and mirrored, to train the detector; in [-1, 1] once it is `on` a device."""
+    """The shifted and mirrored target, to train the detector; uint8, and in [-1, 1] after `on`."""
     shifted_existing: Int[Tensor, "B C"] | None = None
     synthetic: SyntheticTurns | None = None
 
@@ -68,9 +68,9 @@ class AnnotatedTruthEncoder:
 
     Args:
         grid, places_per_cell, moved_distance: see `AnnotatedPlan` and `Tuning`.
-        relational: whether antecedents are encoded. detects: whether shifted pictures are.
-        scenes: the objects of pictures, for synthetic dialogs; so many (`synthetic_dialogs`) for each item,
-            in the words of `grammar`.
+        relational: whether to encode antecedents. detects: whether to encode shifted pictures.
+        synthetic_dialogs: number of synthetic dialogs per item, with objects of `scenes` and texts of
+            `grammar`.
     """
 
     classes: Sequence[str]
@@ -104,7 +104,7 @@ class AnnotatedTruthEncoder:
             truth.shifted, truth.shifted_existing = self._shifted(raw)
         if self.relational:
             truth.antecedent = torch.tensor(
-                [self.classes.index(things[-1].name) if things else -1 for things in raw["before"]]
+                [self.classes.index(objects[-1].name) if objects else -1 for objects in raw["before"]]
             )
         if self.synthetic_dialogs:
             truth.synthetic = self._synthetic(raw["draw"])
@@ -113,11 +113,12 @@ class AnnotatedTruthEncoder:
     def _encoded(
         self, raw: RawBatch, i: int, no_op: bool
     ) -> tuple[Int[Tensor, " C"], Int[Tensor, " C"], Int[Tensor, "C K"], Int[Tensor, " C"]]:
-        """Cells, places and traits of what item `i` draws, and the cells of what exists in its reference."""
+        """Cells, places and traits of the objects that item `i` draws, and the cells of those in its
+        reference."""
         before, after = raw["before"][i], raw["after"][i]
         try:
             if before is None or after is None:
-                raise InputError("objects: not annotated; set plan.grid=0 to train without a plan")
+                raise InputError("objects: not annotated; set plan.kind=none to train without a plan")
             if no_op:
                 before = after
             drawn = drawn_objects(before, after, self.moved_distance)
@@ -132,33 +133,34 @@ class AnnotatedTruthEncoder:
 
     def _shifted(self, raw: RawBatch) -> tuple[Tensor, Int[Tensor, "B C"]]:
         pictures, existing = [], []
-        for target, things, draw in zip(raw["target"], raw["after"], raw["draw"], strict=True):
-            picture, things = shifted(target, things, self.grid, np.random.default_rng((draw, 3)))
+        for target, objects, draw in zip(raw["target"], raw["after"], raw["draw"], strict=True):
+            picture, objects = shifted(target, objects, self.grid, np.random.default_rng((draw, 3)))
             pictures.append(picture)
-            existing.append(to_cells(things, self.classes, self.grid))
+            existing.append(to_cells(objects, self.classes, self.grid))
         return torch.stack(pictures), torch.stack(existing)
 
     def _synthetic(self, draws: Sequence[int]) -> SyntheticTurns:
-        """Without the first turns, before which nothing exists: of those the pictures teach enough."""
-        asked, existing, antecedent, new, max_existing = [], [], [], [], 0
+        """Turns of synthetic dialogs, without the first ones, whose placement does not depend on other
+        objects."""
+        instructions, existing, antecedent, new, max_existing = [], [], [], [], 0
         for draw in draws:
             for number in range(self.synthetic_dialogs):
                 rng = np.random.default_rng((draw, 2, number))
-                texts, things = synthetic_dialog(self.scenes, self.grammar, rng)
-                cells = [to_cells([thing], self.classes, self.grid) for thing in things]
-                max_existing = max(max_existing, len(things) - 1)
-                for i in range(1, len(things)):
-                    asked.append((texts[i], texts[:i]))
+                texts, objects = synthetic_dialog(self.scenes, self.grammar, rng)
+                cells = [to_cells([obj], self.classes, self.grid) for obj in objects]
+                max_existing = max(max_existing, len(objects) - 1)
+                for i in range(1, len(objects)):
+                    instructions.append((texts[i], texts[:i]))
                     existing.append(torch.stack(cells[:i]).amax(dim=0))
-                    antecedent.append(self.classes.index(things[i - 1].name))
+                    antecedent.append(self.classes.index(objects[i - 1].name))
                     new.append(cells[i])
         parts = (torch.stack(existing), torch.tensor(antecedent), torch.stack(new))
-        return SyntheticTurns(*self.tokenize(asked), *parts, max_existing)
+        return SyntheticTurns(*self.tokenize(instructions), *parts, max_existing)
 
 
 @dataclass(frozen=True)
 class Recaption:
-    """Writes a share of the instructions anew from the annotation, by the samples' draws."""
+    """Replaces a random share of the instructions with texts that `grammar` writes from the annotation."""
 
     share: float
     grammar: Grammar

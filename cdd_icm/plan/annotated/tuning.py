@@ -1,4 +1,4 @@
-"""Constants that were tuned for one kind of data; they are stored with the model that they were tuned for."""
+"""Constants of planning that were tuned on data; they are stored with the model."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from cdd_icm.errors import InputError
 
 @dataclass(frozen=True)
 class Tuning:
-    """Distances and widths are shares of the picture's side. The defaults are of i-CLEVR and CoDraw."""
+    """Distances and widths are shares of the picture's side. The defaults were tuned on i-CLEVR and
+    CoDraw."""
 
     presence_threshold: float = 0.4
-    """A class that is drawn with at least this probability is planned: one that is left out stays missing."""
+    """Classes with at least this probability are drawn. It is below 0.5, as a missing object is never added
+    later."""
     likely_share: float = 0.05
-    """A cell that is this much as likely as the likeliest one may be planned with."""
+    """Cells with at least this share of the highest probability may be chosen."""
     existing_price: float = 2.0
-    """The price of a cell next to an existing object, in shares of the probability (`median_score`)."""
+    """Penalty of a cell at an existing object, in probability mass (`median_score`)."""
     existing_width: float = 0.11
-    """How fast that price falls with the distance: about the width of an object in i-CLEVR."""
+    """Standard deviation of that penalty: about the width of an object in i-CLEVR."""
     neighbour_price: float = 3.0
-    """The price of a cell next to another object of the same turn, in logits (`place_apart`)."""
+    """Penalty of a cell at another object of the same turn, in logits (`place_apart`)."""
     neighbour_width: float = 0.08
-    """How fast that price falls. Objects of one turn may be nearer each other, as a person and what the hand
-    holds are."""
+    """Standard deviation of that penalty. Objects of one turn may be close, such as a person and an object in
+    the person's hand."""
     expected_objects: float = 0.2
-    """The expected number of objects from which on a class counts as existing. An object that is overlooked
-    misplaces the next one further than one that isn't there; and where objects are close, less than half an
-    object is expected of many that exist."""
+    """A class exists if the expected number of its objects is above this. It is low because a missed object
+    harms placement more than a false one, and because close objects are often detected with low
+    confidence."""
     moved_distance: float = 0.02
-    """An object that is this much further on than before has been moved."""
+    """An object counts as moved if its x or y changes by more than this."""
     sharpening: float = 6.0
-    """Kernels and maps are kept so many times smaller than they are used: Adam moves every number equally
-    far, and these have far to go."""
+    """Kernels and maps are stored divided by this factor, which multiplies their effective learning rate:
+    Adam's step size does not depend on scale, and they must change a lot."""
 
     def __post_init__(self):
         for name, value in vars(self).items():

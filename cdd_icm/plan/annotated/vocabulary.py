@@ -1,4 +1,4 @@
-"""What a plan may hold, classes and traits, and annotated objects as tensors of them."""
+"""The classes and traits of a plan, and the encoding of annotated objects as tensors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cdd_icm.errors import InputError
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The object classes of the training data, the values of each trait of their looks, and of each class the
-    traits that change its whole picture (`template_ids.TemplateTable`); all in alphabetical order."""
+    """The object classes of the training data, the values of each trait, and for each class the traits that
+    change its whole appearance (see `template_ids.TemplateTable`); all in alphabetical order."""
 
     classes: tuple[str, ...]
     traits: Mapping[str, tuple[str, ...]]
@@ -25,76 +25,77 @@ class Vocabulary:
 
     @classmethod
     def of(cls, objects: Sequence[SceneObject], form_traits: Sequence[str], source: str) -> Vocabulary:
-        """Of the training data's objects.
+        """The vocabulary of the training data's objects.
 
         Raises:
-            InputError: one of `form_traits` is no trait of the objects; the message names `source`.
+            InputError: one of `form_traits` is not a trait of the objects; the message names `source`.
         """
         values: dict[str, set[str]] = defaultdict(set)
-        for thing in objects:
-            for trait, value in thing.look.items():
+        for obj in objects:
+            for trait, value in obj.look.items():
                 values[trait].add(value)
         traits = {trait: tuple(sorted(values[trait])) for trait in sorted(values)}
         for trait in form_traits:
             if trait not in traits:
                 known = ", ".join(traits) or "none"
-                raise InputError(f"plan.template_attributes: {trait!r}: the looks of {source} have {known}")
+                raise InputError(f"plan.template_attributes: {trait!r}: the objects of {source} have {known}")
         forms: dict[str, set[str]] = defaultdict(set)
-        for thing in objects:
-            forms[thing.name].update(trait for trait in form_traits if trait in thing.look)
+        for obj in objects:
+            forms[obj.name].update(trait for trait in form_traits if trait in obj.look)
         return cls(tuple(sorted(forms)), traits, {name: tuple(sorted(form)) for name, form in forms.items()})
 
 
 def drawn_objects(
     before: Sequence[SceneObject], after: Sequence[SceneObject], moved_distance: float
 ) -> tuple[SceneObject, ...]:
-    """The objects of `after` that are new, or further than `moved_distance` from where they were in `before`,
-    or look otherwise."""
-    earlier = {thing.name: thing for thing in before}
+    """The objects of `after` that are new, have moved by more than `moved_distance` in x or y, or have other
+    traits than in `before`."""
+    earlier = {obj.name: obj for obj in before}
 
-    def same(thing: SceneObject) -> bool:
-        was = earlier.get(thing.name)
-        near = was is not None and max(abs(was.x - thing.x), abs(was.y - thing.y)) <= moved_distance
-        return near and was.look == thing.look
+    def same(obj: SceneObject) -> bool:
+        old = earlier.get(obj.name)
+        near = old is not None and max(abs(old.x - obj.x), abs(old.y - obj.y)) <= moved_distance
+        return near and old.look == obj.look
 
-    return tuple(thing for thing in after if not same(thing))
+    return tuple(obj for obj in after if not same(obj))
 
 
 def to_cells(objects: Sequence[SceneObject], classes: Sequence[str], grid: int) -> Int[Tensor, " C"]:
-    """The cell of each class among `grid` x `grid`, row by row from the top left, or -1 where `objects` have
-    none of it; outside the picture the nearest cell counts.
+    """The cell of each class in a `grid` x `grid`, counted row by row from the top left, or -1 if absent.
+    Objects outside of the picture are in the nearest cell.
 
     Raises:
-        InputError: an object of another class.
+        InputError: an object's class is not in `classes`.
     """
     cells = [-1] * len(classes)
-    for thing in objects:
-        if thing.name not in classes:
-            raise InputError(f"objects: {thing.name!r} is none of the {len(classes)} classes planned with")
-        x, y = (min(max(int(value * grid), 0), grid - 1) for value in (thing.x, thing.y))
-        cells[classes.index(thing.name)] = y * grid + x
+    for obj in objects:
+        if obj.name not in classes:
+            raise InputError(f"objects: {obj.name!r} is not one of the {len(classes)} classes of the plan")
+        x, y = (min(max(int(value * grid), 0), grid - 1) for value in (obj.x, obj.y))
+        cells[classes.index(obj.name)] = y * grid + x
     return torch.tensor(cells)
 
 
 def to_trait_values(
     objects: Sequence[SceneObject], classes: Sequence[str], traits: Mapping[str, Sequence[str]]
 ) -> Int[Tensor, "C K"]:
-    """The value of each trait of `objects`, of known classes, or -1 where that is not annotated.
+    """The value of each trait of `objects`, whose classes must be known, or -1 if it is not annotated.
 
     Raises:
         InputError: a value that no object of the training data has.
     """
-    found = torch.full((len(classes), len(traits)), -1)
-    for thing in objects:
+    encoded = torch.full((len(classes), len(traits)), -1)
+    for obj in objects:
         for k, (trait, values) in enumerate(traits.items()):
-            value = thing.look.get(trait)
+            value = obj.look.get(trait)
             if value is not None and value not in values:
-                raise InputError(f"objects: look: {trait}: {value!r} is none of {', '.join(values)}")
-            found[classes.index(thing.name), k] = -1 if value is None else values.index(value)
-    return found
+                raise InputError(f"objects: look: {trait}: {value!r} is not one of {', '.join(values)}")
+            encoded[classes.index(obj.name), k] = -1 if value is None else values.index(value)
+    return encoded
 
 
 def middle_place(cells: Int[Tensor, "B C"], grid: int, places_per_cell: int) -> Int[Tensor, "B C"]:
-    """The place in the middle of each cell, of `places_per_cell` along a cell's side; -1 stays."""
+    """The feature map's place in the middle of each cell, whose side is `places_per_cell` places; -1 stays
+    -1."""
     y, x = (cell * places_per_cell + places_per_cell // 2 for cell in (cells // grid, cells % grid))
     return torch.where(cells >= 0, y * (grid * places_per_cell) + x, -1)

@@ -10,10 +10,10 @@ from cdd_icm.model.attention import Attention
 
 
 class WordContext(nn.Module):
-    """Each word attends to its neighbours, by scores that depend on how far apart two words are, up to
-    `max_distance` (Raffel et al. 2020, arXiv 1910.10683), and goes through an MLP. The text tower knows
-    absolute positions only: by these, small data hardly teach which of two objects "on the left" belongs to.
-    At first the words stay as they are; the heads begin with attending more or less far."""
+    """Each word attends to its neighbours with a learnt bias for their distance, up to `max_distance` (Raffel
+    et al. 2020, arXiv 1910.10683), then passes through an MLP. The text tower has absolute positions only,
+    from which small data sets hardly teach which of two objects "on the left" belongs to. The layer is
+    initialised as the identity, and its heads with different ranges."""
 
     def __init__(self, width: int, heads: int, max_distance: int = 32):
         super().__init__()

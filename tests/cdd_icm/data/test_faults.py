@@ -62,7 +62,7 @@ def swollen(folder):
 FAULTS = {
     "missing picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_1.png").unlink(),
-        "images/CLEVR_train_000001: pictures [0, 2] leave out a turn",
+        "images/CLEVR_train_000001: pictures [0, 2] have a gap",
     ),
     "missing last picture": (
         lambda folder: (folder / "images/CLEVR_train_000001_2.png").unlink(),
@@ -74,7 +74,7 @@ FAULTS = {
     ),
     "two pictures of a turn": (
         lambda folder: Image.new("1", (8, 8)).save(folder / "images/CLEVR_train_000001_1.jpg"),
-        "images/CLEVR_train_000001_1.png: turn 1 comes twice: images/CLEVR_train_000001_1.jpg is there too",
+        "images/CLEVR_train_000001_1.png: turn 1 is duplicated by images/CLEVR_train_000001_1.jpg",
     ),
     "truncated picture": (truncated, "images/CLEVR_train_000001_2.png: picture can't be decoded"),
     "not a picture": (
@@ -116,7 +116,7 @@ FAULTS = {
     ),
     "class that comes twice": (
         twice,
-        "scenes/CLEVR_train_000001.json: objects: red cube comes twice",
+        "scenes/CLEVR_train_000001.json: objects: red cube is duplicated",
     ),
     "missing scene": (
         lambda folder: (folder / "scenes/CLEVR_train_000001.json").unlink(),
@@ -260,7 +260,7 @@ def test_codraw_faults_all_at_once(tmp_path):
         f"{file}: train_7: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '-1', flip '1'",
         f"{file}: train_8: dialog[0].abs_d: s_3s.png: x '253', y '64', depth '0', flip '7'",
         f"{file}: train_9: dialog[0].abs_d: s_3s.png: x 'nan', y '64', depth '0', flip '1'",
-        f"{file}: train_10: dialog[0].msg_t: 'a \\ud800 sun' holds half a character",
+        f"{file}: train_10: dialog[0].msg_t: 'a \\ud800 sun' has a lone surrogate",
         f"{file}: ../evil_1: '../evil_1' is not a dialog's name (<split>_<number>)",
         f"{file}: badid: 'badid' is not a dialog's name (<split>_<number>)",
     ):

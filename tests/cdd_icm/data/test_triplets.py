@@ -16,7 +16,7 @@ from cdd_icm.data import (
     to_square,
 )
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
-from cdd_icm.data.triplets import joined, other_picture
+from cdd_icm.data.triplets import join_triplets, other_picture
 
 
 class Named:
@@ -83,21 +83,21 @@ def piece(colour, at, draw=0, **other):
 
 def test_a_joined_turn_asks_for_both_and_shows_both():
     red, blue = piece((255, 0, 0), 1), piece((0, 0, 255), 2)
-    both = joined(red, blue)
+    both = join_triplets(red, blue)
     assert torch.equal(both["target"], red["target"] + blue["target"])
     assert torch.equal(both["other"], blue["target"])  # still wrong for the red pixel
     assert torch.equal(both["reference"], red["reference"])
     assert both["instruction"] == "add (255, 0, 0) add (0, 0, 255)"
     assert both["after"] == (*red["after"], *blue["after"]) and both["before"] == ()
-    assert joined(piece((255, 0, 0), 1, draw=1 << 21), blue)["instruction"] == (
+    assert join_triplets(piece((255, 0, 0), 1, draw=1 << 21), blue)["instruction"] == (
         "add (0, 0, 255) add (255, 0, 0)"
     )
 
 
 def test_turns_with_a_class_in_common_are_not_joined():
     red = piece((255, 0, 0), 1)
-    assert joined(red, piece((255, 0, 0), 2)) is None
-    assert joined(piece((0, 0, 255), 2, before=red["after"]), red) is None
+    assert join_triplets(red, piece((255, 0, 0), 2)) is None
+    assert join_triplets(piece((0, 0, 255), 2, before=red["after"]), red) is None
 
 
 def test_the_share_that_is_joined_comes_from_the_draws(dataset):

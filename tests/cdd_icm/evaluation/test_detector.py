@@ -203,7 +203,7 @@ def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
             train_detector(config_of(coloured_squares, "run", total_samples=16, **{key: value}))
     (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
     (checkpoint / "model.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(InputError, match="model.safetensors: not a whole safetensors file"):
+    with pytest.raises(InputError, match="model.safetensors: not a complete safetensors file"):
         train_detector(config_of(coloured_squares, "run", total_samples=16))
 
 

@@ -222,7 +222,7 @@ def test_another_data_set_is_one_line(command, coloured_squares, generated_ids, 
         (["scheduler=Magic"], "scheduler is 'Magic'"),
         (["--dtype", "fp64"], "dtype: 'fp64', expected auto or one of fp32, bf16, fp16"),
         (["--device", "abacus"], "device: 'abacus', expected one of auto, cpu"),
-        (["--inception", "absent.safetensors"], "absent.safetensors: not a whole safetensors file"),
+        (["--inception", "absent.safetensors"], "absent.safetensors: not a complete safetensors file"),
         (["--inception", "hf://owner"], "hf://owner: expected hf://OWNER/REPOSITORY/FILE"),
     ],
 )

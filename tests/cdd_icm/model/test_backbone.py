@@ -91,7 +91,7 @@ def test_a_resnet_reads_each_picture_by_itself(settings, tmp_path):
     towers.save_pretrained(tmp_path / "towers")
     again = CLIPTowers.from_pretrained(tmp_path / "towers").train()
     torch.testing.assert_close(again.encode_image(pictures)[0], tokens)
-    with pytest.raises(InputError, match="encoder.trainable_blocks is 1, but .* take 0 or null"):
+    with pytest.raises(InputError, match="encoder.trainable_blocks is 1, but .* use 0 or null"):
         towers.freeze_all_but(1)
 
 
@@ -113,7 +113,7 @@ FAULTS = {
     "more blocks than there are": (dict(trainable_blocks=99), "encoder.trainable_blocks is 99, which is all"),
     "another tokenizer": (dict(model="ViT-B-16-SigLIP"), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
-    "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a whole safetensors file"),
+    "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a complete safetensors file"),
     "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a whole"),
     "other weights": (
         dict(pretrained="{tmp}/other.safetensors"),

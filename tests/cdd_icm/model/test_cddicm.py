@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import Draws
 from cdd_icm.model.cddicm import CDDICM
-from cdd_icm.model.unet import Painting
+from cdd_icm.model.unet import UNetOutput
 from cdd_icm.plan.annotated.truth import AnnotatedTruth, SyntheticTurns
 from tests.cdd_icm.plans import plan_of
 
@@ -204,7 +204,7 @@ def test_the_unet_sees_the_noisy_reference_and_the_clean_one_is_composed(make_co
 
     def shut(noisy, timestep, fused, reference, level, feature_map):
         seen.append(reference)
-        return Painting(torch.randn_like(noisy), torch.full_like(noisy[:, :1], -1e4))
+        return UNetOutput(torch.randn_like(noisy), torch.full_like(noisy[:, :1], -1e4))
 
     monkeypatch.setattr(model.unet, "forward", shut)
     batch.target = batch.reference

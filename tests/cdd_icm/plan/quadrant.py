@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy, one_hot
 
 from cdd_icm.data.tensor_fields import TensorFields
-from cdd_icm.plan.protocol import Plan, Sampled
+from cdd_icm.plan.protocol import Plan, SampledPlans
 
 
 @dataclass
@@ -55,7 +55,7 @@ class QuadrantPlan(Plan, ModelMixin, ConfigMixin):
 
     def sample(self, condition, reference, noise, settings, histories, context):
         index = (self.head(condition.query) + settings.plan_temperature * noise).argmax(dim=1)
-        return Sampled(self._map(index).to(self.dtype), torch.zeros(len(index), dtype=torch.bool))
+        return SampledPlans(self._map(index).to(self.dtype), torch.zeros(len(index), dtype=torch.bool))
 
     def _map(self, index):
         return one_hot(index, 4).float().view(-1, 1, 2, 2)

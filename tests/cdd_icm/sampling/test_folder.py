@@ -226,7 +226,7 @@ FAULTS = {
     ),
     "presets that are none": (
         setting("model_index.json", "sampling_presets", value=["fast"]),
-        "/model_index.json: sampling_presets is ['fast'], expected settings by name",
+        "/model_index.json: sampling_presets is ['fast'], expected a section of presets",
     ),
     "no component": (lambda f: shutil.rmtree(f / "fusion"), "/fusion/config.json: No such file or directory"),
     "no scheduler": (
@@ -235,10 +235,10 @@ FAULTS = {
     ),
     "no tokenizer": (lambda f: shutil.rmtree(f / "tokenizer"), "/tokenizer/tokenizer_config.json: No such"),
     "no weights": (lambda f: (f / weights("matcher")).unlink(), "/matcher: no weights (.safetensors)"),
-    "truncated weights": (truncated, f"/{weights('unet')}: not a whole safetensors file"),
+    "truncated weights": (truncated, f"/{weights('unet')}: not a complete safetensors file"),
     "empty weights": (
         lambda f: (f / weights("unet")).write_bytes(b""),
-        f"/{weights('unet')}: not a whole safetensors file",
+        f"/{weights('unet')}: not a complete safetensors file",
     ),
     "pickle in place of safetensors": (
         pickled,
@@ -246,7 +246,7 @@ FAULTS = {
     ),
     "pickle under the name of safetensors": (
         lambda f: torch.save({"a": torch.zeros(1)}, f / weights("unet")),
-        f"/{weights('unet')}: not a whole safetensors file",
+        f"/{weights('unet')}: not a complete safetensors file",
     ),
     "pickle beside safetensors": (
         lambda f: (f / "unet/extra.ckpt").write_bytes(b"\x80"),
@@ -258,7 +258,7 @@ FAULTS = {
     ),
     "missing tensor": (
         change("matcher", lambda t: t.pop("log_scale")),
-        f"/{weights('matcher')}: log_scale is missing, which config.json expects",
+        f"/{weights('matcher')}: log_scale is missing, but config.json expects it",
     ),
     "unknown tensor": (
         change("matcher", lambda t: t.update(more=torch.zeros(2))),
@@ -270,7 +270,7 @@ FAULTS = {
     ),
     "config that makes no model": (
         setting("unet/config.json", "widths", value=[33, 32]),
-        "/unet/config.json: no ConditionalUNet can be made of it",
+        "/unet/config.json: no valid ConditionalUNet config",
     ),
     "damaged tokenizer": (
         lambda f: (f / "tokenizer/tokenizer.json").write_text("{"),
@@ -278,11 +278,12 @@ FAULTS = {
     ),
     "tokenizer of longer texts": (
         tokenizer_of(300, 25),
-        "/tokenizer: 271 words in texts of 25, but the text tower of encoder.model knows 300 in texts of 24",
+        "/tokenizer: 271 tokens and texts of 25, but the text tower of encoder.model has 300 tokens and "
+        "texts of 24",
     ),
     "tokenizer of more words": (
         lambda f: clip_tokenizer(24).save_pretrained(f / "tokenizer"),
-        "/tokenizer: 49408 words in texts of 24, but the text tower of encoder.model knows 300",
+        "/tokenizer: 49408 tokens and texts of 24, but the text tower of encoder.model has 300",
     ),
     "another model's fusion": (
         of_another("fusion", image_width=64),

@@ -19,7 +19,7 @@ from cdd_icm.config import SamplingConfig
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
-from cdd_icm.model.unet import Painting
+from cdd_icm.model.unet import UNetOutput
 from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.sampling.inputs import to_reference
@@ -221,7 +221,7 @@ def test_every_sampler_is_swapped_in_by_from_config(pipe, draw, monkeypatch, nam
 def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, monkeypatch, name):
     truth = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
     monkeypatch.setattr(
-        pipe.unet, "forward", lambda noisy, *_, **__: Painting(truth.expand(len(noisy), -1, -1, -1), None)
+        pipe.unet, "forward", lambda noisy, *_, **__: UNetOutput(truth.expand(len(noisy), -1, -1, -1), None)
     )
     monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, name))
     assert (2 * draw(num_inference_steps=10) - 1 - truth).abs().mean() < 0.01
@@ -229,13 +229,13 @@ def test_a_sampler_ends_at_the_picture_that_the_network_predicts(pipe, draw, mon
 
 def test_too_few_steps_for_a_sampler_are_refused(pipe, draw, monkeypatch):
     monkeypatch.setattr(pipe, "scheduler", scheduler_like(pipe.scheduler, "PNDMScheduler"))
-    with pytest.raises(InputError, match="num_inference_steps: PNDMScheduler can't take 3"):
+    with pytest.raises(InputError, match="num_inference_steps: PNDMScheduler does not support 3"):
         draw(num_inference_steps=3)
 
 
 def test_a_scheduler_of_other_noise_levels_is_refused(pipe, draw, monkeypatch):
     monkeypatch.setattr(pipe, "scheduler", schedulers.FlowMatchEulerDiscreteScheduler())
-    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not take the model's noise"):
+    with pytest.raises(InputError, match="FlowMatchEulerDiscreteScheduler does not use the model's noise"):
         draw()
 
 
@@ -284,12 +284,12 @@ def truncated():
 
 
 FAULTS = {
-    "empty": (dict(instruction=""), "instruction: number 1 is '', expected some words"),
+    "empty": (dict(instruction=""), "instruction: number 1 is '', expected text"),
     "blank in a batch": (
         dict(instruction=["a", " \n"], image=[picture(1)] * 2),
-        r"instruction: number 2 is ' \n', expected some words",
+        r"instruction: number 2 is ' \n', expected text",
     ),
-    "none": (dict(instruction=[], image=[]), "instruction: none given"),
+    "none": (dict(instruction=[], image=[]), "instruction: empty list"),
     "too few pictures": (dict(instruction=["a", "b"]), "image: 1 given for 2 instructions"),
     "too few histories": (
         dict(instruction=["a", "b"], image=[picture(1)] * 2, history=[[]]),
@@ -325,8 +325,11 @@ FAULTS = {
     ),
     "from -1 to 1": (dict(image=torch.linspace(-1, 1, 192).view(3, 8, 8)), "numbers from -1 to 1, expected"),
     "no pixels of a tensor": (dict(image=torch.zeros(3, 0, 8)), "(3, 0, 8), expected float (3, H, W)"),
-    "no pixels": (dict(image=Image.new("RGB", (0, 0))), "image: 0x0 pixels, expected some"),
-    "no pixels of an array": (dict(image=np.zeros((0, 8, 3), np.uint8)), "image: 8x0 pixels, expected some"),
+    "no pixels": (dict(image=Image.new("RGB", (0, 0))), "image: 0x0 pixels, expected at least 1x1"),
+    "no pixels of an array": (
+        dict(image=np.zeros((0, 8, 3), np.uint8)),
+        "image: 8x0 pixels, expected at least 1x1",
+    ),
     "truncated": (dict(image=truncated()), "image: picture can't be decoded (image file is truncated"),
     "a seed": (dict(generator=3), "generator: 3, expected a torch.Generator, or a list of them"),
     "seeds": (dict(generator=[3]), "generator: 3, expected a torch.Generator, or a list of them"),
@@ -371,7 +374,7 @@ def test_half_precision_weights(pipe, draw, options):
 
 def test_what_is_no_number_is_no_picture(pipe, draw, monkeypatch):
     monkeypatch.setattr(
-        pipe.unet, "forward", lambda noisy, *_, **__: Painting(torch.full_like(noisy, torch.nan), None)
+        pipe.unet, "forward", lambda noisy, *_, **__: UNetOutput(torch.full_like(noisy, torch.nan), None)
     )
     with pytest.raises(InputError, match="unet: its output is not finite"):
         draw()
@@ -486,5 +489,5 @@ def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config
     )
     assert torch.equal(one, other)
     assert again.settings(plan_place="likeliest", plan_temperature=1.0)["plan_temperature"] == 1.0
-    with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model that plans nothing"):
+    with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model without a plan"):
         again.settings(plan_temperature=0.5)

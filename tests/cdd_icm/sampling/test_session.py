@@ -126,7 +126,7 @@ def test_settings_of_session_and_of_one_turn(tiny_pipeline):
         ({"guidance_scale": "much"}, "guidance_scale is 'much', expected a number"),
         ({"guidance_scale": float("nan")}, "guidance_scale is nan, expected a finite number"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0, expected at least 1"),
-        ({"scheduler": "DDIMScheduler"}, "scheduler: no setting of a call"),
+        ({"scheduler": "DDIMScheduler"}, "scheduler: not an argument of a call"),
     ],
 )
 def test_bad_settings_are_refused_before_any_work(tiny_pipeline, settings, says):
@@ -201,7 +201,7 @@ def test_a_save_that_dies_keeps_the_one_before(session, tiny_pipeline, tmp_path,
         if path.name.endswith(".json"):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk, "_to_disk", full)
+    monkeypatch.setattr(disk, "_fsync", full)
     with pytest.raises(InputError, match=r"session\.json: can't be written \(No space left on device\)"):
         session.save(tmp_path)
     again = DrawingSession.load(tmp_path, tiny_pipeline).turns
@@ -258,7 +258,7 @@ FAULTS = {
     "scores": (edit(turns__1__scores=["a"]), "turns[1].scores[0] is 'a', expected a number"),
     "picture elsewhere": (
         edit(turns__1__picture="../x.png"),
-        "turns[1].picture is '../x.png', expected the name of a file beside it",
+        "turns[1].picture is '../x.png', expected a file name",
     ),
     "missing picture": (picture(lambda p: p.unlink()), "turns[1].picture: "),
     "truncated picture": (picture(lambda p: p.write_bytes(p.read_bytes()[:70])), "turns[1].picture: "),

@@ -66,7 +66,7 @@ def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialog
     for folder in (plain, trees):
         folder.save(first, true_pictures(first, SIDE))
         assert folder.missing([first]) == []
-    with pytest.raises(InputError, match="another dialog of that id is there"):
+    with pytest.raises(InputError, match="another dialog of this id is there"):
         plain.missing([other])
     assert trees.missing([other]) == [other]
 
@@ -74,5 +74,5 @@ def test_a_dialog_that_has_changed_is_not_taken_for_the_old_one(tmp_path, dialog
 def test_dialogs_that_would_lie_in_one_folder(tmp_path, dialogs):
     owner = dialogs[0].id
     clash = [dialogs[0], replace(dialogs[1], id=f"{owner}_gt")]
-    with pytest.raises(InputError, match=rf"{owner}_gt: dialogs '{owner}' and '{owner}_gt' both go there"):
+    with pytest.raises(InputError, match=rf"{owner}_gt: dialogs '{owner}' and '{owner}_gt' both map to it"):
         generate_missing(clash, GeneratedFolder(tmp_path, {}), lambda part: [], batch_size=1, progress=False)

@@ -101,7 +101,7 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
     assert bench_sampling.main(command) == 0
     rows = {row["name"]: row for row in finished(report)["rows"]}
     assert len(scored) == len(set(scored))  # what was scored before the stop is not scored again
-    assert "PNDMScheduler can't take 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
+    assert "PNDMScheduler does not support 1" in rows["PNDMScheduler, 1"]["fault"]  # it needs four
     assert rows["default"]["calls"] == 2 and rows["4 steps"]["calls"] == 4
     page = performance_page(tmp_path)
     row = rows["DDIMScheduler, 2"]
@@ -117,9 +117,9 @@ def test_a_turn(tiny_folder, settings_in, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("script", "option", "message"),
     [
-        (bench_train, ["--threads", "0"], "argument --threads: 0 is not over 0"),
-        (bench_sampling, ["--dialogs", "x"], "argument --dialogs: 'x' is no whole number"),
-        (bench_sampling, ["--repeats", "-1"], "argument --repeats: -1 is not over 0"),
+        (bench_train, ["--threads", "0"], "argument --threads: 0 is not at least 1"),
+        (bench_sampling, ["--dialogs", "x"], "argument --dialogs: 'x' is not a whole number"),
+        (bench_sampling, ["--repeats", "-1"], "argument --repeats: -1 is not at least 1"),
     ],
 )
 def test_counts_are_over_0(script, option, message, capsys):

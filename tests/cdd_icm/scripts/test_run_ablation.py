@@ -158,7 +158,7 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--dialogs", "0"])
-    assert "argument --dialogs: 0 is not over 0" in capsys.readouterr().err
+    assert "argument --dialogs: 0 is not at least 1" in capsys.readouterr().err
     assert not work["trained"] and not any(tmp_path.iterdir())
 
 

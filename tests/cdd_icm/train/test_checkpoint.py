@@ -50,7 +50,7 @@ def test_the_newest_are_kept(tmp_path):
     assert checkpoints(tmp_path / "nowhere") == []
 
 
-@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_to_disk")])
+@pytest.mark.parametrize("failing", [(checkpoint, "save_file"), (disk, "_fsync")])
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")]
 )
@@ -76,7 +76,7 @@ def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, m
         raise SystemExit  # nothing is cleaned up, as after kill -9
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(disk, "_to_disk", killed)
+        patch.setattr(disk, "_fsync", killed)
         patch.setattr(disk, "_remove", lambda path: None)
         write(tmp_path, 16)
     assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
@@ -125,6 +125,6 @@ def test_what_is_no_safetensors_file_is_named(tmp_path, spoil):
     file = spoil(write(tmp_path, 8))
     with pytest.raises(InputError) as error:
         load_tensors(file)
-    assert str(error.value).startswith(f"{file}: not a whole safetensors file") and "\n" not in str(
+    assert str(error.value).startswith(f"{file}: not a complete safetensors file") and "\n" not in str(
         error.value
     )

@@ -158,7 +158,7 @@ def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsy
     at_sample(monkeypatch, 8, lambda: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt):
         train(config)
-    assert "run the same command again to go on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     assert signal.getsignal(number) is before  # the host program has its own handler back
     run = Path(config.output_dir)
     assert checkpoints(run / "checkpoints")[-1].name == "000000000012"
@@ -378,7 +378,7 @@ def test_weights_that_can_not_begin_a_run_are_named(make_config, tmp_path):
     save_file({"another": torch.zeros(3)}, tmp_path / "other.safetensors")
     for file, says in (
         ("none.safetensors", "no such file or folder"),
-        ("other.safetensors", "none of its weights fits"),
+        ("other.safetensors", "none of its weights fit"),
     ):
         with pytest.raises(InputError, match=f"init: .*{file}: {says}"):
             load_init_weights(CDDICM(config), tmp_path / file)
@@ -400,7 +400,7 @@ def test_a_tokenizer_of_other_towers_is_refused(make_config, uninterrupted):
     model = copy.deepcopy(make_config().encoder.model)
     model["text_cfg"]["context_length"] += 1
     config = make_config(init=str(uninterrupted / "pipeline"), encoder__model=model)
-    with pytest.raises(InputError, match="tokenizer: .* words in texts of .* but the text tower"):
+    with pytest.raises(InputError, match="tokenizer: .* tokens and texts of .* but the text tower"):
         train(config)
 
 
@@ -594,7 +594,9 @@ def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(b
     dialogs = load_dialogs(begun().data.path, "train")
     for name, some in (("same", dialogs), ("fewer", dialogs[1:])):
         convert(some, tmp_path / name, progress=False)
-    with pytest.raises(InputError, match=r"checkpoints/000000000008: the run began on other training data;"):
+    with pytest.raises(
+        InputError, match=r"checkpoints/000000000008: the run began with other training data;"
+    ):
         train(begun(data__path=str(tmp_path / "fewer")))
     train(begun(data__path=str(tmp_path / "same"), training__total_samples=12))
     state = checkpoints(tmp_path / "run" / "checkpoints")[-1] / "state.json"
@@ -627,7 +629,7 @@ def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
 def truncated(folder):
     file = folder / "ema.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
-    return f"{file}: not a whole safetensors file"
+    return f"{file}: not a complete safetensors file"
 
 
 def other_weights(folder):
@@ -673,7 +675,7 @@ def test_fsdp_of_two_processes_goes_on_from_one_and_one_from_it(make_config, tmp
         return run
 
     changed = {"training__total_samples": 12, "training__checkpoint_samples": 4}
-    monkeypatch.setattr("cdd_icm.train.checkpoint.KEPT", 9)
+    monkeypatch.setattr("cdd_icm.train.checkpoint.MAX_CHECKPOINTS", 9)
     one = train(make_config(**changed)).parent
     config = make_config(**changed, training__batch_size=2, output_dir=str(tmp_path / "two"))
     two = begin_at(4, one, config)

@@ -1,8 +1,7 @@
-"""Instructions written from the annotation in i-CLEVR's grammar.
+"""Writes instructions from the annotation in i-CLEVR's grammar.
 
-A turn's own text names one or two of the existing objects; the same turn could be described beside any
-others. So described, each picture teaches several times what "behind it on the left and in front of the red
-cube" means.
+A turn's original text refers to one or two of the existing objects. Describing it relative to others gives
+more training examples of phrases such as "behind it on the left and in front of the red cube".
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ import numpy as np
 from cdd_icm.data.dialog import SceneObject
 
 APART = 0.342
-"""No side is given of two objects whose places on the ground are closer in a direction, in Blender's units.
-It is of all others, as in i-CLEVR, so that silence says something, too; with the camera below this agrees
-with nearly all that the data's own texts say or leave out."""
+"""Distance on the ground in one direction, in Blender units, below which a relation is not mentioned. Above
+it, it always is, as in i-CLEVR: with the camera constants below this agrees with nearly all of the data's own
+texts."""
 COLLISION = 1.45
-"""No two objects of the data are closer."""
+"""Smallest distance on the ground between two objects in the data, in Blender units."""
 HORIZON = -0.298
-"""Height at which the data's camera would see the ground end, as a share of the picture's side from the top:
-over its upper edge. A model that plans on the ground has it as `plan.horizon`, and then that counts."""
-LENS = 0.914  # width of what is seen at a distance of 1
+"""The horizon of the data's camera, as a share of the picture's side from the top: it is above the picture.
+If the config has a `plan.relational.horizon`, that is used instead."""
+LENS = 0.914  # width of the field of view at distance 1
 DISTANCE = {"cube": 8.090, "sphere": 7.779, "cylinder": 7.779}
-"""From the camera to an object that is seen a picture's height below the horizon."""
+"""Distance from the camera to an object that appears a picture's height below the horizon."""
 LOWER = {"cube": 0.090, "sphere": 0.0, "cylinder": 0.0}
-"""How much further from the camera the middle of an object is for being lower."""
-TILT = 0.83  # of the way from the camera the part that lies along the ground
+"""Additional distance from the camera to an object's centre because it is lower."""
+TILT = 0.83  # share of the distance from the camera that is along the ground
 
 
 @dataclass(frozen=True)
@@ -41,33 +40,35 @@ class IclevrGrammar:
     def write(
         self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
     ) -> str:
-        """Asks for the objects `drawn`, each on its sides of one or two of those that exist or were just
-        mentioned; the last of them is "it"."""
+        """An instruction to draw the objects `drawn`, each relative to one or two existing or previously
+        mentioned objects; the last of these is called "it"."""
         mentioned = list(existing)
         sentences = []
-        for thing in drawn:
-            sides = [self._sides(thing, i, mentioned) for i in rng.permutation(len(mentioned))]
+        for obj in drawn:
+            sides = [self._sides(obj, i, mentioned) for i in rng.permutation(len(mentioned))]
             sides = [side for side in sides if side][: 1 + rng.integers(2)]
             place = " and ".join(sides) if sides else "" if mentioned else "at the center"
-            sentences.append(f"Add a {thing.name} {place}".rstrip())
-            mentioned.append(thing)
+            sentences.append(f"Add a {obj.name} {place}".rstrip())
+            mentioned.append(obj)
         return ". ".join(sentences)
 
-    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
-        """Whether the thing would be closer to one of `existing` than any two of the data are."""
-        place = self.on_the_ground(thing)
+    def collides(self, obj: SceneObject, existing: Sequence[SceneObject]) -> bool:
+        """Whether the object would be closer to one of `existing` than any two objects in the data."""
+        place = self.on_the_ground(obj)
         return any(math.dist(place, self.on_the_ground(other)) < COLLISION for other in existing)
 
-    def on_the_ground(self, thing: SceneObject) -> tuple[float, float]:
-        """Where an object is, in Blender's units: how far to the right of the middle, and how far away."""
-        shape = thing.name.split()[-1]
-        distance = DISTANCE[shape] / max(thing.y - self.horizon, 1e-3)
-        return LENS * (thing.x - 0.5) * distance, (distance - LOWER[shape]) / TILT
+    def on_the_ground(self, obj: SceneObject) -> tuple[float, float]:
+        """The position of an object on the ground in Blender units: right of the middle, and away from the
+        camera."""
+        shape = obj.name.split()[-1]
+        distance = DISTANCE[shape] / max(obj.y - self.horizon, 1e-3)
+        return LENS * (obj.x - 0.5) * distance, (distance - LOWER[shape]) / TILT
 
-    def _sides(self, thing: SceneObject, i: int, mentioned: Sequence[SceneObject]) -> str:
-        """On which sides of `mentioned[i]` the thing is: "behind it on the left"; "" if on none."""
+    def _sides(self, obj: SceneObject, i: int, mentioned: Sequence[SceneObject]) -> str:
+        """The position relative to `mentioned[i]`, such as "behind it on the left"; "" if there is nothing to
+        say."""
         anchor, name = mentioned[i], "it" if i == len(mentioned) - 1 else f"the {mentioned[i].name}"
-        places = (self.on_the_ground(thing), self.on_the_ground(anchor))
+        places = (self.on_the_ground(obj), self.on_the_ground(anchor))
         right, away = (new - old for new, old in zip(*places, strict=True))
         beside = "" if abs(right) < APART else "on the right" if right > 0 else "on the left"
         depth = "" if abs(away) < APART else "behind" if away > 0 else "in front of"

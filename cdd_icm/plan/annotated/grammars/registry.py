@@ -1,4 +1,4 @@
-"""The grammars in which instructions are written from the annotation, each for one data set."""
+"""The registry of grammars, which write instructions from a data set's annotation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from cdd_icm.plan.annotated.grammars.iclevr import HORIZON, IclevrGrammar
 
 
 class Grammar(Protocol):
-    """Writes instructions for annotated turns: other words for the same turn, and always right ones."""
+    """Writes correct instructions for annotated turns."""
 
     def write(
         self, drawn: Sequence[SceneObject], existing: Sequence[SceneObject], rng: np.random.Generator
     ) -> str:
-        """An instruction that asks for the objects `drawn` beside the `existing` ones, in the order in which
-        these were drawn."""
+        """An instruction to draw the objects `drawn` in a picture with the `existing` ones, which are in the
+        order in which they were drawn."""
 
-    def collides(self, thing: SceneObject, existing: Sequence[SceneObject]) -> bool:
-        """Whether one of `existing` leaves no room for the thing."""
+    def collides(self, obj: SceneObject, existing: Sequence[SceneObject]) -> bool:
+        """Whether the object would overlap one of `existing`."""
 
 
 def grammar_for(classes: Collection[str], horizon: float | None, source: str) -> Grammar:
-    """The grammar of the data set that the classes are of.
+    """The grammar of the data set to which the classes belong.
 
     Args:
-        horizon: `plan.horizon`, where the config has one. source: what the error begins with.
+        horizon: the config's `plan.relational.horizon`, if any. source: the data's name, for the error
+            message.
 
     Raises:
         InputError: there is no grammar for a class.
@@ -43,6 +44,6 @@ def grammar_for(classes: Collection[str], horizon: float | None, source: str) ->
         return CoDrawGrammar()
     foreign = min(set(classes) - set(ICLEVR_CLASSES) - set(CODRAW_CLASSES), default=min(classes))
     raise InputError(
-        f"{source}: no grammar tells objects such as {foreign!r} in words: those of i-CLEVR and CoDraw do; "
-        "set objective.retell=0 and objective.scenes=0"
+        f"{source}: no grammar for objects such as {foreign!r}, only for those of i-CLEVR and CoDraw; "
+        "set plan.recaption=0 and plan.relational.synthetic_scenes=0"
     )

@@ -83,7 +83,7 @@ def test_pictures_of_any_mode(write, tmp_path):
             "1: objects: look: pose: 3 is not",
         ),
         ({"objects": [{"x": 0.1, "y": 0.1}]}, "metadata.jsonl:1: objects: name is missing"),
-        ({"instruction": "a \ud800 sun"}, "instruction: 'a \\ud800 sun' holds half a character"),
+        ({"instruction": "a \ud800 sun"}, "instruction: 'a \\ud800 sun' has a lone surrogate"),
         ({"split": "../evil"}, "metadata.jsonl:1: split: '../evil' can't name a file"),
         ({"split": "train/easy"}, "metadata.jsonl:1: split: 'train/easy' can't name a file"),
         ({"split": ""}, "metadata.jsonl:1: split: '' can't name a file"),

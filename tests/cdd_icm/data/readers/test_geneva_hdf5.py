@@ -93,13 +93,13 @@ BROKEN = {  # what stands in place of a key, and what is said of it
     "flat background": ("background", np.zeros((8, 8), np.uint8), "is uint8 (8, 8), not uint8 (H, W, 3)"),
     "background of floats": ("background", np.zeros((8, 8, 3)), "is float64 (8, 8, 3), not uint8 (H, W, 3)"),
     "background of text": ("background", "gray", "is object (), not uint8 (H, W, 3)"),
-    "entities that are a number": ("entities", "3", "is not a JSON list (it holds 3)"),
+    "entities that are a number": ("entities", "3", "is not a JSON list (it is 3)"),
     "objects of text": ("000001/objects", "none", "is object, not numbers"),
     "coords of text": ("000001/coords", b"none", "is object, not numbers"),
     "coords without numbers": (
         "000001/coords",
         np.full((2, 24, 3), np.nan),
-        "holds numbers that are not fin",
+        "has numbers that are not fin",
     ),
     "text that is a number": ("000001/text", 3, "is int64, not text"),
     "text that is too deep": ("000001/text", "[" * 100_000, ": not JSON (maximum recursion depth exceeded"),
@@ -108,7 +108,7 @@ BROKEN = {  # what stands in place of a key, and what is said of it
     "half a character": (
         "000001/text",
         '["a \\ud800", "a cube"]',
-        ": 'a \\ud800' holds half a character",
+        ": 'a \\ud800' has a lone surrogate",
     ),
     "blank text": ("000001/text", '["a cube", " "]', ": the dialog, or a turn of it, has no text"),
 }

@@ -88,7 +88,7 @@ def test_a_conversion_that_stopped_goes_on(source, folder, tmp_path, monkeypatch
     assert len(written) == 5 == len(set(written))
     for shard in folder.iterdir():
         assert shard.read_bytes() == (out / shard.name).read_bytes()
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         shards.convert(source, out, 4, progress=False)
 
 
@@ -141,7 +141,9 @@ def test_a_resumed_stream_goes_on_exactly(folder, workers):
 
 
 def test_a_stream_that_goes_on_with_another_number_of_processes(folder):
-    with pytest.raises(InputError, match="data.streaming: sample 6 ends no batch of 4 on 2 processes"):
+    with pytest.raises(
+        InputError, match="data.streaming: sample 6 is not the end of a batch of 4 on 2 processes"
+    ):
         stream(folder, 1, batch_size=4, world=2, start_sample=6)
 
 
@@ -209,7 +211,7 @@ def test_a_url_that_can_not_be_reached():
     url = "https://localhost:1/x.tar"
     with pytest.raises(InputError) as error:
         shards.first_dialogs(url, 1)
-    assert str(error.value) == f"{url}: can't be reached, or is no whole tar"
+    assert str(error.value) == f"{url}: can't be reached, or is not a complete tar"
 
 
 def test_by_url(folder, monkeypatch):

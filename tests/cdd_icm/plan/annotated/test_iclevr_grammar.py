@@ -86,5 +86,5 @@ def test_the_classes_tell_the_grammar_and_the_plan_its_horizon():
 
 @pytest.mark.parametrize("classes", [("lamp",), ("sun", "lamp"), ("red cube", "sun")])
 def test_data_without_a_grammar_is_refused(classes):
-    with pytest.raises(InputError, match=r"^my/data: no grammar tells objects such as '[\w ]+' in words: "):
+    with pytest.raises(InputError, match=r"^my/data: no grammar for objects such as '[\w ]+', only "):
         grammar_for(classes, None, "my/data")

@@ -5,10 +5,10 @@ import torch
 
 from cdd_icm.errors import InputError
 from cdd_icm.model.fusion import Fused
-from cdd_icm.plan.annotated.camera import ground
+from cdd_icm.plan.annotated.camera import to_ground
 from cdd_icm.plan.annotated.detector import ObjectDetector, existing_cells
 from cdd_icm.plan.annotated.network import PlanNetwork
-from cdd_icm.plan.annotated.placement import Placement, place_features
+from cdd_icm.plan.annotated.placement import Placement, position_features
 from cdd_icm.plan.annotated.relations import each_class, relation_loss
 from cdd_icm.plan.annotated.tuning import Tuning
 
@@ -81,12 +81,12 @@ def test_on_the_ground_parallels_meet_at_the_horizon():
     (X / Z + 1/2, 1 / Z + horizon)."""
     horizon, right, away = -0.25, torch.tensor([0.3, 0.3, -0.5]), torch.tensor([1.0, 2.0, 1.0])
     seen = torch.stack([right / away + 0.5, 1 / away + horizon], dim=-1)
-    there = ground(seen, horizon)
+    there = to_ground(seen, horizon)
     unit = 0.75  # of the middle the distance below the horizon
     assert torch.allclose(there, torch.stack([0.5 + unit * right, 0.5 + unit - unit**2 * away], dim=-1))
     near_the_middle = torch.tensor([[0.501, 0.5], [0.5, 0.501]])
-    assert torch.allclose(ground(near_the_middle, horizon), near_the_middle, atol=2e-6)
-    assert ground(seen, None) is seen and ground(torch.zeros(1, 2), 0.1).isfinite().all()
+    assert torch.allclose(to_ground(near_the_middle, horizon), near_the_middle, atol=2e-6)
+    assert to_ground(seen, None) is seen and to_ground(torch.zeros(1, 2), 0.1).isfinite().all()
 
 
 def test_what_is_behind_lies_on_a_line_to_the_vanishing_point():
@@ -140,7 +140,7 @@ def test_it_is_what_came_last():
 
 def test_a_place_is_told_apart_to_the_cell():
     at = torch.stack(torch.meshgrid(torch.arange(32), torch.arange(32), indexing="xy"), dim=-1).view(1, -1, 2)
-    known = place_features((at + 0.5) / 32)[0]
+    known = position_features((at + 0.5) / 32)[0]
     apart = torch.cdist(known, known) + 9 * torch.eye(len(known))
     assert apart.min() > 0.5
 

@@ -39,7 +39,7 @@ def test_what_is_outside_the_picture_counts_in_the_nearest_cell():
 
 
 def test_an_unknown_class_is_named():
-    with pytest.raises(InputError, match="'moon' is none of the 3 classes"):
+    with pytest.raises(InputError, match="'moon' is not one of the 3 classes"):
         to_cells([SceneObject("moon", 0, 0)], CLASSES, grid=4)
 
 
@@ -59,7 +59,7 @@ def test_looks_are_counted_trait_by_trait_and_an_unknown_one_is_named():
     ball, tree = replace(BALL, look={"size": "small", "face": "glad"}), SceneObject("tree", 0, 0)
     tree = replace(tree, look={"size": "big"})
     assert to_trait_values([ball, tree], CLASSES, TRAITS).tolist() == [[0, 2], [-1, -1], [-1, 0]]
-    with pytest.raises(InputError, match="look: size: 'huge' is none of big, middling, small"):
+    with pytest.raises(InputError, match="look: size: 'huge' is not one of big, middling, small"):
         to_trait_values([replace(BALL, look={"size": "huge"})], CLASSES, TRAITS)
 
 

@@ -158,7 +158,7 @@ def test_what_needs_annotation_is_refused_without(make_config, setting, instead)
 def test_a_form_that_is_no_trait_is_refused(make_config):
     config = make_config(plan__template_attributes=["size"])
     dialogs = load_dialogs(config.data.path, "train")
-    with pytest.raises(InputError, match="plan.template_attributes: 'size': the looks of .* have none"):
+    with pytest.raises(InputError, match="plan.template_attributes: 'size': the objects of .* have none"):
         prepare(config, dialogs)
 
 
