@@ -50,11 +50,11 @@ def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObjec
 
 
 def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
-    """Raises InputError where `objective.join` or `objective.mirror` can't be had of the data."""
+    """Raises InputError where `objective.augmentations` can't be had of the data."""
     objects = all_objects(dialogs)
-    if config.objective.join and not objects:
-        raise no_objects(config, "objective.join=0")
-    if config.objective.mirror:
+    if "join" in config.objective.augmentations and not objects:
+        raise no_objects(config, "objective.augmentations without join")
+    if "mirror" in config.objective.augmentations:
         check_flips(config, objects)
 
 
@@ -74,5 +74,5 @@ def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
     if not flips <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(sorted(flips))}: expected 0 and 1, "
-            "or objective.mirror=[] and plan.recaption=0"
+            "or objective.augmentations without mirror, and plan.recaption=0"
         )

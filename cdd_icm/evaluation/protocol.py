@@ -43,7 +43,7 @@ NO_OP_PHRASES = (
     "what a beautiful drawing",
 )
 """Texts that ask for nothing. None occurs in a training set, and none has a word of the texts by which
-training itself asks for nothing (`objective.no_op_texts` of the configs): they measure what a model makes of
+training itself asks for nothing (`batch.NO_OP_TEXTS`): they measure what a model makes of
 such a text that it was not taught."""
 
 CHUNK = 32  # dialogs that are read at once, which bounds the memory

@@ -5,8 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cdd_icm.config import Balance
-from cdd_icm.diffusion.region import _pixels, balanced
+from cdd_icm.diffusion.region import Balance, _pixels, balanced
 
 
 def cdd_loss(

@@ -13,6 +13,7 @@ from cdd_icm.plan.protocol import Plan
 
 PLANS: dict[str, type[Plan]] = {
     "annotated": AnnotatedPlan,
+    "relational": AnnotatedPlan,
 }
 """By `plan.kind`; the settings of each are a section of `config.plan`."""
 

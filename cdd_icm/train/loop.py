@@ -46,6 +46,8 @@ class Recipe(ABC):
     """Config keys that may change when a run goes on, by section; "" is the top."""
     betas = (0.9, 0.99)
     """Of AdamW."""
+    weight_decay = 0.01
+    """Of AdamW, on matrices and kernels."""
     max_grad_norm = MAX_GRAD_NORM
     """Bound of the gradient norm of each of the `clipped_parts`."""
     ema_half_life = EMA_HALF_LIFE
@@ -126,7 +128,9 @@ def fit(recipe: Recipe) -> None:
     reuse_freed_memory()
     claim_folder(root, recipe.config, recipe.mutable_keys, accelerator)
     torch.manual_seed(recipe.config.seed)
-    model, ema, optimizer = prepare(accelerator, recipe.build(accelerator), t, recipe.betas)
+    model, ema, optimizer = prepare(
+        accelerator, recipe.build(accelerator), t, recipe.betas, recipe.weight_decay
+    )
     data = fingerprint(recipe.data_order())
     samples = restore(root, model, ema, optimizer, accelerator, data)
     coordinator, check = Coordinator(accelerator), FiniteCheck(accelerator, root)

@@ -135,7 +135,7 @@ class ShardTriplets(IterableDataset):
             raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
         if start_sample % batch_size:
             raise InputError(
-                f"data.streaming: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
+                f"data.path: sample {start_sample} ends no batch of {batch_size} on {world} processes; "
                 "a stream goes on with as many processes as it began with"
             )
         self.shards = _shards(shards)
