@@ -45,7 +45,7 @@ def find(name: str, key: str = "composer", among: Collection[str] | None = None)
 
 
 def parse_options(system: type[System], options: Mapping[str, Any], key: str = "options") -> Any:
-    """The settings under `key` as the system's own dataclass.
+    """The settings under `key` as the system's own section.
 
     Raises:
         InputError: an unknown option, naming the nearest, or a value of another type or out of its range.

@@ -154,8 +154,8 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     assert ["full-1", "to", "do", "run", "full-1"] in lines
     changes = [*['plan={"kind":', '"none"}'], "objective.cdd_trains_fusion=true"]
     assert ["without-plan", "to", "do", "run", "without-plan", *changes] in lines
-    assert main([*command, "fusion.gate=false"]) == 2
-    assert "unknown key fusion.head; the nearest is fusion.heads" in capsys.readouterr().err
+    assert main([*command, "fusion.layer=1"]) == 2
+    assert "unknown key fusion.layer; the nearest is fusion.layers" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--dialogs", "0"])
     assert "argument --dialogs: 0 is not over 0" in capsys.readouterr().err

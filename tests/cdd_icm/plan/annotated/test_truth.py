@@ -130,7 +130,7 @@ def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config):
     assert instructions(unknown, 1.0) == raw["instruction"]
 
 
-MIRROR = {"objective__mirror": [["left", "right"]]}
+MIRROR = {"objective__augmentations": ["mirror"]}
 
 
 @pytest.mark.parametrize("setting", [MIRROR, MIRROR | {"plan": {"kind": "none"}}, {"plan__recaption": 0.5}])
