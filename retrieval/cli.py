@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -205,11 +206,17 @@ def _config(arguments: argparse.Namespace) -> None:
     from cdd_icm.config import load_config
     from cdd_icm.config.describe import describe
     from retrieval.config import RetrievalConfig
+    from retrieval.systems import registry
 
     config = None
     if arguments.config is not None:
         config = load_config(arguments.config, arguments.overrides, RetrievalConfig)
     say(describe(RetrievalConfig, config))
+    for name in registry.SYSTEMS if config is None else [config.composer]:
+        system = registry.find(name)
+        if fields(system.Options):
+            options = config and registry.parse_options(system, config.options)
+            say(describe(system.Options, options, f"options of {name}: "))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -55,13 +55,17 @@ LOADER, BATCHES = "loader", "loader and tensors"
 class BareLoop:
     """The same model and loss on synthetic tensors: forward, backward, optimiser, and nothing else."""
 
-    def __init__(self, config: Config, dialogs: list[Dialog], device: torch.device):
-        """`dialogs`: the training dialogs."""
+    def __init__(self, config: Config, dialogs: list[Dialog], device: torch.device, frozen: bool = False):
+        """`dialogs`: of the training data. `frozen`: all but the UNet."""
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
         self.model = (
             CDDICM(config, plan_settings(config, dialogs)).to(device, memory_format=layout(device)).train()
         )
+        for name, parameters in self.model.parts().items():
+            for parameter in parameters:
+                if frozen and name != "unet":
+                    parameter.requires_grad_(False)
         self.optimizer = make_optimizer(self.model, config.training)
         self.micro = config.training.batch_size // config.training.gradient_accumulation
         tokenizer = tokenizer_of(config, self.model.towers.context_length)
@@ -121,17 +125,16 @@ class PlainStep:
 
 
 def unet_alone(config: Config) -> Config:
-    """The config with the diffusion loss alone and everything but the UNet frozen, as InstructPix2Pix
-    trains."""
+    """The config with the diffusion loss alone, as InstructPix2Pix trains."""
     replace, plan = dataclasses.replace, config.plan
     if plan.kind == "annotated":
-        relational = plan.relational and replace(plan.relational, synthetic_scenes=0)
-        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0, relational=relational)
+        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0)
+    elif plan.kind == "relational":
+        plan = replace(plan, weight=0.0, synthetic_scenes=0)
     return replace(
         config,
         objective=replace(config.objective, cdd_every=1, icm_weight=0.0, change_weight=0.0),
         plan=plan,
-        training=replace(config.training, frozen=("towers", "fusion", "planner", "matcher")),
     )
 
 
@@ -152,7 +155,6 @@ class Trainer:
             total_samples=self.done,
             log_samples=line,
             checkpoint_samples=10**9,
-            validation_samples=10**9,
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
@@ -286,7 +288,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
             BARE: timed(bare.step, steps),
             PLAIN: timed(plain.step, steps),
             PLAIN_MATMUL: timed(matmul.step, steps),
-            UNET: timed(BareLoop(unet_alone(config), dialogs, device).step, steps),
+            UNET: timed(BareLoop(unet_alone(config), dialogs, device, frozen=True).step, steps),
             LOADER: timed(Loader(bare, dialogs, tensors=False).step, steps),
             BATCHES: timed(Loader(bare, dialogs, tensors=True).step, steps),
         }

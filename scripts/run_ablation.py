@@ -35,7 +35,7 @@ RUNS = Path("runs/ablation")
 
 @dataclass(frozen=True)
 class Row:
-    """The full model with `overrides`, config keys such as "fusion.gated" and their values."""
+    """The full model with `overrides`, config keys such as "encoder.history" and their values."""
 
     name: str
     title: str
@@ -90,18 +90,18 @@ SWITCHES = (
         {"sampling.guidance_scale": 1.0, "sampling.image_guidance_scale": 1.0},
         {"sampling.guidance_scale": 2.0},
     ),
-    Switch("gated-fusion", "gated fusion", {"fusion.gated": False}, {"fusion.gated": True}),
+    Switch("gated-fusion", "gated fusion", {"without": ["gated-fusion"]}, {"without": []}),
     Switch(
         "reference-pixels",
         "reference pixels, nor the mask through which they show",
-        {"unet.reference": False},
-        {"unet.reference": True},
+        {"without": ["reference-pixels"]},
+        {"without": []},
     ),
     Switch(
         "cross-attention",
         "cross-attention tokens",
-        {"unet.cross_attention": False},
-        {"unet.cross_attention": True},
+        {"without": ["cross-attention"]},
+        {"without": []},
     ),
     Switch("history", "history", {"encoder.history": 0}, {"encoder.history": 1}),
     Switch(

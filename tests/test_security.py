@@ -96,7 +96,7 @@ TINY = str(ROOT / "configs/generate/tiny.yaml")
 SAMPLE = str(ROOT / "data" / "iclevr_sample")
 
 PLACES = {
-    "train, streaming": (cli, ["train", TINY, "data.path=PIPE", "data.streaming=true", "output_dir=OUT"]),
+    "train, streaming": (cli, ["train", TINY, "data.path=PIPE.tar", "output_dir=OUT"]),
     "train": (cli, ["train", TINY, "data.path=PIPE", "output_dir=OUT"]),
     "train-detector": (
         cli,

@@ -19,14 +19,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.batch_size=16")
     train.set_defaults(run=_train)
 
-    detector = commands.add_parser("train-detector", help="train the detector that evaluation uses")
+    detector = commands.add_parser(
+        "train-detector",
+        help="train the detector that evaluation uses",
+        epilog="`cdd-icm config --detector` lists every key with its default and meaning.",
+    )
     detector.add_argument(
         "config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/detect/iclevr.yaml"
     )
-    detector.add_argument("overrides", nargs="*", metavar="key=value", help="such as batch_size=32")
+    detector.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.batch_size=32")
     detector.set_defaults(run=_train_detector)
 
     config = commands.add_parser("config", help="list every key of a training config")
+    config.add_argument("--detector", action="store_true", help="of `train-detector` instead of `train`")
     add_config_arguments(config)
     config.set_defaults(run=_config)
 
@@ -62,8 +67,9 @@ def _train_detector(arguments: argparse.Namespace) -> None:
 def _config(arguments: argparse.Namespace) -> None:
     from cdd_icm.config import Config, load_config
     from cdd_icm.config.describe import describe
+    from cdd_icm.evaluation.train_detector import DetectorConfig
 
-    config = None
+    cls, config = DetectorConfig if arguments.detector else Config, None
     if arguments.config is not None:
-        config = load_config(arguments.config, arguments.overrides)
-    say(describe(Config, config))
+        config = load_config(arguments.config, arguments.overrides, cls)
+    say(describe(cls, config))

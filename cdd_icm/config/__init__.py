@@ -3,16 +3,16 @@
 from cdd_icm.config.base import LARGEST_SEED, section
 from cdd_icm.config.encoder import END_ID, SPEAKER, EncoderConfig, check_speaker
 from cdd_icm.config.loader import load_config, parse_override
-from cdd_icm.config.plan import AnnotatedPlanConfig, NoPlanConfig, RelationalConfig
+from cdd_icm.config.plan import AnnotatedPlanConfig, NoPlanConfig, RelationalPlanConfig
 from cdd_icm.config.rules import Rule, check, check_trained
 from cdd_icm.config.schema import (
-    Balance,
     Config,
     DataConfig,
     DiffusionConfig,
     FusionConfig,
     MatcherConfig,
     ObjectiveConfig,
+    Precision,
     RunConfig,
     Sampler,
     SamplingConfig,
@@ -28,7 +28,6 @@ __all__ = [
     "LARGEST_SEED",
     "SPEAKER",
     "AnnotatedPlanConfig",
-    "Balance",
     "Config",
     "DataConfig",
     "DiffusionConfig",
@@ -37,7 +36,8 @@ __all__ = [
     "MatcherConfig",
     "NoPlanConfig",
     "ObjectiveConfig",
-    "RelationalConfig",
+    "Precision",
+    "RelationalPlanConfig",
     "Rule",
     "RunConfig",
     "Sampler",

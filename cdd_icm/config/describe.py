@@ -24,9 +24,9 @@ NAMES |= {type(None): "null", Any: "anything"}
 BOUNDS = {"ge": "at least", "gt": "over", "le": "at most", "lt": "less than", "multiple_of": "a multiple of"}
 
 
-def describe(cls: type, config: Any = None) -> str:
+def describe(cls: type, config: Any = None, prefix: str = "") -> str:
     """Of each key of the section `cls` a paragraph: its value in `config`, where that is given, its default,
-    type and meaning, and which of the shipped configs set it."""
+    type and meaning, and which of the shipped configs set it. `prefix` is put before each key."""
     shipped, paragraphs = _shipped(cls), []
     for key, owner, kind in _keys(cls):
         value = _get(config, key, kind)
@@ -34,7 +34,11 @@ def describe(cls: type, config: Any = None) -> str:
             continue
         name = key.rpartition(".")[2]
         default = _plain(_default(owner, name))
-        title = f"{key} = {default}" if config is None else f"{key} = {_plain(value)}  (default {default})"
+        title = (
+            f"{prefix}{key} = {default}"
+            if config is None
+            else f"{prefix}{key} = {_plain(value)}  (default {default})"
+        )
         setters = [stem for stem, values in shipped.items() if _sets(values, key, kind)]
         notes = [type_name(fields(owner)[name])]
         if setters:

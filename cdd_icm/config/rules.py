@@ -36,33 +36,14 @@ def _step(c: Config) -> int:
     return c.unet.patch_size * 2 ** (len(c.unet.widths) - 1)
 
 
-def _attending(c: Config) -> int:
-    """The smallest number of channels at which the UNet attends."""
-    return min([w for w, a in zip(c.unet.widths, c.unet.attention, strict=True) if a] + [c.unet.widths[-1]])
-
-
-def _trained(c: Config) -> set[str]:
-    parts = {"fusion", "unet", "matcher"}
-    parts |= {"planner"} if c.plan.kind != "none" else set()
-    return parts | ({"towers"} if c.encoder.trainable_blocks != 0 else set())
-
-
 RULES = (
     Rule(
-        "objective.join", lambda c: not (c.data.streams and c.objective.join), "0 where the data is streamed"
+        "objective.augmentations",
+        lambda c: not (c.data.streams and "join" in c.objective.augmentations),
+        "no join where the data is streamed",
     ),
     Rule("data.limit", lambda c: not (c.data.streams and c.data.limit), "none where the data is streamed"),
     Rule("fusion.heads", lambda c: c.fusion.width % c.fusion.heads == 0, "a divisor of fusion.width"),
-    Rule(
-        "unet.attention",
-        lambda c: len(c.unet.attention) == len(c.unet.widths),
-        "one entry for each of unet.widths",
-    ),
-    Rule(
-        "unet.heads",
-        lambda c: c.unet.heads <= _attending(c),
-        lambda c: f"at most {_attending(c)}, the smallest of unet.widths that attends",
-    ),
     Rule(
         "data.image_size",
         lambda c: c.data.image_size % 16 == 0 and c.data.image_size % _step(c) == 0,
@@ -72,11 +53,6 @@ RULES = (
         "training.gradient_accumulation",
         lambda c: c.training.batch_size % c.training.gradient_accumulation == 0,
         lambda c: f"a divisor of training.batch_size, {c.training.batch_size}",
-    ),
-    Rule(
-        "training.frozen",
-        lambda c: _trained(c) - set(c.training.frozen),
-        lambda c: f"some part left to train: {', '.join(sorted(_trained(c)))}",
     ),
     Rule(
         "objective.cdd_every",

@@ -21,11 +21,11 @@ LARGEST_BATCH_OF_CANDIDATES = 256
 @section
 class DataConfig:
     path: str = ""
-    """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON or HDF5 file, shards (also by URL)."""
-    train_split: str = "train"
-    """Name of the split that is trained on."""
-    validation_split: str = "val"
-    """Name of the split whose film strips are drawn."""
+    """Anything that `cdd-icm data info` reads: a folder, a zip, a JSON or HDF5 file, shards. Its split
+    `train` is trained on, its split `val` validates. Shards that are named one by one or by a pattern, such
+    as DIR/train-*.tar, and what is at a URL, are streamed: read from end to end while training, without a
+    cache of pictures, for data that outgrow the disk. Vocabulary, classes and attributes are then those of
+    the first 500 dialogs."""
     image_size: AtLeastOne = 128
     """Side R of the square pictures, in pixels; other pictures are squeezed to it, never cropped."""
     limit: AtLeastOne | None = None
@@ -34,15 +34,11 @@ class DataConfig:
     """Where decoded pictures are kept; by default the user's cache folder."""
     num_workers: Count = 0
     """Loader processes. The cache makes 0 enough on small machines."""
-    streaming: bool = False
-    """Reads shards from end to end while training and caches no picture, for data that outgrow the disk;
-    always so where `path` is a URL. Of a folder `<train_split>-*.tar` are read, else the shards that the
-    pattern names. Vocabulary, classes and attributes are then those of the first 500 dialogs."""
 
     @property
     def streams(self) -> bool:
         """Whether the training data are read as a stream of shards."""
-        return self.streaming or "://" in self.path
+        return "://" in self.path or self.path.endswith(".tar")
 
 
 @section
@@ -53,8 +49,6 @@ class FusionConfig:
     """Layers in which picture and text attend to each other."""
     heads: AtLeastOne = 4
     """Attention heads, a divisor of `width`."""
-    gated: bool = True
-    """false replaces the gate by a plain linear map of the concatenation (a row of the ablation)."""
 
 
 @section
@@ -66,17 +60,24 @@ class UNetConfig:
         *(96, 192, 320),
     )
     """Channels at each resolution, each half of the one before."""
-    layers_per_block: AtLeastOne = 1
-    """Residual layers at each resolution."""
-    attention: tuple[bool, ...] = (False, False, True)
-    """At which resolutions tokens are attended to; the middle block always does."""
-    heads: AtLeastOne = 8
-    """Attention heads."""
-    cross_attention: bool = True
-    """The fused tokens are the cross-attention context (false is a row of the ablation)."""
-    reference: bool = True
-    """The reference picture is concatenated to the noisy input, and shows through where the soft mask that
-    the network paints beside its picture is 0 (false is a row of the ablation)."""
+
+    @property
+    def attention(self) -> tuple[bool, ...]:
+        """At which resolutions tokens are attended to: the last, and all from the third on. The middle block
+        always does."""
+        last = len(self.widths) - 1
+        return tuple(level >= min(2, last) for level in range(len(self.widths)))
+
+    @property
+    def heads(self) -> int:
+        """Attention heads: 8, or 4 where each would have fewer than 24 channels."""
+        narrowest = min(width for width, attends in zip(self.widths, self.attention, strict=True) if attends)
+        return 8 if narrowest >= 8 * 24 else 4
+
+    @property
+    def layers_per_block(self) -> int:
+        """Residual layers at each resolution: one, or two in a network of four resolutions and more."""
+        return 1 if len(self.widths) < 4 else 2
 
 
 @section
@@ -85,20 +86,12 @@ class MatcherConfig:
     """Channels at the matcher's first resolution, a multiple of 16."""
 
 
-Balance = Literal["regions", "pixels"]
-
-
 @section
 class DiffusionConfig:
-    prediction_type: Literal["sample", "v_prediction"] = "sample"
-    """What the network predicts. Not epsilon: at zero terminal SNR it says nothing about the picture."""
     timestep_shift: Positive = 1.0
     """s > 1 trains more on the noisy end of the schedule (`noise.draw_timestep`)."""
     max_snr_weight: Positive = 5.0
     """Bound of the loss weight min(SNR + 1, bound) on the squared error of the picture."""
-    changed_balance: Balance = "regions"
-    """How the error inside the region that a turn changes is weighed against the rest: between the means of
-    both, or between single pixels, for data whose turns may also move what exists (`region.balanced`)."""
 
 
 @section
@@ -119,26 +112,23 @@ class ObjectiveConfig:
     text_warmup_batch_size: AtLeastOne | None = None
     """`training.batch_size` of those samples, where it is another one."""
     no_op_share: Share = 0.0
-    """Share of the samples that ask for nothing, by one of `no_op_texts`: the picture stays as it is."""
-    no_op_texts: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "keep everything as it is",
-        "leave it as it is",
-        "change nothing",
-        "add nothing",
-    )
-    """Instructions that ask for nothing."""
+    """Share of the samples that ask for nothing, by one of `NO_OP_TEXTS`: the picture stays as it is."""
     antonym_negatives: tuple[tuple[str, str], ...] = ()
     """Word pairs whose exchange makes an instruction false, such as [left, right]: hard negatives for ICM."""
-    mirror: tuple[tuple[str, str], ...] = ()
-    """Word pairs such as [left, right]. Where there are some, half of the samples are mirrored: pictures,
-    objects, and the words of each pair change sides, so that nothing but the words tells which is meant."""
-    join: Share = 0.0
-    """Share of the samples that another dialog's first turn is joined to, words, objects and pixels, unless
-    both have a class of object in common: which words belong to which object is learnt sooner. For scenes
-    that are laid out of flat pieces."""
+    augmentations: tuple[Literal["mirror", "join"], ...] = ()
+    """`mirror`: half of the samples are mirrored; pictures, objects, and the words left and right change
+    sides, so that nothing but the words tells which is meant. `join`: to half of the samples another dialog's
+    first turn is joined, words, objects and pixels, unless both have a class of object in common; which words
+    belong to which object is learnt sooner. Both are for scenes that are laid out of flat pieces."""
     condition_dropout: Share = 0.2
     """Probability of training without the text (half of it), without the reference or without both (a quarter
     each), which classifier-free guidance needs."""
+
+
+Precision = Annotated[
+    Literal["auto", "no", "bf16", "fp16"],
+    BeforeValidator(lambda value: "no" if value is False else value),  # as YAML reads a bare no
+]
 
 
 @section
@@ -153,32 +143,29 @@ class RunConfig:
     """Peak of the cosine schedule."""
     warmup_samples: Count = 5_000
     """Samples over which the learning rate rises to its peak."""
-    weight_decay: NonNegative = 0.01
-    """Of AdamW."""
     ema_samples: AtLeastOne = 128
     """The weight average is updated once in so many samples: in every step of a small batch it costs some per
     cent."""
-    mixed_precision: Annotated[
-        Literal["auto", "no", "bf16", "fp16"],
-        BeforeValidator(lambda value: "no" if value is False else value),  # as YAML reads a bare no
-    ] = "no"
+    mixed_precision: Precision = "no"
     """auto: bf16 where the device computes in it. A CPU that only emulates it takes many times as long."""
     checkpoint_samples: AtLeastOne = 10_000
-    """A checkpoint once in so many samples, of which the last two are kept."""
+    """A checkpoint once in so many samples, of which the last two are kept. Each third one is followed by a
+    validation, and so is the end."""
     log_samples: AtLeastOne = 500
     """A line of `log.jsonl` once in so many samples."""
-    validation_samples: AtLeastOne = 20_000
-    """Validation once in so many samples, and at the end."""
     tracker: Literal["none", "tensorboard", "wandb"] = "none"
     """Where the log goes beside `log.jsonl`."""
+
+    @property
+    def validation_samples(self) -> int:
+        """Validation once in so many samples."""
+        return 3 * self.checkpoint_samples
 
 
 @section
 class TrainingConfig(RunConfig):
     gradient_accumulation: AtLeastOne = 1
     """Micro-batches that share the `batch_size` samples of a step."""
-    frozen: tuple[Literal["towers", "fusion", "planner", "unet", "matcher"], ...] = ()
-    """Parts that keep the weights that they begin with, such as those of a run that learnt the words."""
 
 
 Sampler = Literal[
@@ -242,6 +229,11 @@ class Config:
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     unet: UNetConfig = Field(default_factory=UNetConfig)
     plan: any_of(KINDS) = Field(default_factory=NoPlanConfig)
+    without: tuple[Literal["gated-fusion", "reference-pixels", "cross-attention"], ...] = ()
+    """Parts that are left out, each a row of the ablation. Without `gated-fusion` a linear map of the
+    concatenation replaces each gate. Without `reference-pixels` the reference is not concatenated to the
+    noisy input, nor does it show through where the UNet's mask is 0. Without `cross-attention` the UNet does
+    not attend to the fused tokens."""
     matcher: MatcherConfig = Field(default_factory=MatcherConfig)
     diffusion: DiffusionConfig = Field(default_factory=DiffusionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)

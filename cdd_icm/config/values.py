@@ -153,7 +153,7 @@ def error_line(cls: type, error: ValidationError, prefix: str = "") -> str:
 
 
 def _key(cls: type, place: tuple[str | int, ...]) -> str:
-    """A key such as "training.frozen[0]"; pydantic's place also names the option of a type."""
+    """A key such as "unet.widths[0]"; pydantic's place also names the option of a type."""
     key, hint = "", cls
     for part in place:
         known = {name: each for kind in sections(hint) for name, each in fields(kind).items()}

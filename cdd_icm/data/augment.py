@@ -49,11 +49,11 @@ def _mirrored_objects(objects: Sequence[SceneObject] | None) -> tuple[SceneObjec
 
 
 def check_augmentation(config: Config, dialogs: Iterable[Dialog]) -> None:
-    """Raises InputError if the data can't be augmented as `objective.join` and `objective.mirror` ask."""
+    """Raises InputError where `objective.augmentations` are impossible with the data."""
     objects = all_objects(dialogs)
-    if config.objective.join and not objects:
-        raise no_objects_error(config, "objective.join=0")
-    if config.objective.mirror:
+    if "join" in config.objective.augmentations and not objects:
+        raise no_objects_error(config, "objective.augmentations without join")
+    if "mirror" in config.objective.augmentations:
         check_flips(config, objects)
 
 
@@ -73,5 +73,5 @@ def check_flips(config: Config, objects: Iterable[SceneObject]) -> None:
     if not flips <= {"0", "1"}:
         raise InputError(
             f"{config.data.path}: look: flip: {', '.join(sorted(flips))}: expected 0 and 1, "
-            "or objective.mirror=[] and plan.recaption=0"
+            "or objective.augmentations without mirror, and plan.recaption=0"
         )

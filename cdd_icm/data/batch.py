@@ -68,13 +68,18 @@ class Batch(TensorFields):
         return replace(batch, **{name: to_float(getattr(batch, name)) for name in PICTURES})
 
 
+NO_OP_TEXTS = ("keep everything as it is", "leave it as it is", "change nothing", "add nothing")
+"""Instructions that ask for nothing."""
+SIDES = (("left", "right"),)
+"""The words that change sides in a mirror."""
+
+
 def no_op_text(draw: int, objective: ObjectiveConfig) -> str | None:
     """The text that asks for no change, for `objective.no_op_share` of the random integers; else None."""
     share = draw / 2**31
     if share >= objective.no_op_share:
         return None
-    texts = objective.no_op_texts
-    return texts[int(share / objective.no_op_share * len(texts))]
+    return NO_OP_TEXTS[int(share / objective.no_op_share * len(NO_OP_TEXTS))]
 
 
 class Collator:
@@ -103,8 +108,8 @@ class Collator:
         objective, raw = self.config.objective, collate(items)
         if self.augment is not None:
             raw = self.augment(raw)
-        if objective.mirror:
-            raw = mirror_half(raw, objective.mirror)
+        if "mirror" in objective.augmentations:
+            raw = mirror_half(raw, SIDES)
         no_op_texts = [no_op_text(draw, objective) for draw in raw["draw"]]
         no_op = [text is not None for text in no_op_texts]
         instructions = [

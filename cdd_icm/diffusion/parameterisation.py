@@ -8,6 +8,9 @@ from torch import Tensor
 Images = Float[Tensor, "B C H W"]
 Level = Float[Tensor, "B 1 1 1"]
 
+PREDICTION_TYPES = ("sample", "v_prediction")
+"""What the network of a saved model may predict. Not epsilon, see `to_sample`."""
+
 
 def add_noise(x: Images, eps: Images, alpha: Level, sigma: Level) -> Images:
     """x_t = alpha x + sigma eps."""

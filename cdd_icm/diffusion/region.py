@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from cdd_icm.config import Balance
-
+Balance = Literal["regions", "pixels"]
+"""Between the means of changed region and rest, or between single pixels, for data whose turns may also move
+what exists."""
 CHANGED_WEIGHT = {"regions": 8.0, "pixels": 3.0}
 """Weight of the error inside the changed region, for each `Balance`; outside it is 1."""
 

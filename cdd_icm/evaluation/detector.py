@@ -252,13 +252,13 @@ def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
     return shipped_detector_for(class_names(dialogs))
 
 
-def shipped_detector_for(named: Set[str]) -> Path:
-    """The same for these classes.
+def shipped_detector_for(names: Set[str]) -> Path:
+    """`shipped_detector` for these classes.
 
     Raises:
-        InputError: there is none, or no class is named.
+        InputError: there is no such detector, or no class is given.
     """
-    if not named:
+    if not names:
         raise InputError(
             "the data has no annotated classes to choose a shipped detector by: give --detector DIR"
         )

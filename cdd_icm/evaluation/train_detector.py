@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,11 +14,22 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from einops import rearrange
 from jaxtyping import Bool, Float, UInt8
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from torch.utils.data import Dataset
 
-from cdd_icm.config import LARGEST_SEED, DataConfig, RunConfig, check_data_path, without_places
+from cdd_icm.config import (
+    DataConfig,
+    Precision,
+    Rule,
+    RunConfig,
+    check,
+    check_data_path,
+    section,
+    without_places,
+)
+from cdd_icm.config.base import AtLeastOne, Count, Positive, Seed
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
 from cdd_icm.data.dialog import class_names
 from cdd_icm.device import process_state
@@ -36,60 +47,65 @@ from cdd_icm.evaluation.detector import (
 from cdd_icm.evaluation.metrics import precision_recall_f1
 from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
-from cdd_icm.train.batches import make_loader
+from cdd_icm.train.batches import TRAIN, VALIDATION, make_loader
 from cdd_icm.train.loop import Part, Recipe, fit
 from cdd_icm.train.schedule import learning_rate_at
 
+Sizes = tuple[AtLeastOne, AtLeastOne, AtLeastOne]
 
-@dataclass(frozen=True)
+HEAT_WEIGHT, PLACE_WEIGHT = 0.2, 5.0
+"""Of the cross-entropy that puts a class's heat into the cell of its object, and of the coordinates."""
+SHIFT = 6
+"""Pictures are moved by up to so many pixels each way; the border is repeated."""
+GAIN = 0.06
+"""Each colour channel is multiplied by a factor from [1 - gain, 1 + gain]."""
+NOISE = 0.04
+"""Gaussian noise with a deviation drawn from [0, this], in units of [-1, 1] pixels."""
+
+
+@section
+class DetectorRunConfig(RunConfig):
+    batch_size: AtLeastOne = 64
+    total_samples: AtLeastOne = 240_000
+    learning_rate: Positive = 2e-3
+    warmup_samples: Count = 6_000
+    mixed_precision: Precision = "auto"
+    checkpoint_samples: AtLeastOne = 16_000
+    log_samples: AtLeastOne = 1_600
+
+
+@section
 class DetectorConfig:
     """The config of `cdd-icm train-detector`."""
 
     output_dir: str = "runs/detector"
-    seed: int = 0
-    data: DataConfig = field(default_factory=DataConfig)
-    coordinates: int = 2
+    """Folder of the run; the same command goes on with the run that is there."""
+    seed: Seed = 0
+    """Of all randomness."""
+    data: DataConfig = Field(default_factory=DataConfig)
+    coordinates: Literal[2, 3] = 2
     """2 for x and y, 3 for x, y and depth."""
-    widths: tuple[int, int, int] = (64, 128, 192)
-    blocks: tuple[int, int, int] = (1, 1, 1)
     trunk: Trunk = "residual"
-    """See `detector.Detector`; with an Inception-v3 only `widths[1]` is used, for the heads."""
-    batch_size: int = 64
-    total_samples: int = 240_000
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup_samples: int = 6_000
-    heat_weight: float = 0.2
-    """Weight of the cross-entropy of each class's heat map."""
-    place_weight: float = 5.0
-    """Weight of the absolute error of the coordinates."""
-    shift: int = 6
-    """Pictures are shifted by up to this many pixels in each direction; border pixels are repeated."""
-    gain: float = 0.06
-    """Each colour channel is multiplied by a factor from [1 - gain, 1 + gain]."""
-    noise: float = 0.04
-    """Largest standard deviation of Gaussian noise, in units of [-1, 1] pixels; it is uniform from 0 up."""
-    checkpoint_samples: int = 16_000
-    validation_samples: int = 48_000
-    log_samples: int = 1_600
+    """As of `detector.Detector`; an Inception-v3 has widths and blocks of its own, and only `widths[1]`, that
+    of the heads, is used beside it."""
+    widths: Sizes = (64, 128, 192)
+    """Channels at each resolution of the trunk."""
+    blocks: Sizes = (1, 1, 1)
+    """Residual blocks at each resolution of the trunk."""
+    training: DetectorRunConfig = Field(default_factory=DetectorRunConfig)
 
     def __post_init__(self):
-        for key in ("batch_size", "total_samples", "checkpoint_samples", "validation_samples", "log_samples"):
-            if getattr(self, key) < 1:
-                raise InputError(f"config: {key} is {getattr(self, key)!r}, expected at least 1")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise InputError(f"config: seed is {self.seed!r}, expected 0 to {LARGEST_SEED}")
-        if self.coordinates not in (2, 3):
-            raise InputError(f"config: coordinates is {self.coordinates!r}, expected 2 or 3")
-        if self.data.image_size % 16:
-            raise InputError(
-                f"config: data.image_size is {self.data.image_size!r}, expected a multiple of 16"
-            )
-        if self.trunk == "inception_v3" and self.data.image_size < 96:
-            raise InputError(
-                f"config: data.image_size is {self.data.image_size!r}, expected at least 96 with "
-                "trunk=inception_v3, which needs at least 2x2 cells"
-            )
+        check(self, RULES)
+
+
+RULES = (
+    Rule("data.image_size", lambda c: c.data.image_size % 16 == 0, "a multiple of 16"),
+    Rule(
+        "data.image_size",
+        lambda c: c.trunk != "inception_v3" or c.data.image_size >= 96,
+        "at least 96 with trunk=inception_v3, which leaves less than 2x2 cells of it",
+    ),
+)
 
 
 def train_detector(config: DetectorConfig) -> dict:
@@ -116,27 +132,29 @@ class DetectorRecipe(Recipe):
     unit = "pictures"
     shown_losses = ("presence", "heat", "place")
     betas = (0.9, 0.999)
+    weight_decay = 0.05
     max_grad_norm = math.inf
     ema_half_life = 0.0
     mutable_keys = {
-        "": {"output_dir", "total_samples", "checkpoint_samples", "validation_samples", "log_samples"},
-        "data": {"path", "validation_split", "cache_dir", "num_workers"},
+        "": {"output_dir"},
+        "data": {"path", "cache_dir", "num_workers"},
+        "training": {"total_samples", "checkpoint_samples", "log_samples", "tracker"},
     }
 
     def __init__(self, config: DetectorConfig):
         """Loads the data. Raises InputError as `train_detector` does."""
         check_data_path(config.data)
-        super().__init__(config, run_settings(config))
-        dialogs = load_dialogs(config.data.path, config.data.train_split)[: config.data.limit]
+        super().__init__(config, config.training)
+        dialogs = load_dialogs(config.data.path, TRAIN)[: config.data.limit]
         self.classes = sorted(class_names(dialogs))
         self.training = annotated_pictures(dialogs, self.classes, config)
-        held_out = load_dialogs(config.data.path, config.data.validation_split)
+        held_out = load_dialogs(config.data.path, VALIDATION)
         self.held_out = annotated_pictures(held_out, self.classes, config)
 
     def build(self, accelerator: Accelerator) -> nn.Module:
         c, self.device = self.config, accelerator.device
         detector = Detector(self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk)
-        return DetectorObjective(detector, c)
+        return DetectorObjective(detector)
 
     def learning_rate(self, samples: int) -> float:
         return learning_rate_at(samples, self.settings, minimum=0.0)
@@ -154,7 +172,7 @@ class DetectorRecipe(Recipe):
         """Collates a batch of augmented pictures."""
         pictures, present, coordinates, draws = zip(*items, strict=True)
         pictures, coordinates = to_input(torch.stack(pictures)), torch.stack(coordinates)
-        return DetectorBatch(*augment(pictures, coordinates, draws, self.config), torch.stack(present))
+        return DetectorBatch(*augment(pictures, coordinates, draws), torch.stack(present))
 
     def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
@@ -181,16 +199,6 @@ class DetectorRecipe(Recipe):
             file.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def run_settings(config: DetectorConfig) -> RunConfig:
-    """The config's settings for the training loop."""
-    keys = ("batch_size", "total_samples", "learning_rate", "warmup_samples", "weight_decay")
-    keys += ("checkpoint_samples", "validation_samples", "log_samples")
-    return RunConfig(
-        **{key: getattr(config, key) for key in keys},
-        mixed_precision="auto",
-    )
-
-
 class DetectorBatch(NamedTuple):
     """A training batch; pictures in [-1, 1], coordinates in [0, 1]."""
 
@@ -202,9 +210,9 @@ class DetectorBatch(NamedTuple):
 class DetectorObjective(nn.Module):
     """The weighted sum of a detector's losses."""
 
-    def __init__(self, detector: Detector, config: DetectorConfig):
+    def __init__(self, detector: Detector):
         super().__init__()
-        self.detector, self.config = detector, config
+        self.detector = detector
 
     def forward(self, batch: DetectorBatch) -> dict[str, Tensor]:
         """`loss` and the three terms of `detector_losses`, each ()."""
@@ -212,7 +220,7 @@ class DetectorObjective(nn.Module):
         with torch.autocast(batch.pictures.device.type, enabled=False):
             losses = detector_losses(output, batch.present, batch.coordinates)
             presence, heat, place = (losses[name] for name in ("presence", "heat", "place"))
-            loss = presence + self.config.heat_weight * heat + self.config.place_weight * place
+            loss = presence + HEAT_WEIGHT * heat + PLACE_WEIGHT * place
         return {"loss": loss, **losses}
 
 
@@ -238,22 +246,24 @@ def augment(
     pictures: Float[Tensor, "B 3 S S"],
     coordinates: Float[Tensor, "B C K"],
     draws: Sequence[int],
-    config: DetectorConfig,
+    shift: int = SHIFT,
+    gain: float = GAIN,
+    noise: float = NOISE,
 ) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B C K"]]:
     """Randomly shifts each picture with its coordinates, scales its colours and adds noise; `draws` are the
     seeds.
 
     Pictures are not mirrored: the detector could learn from that, but true pictures are never mirrored."""
     moved, places = [], coordinates.clone()
-    side, shift = pictures.shape[-1], config.shift
+    side = pictures.shape[-1]
     padded = pad(pictures, (shift,) * 4, mode="replicate")
     for index, draw in enumerate(draws):
         rng = torch.Generator().manual_seed(draw)
         dx, dy = torch.randint(-shift, shift + 1, (2,), generator=rng).tolist()
-        gain = 1 + config.gain * (2 * torch.rand(3, 1, 1, generator=rng) - 1)
-        noise = config.noise * torch.rand(1, generator=rng) * torch.randn(3, side, side, generator=rng)
+        scale = 1 + gain * (2 * torch.rand(3, 1, 1, generator=rng) - 1)
+        grain = noise * torch.rand(1, generator=rng) * torch.randn(3, side, side, generator=rng)
         picture = padded[index, :, shift - dy : shift - dy + side, shift - dx : shift - dx + side]
-        moved.append((picture + 1) * gain - 1 + noise)
+        moved.append((picture + 1) * scale - 1 + grain)
         places[index, :, :2] += torch.tensor([dx, dy]) / side
     return torch.stack(moved).clamp(-1, 1).contiguous(memory_format=torch.channels_last), places
 

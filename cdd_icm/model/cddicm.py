@@ -40,6 +40,7 @@ class CDDICM(nn.Module):
             text_width=self.towers.text_width,
             embed_dim=self.towers.embed_dim,
             **vars(config.fusion),
+            gated="gated-fusion" not in config.without,
         )
         self.planner = self.plan_heads = None
         if plan is not None:
@@ -51,21 +52,22 @@ class CDDICM(nn.Module):
             condition_width=width,
             map_channels=self.planner.map_channels if self.planner is not None else 0,
             map_size=self.planner.map_size if self.planner is not None else 0,
-            **vars(config.unet),
+            patch_size=config.unet.patch_size,
+            widths=config.unet.widths,
+            layers_per_block=config.unet.layers_per_block,
+            attention=config.unet.attention,
+            heads=config.unet.heads,
+            cross_attention="cross-attention" not in config.without,
+            reference="reference-pixels" not in config.without,
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
         # used in training only: predicts which patches the turn changes
         self.change_head = nn.Linear(width, 1)
         self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
-        parts = self.parts()
-        for name in config.training.frozen:
-            for parameter in parts.get(name, ()):
-                parameter.requires_grad_(False)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
-        """The parameters of each part. A part is frozen as a whole, and its gradient norm is clipped
-        separately. The parameters behind the plan's feature map learn from the UNet's loss and belong to the
-        UNet."""
+        """The parameters of each part, whose gradient norm is clipped separately. The parameters behind the
+        plan's feature map learn from the UNet's loss and belong to the UNet."""
         parts = {
             name: list(getattr(self, name).parameters())
             for name in ("towers", "fusion", "unet", "matcher", "change_head")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cdd_icm.config import Balance
-from cdd_icm.diffusion.region import balanced, count_pixels
+from cdd_icm.diffusion.region import Balance, balanced, count_pixels
 
 
 def cdd_loss(

@@ -14,8 +14,8 @@ from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_l
 from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import Draws
-from cdd_icm.diffusion.parameterisation import add_noise, to_sample
-from cdd_icm.diffusion.region import CHANGED_WEIGHT, changed_region, composite
+from cdd_icm.diffusion.parameterisation import add_noise
+from cdd_icm.diffusion.region import CHANGED_WEIGHT, Balance, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.matcher import Matcher
@@ -103,7 +103,8 @@ def _denoising(
     items: slice,
 ) -> tuple[dict[str, Tensor], Terms]:
     """L_CDD of the n selected `items` with values for the log, and the term L_mask."""
-    diffusion, objective = model.config.diffusion, model.config.objective
+    objective = model.config.objective
+    balance: Balance = "regions" if model.planner is None else model.planner.balance
     alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
     noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
     fused = conditions.fused if objective.cdd_trains_fusion else conditions.fused.detach()
@@ -111,7 +112,8 @@ def _denoising(
     if model.planner is not None:
         plan_map = model.planner.feature_map(batch.plan, items)  # (n, P, h, h)
         plan_map = plan_map.masked_fill(conditions.no_text[items, None, None, None], 0.0)
-    prediction, mask_logits = model.unet(
+    # The network predicts the picture. Not epsilon: at zero terminal SNR it says nothing about the picture.
+    sample, mask_logits = model.unet(
         noisy,
         draws.timestep[items],
         fused[items],
@@ -119,23 +121,22 @@ def _denoising(
         conditions.reference_level[items],
         plan_map,
     )  # (n, 3, R, R), (n, 1, R, R)
-    sample = to_sample(prediction, noisy, alpha, sigma, diffusion.prediction_type)  # (n, 3, R, R)
     sample = composite(sample, mask_logits, conditions.reference[items])  # (n, 3, R, R)
-    weight = snr_weight(alpha, sigma, diffusion.max_snr_weight)  # (n, 1, 1, 1)
+    weight = snr_weight(alpha, sigma, model.config.diffusion.max_snr_weight)  # (n, 1, 1, 1)
     cdd, changed_error = cdd_loss(
         sample,
         batch.target[items],
         changed[items],
         weight,
-        CHANGED_WEIGHT[diffusion.changed_balance],
-        diffusion.changed_balance,
+        CHANGED_WEIGHT[balance],
+        balance,
     )  # (n,) each
     level = draws.timestep[items] / len(model.alphas_cumprod)  # (n,)
     terms: Terms = {}
     if mask_logits is not None:
         # not the dilated region of L_CDD: with a wider mask the network would have to draw the background
         tight = changed_region(batch.reference[items], batch.target[items], threshold=0.06, grow=3)
-        mask_losses = mask_loss(mask_logits, tight, diffusion.changed_balance)  # (n,)
+        mask_losses = mask_loss(mask_logits, tight, balance)  # (n,)
         terms["mask"] = mask_losses.mean(), 1.0
     return {"cdd": cdd, "changed_error": changed_error.detach(), "level": level}, terms
 

@@ -6,8 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cdd_icm.config import Balance
-from cdd_icm.diffusion.region import balanced
+from cdd_icm.diffusion.region import Balance, balanced
 
 
 def mask_loss(

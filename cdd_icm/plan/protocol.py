@@ -25,6 +25,7 @@ from cdd_icm.config import Config, SamplingConfig
 from cdd_icm.data.batch import Instructions, RawBatch, Tokenize, TruthEncoder
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.tensor_fields import TensorFields
+from cdd_icm.diffusion.region import Balance
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
 
@@ -100,6 +101,11 @@ class Plan(ABC):
         return []
 
     # Training
+
+    @property
+    def balance(self) -> Balance:
+        """How the error inside the region that a turn changes is weighed against the rest."""
+        return "regions"
 
     @abstractmethod
     def truth_encoder(self, config: Config, dialogs: Sequence[Dialog], tokenize: Tokenize) -> TruthEncoder:

@@ -13,6 +13,7 @@ from cdd_icm.plan.protocol import Plan
 
 PLANS: dict[str, type[Plan]] = {
     "annotated": AnnotatedPlan,
+    "relational": AnnotatedPlan,
 }
 """The class of each `plan.kind`; its settings are in the config's section `plan`."""
 

@@ -18,7 +18,6 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from cdd_icm.config import (
-    DiffusionConfig,
     EncoderConfig,
     ObjectiveConfig,
     SamplingConfig,
@@ -27,6 +26,7 @@ from cdd_icm.config import (
 )
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import decode
+from cdd_icm.diffusion.parameterisation import PREDICTION_TYPES
 from cdd_icm.errors import InputError, first_line
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import read_json
@@ -97,8 +97,12 @@ def check_folder(folder: Path) -> None:
         raise InputError(
             f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
         )
-    for kind, names in ((EncoderConfig, {"history", "speaker"}), (DiffusionConfig, {"prediction_type"})):
-        from_dict(kind, {key: value for key, value in index.items() if key in names}, str(index_file))
+    prompt = {key: value for key, value in index.items() if key in ("history", "speaker")}
+    from_dict(EncoderConfig, prompt, str(index_file))
+    if (predicts := index.get("prediction_type", "sample")) not in PREDICTION_TYPES:
+        raise InputError(
+            f"{index_file}: prediction_type is {predicts!r}, expected {' or '.join(PREDICTION_TYPES)}"
+        )
     from_dict(ObjectiveConfig, index.get("objective", {}), str(index_file), "objective.")
     from_dict(SamplingConfig, index.get("sampling", {}), str(index_file), "sampling.")
     presets = index.get("sampling_presets", {})

@@ -26,6 +26,10 @@ from cdd_icm.data.readers.shards import first_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.progress import Progress
 
+TRAIN, VALIDATION = "train", "val"
+"""The splits of a data set."""
+JOINED = 0.5
+"""Share of the samples that the augmentation `join` joins a turn to."""
 STREAM_PREVIEW = 500
 """Number of dialogs of a stream that are read before training begins."""
 
@@ -58,40 +62,33 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
         InputError: a stream without dialogs.
     """
     if data.streams:
-        dialogs = first_dialogs(training_shards(data), STREAM_PREVIEW)
-        if not dialogs:
-            raise InputError(f"{training_shards(data)}: no dialogs")
-        return dialogs
-    return load_dialogs(data.path, data.train_split)[: data.limit]
+        found = first_dialogs(data.path, STREAM_PREVIEW)
+        if not found:
+            raise InputError(f"{data.path}: no dialogs")
+        return found
+    return load_dialogs(data.path, TRAIN)[: data.limit]
 
 
 def validation_dialogs(data: DataConfig, training: list[Dialog]) -> list[Dialog]:
-    """The validation dialogs: the validation split, or the `training` dialogs for data without one and for
-    streams that are not a local folder."""
+    """The validation split, of a stream the shards `val-*.tar` beside those that are trained on. Data without
+    one, and what is at a URL, are validated on the `training` dialogs."""
     if data.streams:
-        shards = sorted(str(shard) for shard in Path(data.path).glob(f"{data.validation_split}-*.tar"))
-        dialogs = first_dialogs(shards, STREAM_PREVIEW)
+        shards = sorted(str(shard) for shard in Path(data.path).parent.glob(f"{VALIDATION}-*.tar"))
+        found = first_dialogs(shards, STREAM_PREVIEW)
     else:
         faults: list[InputError] = []
-        dialogs = load_dialogs(data.path, data.validation_split, on_fault=faults.append)
+        found = load_dialogs(data.path, VALIDATION, on_fault=faults.append)
         if faults:
             raise faults[0]
-    if not dialogs:
-        Progress.write(
-            f"{data.path}: no split {data.validation_split!r}; the film strips show training dialogs"
-        )
-    return dialogs or training
-
-
-def training_shards(data: DataConfig) -> str:
-    """The brace or glob pattern of the streamed shards."""
-    return f"{data.path}/{data.train_split}-*.tar" if Path(data.path).is_dir() else data.path
+    if not found:
+        Progress.write(f"{data.path}: no split {VALIDATION!r}; the film strips show training dialogs")
+    return found or training
 
 
 def sample_order(data: DataConfig, dialogs: list[Dialog]) -> list[Any]:
-    """Values that determine the order of the samples: the dialogs' ids and numbers of turns, and a stream's
-    number of shards."""
-    shards = len(ShardTriplets(training_shards(data), data.image_size, 1, 0).shards) if data.streams else 0
+    """What decides the order of the samples: ids and numbers of turns; of a stream, those of its first
+    dialogs and the number of its shards."""
+    shards = len(ShardTriplets(data.path, data.image_size, 1, 0).shards) if data.streams else 0
     return [shards, *((dialog.id, len(dialog.turns)) for dialog in dialogs)]
 
 
@@ -115,10 +112,10 @@ def training_batches(
         "world": world,
     }
     if data.streams:
-        dataset = ShardTriplets(training_shards(data), data.image_size, **order)
+        dataset = ShardTriplets(data.path, data.image_size, **order)
         return iter(make_loader(dataset, collate, data.num_workers, batch_size=size))
     folder = Path(data.cache_dir) if data.cache_dir else None
     cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
-    dataset = TripletDataset(dialogs, cache, config.objective.join)
+    dataset = TripletDataset(dialogs, cache, JOINED if "join" in config.objective.augmentations else 0.0)
     sampler = ResumableSampler(len(dataset), **order)
     return iter(make_loader(dataset, collate, data.num_workers, batch_sampler=sampler))

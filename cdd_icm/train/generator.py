@@ -46,10 +46,9 @@ VALIDATION_DIALOGS = 4
 
 MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
-    "data": {"path", "validation_split", "cache_dir", "num_workers"},
+    "data": {"path", "cache_dir", "num_workers"},
     "training": {
-        *("total_samples", "checkpoint_samples", "log_samples"),
-        *("validation_samples", "tracker"),
+        *("total_samples", "checkpoint_samples", "log_samples", "tracker"),
     },
     "sampling": {field.name for field in dataclasses.fields(SamplingConfig)},
 }
@@ -257,7 +256,6 @@ def build_pipeline(
         scheduler=make_scheduler(config),
         history=config.encoder.history,
         speaker=config.encoder.speaker,
-        prediction_type=config.diffusion.prediction_type,
         sampling=sampling,
         sampling_presets=to_plain(config.sampling_presets),
         objective={name: getattr(config.objective, name) for name in ("condition_dropout", "icm_weight")},

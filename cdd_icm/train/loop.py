@@ -47,6 +47,8 @@ class Recipe(ABC):
     """Config keys that may change when a run is resumed, by section; "" is the top level."""
     betas = (0.9, 0.99)
     """AdamW's betas."""
+    weight_decay = 0.01
+    """AdamW's weight decay of matrices and kernels."""
     max_grad_norm = MAX_GRAD_NORM
     """Bound of the gradient norm of each of the `clipped_parts`."""
     ema_half_life = EMA_HALF_LIFE
@@ -130,7 +132,9 @@ def fit(recipe: Recipe) -> None:
     reuse_freed_memory()
     claim_folder(root, recipe.config, recipe.mutable_keys, accelerator)
     torch.manual_seed(recipe.config.seed)
-    model, ema, optimizer = prepare(accelerator, recipe.build(accelerator), t, recipe.betas)
+    model, ema, optimizer = prepare(
+        accelerator, recipe.build(accelerator), t, recipe.betas, recipe.weight_decay
+    )
     data = fingerprint(recipe.data_order())
     samples = restore(root, model, ema, optimizer, accelerator, data)
     coordinator, check = Coordinator(accelerator), FiniteCheck(accelerator, root)

@@ -24,7 +24,7 @@ MAX_GRAD_NORM = 1.0
 
 
 def make_optimizer(
-    model: nn.Module, t: RunConfig, betas: tuple[float, float] = (0.9, 0.99)
+    model: nn.Module, t: RunConfig, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0.01
 ) -> torch.optim.Optimizer:
     """AdamW on the trainable parameters, with weight decay on those of `decayed`."""
     decaying = decayed(model)
@@ -37,7 +37,7 @@ def make_optimizer(
         [group for group in groups if group["params"]],
         lr=t.learning_rate,
         betas=betas,
-        weight_decay=t.weight_decay,
+        weight_decay=weight_decay,
         fused=True,
     )
 

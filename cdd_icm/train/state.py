@@ -41,7 +41,7 @@ class Average:
 
 
 def prepare(
-    accelerator: Accelerator, model: nn.Module, t: RunConfig, betas: tuple[float, float]
+    accelerator: Accelerator, model: nn.Module, t: RunConfig, betas: tuple[float, float], weight_decay: float
 ) -> tuple[nn.Module, Average, AcceleratedOptimizer]:
     """The model on its device, wrapped for DDP or FSDP; its average; its optimiser."""
     if not accelerator.is_fsdp2:
@@ -60,7 +60,7 @@ def prepare(
                     setattr(part, name, nn.Parameter(number[None].detach(), number.requires_grad))
         shards = fsdp2_prepare_model(accelerator, copy.deepcopy(model).requires_grad_(False))
         model.forward = accelerator.autocast()(model.forward)
-    model, optimizer = accelerator.prepare(model, make_optimizer(model, t, betas))
+    model, optimizer = accelerator.prepare(model, make_optimizer(model, t, betas, weight_decay))
     return model, Average(shards, whole, accelerator), optimizer
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor, nn
 
+from cdd_icm.config import section
 from cdd_icm.errors import InputError
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.systems.losses import in_batch_info_nce
@@ -35,7 +37,7 @@ class Inputs(Flag):
     """The parts that the backbone computes."""
 
 
-@dataclass(frozen=True)
+@section
 class NoOptions:
     """Of a system without settings."""
 
@@ -62,7 +64,7 @@ class System(nn.Module, ABC):
     """A name of `retrieval.backbones.BACKBONES`."""
 
     Options: ClassVar[type] = NoOptions
-    """A frozen dataclass: the config's section `options`."""
+    """A `section`: the config's `options`."""
 
     query_inputs: Inputs = Inputs.POOLED
     """The parts of the reference that `encode_query` uses."""
@@ -168,11 +170,11 @@ class System(nn.Module, ABC):
         return [config]
 
 
-@dataclass(frozen=True)
+@section
 class WrapperOptions:
     composer: str = "sum"
     """The system that makes the queries."""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
     """Its options."""
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from cdd_icm.errors import InputError
+from cdd_icm.config import section
+from cdd_icm.config.base import AtLeastOne, Number
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.systems.pooled import PooledSystem, Temperature
 
@@ -20,20 +22,14 @@ if TYPE_CHECKING:
     from retrieval.config import RetrievalConfig
 
 
-@dataclass(frozen=True)
+@section
 class CombinerOptions:
-    projection: int | None = None
-    hidden: int | None = None
-    """Widths of the two hidden layers; None is the published 4 E and 8 E."""
-    dropout: float = 0.5
-
-    def __post_init__(self):
-        for name in ("projection", "hidden"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} is {value!r}, expected at least 1")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout is {self.dropout!r}, expected 0 to less than 1")
+    projection: AtLeastOne | None = None
+    """Width of the first hidden layer; null is the published 4 E."""
+    hidden: AtLeastOne | None = None
+    """Width of the second hidden layer; null is the published 8 E."""
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = 0.5
+    """Share of the hidden units that a training step leaves out."""
 
 
 class Combiner(Temperature, PooledSystem):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from cdd_icm.config import section
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.systems.base import Inputs, Wrapper, WrapperOptions
 from retrieval.systems.registry import SYSTEMS, find
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from retrieval.config import RetrievalConfig
 
 
-@dataclass(frozen=True)
+@section
 class MultiVectorOptions(WrapperOptions):
     composer: str = "fusion"
+    """The system that makes the queries."""
 
 
 class MultiVector(Wrapper):

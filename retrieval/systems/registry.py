@@ -49,7 +49,7 @@ def find(name: str, key: str = "composer", among: Collection[str] | None = None)
 
 
 def parse_options(system: type[System], options: Mapping[str, Any], key: str = "options") -> Any:
-    """The settings under `key` as the system's own dataclass.
+    """The settings under `key` as the system's own section.
 
     Raises:
         InputError: an unknown option (the message names the nearest), or a value of the wrong type or out of

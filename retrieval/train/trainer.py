@@ -56,8 +56,7 @@ class RetrievalRecipe(Recipe):
         "": {"output_dir"},
         "data": {"path", "images", "validation_split", "cache_dir", "num_workers"},
         "training": {
-            *("total_samples", "checkpoint_samples", "log_samples"),
-            *("validation_samples", "tracker"),
+            *("total_samples", "checkpoint_samples", "log_samples", "tracker"),
         },
     }
 

@@ -32,7 +32,7 @@ TINY = {
         },
     },
     "fusion": {"width": 32, "layers": 1, "heads": 2},
-    "unet": {"patch_size": 4, "widths": [64, 64], "attention": [False, True], "heads": 2},
+    "unet": {"patch_size": 4, "widths": [64, 64]},
     "plan": {"kind": "annotated", "grid": 8},
     "matcher": {"width": 32},
     "sampling": {"num_inference_steps": 2},
@@ -105,7 +105,6 @@ def settings_in(tmp_path_factory):
             "training": {
                 **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
                 **{"log_samples": 8, "checkpoint_samples": 8, "ema_samples": 4},
-                "validation_samples": 1000,
             },
         }
 

@@ -8,7 +8,7 @@ from cdd_icm.diffusion.noise import Draws
 from tests.cdd_icm.model.test_cddicm import make_batch, make_model
 
 CPU = torch.device("cpu")
-PLANS = [{}, {"plan": {"kind": "none"}}, {"plan__relational": {"kernels": 4}}]
+PLANS = [{}, {"plan": {"kind": "none"}}, {"plan": {"kind": "relational", "grid": 8}}]
 
 
 def step(config, device):

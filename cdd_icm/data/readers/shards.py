@@ -138,7 +138,7 @@ class ShardTriplets(IterableDataset):
             raise ValueError(f"a global batch of {batch_size} can't be split over {world} processes")
         if start_sample % batch_size:
             raise InputError(
-                f"data.streaming: sample {start_sample} is not the end of a batch of {batch_size} on {world} "
+                f"data.path: sample {start_sample} is not the end of a batch of {batch_size} on {world} "
                 "processes; resume a stream with the number of processes it began with"
             )
         self.shards = _shards(shards)

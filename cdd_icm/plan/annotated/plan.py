@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from cdd_icm.config import AnnotatedPlanConfig, Config, SamplingConfig, from_dict
+from cdd_icm.config import AnnotatedPlanConfig, Config, RelationalPlanConfig, SamplingConfig, from_dict
 from cdd_icm.data.augment import all_objects, check_flips, no_objects_error
 from cdd_icm.data.batch import Instructions, RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog, class_names
+from cdd_icm.diffusion.region import Balance
 from cdd_icm.errors import InputError
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
@@ -37,14 +38,25 @@ WORD_CONTEXT_LAYERS = 2
 """Number of `WordContext` layers before class queries or placement attend to the words."""
 
 
-def horizon_of(plan: AnnotatedPlanConfig) -> float | None:
-    """The horizon's height in the picture, None for flat pictures."""
-    return plan.relational.horizon if plan.relational else None
+KERNELS = 32
+"""Half-planes whose weighted product says where a new object goes beside each existing one."""
+
+AnyConfig = AnnotatedPlanConfig | RelationalPlanConfig
 
 
-def synthetic_scenes(plan: AnnotatedPlanConfig) -> int:
-    """The number of synthetic dialogs for each training sample."""
-    return plan.relational.synthetic_scenes if plan.relational else 0
+def is_relational(plan: AnyConfig) -> bool:
+    """Whether new objects are placed by their sides of existing ones."""
+    return plan.kind == "relational"
+
+
+def horizon_of(plan: AnyConfig) -> float | None:
+    """The height at which the ground would end, None for flat pictures."""
+    return plan.horizon if is_relational(plan) else None
+
+
+def synthetic_scenes(plan: AnyConfig) -> int:
+    """Dialogs without pictures beside each sample."""
+    return plan.synthetic_scenes if is_relational(plan) else 0
 
 
 class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
@@ -127,8 +139,8 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
     def settings_for(config: Config, vocabulary: Vocabulary) -> dict[str, Any]:
         """`settings` for a known vocabulary."""
         plan, size = config.plan, config.data.image_size
-        places = plan.places(size)
-        attends = plan.class_query_layers or plan.relational
+        places, pixel = plan.places(size), plan.template_pixel(size)
+        attends = plan.class_query_layers or is_relational(plan)
         return {
             "image_size": size,
             **vars(vocabulary),
@@ -136,12 +148,12 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             "grid": plan.grid,
             "query_layers": plan.class_query_layers,
             "context_layers": WORD_CONTEXT_LAYERS if attends else 0,
-            "kernels": plan.relational.kernels if plan.relational else 0,
+            "kernels": KERNELS if is_relational(plan) else 0,
             "horizon": horizon_of(plan),
             "places_per_cell": places // plan.grid,
             "splat_channels": plan.template_channels,
-            "splat_radius": round(plan.template_reach * places / plan.template_pixel),
-            "splat_pixel": plan.template_pixel,
+            "splat_radius": round(plan.template_reach * places / pixel),
+            "splat_pixel": pixel,
             "tuning": vars(Tuning()),
         }
 
@@ -191,6 +203,11 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         plan = config.plan
         return bool(plan.weight and plan.relation_weight and plan.detection_weight)
 
+    @property
+    def balance(self) -> Balance:
+        """Turns that draw several objects may also move what exists."""
+        return "pixels" if self.config.query_layers else "regions"
+
     def map_parameters(self) -> list[nn.Parameter]:
         return list(self.splats.parameters())
 
@@ -203,7 +220,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             scenes = [objects for objects in last if len(objects) > 1]
             if not scenes:
                 raise InputError(
-                    f"{config.data.path}: no picture with two objects; set plan.relational.synthetic_scenes=0"
+                    f"{config.data.path}: no picture with two objects; set plan.synthetic_scenes=0"
                 )
             grammar = grammar_for(class_names(dialogs), c.horizon, config.data.path)
         return AnnotatedTruthEncoder(

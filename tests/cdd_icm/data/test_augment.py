@@ -56,7 +56,7 @@ def test_an_object_in_a_mirror_is_flipped():
 
 
 def test_half_of_the_samples_are_mirrored_where_the_config_names_the_words(real_items, make_config):
-    config = make_config(objective__mirror=[["left", "right"]])
+    config = make_config(objective__augmentations=["mirror"])
     items, dialogs = real_items(config, 2)
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
     items = [item | {"draw": draw} for item, draw in zip(items, (1 << 30, 1 << 30 | 1 << 20), strict=True)]

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cdd_icm.data import TripletDataset, load_dialogs
-from cdd_icm.data.batch import no_op_text
+from cdd_icm.data import batch as data_batch
+from cdd_icm.data.batch import NO_OP_TEXTS, no_op_text
 from cdd_icm.data.cache import PictureCache
 from cdd_icm.data.picture import to_float
 from cdd_icm.data.triplets import pictures_of
@@ -44,16 +45,15 @@ def test_a_batch_of_real_triplets(make_config):
 
 
 def test_no_op_texts_come_as_often_as_the_config_says_and_all_of_them(make_config):
-    objective = make_config(objective__no_op_share=0.2, objective__no_op_texts=["wait", "stay"]).objective
+    objective = make_config(objective__no_op_share=0.2).objective
     texts = [no_op_text(int((i + 0.5) / 10_000 * 2**31), objective) for i in range(10_000)]
-    assert texts.count("wait") == texts.count("stay") == 1000 and texts.count(None) == 8000
+    assert all(texts.count(text) == 500 for text in NO_OP_TEXTS) and texts.count(None) == 8000
 
 
 @pytest.mark.parametrize("no_op_share", [0, 1])
-def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, no_op_share):
+def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, no_op_share, monkeypatch):
     options = {"objective__no_op_share": no_op_share, "encoder__history": 1}
-    plain = make_config(**options, objective__no_op_texts=["<boss> keep it"])
-    spoken = make_config(**options, objective__no_op_texts=["keep it"], encoder__speaker="<boss>")
+    plain, spoken = make_config(**options), make_config(**options, encoder__speaker="<boss>")
     items, dialogs = real_items(plain, 3)
     marked = [
         item
@@ -63,13 +63,18 @@ def test_texts_are_read_as_the_speakers(real_items, make_config, tiny_pipeline, 
         }
         for item in items
     ]
+    monkeypatch.setattr(data_batch, "NO_OP_TEXTS", ["<boss> keep it"])
     told = annotated_collator(plain, dialogs, tiny_pipeline.tokenizer)(marked)
+    monkeypatch.setattr(data_batch, "NO_OP_TEXTS", ["keep it"])
     read = annotated_collator(spoken, dialogs, tiny_pipeline.tokenizer)(items)
     assert torch.equal(read.ids, told.ids) and torch.equal(read.mask, told.mask)
 
 
-def test_a_no_op_sample_keeps_the_picture_and_draws_nothing(real_items, make_config, tiny_pipeline):
-    config = make_config(objective__no_op_share=1, objective__no_op_texts=["keep it"])
+def test_a_no_op_sample_keeps_the_picture_and_draws_nothing(
+    real_items, make_config, tiny_pipeline, monkeypatch
+):
+    monkeypatch.setattr(data_batch, "NO_OP_TEXTS", ["keep it"])
+    config = make_config(objective__no_op_share=1)
     items, dialogs = real_items(config, 3)
     batch = annotated_collator(config, dialogs, tiny_pipeline.tokenizer)(items)
     assert batch.no_op.all() and torch.equal(batch.reference, batch.target)

@@ -21,9 +21,9 @@ from cdd_icm.evaluation.detector import Detector, annotated, to_input
 from cdd_icm.evaluation.protocol import ANNOTATION, UPPER, evaluate_pictures, true_pictures
 from cdd_icm.evaluation.train_detector import (
     DetectorConfig,
+    DetectorRunConfig,
     augment,
     detector_losses,
-    run_settings,
     train_detector,
 )
 from cdd_icm.train.schedule import learning_rate_at
@@ -128,7 +128,7 @@ def test_a_shifted_picture_shifts_its_coordinates():
     pictures = torch.full((8, 3, 32, 32), -1.0)
     pictures[:, :, 10, 20] = 1.0
     places = torch.tensor([(20 + 0.5) / 32, (10 + 0.5) / 32]).expand(8, 1, 2)
-    moved, where = augment(pictures, places, range(8), DetectorConfig(shift=4, gain=0, noise=0))
+    moved, where = augment(pictures, places, range(8), shift=4, gain=0, noise=0)
     brightest = moved[:, 0].flatten(1).argmax(dim=1)
     assert torch.equal((where[:, 0, 0] * 32).long(), brightest % 32)
     assert torch.equal((where[:, 0, 1] * 32).long(), brightest // 32)
@@ -136,9 +136,9 @@ def test_a_shifted_picture_shifts_its_coordinates():
 
 
 def test_learning_rate_rises_and_falls_to_zero():
-    config = DetectorConfig(total_samples=1000, warmup_samples=100)
-    rates = [learning_rate_at(samples, run_settings(config), minimum=0.0) for samples in range(0, 1001, 50)]
-    assert rates[2] == max(rates) == config.learning_rate
+    settings = DetectorRunConfig(total_samples=1000, warmup_samples=100)
+    rates = [learning_rate_at(samples, settings, minimum=0.0) for samples in range(0, 1001, 50)]
+    assert rates[2] == max(rates) == settings.learning_rate
     assert rates[-1] == pytest.approx(0)
     assert rates[2:] == sorted(rates[2:], reverse=True)
 
@@ -147,8 +147,8 @@ def test_impossible_settings_are_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("coordinates: 4\n")
     with pytest.raises(InputError, match="coordinates is 4"):
         load_config(tmp_path / "config.yaml", cls=DetectorConfig)
-    with pytest.raises(InputError, match="unknown key noize; the nearest is noise"):
-        load_config(tmp_path / "config.yaml", ["coordinates=2", "noize=1"], cls=DetectorConfig)
+    with pytest.raises(InputError, match="unknown key trnk; the nearest is trunk"):
+        load_config(tmp_path / "config.yaml", ["coordinates=2", "trnk=1"], cls=DetectorConfig)
 
 
 def config_of(folder, name: str, **changes) -> DetectorConfig:
@@ -158,12 +158,13 @@ def config_of(folder, name: str, **changes) -> DetectorConfig:
         "data.cache_dir": str(folder / "cache"),
         "data.image_size": 32,
         "widths": [16, 16, 16],
-        "batch_size": 8,
-        "total_samples": 640,
-        "warmup_samples": 64,
-        "learning_rate": 0.01,
-        "checkpoint_samples": 160,
-    } | changes
+        "training.batch_size": 8,
+        "training.total_samples": 640,
+        "training.warmup_samples": 64,
+        "training.learning_rate": 0.01,
+        "training.checkpoint_samples": 160,
+    }
+    settings |= {key.replace("__", "."): value for key, value in changes.items()}
     (folder / "empty.yaml").write_text("")
     return load_config(
         folder / "empty.yaml", [f"{key}={value}" for key, value in settings.items()], cls=DetectorConfig
@@ -197,23 +198,23 @@ def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monke
 
 
 def test_a_checkpoint_of_another_detector_is_refused(coloured_squares):
-    train_detector(config_of(coloured_squares, "run", total_samples=8))
-    for key, value in (("widths", [32, 16, 16]), ("seed", 5), ("learning_rate", 0.5)):
+    train_detector(config_of(coloured_squares, "run", training__total_samples=8))
+    for key, value in (("widths", [32, 16, 16]), ("seed", 5), ("training.learning_rate", 0.5)):
         with pytest.raises(InputError, match=f"config.yaml: the run there began with another {key};"):
-            train_detector(config_of(coloured_squares, "run", total_samples=16, **{key: value}))
+            train_detector(config_of(coloured_squares, "run", training__total_samples=16, **{key: value}))
     (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
     (checkpoint / "model.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(InputError, match="model.safetensors: not a complete safetensors file"):
-        train_detector(config_of(coloured_squares, "run", total_samples=16))
+        train_detector(config_of(coloured_squares, "run", training__total_samples=16))
 
 
 def test_a_run_of_a_version_that_knew_fewer_keys_goes_on(coloured_squares):
-    train_detector(config_of(coloured_squares, "run", total_samples=8))
+    train_detector(config_of(coloured_squares, "run", training__total_samples=8))
     file = coloured_squares / "run" / "config.yaml"
     settings = yaml.safe_load(file.read_text())
     del settings["trunk"]
     file.write_text(yaml.safe_dump(settings))
-    train_detector(config_of(coloured_squares, "run", total_samples=16))
+    train_detector(config_of(coloured_squares, "run", training__total_samples=16))
     with pytest.raises(
         InputError, match="data.image_size is 32, expected at least 96 with trunk=inception_v3"
     ):
@@ -229,7 +230,7 @@ def test_ctrl_c_saves_what_was_learnt(coloured_squares, monkeypatch):
 
     monkeypatch.setattr(module, "detector_losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_detector(config_of(coloured_squares, "run", total_samples=800))
+        train_detector(config_of(coloured_squares, "run", training__total_samples=800))
     (checkpoint,) = (coloured_squares / "run" / "checkpoints").iterdir()
     assert checkpoint.name == "000000000008"
 

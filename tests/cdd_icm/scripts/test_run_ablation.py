@@ -58,7 +58,7 @@ def test_each_row_changes_one_thing():
     full = {f"full-{number}" for number in range(1, SEEDS + 1)}
     assert set(found) == full | PAPER_ROWS | {"with-icm-guidance", "candidates-4"}
     assert [found[f"full-{n}"].overrides for n in (1, 2, 3)] == [{}, {"seed": 1}, {"seed": 2}]
-    assert found["without-gated-fusion"].overrides == {"fusion.gated": False}
+    assert found["without-gated-fusion"].overrides == {"without": ["gated-fusion"]}
     assert found["without-plan"].overrides["plan"] == {"kind": "none"}
     assert found["without-history"].overrides == {"encoder.history": 0}
     # those that change only the drawing share the first seed's training
@@ -154,8 +154,8 @@ def test_dry_run_and_wrong_keys(work, capsys, tmp_path):
     assert ["full-1", "to", "do", "run", "full-1"] in lines
     changes = [*['plan={"kind":', '"none"}'], "objective.cdd_trains_fusion=true"]
     assert ["without-plan", "to", "do", "run", "without-plan", *changes] in lines
-    assert main([*command, "fusion.gate=false"]) == 2
-    assert "unknown key fusion.gate; the nearest is fusion.gated" in capsys.readouterr().err
+    assert main([*command, "fusion.layer=1"]) == 2
+    assert "unknown key fusion.layer; the nearest is fusion.layers" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*command, "--dialogs", "0"])
     assert "argument --dialogs: 0 is not at least 1" in capsys.readouterr().err

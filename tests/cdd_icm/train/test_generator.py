@@ -255,8 +255,8 @@ LEFT_OUT = [
     {"plan__weight": 0},
     {"plan__relation_weight": 0},
     {"plan__detection_weight": 0},
-    {"unet__cross_attention": False},
-    {"fusion__gated": False},
+    {"without": ["cross-attention"]},
+    {"without": ["gated-fusion"]},
     {"objective__antonym_negatives": []},
 ]
 
@@ -559,11 +559,11 @@ def begun(make_config, monkeypatch):
 
 
 def test_another_config_is_refused_by_the_key_that_differs(begun):
-    for key in ("training__learning_rate", "unet__cross_attention", "seed", "data__limit"):
+    for key in ("training__learning_rate", "without", "seed", "data__limit"):
         with pytest.raises(
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
-            train(begun(**{key: 1 if key != "unet__cross_attention" else False}))
+            train(begun(**{key: ["cross-attention"] if key == "without" else 1}))
 
 
 def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, uninterrupted, tmp_path):
@@ -606,12 +606,10 @@ def test_a_run_goes_on_with_the_same_dialogs_from_elsewhere_and_refuses_others(b
 
 def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shards, tmp_path):
     shutil.copytree(shards, tmp_path / "shards")
-    data = make_config(data__path=str(tmp_path / "shards"), data__streaming=True).data
+    data = make_config(data__path=str(tmp_path / "shards" / "train-*.tar")).data
     dialogs = batches.training_dialogs(data)
     order = batches.sample_order(data, dialogs)
-    assert order == batches.sample_order(
-        make_config(data__path=str(shards), data__streaming=True).data, dialogs
-    )
+    assert order == batches.sample_order(make_config(data__path=f"{shards}/train-*.tar").data, dialogs)
     assert order != batches.sample_order(data, dialogs[1:])
     max((tmp_path / "shards").glob("train-*")).unlink()
     assert order != batches.sample_order(data, dialogs)
@@ -619,7 +617,7 @@ def test_a_stream_is_known_by_its_first_dialogs_and_its_shards(make_config, shar
 
 def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator, model = Accelerator(cpu=True), torch.nn.Linear(2, 2)
-    parts = (tmp_path, *prepare(accelerator, model, config.training, (0.9, 0.99)), accelerator)
+    parts = (tmp_path, *prepare(accelerator, model, config.training, (0.9, 0.99), 0.01), accelerator)
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     checkpoint.save(*parts, samples=4, data="")
     accelerator.scaler = torch.amp.GradScaler("cpu")
@@ -747,7 +745,7 @@ def shards(settings_in, tmp_path_factory):
 
 @pytest.mark.slow
 def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, monkeypatch):
-    changed = {"data__path": str(shards), "data__streaming": True, "training__total_samples": 12}
+    changed = {"data__path": f"{shards}/train-*.tar", "training__total_samples": 12}
     whole, parts = (make_config(**changed, output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
     train(whole)
     at_sample(monkeypatch, 8, die)
@@ -760,7 +758,7 @@ def test_streaming_trains_and_goes_on_exactly(make_config, shards, tmp_path, mon
 def test_a_url_is_streamed(make_config, shards, monkeypatch):
     monkeypatch.setitem(SCHEMES, "file", "fsspec")  # refused elsewhere; here it stands for a server
     by_url = make_config(data__path=f"file://{shards}/train-{{000000..000002}}.tar")
-    folder = make_config(data__path=str(shards), data__streaming=True)
+    folder = make_config(data__path=f"{shards}/train-*.tar")
     dialogs = batches.training_dialogs(by_url.data)
     assert [dialog.id for dialog in dialogs] == [
         dialog.id for dialog in batches.training_dialogs(folder.data)
@@ -770,13 +768,14 @@ def test_a_url_is_streamed(make_config, shards, monkeypatch):
     assert one["dialog"] == other["dialog"] and torch.equal(one["target"], other["target"])
 
 
-def test_validation_split(config, make_config, shards, capsys):
+def test_validation_split(config, make_config, shards, capsys, monkeypatch):
     trained = batches.training_dialogs(config.data)
     assert {dialog.split for dialog in trained} == {"train"} and len(trained) == 12
     assert {dialog.split for dialog in batches.validation_dialogs(config.data, trained)} == {"val"}
-    none = make_config(data__validation_split="holdout").data
-    assert batches.validation_dialogs(none, trained) is trained
+    monkeypatch.setattr(batches, "VALIDATION", "holdout")
+    assert batches.validation_dialogs(config.data, trained) is trained
     assert "no split 'holdout'" in "".join(capsys.readouterr())
-    stream = make_config(data__path=str(shards), data__streaming=True).data
+    monkeypatch.undo()
+    stream = make_config(data__path=f"{shards}/train-*.tar").data
     assert len(batches.training_dialogs(stream)) == 12
     assert {dialog.split for dialog in batches.validation_dialogs(stream, trained)} == {"val"}

@@ -11,7 +11,7 @@ from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.train.optim import clip_gradients, decayed, make_optimizer
 from tests.cdd_icm.plans import plan_of
 
-SETTINGS = RunConfig(learning_rate=0.1, weight_decay=0.5)
+SETTINGS = RunConfig(learning_rate=0.1)
 
 
 def generator(make_config):
@@ -27,7 +27,7 @@ def detector(_):
 def test_weight_decay_shrinks_matrices_and_kernels_alone(make_config, make):
     model = make(make_config)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    optimizer = make_optimizer(model, SETTINGS)
+    optimizer = make_optimizer(model, SETTINGS, weight_decay=0.5)
     for p in model.parameters():
         p.grad = torch.zeros_like(p)
     optimizer.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
+from cdd_icm.config import section
+from cdd_icm.config.base import AtLeastOne
 from cdd_icm.errors import InputError
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.cli import main
@@ -26,14 +28,10 @@ from retrieval.train.trainer import build_model, load_init, train
 from tests.retrieval.conftest import SAMPLE
 
 
-@dataclass(frozen=True)
+@section
 class ToyOptions:
-    dim: int = 6
+    dim: AtLeastOne = 6
     twice: bool = False
-
-    def __post_init__(self):
-        if self.dim < 1:
-            raise InputError(f"dim is {self.dim!r}, expected at least 1")
 
 
 class Toy(System):

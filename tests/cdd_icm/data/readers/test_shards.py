@@ -141,9 +141,7 @@ def test_a_resumed_stream_goes_on_exactly(folder, workers):
 
 
 def test_a_stream_that_goes_on_with_another_number_of_processes(folder):
-    with pytest.raises(
-        InputError, match="data.streaming: sample 6 is not the end of a batch of 4 on 2 processes"
-    ):
+    with pytest.raises(InputError, match="data.path: sample 6 is not the end of a batch of 4 on 2 processes"):
         stream(folder, 1, batch_size=4, world=2, start_sample=6)
 
 

@@ -175,19 +175,11 @@ def test_the_sides_of_a_new_object_are_learnt_of_each_existing_one():
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
+        ({"plan": {"kind": "relational", "horizon": 0.5}}, "plan.horizon is 0.5, expected less than 0.5"),
         (
-            {"plan__class_query_layers": 2, "plan__relational__kernels": 4},
-            "plan.class_query_layers is 2, expected 0 beside plan.relational",
+            {"plan": {"kind": "relational", "grid": 7}},
+            "plan.grid is 7, expected twice a divisor of data.image_size",
         ),
-        (
-            {"plan__detection_weight": 0.0, "plan__relational__kernels": 4},
-            "plan.detection_weight is 0.0, expected more than 0 beside plan.relational",
-        ),
-        (
-            {"plan__weight": 0.0, "plan__relational__kernels": 4},
-            "plan.relation_weight is .*, expected 0 beside plan.relational where plan.weight is 0",
-        ),
-        ({"plan__relational__kernels": 0}, "plan.relational.kernels is 0, expected at least 1"),
     ],
 )
 def test_what_does_not_go_together_is_named(make_config, changed, says):

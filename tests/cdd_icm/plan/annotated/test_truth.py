@@ -68,7 +68,7 @@ def test_a_synthetic_dialog_is_true_and_all_of_it_is_where_something_is_in_the_d
 
 
 def test_the_turns_of_synthetic_dialogs_come_with_the_batch(make_config):
-    config = make_config(plan__relational={"kernels": 4, "synthetic_scenes": 3}, encoder__history=1)
+    config = make_config(plan={"kind": "relational", "grid": 8, "synthetic_scenes": 3}, encoder__history=1)
     items, _ = real_items(config, 5)
     dialogs = load_dialogs(config.data.path, "train")
     tokenizer = learn_tokenizer([item["instruction"] for item in items], 400, 64)
@@ -130,7 +130,7 @@ def test_the_share_of_samples_that_the_config_names_is_told_anew(make_config):
     assert instructions(unknown, 1.0) == raw["instruction"]
 
 
-MIRROR = {"objective__mirror": [["left", "right"]]}
+MIRROR = {"objective__augmentations": ["mirror"]}
 
 
 @pytest.mark.parametrize("setting", [MIRROR, MIRROR | {"plan": {"kind": "none"}}, {"plan__recaption": 0.5}])
@@ -145,7 +145,13 @@ def test_a_flip_that_nobody_knows_is_refused(make_config, setting):
 
 @pytest.mark.parametrize(
     ("setting", "instead"),
-    [({}, "plan.kind=none"), ({"plan": {"kind": "none"}, "objective__join": 1}, "objective.join=0")],
+    [
+        ({}, "plan.kind=none"),
+        (
+            {"plan": {"kind": "none"}, "objective__augmentations": ["join"]},
+            "objective.augmentations without join",
+        ),
+    ],
 )
 def test_what_needs_annotation_is_refused_without(make_config, setting, instead):
     config = make_config(**setting)
