@@ -75,4 +75,5 @@ def fusion_keywords(config: RetrievalConfig, backbone: Backbone) -> dict[str, An
         "text_width": backbone.text_width,
         "embed_dim": backbone.width,
         **vars(config.fusion),
+        "gated": True,
     }

@@ -349,7 +349,10 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
             {"composer": "combiner", "options": {"dropot": 0.1}},
             "unknown key options.dropot; the nearest is options.dropout",
         ),
-        ({"composer": "combiner", "options": {"dropout": 1.5}}, "options.dropout is 1.5, expected 0 to less"),
+        (
+            {"composer": "combiner", "options": {"dropout": 1.5}},
+            "options.dropout is 1.5, expected less than 1",
+        ),
         ({"composer": "sum", "options": {"dropout": 0.1}}, "options is {'dropout': 0.1}, expected none"),
         ({"fusio": {}}, "unknown key fusio; the nearest is fusion"),
         ({"training": {"gradient_accumulation": 2}}, "unknown key training.gradient_accumulation"),
