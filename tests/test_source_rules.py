@@ -112,3 +112,9 @@ def test_the_rules_find(line):
 def test_the_rules_pass_what_is_meant():
     fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
     assert faults(ast.parse(fine), "module") == []
+
+
+@pytest.mark.parametrize("file", sorted({*SOURCES, *(ROOT / "tests").rglob("*.py")}), ids=str)
+def test_a_long_file_says_why_in_its_first_line(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400 or "One file, as" in lines[0]

@@ -36,7 +36,18 @@ def _step(c: Config) -> int:
     return c.unet.patch_size * 2 ** (len(c.unet.widths) - 1)
 
 
+def _trained(c: Config) -> set[str]:
+    parts = {"fusion", "unet", "matcher"}
+    parts |= {"planner"} if c.plan.kind != "none" else set()
+    return parts | ({"towers"} if c.encoder.trainable_blocks != 0 else set())
+
+
 RULES = (
+    Rule(
+        "training.frozen",
+        lambda c: _trained(c) - set(c.training.frozen),
+        lambda c: f"some part left to train: {', '.join(sorted(_trained(c)))}",
+    ),
     Rule(
         "objective.augmentations",
         lambda c: not (c.data.streams and "join" in c.objective.augmentations),

@@ -166,6 +166,8 @@ class RunConfig:
 class TrainingConfig(RunConfig):
     gradient_accumulation: AtLeastOne = 1
     """Micro-batches that share the `batch_size` samples of a step."""
+    frozen: tuple[Literal["towers", "fusion", "planner", "unet", "matcher"], ...] = ()
+    """Parts that keep the weights that they begin with, such as those of `init`."""
 
 
 Sampler = Literal[

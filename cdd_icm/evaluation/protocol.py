@@ -43,8 +43,8 @@ NO_OP_PHRASES = (
     "please wait a moment",
     "what a beautiful drawing",
 )
-"""Texts that ask for no change. None is in a training set, and none has a word of `batch.NO_OP_TEXTS`, so that
-they measure how a model handles such texts that it was not trained on."""
+"""Texts that ask for no change. None is in a training set, and none has a word of `batch.NO_OP_TEXTS`, so
+that they measure how a model handles such texts that it was not trained on."""
 
 CHUNK = 32  # dialogs that are scored at once, which limits memory
 

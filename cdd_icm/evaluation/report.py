@@ -23,11 +23,14 @@ from cdd_icm.sources import local_path
 FORMAT = 2
 """Version of the JSON report; `read_report` also accepts format 1."""
 
-DETECTORS_OF_FORMAT_1 = {
+FINGERPRINTS_OF_FORMAT_1 = {
     "daf283605aa56b3e": "b9e44696f4fe7e88",  # detector_iclevr
     "7ce3035b23280975": "2c88df604368bc9d",  # detector_codraw
+    "cab45e7977f14cf5": "0dde733868b9aa11",  # iclevr
+    "cf1b23bcb97196d4": "37f1a4d851209977",  # codraw
 }
-"""Fingerprints of the shipped detectors, as reports of format 1 have them, and as they are now."""
+"""Fingerprints of the shipped detectors and models, as reports of format 1 have them, and as they are now.
+The models' tensors are the same; the templates have moved from the UNet's file to the plan's."""
 
 PACKAGES = (
     "torch",
@@ -99,9 +102,10 @@ def _from_format_1(report: dict) -> dict:
 
     Its no-op figures are dropped, because their phrase is used in training. It does not name the GPU models.
     """
-    detector, devices = dict(report["detector"]), {"drew": [], "trained": None}
-    detector["fingerprint"] = DETECTORS_OF_FORMAT_1.get(detector["fingerprint"], detector["fingerprint"])
-    return {**report, "format": FORMAT, "detector": detector, "no_op": None, "devices": devices}
+    parts = {name: dict(report[name]) for name in ("detector", "model")}
+    for part in parts.values():
+        part["fingerprint"] = FINGERPRINTS_OF_FORMAT_1.get(part["fingerprint"], part["fingerprint"])
+    return {**report, **parts, "format": FORMAT, "no_op": None, "devices": {"drew": [], "trained": None}}
 
 
 def markdown(report: dict) -> str:

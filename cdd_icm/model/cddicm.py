@@ -64,10 +64,14 @@ class CDDICM(nn.Module):
         # used in training only: predicts which patches the turn changes
         self.change_head = nn.Linear(width, 1)
         self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
+        parts = self.parts()
+        for name in config.training.frozen:
+            for parameter in parts.get(name, ()):
+                parameter.requires_grad_(False)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
-        """The parameters of each part, whose gradient norm is clipped separately. The parameters behind the
-        plan's feature map learn from the UNet's loss and belong to the UNet."""
+        """The parameters of each part. A part is frozen as a whole; its gradient norm is clipped separately.
+        The parameters behind the plan's feature map learn from the UNet's loss and belong to the UNet."""
         parts = {
             name: list(getattr(self, name).parameters())
             for name in ("towers", "fusion", "unet", "matcher", "change_head")

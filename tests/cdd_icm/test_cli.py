@@ -1,4 +1,4 @@
-"""The commands that train and draw: what they write and print, and how they end."""
+"""The commands that train and draw: what they write and print, how they end. One file, as its runs are shared."""
 
 import io
 import json

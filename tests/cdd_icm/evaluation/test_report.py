@@ -23,7 +23,7 @@ from cdd_icm.evaluation.detector import Detector
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import evaluate_no_op, evaluate_pictures, no_op_dialogs, true_pictures
 from cdd_icm.evaluation.report import (
-    DETECTORS_OF_FORMAT_1,
+    FINGERPRINTS_OF_FORMAT_1,
     FORMAT,
     compare,
     markdown,
@@ -154,13 +154,14 @@ def test_a_report_of_the_first_format_is_read_without_what_it_did_not_measure(tm
 
 
 def test_reports_of_both_formats_by_a_shipped_detector_can_be_compared(tmp_path, good):
-    for former, now in DETECTORS_OF_FORMAT_1.items():
+    for former, now in FINGERPRINTS_OF_FORMAT_1.items():
         for name, format, detector in (("first", 1, former), ("second", 2, now)):
             report = good | {"format": format, "detector": {"name": "shipped", "fingerprint": detector}}
             (tmp_path / f"{name}.json").write_text(json.dumps(report))
         assert "| minus first | dialogs |" in compare([tmp_path / "first.json", tmp_path / "second.json"])
-    shipped = [fingerprint.of_folder(SHIPPED / f"detector_{name}") for name in ("iclevr", "codraw")]
-    assert list(DETECTORS_OF_FORMAT_1.values()) == shipped
+    names = ("detector_iclevr", "detector_codraw", "iclevr", "codraw")
+    shipped = [fingerprint.of_folder(SHIPPED / name) for name in names]
+    assert list(FINGERPRINTS_OF_FORMAT_1.values()) == shipped
 
 
 def test_markdown_tells_how_it_was_drawn(good):

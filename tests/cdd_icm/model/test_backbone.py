@@ -114,7 +114,7 @@ FAULTS = {
     "another tokenizer": (dict(model="ViT-B-16-SigLIP"), "has a tokenizer of its own"),
     "no such tag": (dict(pretrained="laion9b"), "laion9b is neither a file nor one of the tags"),
     "a pickle": (dict(pretrained="{tmp}/clip.pt"), "clip.pt: not a complete safetensors file"),
-    "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a whole"),
+    "truncated": (dict(pretrained="{tmp}/truncated.safetensors"), "truncated.safetensors: not a complete"),
     "other weights": (
         dict(pretrained="{tmp}/other.safetensors"),
         "other.safetensors does not fit encoder.model",

@@ -162,6 +162,16 @@ def test_a_step_never_looks_at_what_the_device_computes(make_config, plan, monke
     assert copies.waited == []
 
 
+def test_frozen_parts_get_no_gradient(make_config):
+    config = make_config(training__frozen=["towers", "fusion", "planner"])
+    model = make_model(config)
+    model(make_batch(), Draws.make(config, 0, 3, CPU))["loss"].backward()
+    learning = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert learning == {"unet", "matcher", "plan_heads", "change_head", "planner"}
+    planner = {name.split(".")[0] for name, p in model.planner.named_parameters() if p.grad is not None}
+    assert planner == {"splats"}  # they are learnt with the UNet
+
+
 @pytest.mark.parametrize(
     ("drop", "hidden", "seen"),
     [

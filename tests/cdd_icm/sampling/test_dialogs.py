@@ -161,7 +161,7 @@ def test_other_settings_model_or_dialogs_are_refused(tiny_pipeline, dialogs, tmp
     with pytest.raises(InputError, match="the nearest is num_candidates"):
         generate_split(tiny_pipeline, dialogs[:1], tmp_path, num_candidate=3, progress=False)
     (tmp_path / dialogs[0].id / "instructions.txt").write_text("something else\n")
-    with pytest.raises(InputError, match=r"instructions\.txt: another dialog of that id"):
+    with pytest.raises(InputError, match=r"instructions\.txt: another dialog of this id"):
         generate_split(tiny_pipeline, dialogs[:1], tmp_path, progress=False)
     weight = tiny_pipeline.matcher.log_scale
     weight.data += 1

@@ -1,4 +1,4 @@
-"""One turn: what a picture depends on, what is counted, and what is refused."""
+"""One turn: what a picture depends on, what is counted, what is refused. One file, as its fixtures draw."""
 
 import copy
 import dataclasses
@@ -335,9 +335,9 @@ FAULTS = {
     "seeds": (dict(generator=[3]), "generator: 3, expected a torch.Generator, or a list of them"),
     "no UTF-8": (
         dict(instruction="a c\udcffube"),
-        r"instruction: 'a c\udcffube' has characters that are none",
+        r"instruction: 'a c\udcffube' has a lone surrogate",
     ),
-    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has characters"),
+    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has a lone surrogate"),
     "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected a number"),

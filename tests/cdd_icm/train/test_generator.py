@@ -1,4 +1,4 @@
-"""Training: exact resume, the same result however the samples are shared out, and every way to stop."""
+"""Training: exact resume, batches shared out, every way to stop. One file, as its tests share their runs."""
 
 import copy
 import json

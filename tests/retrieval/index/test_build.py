@@ -203,7 +203,7 @@ def test_a_signal_stops_after_a_batch_and_another_run_goes_on(run, number, capfd
 
     done = run(1, Signalled())
     assert done.stopped and counts(done) == (1, 0, 0, 0, 0)
-    assert "run the same command again to go on" in capfd.readouterr().err
+    assert "run the same command again to resume" in capfd.readouterr().err
     assert counts(run(1)) == (3, 0, 1, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Training for retrieval: exact resume, the loss by hand, and one line for what can't be trained."""
+"""Training for retrieval: exact resume, the loss by hand, faults. One file, as its tests share their runs."""
 
 import json
 from dataclasses import replace
