@@ -1,4 +1,4 @@
-"""The commands that train and draw: what they write and print, how they end. One file, as its runs are shared."""
+"""The commands that train and draw: what they write and print, how they end. One file, as they share runs."""
 
 import io
 import json
