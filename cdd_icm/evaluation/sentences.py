@@ -45,8 +45,8 @@ STILL = 0.05
 """An object within this distance of its place is still there; one that shall move has to go as far."""
 
 NEAR = 0.4
-"""Objects whose centres are closer than this are near each other. In CoDraw's validation dialogs this holds for
-nine in ten of those that a teller places "next to" another."""
+"""Largest distance between the centres of two objects that are near each other. In CoDraw's validation dialogs,
+nine in ten of the objects that a teller places "next to" another are within it."""
 
 PARTS: Mapping[str, tuple[int, float, float]] = {
     "left": (0, -inf, 0.45),
