@@ -45,7 +45,7 @@ STILL = 0.05
 """An object within this distance of its place is still there; one that shall move has to go as far."""
 
 NEAR = 0.4
-"""Largest distance between the centres of two objects that are near each other. In CoDraw's validation dialogs,
+"""Largest distance between the centres of two objects that are near each other: in CoDraw's validation split,
 nine in ten of the objects that a teller places "next to" another are within it."""
 
 PARTS: Mapping[str, tuple[int, float, float]] = {
