@@ -15,6 +15,9 @@ export SAID := $(SAY_$(DATASET))
 endif
 unexport SAY
 
+# One thread a worker: two workers with two threads each would wait for each other.
+FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
 .PHONY: demo test test-fast results
 
 demo: .venv/installed
@@ -23,11 +26,12 @@ demo: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(FAST)
+	$(BIN)/python -m pytest -m slow
 
 test-fast: .venv/installed-test
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(FAST)
 
 results: .venv/installed
 	$(BIN)/python scripts/write_results.py

@@ -104,7 +104,8 @@ def _from_format_1(report: dict) -> dict:
     """
     parts = {name: dict(report[name]) for name in ("detector", "model")}
     for part in parts.values():
-        part["fingerprint"] = FINGERPRINTS_OF_FORMAT_1.get(part["fingerprint"], part["fingerprint"])
+        former = part.get("fingerprint")  # pictures without a model have none
+        part["fingerprint"] = FINGERPRINTS_OF_FORMAT_1.get(former, former)
     return {**report, **parts, "format": FORMAT, "no_op": None, "devices": {"drew": [], "trained": None}}
 
 
