@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Callable
 from typing import TextIO
+
+from cdd_icm.errors import InputError, of_disk
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -30,3 +34,30 @@ def say(*values: object, file: TextIO | None = None, end: str = "\n", flush: boo
 def complain(program: str, error: object) -> None:
     """Prints an error as one line on stderr."""
     say(f"{program}: {printable(error, one_line=True)}", file=sys.stderr)
+
+
+def exit_status(program: str, command: Callable[[], int | None]) -> int:
+    """Runs a command and returns the exit status of its program.
+
+    Invalid input and disk errors print one line on stderr and return 2; a loss that is not finite prints one
+    line and returns 1; Ctrl-C returns 130; a closed output pipe returns 141.
+    """
+    try:
+        status = command() or 0
+        sys.stdout.flush()
+        return status
+    except InputError as error:
+        complain(program, error)
+        return 2
+    except BrokenPipeError:  # such as `| head`; flushing the rest at exit would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:  # from checking a path: no permission, name too long
+        complain(program, of_disk(error))
+        return 2
+    except FloatingPointError as error:
+        complain(program, error)
+        return 1
+    except KeyboardInterrupt:
+        say(f"{program}: stopped", file=sys.stderr)
+        return 130

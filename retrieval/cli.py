@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
-from cdd_icm.console import complain, printable, say
-from cdd_icm.errors import InputError, of_disk
+from cdd_icm.console import exit_status, printable, say
+from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
 from retrieval import images
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
@@ -31,25 +30,7 @@ CACHE = "cache of decoded pictures and frozen towers' features (default: the use
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
-    try:
-        parsed.run(parsed)
-        sys.stdout.flush()
-    except InputError as error:
-        complain("cdd-retrieval", error)
-        return 2
-    except BrokenPipeError:  # as in cdd_icm.cli, like the one after it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        complain("cdd-retrieval", of_disk(error))
-        return 2
-    except FloatingPointError as error:
-        complain("cdd-retrieval", error)
-        return 1
-    except KeyboardInterrupt:
-        say("cdd-retrieval: stopped", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status("cdd-retrieval", lambda: parsed.run(parsed))
 
 
 def _parser() -> argparse.ArgumentParser:
