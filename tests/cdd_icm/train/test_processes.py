@@ -12,6 +12,7 @@ def test_one_process_agrees_with_itself_and_waits_for_nobody():
     coordinator.wait()
 
 
+@pytest.mark.slow
 def test_a_long_validation_times_nothing_out(tmp_path):
     """A group whose collectives may take three seconds survives it, and all see the flag of one process."""
     run_two_processes("tests.patience", tmp_path)
