@@ -1,5 +1,6 @@
 """What the processes of a run agree on, and how long they wait for one of them."""
 
+import pytest
 from accelerate import Accelerator
 
 from cdd_icm.train.processes import Coordinator
