@@ -57,7 +57,7 @@ class ObjectiveConfig:
 @section
 class RetrievalConfig:
     output_dir: str = "runs/retrieval"
-    """Folder of the run; the same command goes on with the run that is there."""
+    """Folder of the run; the same command resumes the run in it."""
     seed: Seed = 0
     """Of all randomness."""
     composer: str = "fusion"

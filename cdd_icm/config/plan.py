@@ -84,11 +84,11 @@ class AnnotatedPlanConfig:
         return 4 if self.template_turns else 32
 
     def template_pixel(self, image_size: int) -> int:
-        """Side of a template's pixel, in places: such that 64 of them make a picture."""
+        """Side of a template's pixel, in places: a picture is 64 of them wide."""
         return max(1, image_size // 64) if self.template_turns else 1
 
     def places(self, image_size: int) -> int:
-        """Positions along a side at which the UNet can be told of an object: pixels or cells."""
+        """Positions along a side at which a template can be placed: pixels or cells."""
         return image_size if self.template_turns else self.grid
 
 
@@ -143,7 +143,7 @@ class RelationalPlanConfig:
         return 1
 
     def places(self, image_size: int) -> int:
-        """Positions along a side at which the UNet can be told of an object: cells."""
+        """Positions along a side at which a template can be placed: cells."""
         return self.grid
 
 

@@ -149,16 +149,16 @@ class RunConfig:
     mixed_precision: Precision = "no"
     """auto: bf16 where the device computes in it. A CPU that only emulates it takes many times as long."""
     checkpoint_samples: AtLeastOne = 10_000
-    """A checkpoint once in so many samples, of which the last two are kept. Each third one is followed by a
-    validation, and so is the end."""
+    """Samples between two checkpoints, of which the last two are kept. Validation follows every third
+    checkpoint and the end of training."""
     log_samples: AtLeastOne = 500
-    """A line of `log.jsonl` once in so many samples."""
+    """Samples between two lines of `log.jsonl`."""
     tracker: Literal["none", "tensorboard", "wandb"] = "none"
     """Where the log goes beside `log.jsonl`."""
 
     @property
     def validation_samples(self) -> int:
-        """Validation once in so many samples."""
+        """Samples between two validations."""
         return 3 * self.checkpoint_samples
 
 
@@ -167,7 +167,7 @@ class TrainingConfig(RunConfig):
     gradient_accumulation: AtLeastOne = 1
     """Micro-batches that share the `batch_size` samples of a step."""
     frozen: tuple[Literal["towers", "fusion", "planner", "unet", "matcher"], ...] = ()
-    """Parts that keep the weights that they begin with, such as those of `init`."""
+    """Parts whose weights are not trained, such as those taken from `init`."""
 
 
 Sampler = Literal[
@@ -220,12 +220,12 @@ def _fast() -> dict[str, dict[str, Any]]:
 @section
 class Config:
     output_dir: str = "runs/default"
-    """Folder of the run; the same command goes on with the run that is there."""
+    """Folder of the run; the same command resumes the run in it."""
     seed: Seed = 0
     """Of all randomness."""
     init: str | None = None
-    """What the run begins with, wherever names and shapes agree: a pipeline folder, whose tokenizer comes
-    along, or the safetensors of a checkpoint."""
+    """Initial weights, for tensors whose name and shape agree: a pipeline folder, whose tokenizer is copied
+    too, or a safetensors file of a checkpoint."""
     data: DataConfig = Field(default_factory=DataConfig)
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)

@@ -79,7 +79,7 @@ class DetectorConfig:
     """The config of `cdd-icm train-detector`."""
 
     output_dir: str = "runs/detector"
-    """Folder of the run; the same command goes on with the run that is there."""
+    """Folder of the run; the same command resumes the run in it."""
     seed: Seed = 0
     """Of all randomness."""
     data: DataConfig = Field(default_factory=DataConfig)
