@@ -86,8 +86,8 @@ class DetectorConfig:
     coordinates: Literal[2, 3] = 2
     """2 for x and y, 3 for x, y and depth."""
     trunk: Trunk = "residual"
-    """As of `detector.Detector`; an Inception-v3 has widths and blocks of its own, and only `widths[1]`, that
-    of the heads, is used beside it."""
+    """Architecture of the trunk, see `detector.Detector`. With inception_v3 only `widths[1]` is used, for the
+    heads."""
     widths: Sizes = (64, 128, 192)
     """Channels at each resolution of the trunk."""
     blocks: Sizes = (1, 1, 1)
