@@ -16,9 +16,10 @@ import numpy as np
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"[()\[\]|]|\{\w+\}|<\w+>|\*\d+(?=\s*(?:[|)\]]|$))|[^()\[\]|{}<>*]+|\*")
+_TOKEN = re.compile(r"[()\[\]|]|\{\w+\}|<\w+>|\*\d+(?=\s*(?:[|)\]]|$))|[^()\[\]|{}<*]+|\*")
 _BEFORE_MARK = re.compile(r"\s+([,.?!;:])")
 _SHORT = re.compile(r"\s+'(?=(?:d|s|ll|ve|re)\b)")
+_ANY_MARK = re.compile(r"[,.?!;:']")
 _MARKS = re.compile(r"[,;:](?=\s*[,.?!;:])")
 
 _IRREGULAR = {
@@ -72,7 +73,10 @@ def listed(text: str) -> tuple[str, ...]:
 
 def tidy(text: str) -> str:
     """Single blanks, none before a punctuation mark, and one mark where two met."""
-    text = _MARKS.sub("", _BEFORE_MARK.sub(r"\1", " ".join(text.split())))
+    text = " ".join(text.split())
+    if not _ANY_MARK.search(text):
+        return text
+    text = _MARKS.sub("", _BEFORE_MARK.sub(r"\1", text))
     return _SHORT.sub("'", text) if "'" in text else text
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cdd_icm.plan.edits.blocks import alterations as alter
 from cdd_icm.plan.edits.blocks import requests as ask
 from cdd_icm.plan.edits.blocks.grammar import Grammar, listed, pick
 from cdd_icm.plan.edits.blocks.mentions import (
@@ -104,7 +105,7 @@ ACTS = Grammar("""
     <bend> {x}
     <flatten> {x}*2
     <blur> {x}
-    <make> {x} (taller|wider|thinner|longer|shorter|rounder|flatter|thicker|heavier|lighter|softer|darker|brighter|see-through)*5
+    <make> {x} (taller|wider|thinner|longer|shorter|flatter|thicker|heavier|lighter|softer|darker|brighter|see-through)*5
     <draw> a (face|smile|line|circle|flag|pattern) on {x}*3
     <write> (hello|my name|a word|something|a number) on {x}*3
     <put> a (hat|lid|sticker|ribbon|bow|flower|face|roof) on {x}*3
@@ -223,9 +224,9 @@ def unknown_text(rng: np.random.Generator, scene: tuple[Block, ...], touched: tu
     colour = scene[i].colour if i >= 0 else pick(rng, COLOURS)
     if chance < 0.6:
         slots = {"x": x, "o": pick(rng, COLOUR_WORDS[colour]), "c": pick(rng, LACKED_COLOURS)}
-        clause = Clause(ask.RECOLOUR_DO, ask.RECOLOUR_SAY, slots)
+        clause = Clause(alter.RECOLOUR_DO, alter.RECOLOUR_SAY, slots)
     elif chance < 0.7:
-        clause = Clause(ask.BECOME_DO, ask.BECOME_SAY, {"x": x, "t": _lacked_noun(rng)})
+        clause = Clause(alter.BECOME_DO, alter.BECOME_SAY, {"x": x, "t": _lacked_noun(rng)})
     elif chance < 0.76:
         thing = f"the {pick(rng, THINGS)}"
         clause = pick(rng, _ON_LACKED)(thing, pick(rng, COLOURS))
@@ -239,10 +240,10 @@ def unknown_text(rng: np.random.Generator, scene: tuple[Block, ...], touched: tu
 
 _ON_LACKED: tuple[Callable[[str, str], Clause], ...] = (
     lambda x, c: Clause(ask.REMOVE_DO, ask.REMOVE_MANY_SAY, {"x": x}),
-    lambda x, c: Clause(ask.MOVE_DO, ask.MOVE_SAY, {"x": x, "p": "to the left"}),
-    lambda x, c: Clause(ask.SMALLER_DO, ask.SMALLER_SAY, {"x": x}),
-    lambda x, c: Clause(ask.BIGGER_DO, ask.BIGGER_SAY, {"x": x}),
-    lambda x, c: Clause(ask.RECOLOUR_DO, ask.RECOLOUR_SAY, {"x": x, "c": c, "o": "brown"}),
+    lambda x, c: Clause(alter.MOVE_DO, alter.MOVE_SAY, {"x": x, "p": "to the left", "i": "it"}),
+    lambda x, c: Clause(alter.SMALLER_DO, alter.SMALLER_SAY, {"x": x}),
+    lambda x, c: Clause(alter.BIGGER_DO, alter.BIGGER_SAY, {"x": x}),
+    lambda x, c: Clause(alter.RECOLOUR_DO, alter.RECOLOUR_SAY, {"x": x, "c": c, "o": "brown"}),
 )
 
 
@@ -301,19 +302,19 @@ def absent_text(
             "c": pick(rng, COLOUR_WORDS[colour]),
             "o": pick(rng, COLOUR_WORDS[mention.colour or pick(rng, COLOURS)]),
         }
-        clause = Clause(ask.RECOLOUR_DO, ask.RECOLOUR_SAY, slots)
+        clause = Clause(alter.RECOLOUR_DO, alter.RECOLOUR_SAY, slots)
     elif chance < 0.6:
-        do, say = pick(rng, ((ask.SMALLER_DO, ask.SMALLER_SAY), (ask.BIGGER_DO, ask.BIGGER_SAY)))
+        do, say = pick(rng, ((alter.SMALLER_DO, alter.SMALLER_SAY), (alter.BIGGER_DO, alter.BIGGER_SAY)))
         clause = Clause(do, say, {"x": x})
     elif chance < 0.72:
         noun = noun_phrase(rng, "a", colour, shape, None)
-        clause = Clause(ask.BECOME_DO, ask.BECOME_SAY, {"x": x, "t": noun})
+        clause = Clause(alter.BECOME_DO, alter.BECOME_SAY, {"x": x, "t": noun})
     elif chance < 0.86 or not scene and mention.how == "it":
         place = pick(
             rng,
             ("to the left", "to the right", "to the back", "to the front", "in the middle", "on the left"),
         )
-        clause = Clause(ask.MOVE_DO, ask.MOVE_SAY, {"x": x, "p": place})
+        clause = Clause(alter.MOVE_DO, alter.MOVE_SAY, {"x": x, "p": place, "i": "it"})
     else:
         noun = noun_phrase(rng, "a", colour, shape, None)
         place = say_side(rng, pick(rng, ("left", "right", "front", "behind")), x)

@@ -12,10 +12,12 @@ AT_SIDE = {
     (on|to|at) the {side}[-| ]hand side of {{x}}
     (somewhere|anywhere) (to the|on the|) {side} of {{x}}
     over to the {side} of {{x}}
+    (on|at|to) {side} of {{x}}
+    {side} to {{x}}
+    {side} (side|hand) of {{x}}
     {side}wards of {{x}}
     {side} from {{x}}
     (further|more) to the {side} than {{x}}
-    on {{x}}, (on|to) the {side} side
     off to the {side} of {{x}}
     """)
     for side in ("left", "right")
@@ -112,6 +114,10 @@ FAR_SIDE = {
 NEAR_IT = Grammar("""
     next to {x}*9
     [right] next to {x}*2
+    besides {x}
+    nearby to {x}
+    right up against {x}
+    within reach of {x}
     near {x}*5
     close to {x}*4
     [close|right] by {x}*2
@@ -162,6 +168,11 @@ IN_PICTURE = {
     (in|on) the {side} (part|half|area|section) [of the {_PICTURE}]
     over on the {side}*2
     somewhere on the {side}
+    {side}
+    (on|at) {side}
+    (on|at) {side} side
+    to (the|my|your) {side}
+    over [to] the {side}
     {side}-hand side
     on (my|our|your) {side}
     """)
@@ -178,14 +189,21 @@ IN_PICTURE = {
     (up|out|right|down) (in|at the) front
     towards the (front|camera|bottom|viewer)
     at the bottom [edge|part] of the {_PICTURE}
-    down below
+    down (below|here)
+    at front
+    front
+    (right|here) in front*2
     """),
     "in the back": Grammar(f"""
     (in|at|to) the back*7
     in the background*4
+    (in|at) back*1
     (in|at) the back [part] of the {_PICTURE}*2
     at the top [of the {_PICTURE}]*3
-    at the rear
+    (at|in|to) the rear
+    up there
+    behind
+    at the far end
     near the (back|top)*2
     (far|further|far away) from (the camera|us|me|the viewer)
     in the distance*2

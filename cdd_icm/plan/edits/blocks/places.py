@@ -133,6 +133,7 @@ TRUE: dict[str, Callable[..., bool]] = {
 """Whether a fact of that kind is true of the place (right, away), by the blocks that it names."""
 
 MOVED_WAY = {"left": "moved left", "right": "moved right", "front": "moved front", "behind": "moved behind"}
+WAY_PART = {"left": "on the left", "right": "on the right", "front": "in the front", "behind": "in the back"}
 
 _REGIONS = {
     "in the middle": (),
@@ -315,8 +316,24 @@ def tell_move(rng: np.random.Generator, start: Block, block: Block, marks: Seque
     return spot or next((s for m in marks if (s := _one_side(rng, block, m))), nowhere(rng, 1.0))
 
 
+def way_of(start: Block, block: Block) -> str | None:
+    """The side to which a block has moved; None if it has moved to two, or to none."""
+    return next((s for s in SIDES if TRUE[MOVED_WAY[s]](block.right, block.away, start)), None)
+
+
+def tell_moves(rng: np.random.Generator, moves: Sequence[tuple[Block, Block]]) -> Spot:
+    """Something that is true of where several blocks go that all move the same way; a fact for each."""
+    side = way_of(*moves[0])
+    facts = tuple(Fact(MOVED_WAY[side], (start,)) for start, _ in moves)
+    if all(TRUE[WAY_PART[side]](block.right, block.away) for _, block in moves):
+        return Spot(facts, WAY[side](rng))
+    if all(TRUE["not far"](block.right, block.away, start) for start, block in moves) and rng.random() < 0.6:
+        return Spot(facts, A_BIT[side](rng))
+    return Spot(facts, FURTHER[side](rng))
+
+
 def _way(rng: np.random.Generator, start: Block, block: Block) -> Spot | None:
-    side = next((side for side in SIDES if TRUE[MOVED_WAY[side]](block.right, block.away, start)), None)
+    side = way_of(start, block)
     if side is None:
         return None
     facts: tuple[Fact, ...] = (Fact(MOVED_WAY[side], (start,)),)

@@ -1,8 +1,8 @@
-"""How people ask for changes. Each grammar of verb phrases (`..._DO`) can follow "please", "can you", "I want you
+"""How people ask to add and remove things. Each grammar of verb phrases (`..._DO`) can follow "please", "can you", "I want you
 to" and, in other forms of its verbs, "would you mind"; each grammar of statements (`..._SAY`) stands alone.
 
-The slots: `{n}` what is added ("a red ball"), `{p}` its place ("left of it"), `{x}` what is changed ("the cube",
-"them"), `{c}` a colour, `{t}` what it becomes ("a ball"), `{y}` a second object.
+The slots: `{n}` what is added ("a red ball"), `{p}` its place ("left of it"), `{x}` what is removed ("the
+cube"), `{k}` its kind ("cube").
 """
 
 from cdd_icm.plan.edits.blocks.grammar import Grammar
@@ -42,6 +42,25 @@ _ADD_VERB = Grammar("""
     <place> down
     <set> up
     <squeeze> in
+    <sneak> in
+    <pencil> in
+    <append>
+    <have>
+    <imagine>
+    <provide>
+    <supply>
+    <plant>
+    <park>
+    <paint>
+    <rest>
+    <situate>
+    <materialize>
+    <produce>
+    <make> (me|us)
+    <draw> (me|us)
+    <put> up
+    <bring>*2
+    <bring> (me|us|in)
     <locate>
     <arrange>
     <give> (me|us)*2
@@ -109,6 +128,20 @@ ADD_SAY = Grammar("""
     get {n} in there
     why not (add|have|try) {n}[?]
     do (we|you) have {n}? [add it|put it in]
+    (gimme|want|wanna have|need|wanted) {n}*3
+    I (see|can see|imagine) {n}
+    (you|we) (see|can see|have) {n}
+    {n} (has been|was) added
+    (some|any) room for {n}?
+    {n} too, please
+    maybe {n}[?]*2
+    (on with|next comes|here comes|then comes|in comes) {n}
+    I (request|ask for|order|require|am asking for|would ask for) {n}
+    (my next wish|next wish|my wish|what I want|what I need) is {n}
+    a good idea: {n}
+    I want that (you|we) (add|put|draw) {n}
+    {n} (now|next)
+    (fancy|anyone for) {n}?
     """)
 ADD_AT_SAY = Grammar("""
     {n} {p}*14
@@ -145,6 +178,29 @@ ADD_AT_SAY = Grammar("""
     you('ll find|'ll see| can see| see| find) {n} {p}
     {n} (should be|must be|is|gets) (put|placed|added|drawn|positioned|located) {p}*2
     (place|position|location) [is] {p}: {n}
+    (gimme|want|wanna have|need) {n} {p}*3
+    I (see|can see) {n} {p}
+    (you|we) (see|can see|have) {n} {p}
+    there [is] {n} {p}*2
+    (here|there) (comes|goes|stands) {n} {p}
+    maybe {n} {p}[?]*2
+    {p} I (see|want|need|would like|imagine) {n}*2
+    {p} you (see|can see|put|have|find) {n}
+    {p}? {n}
+    {n} - {p}
+    {n} ({p})
+    {n} ... {p}
+    I (request|ask for|order|require) {n} {p}
+    (my next wish|what I want|what I need) is {n} {p}
+    I want that (you|we) (add|put|draw) {n} {p}
+    (next comes|then comes|in comes) {n} {p}
+    {n}. Location: {p}
+    put one more thing {p}: {n}
+    {p} is (empty|too empty|boring), (add|put) {n} (there|in)
+    (as|for) the next (object|thing), {n} {p}
+    a place for {n} is {p}
+    {n} is what I want {p}
+    something {p}: {n}
     """, v=Grammar("put*5\nadd*4\nplace*4\ndraw*2\nset\nstand\nI put\nmake\nplease (put|add|place)*2\ninsert\ndrop\ngive me\nI'd like\nadd in"))  # fmt: skip
 
 ADD_LIST = Grammar("""
@@ -244,280 +300,60 @@ REMOVE_SAY = Grammar("""
     {x} bothers me[, remove it]
     """)
 
-MOVE_DO = Grammar("""
-    <move> {x} {p}*16
-    <shift> {x} {p}*6
-    <put> {x} {p}*7
-    <place> {x} {p}*4
-    <slide> {x} {p}*4
-    <push> {x} {p}*3
-    <pull> {x} {p}*2
-    <bring> {x} {p}*3
-    <drag> {x} {p}*2
-    <relocate> {x} {p}*2
-    <send> {x} {p}*2
-    <take> {x} and (put|place|move) it {p}*2
-    <set> {x} {p}
-    <shove> {x} {p}
-    <nudge> {x} {p}
-    <carry> {x} {p}
-    <transfer> {x} {p}
-    <reposition> {x} {p}
-    <have> {x} (stand|moved|go|sit) {p}
-    <make> {x} (go|move|stand) {p}*2
-    <let> {x} (go|move|stand) {p}
-    <move> {x} so [that] it (is|stands) {p}
-    <change> the (position|place|location) of {x} to {p}
-    <get> {x} {p}
-    <stick> {x} {p}
-    <roll> {x} {p}
-    <displace> {x} {p}
-    <move> {x} over {p}
+ADD_THEN_COLOUR = Grammar("""
+    (<add>|<put>|<place>|<draw>) {n} {p} and <make> it {c}*4
+    (<add>|<put>|<place>|<draw>) {n} {p} and <paint> it {c}*2
+    (<add>|<put>|<place>|<draw>) {n} {p}, it should be {c}
+    (<add>|<put>|<place>|<draw>) {n} {p}. (It should be {c}|Make it {c}|It is {c}|It must be {c}|I want it {c})*3
+    (<add>|<put>|<place>|<draw>) {n} {p}, (coloured|colored|in|color:|colour:|make it|a) {c} [one]
     """)
-MOVE_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|can|could) (be|go|stand|move|be moved|be put|be placed|sit|be shifted) {p}*8
-    {x} (belongs|goes|should go|should be moved|ought to go) {p}*4
-    I (want|would like|'d like|need|prefer|'d prefer) {x} {p}*4
-    I (want|would like|'d like|need) {x} (moved|to go|to be|to stand|to move|shifted|to be moved|placed) {p}*3
-    I('d| would) (rather|prefer to|like to) (have|see|put) {x} {p}*2
-    let's (move|put|shift|slide|push|place) {x} {p}*3
-    (can|could|would) {x} (go|be|move|stand|be moved|be put) {p}?*2
-    {x} {p} [please]*3
-    {x}, (move|put|shift|slide) it {p}*2
-    {x}? (move|put|shift) it {p}
-    {x} (would be|would look|looks|is) better {p}*2
-    {x} would be (nicer|better|good) {p}
-    {x} is (in the wrong place|not where I want it|badly placed)[,|:|;] (move|put|shift) it {p}
-    {p}, (put|place|move) {x}*2
-    how about (moving|putting|having) {x} {p}?
-    {x} (has to|must|should) (come|go|move) {p}*2
-    why isn't {x} {p}?
-    """)  # fmt: skip
-SWAP_DO = Grammar("""
-    <swap> {x} and {y}*6
-    <swap> {x} with {y}*3
-    <swap> the (positions|places|position|locations) of {x} and {y}*4
-    <exchange> [the (places|positions) of] {x} and {y}*2
-    <switch> {x} and {y}*3
-    <switch> the (positions|places) of {x} and {y}*2
-    <have|make|let> {x} and {y} (swap|switch|trade|change) (places|positions)
-    <interchange> {x} and {y}
-    <trade> the places of {x} and {y}
-    <put> {x} where {y} is and (vice versa|the other way [a]round|{y} where {x} is)*2
-    <swap> {x} and {y} around
-    """)  # fmt: skip
-SWAP_SAY = Grammar("""
-    {x} and {y} (should|must|have to|could) (swap|switch|change|trade|exchange) (places|positions)*3
-    let {x} and {y} (swap|switch|trade|change) (places|positions)*2
-    I (want|'d like) {x} and {y} (swapped|to swap places|the other way round|exchanged)*2
-    {x} should be where {y} is and {y} where {x} is
-    {x} and {y} the other way (round|around)
+"""Of a large block, what it is like comes last."""
+ADD_THEN_SMALL = Grammar("""
+    (<add>|<put>|<place>|<draw>) {n} {p} and <make> it (small and {c}|{c} and small|{c} and tiny)*3
+    (<add>|<put>|<place>|<draw>) {n} {p}. It should be (small and {c}|{c} and small)*2
+    (<add>|<put>|<place>|<draw>) {n} {p}, (small and {c}|{c} and small|{c}, small)
     """)
-
-RECOLOUR_DO = Grammar("""
-    <make> {x} {c}*14
-    <paint> {x} {c}*6
-    <turn> {x} {c}*6
-    <colour> {x} {c}*4
-    <color> {x} {c}*4
-    <change> {x} to {c}*5
-    <change> the (colour|color) of {x} to {c}*4
-    <change> {x} from {o} to {c}*3
-    <turn> {x} from {o} to {c}
-    <turn> {x} [in]to {c}
-    <dye> {x} {c}
-    <recolour> {x} [in] {c}*2
-    <recolor> {x} [to] {c}*2
-    <repaint> {x} [in] {c}*2
-    <switch> {x} to {c}
-    <switch> the (colour|color) of {x} to {c}
-    <swap> the {o} of {x} for {c}
-    <give> {x} a {c} (colour|color|coat|paint job)*2
-    <set> {x} to {c}
-    <set> the (colour|color) of {x} to {c}*2
-    <make> {x} {c} (instead|instead of {o}|rather than {o}|, not {o}|and not {o})*3
-    <make> {x} (look|become|be|turn) {c}
-    <colour> {x} in {c}
-    <tint> {x} {c}
-    <spray> {x} {c}
-    <paint> {x} in {c}
-    <change> {x} so it's {c}
-    <let> {x} be {c}
-    <have> {x} {c}
-    <convert> {x} to {c}
-    <make> the (colour|color) of {x} {c}*2
+AND_ANOTHER = Grammar("""
+    {n} {p} and {m} {q}*6
+    {n} {p} and, {q}, {m}
+    {n} {p}, and {m} {q}*2
+    {n} {p} with {m} {q}*2
+    {n} {p}, {m} {q}
+    {n} {p} plus {m} {q}
+    {n} {p} and then {m} {q}
+    {n} {p} as well as {m} {q}
+    {n} {p} and {q} {m}
+    {p} {n} and {q} {m}
+    {n} {p} & {m} {q}
+    {n} {p} + {m} {q}
+    both {n} {p} and {m} {q}
+    {n} {p} together with {m} {q}
+    {n} {p} and also {m} {q}
+    {n} {p}; {m} {q}
+    first {n} {p}, then {m} {q}
     """)
-RECOLOUR_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|become|turn|be painted|be coloured|be colored) {c}*8
-    {x} should have been {c}*2
-    {x} (should|must|needs to) be {c} (instead|instead of {o}|rather than {o}|, not {o})*4
-    I (want|would like|'d like|need|'d love) {x} [to be] {c}*5
-    I('d| would) (prefer|rather have|like) {x} in {c}*3
-    I want the (colour|color) of {x} to be {c}
-    (can|could) {x} be {c} [instead|please]?*3
-    let's (make|paint|turn|colour|color) {x} {c}*3
-    {x} in {c} [please]*2
-    {c} (would suit {x} better|is better for {x}|would be a better colour for {x})*2
-    {x} (would look|looks) (better|nicer|great) in {c}*2
-    {x}: {c}
-    {x} shouldn't be {o}(, but|, it should be| but) {c}*2
-    {c} (instead of|rather than) {o} for {x}*2
-    {x} (is|becomes|turns) {c} [now]*2
-    now {x} is {c}
-    the (colour|color) of {x} should be {c}*2
-    how about [making] {x} {c}?
-    what if {x} (was|were) {c}?
-    I meant {x} to be {c}
-    {c} for {x}[, please]
-    """)  # fmt: skip
-RECOLOUR_IT = Grammar("""
-    not {o}[,|!|:] {c}*4
-    not {o}, (I meant|but|I said|I want|rather) {c}*3
-    (I meant|I wanted|make that|no,) {c} (, not {o}|instead|instead of {o}|rather than {o})*4
-    (sorry|oops|no|wait), [I meant] {c} [not {o}]*2
-    {c} instead*2
-    (rather|better) {c}*2
-    actually, {c} [instead of {o}]
-    a different (colour|color): {c}
-    {c} would be (better|nicer)*2
+"""Two in one list; `{m}` is the second, and `{q}` its place."""
+TWO_OF_A_KIND = Grammar("""
+    {d} {k}, {b} and {c}*3
+    {d} {k}, one {b} and one {c}*4
+    {d} {k}: {b} and {c}*2
+    {d} {k} in {b} and {c}*2
+    {d} {k}, one of them {b}, the other [one] {c}*2
+    {d} {k} - one {b}, one {c}
+    {b} and {c} {k}
+    {d} {k}, the first {b}, the second {c}
     """)
-"""Of the object that the turn before spoke of last."""
-
-SMALLER_DO = Grammar("""
-    <make> {x} smaller*12
-    <make> {x} (small|tiny|little|mini)*5
-    <shrink> {x}*6
-    <shrink> {x} [down] [a bit|a little]
-    <reduce> {x} [in size]*2
-    <reduce> the size of {x}*2
-    <scale> {x} down*2
-    <scale> down {x}
-    <downsize> {x}
-    <make> {x} (a bit|a little|much|a lot|way|even) smaller*3
-    <make> {x} (less big|less large|not so big|half the size|half as big)*2
-    <decrease> the size of {x}
-    <resize> {x} to (small|be smaller|a smaller size)
-    <change> the size of {x} to small*2
-    <change> {x} to (small|a small one|the small size)
-    <set> {x} to small
-    <turn> {x} small
-    <diminish> {x}
-    <minimize> {x}
-    <cut> {x} down [to size]
-    <let> {x} (shrink|be smaller)
-    <make> a smaller version of {x}
-    """)  # fmt: skip
-SMALLER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (smaller|small|a bit smaller|tiny|much smaller)*6
-    {x} should (shrink|be shrunk|be reduced)*2
-    {x} (is|looks) (too|way too|much too|a bit too) (big|large|huge)[, make it smaller|, shrink it]*5
-    I (want|would like|'d like|need|prefer) {x} [to be] (smaller|small|tiny)*4
-    (can|could) {x} be (smaller|a bit smaller|small)?*2
-    let's (make {x} smaller|shrink {x})*3
-    {x} smaller[, please]*2
-    {x} shouldn't be (so|that|this) (big|large)*2
-    {x} is not small enough
-    I('d| would) prefer {x} small
-    {x} but smaller
-    """)  # fmt: skip
-BIGGER_DO = Grammar("""
-    <make> {x} bigger*12
-    <make> {x} larger*7
-    <make> {x} (big|large|huge|giant)*5
-    <enlarge> {x}*5
-    <grow> {x}*3
-    <increase> the size of {x}*2
-    <increase> {x} [in size]
-    <scale> {x} up*2
-    <scale> up {x}
-    <blow> {x} up
-    <expand> {x}
-    <make> {x} (a bit|a little|much|a lot|way|even) (bigger|larger)*3
-    <make> {x} (less small|less tiny|not so small|twice as big|twice the size|double the size)*2
-    <double> the size of {x}
-    <upsize> {x}
-    <resize> {x} to (large|be bigger|a larger size)
-    <change> the size of {x} to (large|big)*2
-    <change> {x} to (large|big|the large size)
-    <set> {x} to (large|big)
-    <turn> {x} big
-    <let> {x} (grow|be bigger|get bigger)
-    <magnify> {x}
-    <make> {x} (grow|full size|normal sized)*2
-    <upscale> {x}
+TWO_OF_A_KIND_AT = Grammar("""
+    {d} {k}, one [is] {b} {p}, (the other|one|and one) {c} {q}*3
+    {d} {k}: {ab} one {p} and {ac} one {q}*3
+    {d} {k}, {ab} one {p} and {ac} one {q}*3
+    {d} {k}, (the first|one) {b} {p}, (the second|one) {c} {q}*2
     """)
-BIGGER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (bigger|larger|large|big|a bit bigger|much bigger)*6
-    {x} should (grow|be enlarged|have more size)*2
-    {x} (is|looks) (too|way too|much too|a bit too) (small|tiny|little)[, make it bigger|, enlarge it]*5
-    I (want|would like|'d like|need|prefer) {x} [to be] (bigger|larger|big|large)*4
-    (can|could) {x} be (bigger|larger|a bit bigger|large)?*2
-    let's (make {x} bigger|enlarge {x}|make {x} larger)*3
-    {x} (bigger|larger)[, please]*2
-    {x} shouldn't be (so|that|this) (small|tiny)*2
-    {x} is not (big|large) enough*2
-    I('d| would) prefer {x} (large|big)
-    {x} but (bigger|larger)
+"""Two of one shape; `{d}` is their number, `{k}` the plural, `{b}` and `{c}` their colours."""
+THREE_OF_A_KIND = Grammar("""
+    {d} {k}, {b}, {c} and {e}*3
+    {d} {k}: {b}, {c} and {e}*3
+    {d} {k} in {b}, {c} and {e}*2
+    {d} {k}, one {b}, one {c} and one {e}*2
+    {b}, {c} and {e} {k}
     """)
-
-BECOME_DO = Grammar("""
-    <turn> {x} into {t}*10
-    <replace> {x} with {t}*9
-    <replace> {x} by {t}*4
-    <change> {x} (into|to) {t}*8
-    <make> {x} {t}*4
-    <swap> {x} for {t}*4
-    <swap> {x} with {t}
-    <exchange> {x} for {t}*2
-    <exchange> {x} (with|against|by) {t}
-    <substitute> {x} with {t}*2
-    <substitute> {t} for {x}*2
-    <switch> {x} (for|to|with) {t}*2
-    <transform> {x} into {t}*2
-    <convert> {x} (into|to) {t}*2
-    <put> {t} in place of {x}*2
-    <put> {t} where {x} is [now]*2
-    <put> {t} instead of {x}*2
-    <make> {x} become {t}
-    <have> {t} instead of {x}
-    <trade> {x} for {t}
-    <draw> {t} instead of {x}
-    <morph> {x} into {t}
-    <take> {x} away and <put> {t} in its place*2
-    <remove> {x} and <put> {t} (in its place|there instead|there|where it was|at the same place)*3
-    <let> {x} be {t} [instead]
-    <reshape> {x} into {t}
-    """)
-BECOME_SAY = Grammar("""
-    {x} (should|must|has to|ought to|needs to) be {t} [instead]*6
-    {x} should (become|turn into|be replaced (by|with)|have been|be swapped for|be changed (in|)to) {t}*4
-    I (want|would like|'d like|need|'d prefer|prefer) {t} instead of {x}*4
-    I('d| would) rather have {t} than {x}*2
-    instead of {x}[,] (I want|I'd like|put|draw|there should be|make it|we need|I'd prefer|let's have) {t}*4
-    {t} instead of {x}*3
-    {t} (rather than|in place of) {x}*2
-    (can|could) {x} be {t} [instead]?*2
-    let's (turn {x} into|replace {x} with|change {x} (in|)to|swap {x} for|make {x}) {t}*2
-    I want {x} to (be|become) {t}*2
-    (can|could) you make {x} {t}?
-    {x} is now {t}
-    what if {x} (was|were) {t}?
-    in place of {x}, (put|I want|there should be|draw) {t}*2
-    {x} becomes {t}*2
-    where {x} is (now|), (put|there should be|I want) {t}
-    """)
-BECOME_IT = Grammar("""
-    (sorry|oops|no|wait), I (meant|wanted) {t}*3
-    make (that|it) {t} (instead|)*3
-    (actually|no), {t} [instead]*2
-    {t} instead*2
-    I (meant|wanted) {t} [, sorry]*2
-    """)
-RESHAPE_DO = Grammar("""
-    <make> {x} {a}*4
-    <change> the shape of {x} to {t}*3
-    <turn> {x} {a}
-    <make> {x} (more|) {a}
-    <make> {x} {a} (instead|rather than {b}|instead of {b})*2
-    """)  # fmt: skip
-"""Where the shape alone changes; `{a}` is "round", and `{b}` what it was."""

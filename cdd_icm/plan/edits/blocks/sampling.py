@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,21 +18,21 @@ CLASSES = tuple((colour, shape) for colour in COLOURS for shape in SHAPES)
 
 
 def in_world(right: float, away: float) -> bool:
-    """Whether the place is inside the square world, and its objects inside the picture."""
+    """Whether the place is inside the square world, and any object there inside the picture."""
     if abs(RIGHT[0] * right + AWAY[0] * away) > 3.05 or abs(RIGHT[1] * right + AWAY[1] * away) > 3.05:
         return False
+    if abs(right) + abs(away) < 3:  # the middle of the world is in the picture
+        return True
     x, y, _ = to_picture(right, away, "sphere", "large")
-    return LEFTMOST < x < RIGHTMOST and TOPMOST < y < LOWEST - 0.03  # a small cube's centre is lower
-
-
-def distance(right: float, away: float, block: Block) -> float:
-    """From a place to a block, on the ground."""
-    return math.hypot(right - block.right, away - block.away)
+    return LEFTMOST < x < RIGHTMOST and TOPMOST < y < LOWEST - 0.04  # a small cube's centre is lower
 
 
 def is_free(right: float, away: float, blocks: Sequence[Block]) -> bool:
     """Whether an object can stand there among the blocks."""
-    return all((right - b.right) ** 2 + (away - b.away) ** 2 >= SPACING**2 for b in blocks)
+    for b in blocks:
+        if (right - b.right) ** 2 + (away - b.away) ** 2 < SPACING**2:
+            return False
+    return True
 
 
 def anywhere(rng: np.random.Generator) -> tuple[float, float]:
@@ -65,7 +64,7 @@ def random_scene(rng: np.random.Generator, number: int) -> tuple[Block, ...]:
     while len(blocks) < number and tries < 120:
         tries += 1
         right, away = (0.0, 0.0) if not blocks and rng.random() < 0.55 else anywhere(rng)
-        if not in_world(right, away) or not is_free(right, away, blocks):
+        if not is_free(right, away, blocks) or not in_world(right, away):
             continue
         # scenes of few colours have more to tell apart
         colour = pick(rng, few_colours) if few_colours and rng.random() < 0.7 else None

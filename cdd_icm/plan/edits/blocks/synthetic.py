@@ -12,7 +12,7 @@ from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.lacking import absent_text, unknown_text
 from cdd_icm.plan.edits.blocks.mentions import Mention, point_at_many, refers_to
 from cdd_icm.plan.edits.blocks.mistakes import with_mistakes
-from cdd_icm.plan.edits.blocks.places import MOVED
+from cdd_icm.plan.edits.blocks.places import MOVED, SIDES
 from cdd_icm.plan.edits.blocks.sampling import anywhere, free_class, in_world, is_free, random_scene
 from cdd_icm.plan.edits.blocks.scene import COLOURS, SHAPES, SPACING, Block, Change, Turn, after_changes
 from cdd_icm.plan.edits.blocks.talk import nonsense_text, nothing_text, undo_text
@@ -192,6 +192,34 @@ def _alter_many(rng: np.random.Generator, scene: Scene, touched: Numbers) -> lis
     return changed if _is_proper(after_changes(scene, changed)[0]) else None
 
 
+def _move_many(rng: np.random.Generator, scene: Scene, touched: Numbers) -> list[Change] | None:
+    """Several go the same way."""
+    if len(scene) < 2:
+        return None
+    found = point_at_many(rng, scene, touched)
+    numbers = (
+        refers_to(found[0], scene, touched)
+        if found
+        else tuple(int(i) for i in rng.permutation(len(scene))[:2])
+    )
+    side, blocks = pick(rng, SIDES), list(scene)
+    # those that are ahead go first
+    sign = 1 if side in ("right", "behind") else -1
+    axis = "right" if side in ("left", "right") else "away"
+    for i in sorted(numbers, key=lambda i: -sign * getattr(scene[i], axis)):
+        others = [b for j, b in enumerate(blocks) if j != i]
+        for _ in range(12):
+            along, across = sign * (MOVED + 0.05 + 2 * rng.random()), rng.random() - 0.5
+            shift = (along, across) if axis == "right" else (across, along)
+            right, away = scene[i].right + shift[0], scene[i].away + shift[1]
+            if in_world(right, away) and is_free(right, away, others):
+                blocks[i] = replace(scene[i], right=right, away=away)
+                break
+        else:
+            return None
+    return [Change(i, blocks[i]) for i in numbers]
+
+
 def _is_proper(scene: Sequence[Block]) -> bool:
     """Whether no two are of one colour and shape."""
     return len({(b.colour, b.shape) for b in scene}) == len(scene)
@@ -239,6 +267,7 @@ _CHANGES: tuple[tuple[float, Callable[[np.random.Generator, Scene, Numbers], lis
     (0.05, _alter("z")),
     (0.025, _alter("cz", "cm", "zm", "czm")),
     (0.02, _swap),
+    (0.02, _move_many),
     (0.035, _alter_many),
     (0.05, _mixed),
 )

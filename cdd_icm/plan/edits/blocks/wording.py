@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cdd_icm.plan.edits.blocks import alterations as alter
 from cdd_icm.plan.edits.blocks import requests as ask
 from cdd_icm.plan.edits.blocks.benchmark import in_benchmark_style
 from cdd_icm.plan.edits.blocks.grammar import Grammar, pick
@@ -21,9 +22,9 @@ from cdd_icm.plan.edits.blocks.mentions import (
 )
 from cdd_icm.plan.edits.blocks.mistakes import with_mistakes
 from cdd_icm.plan.edits.blocks.phrases import ASK, CLOSE, JOIN, OPEN
-from cdd_icm.plan.edits.blocks.places import Fact, Landmark, Spot, tell, tell_move
+from cdd_icm.plan.edits.blocks.places import Fact, Landmark, Spot, tell, tell_move, tell_moves, way_of
 from cdd_icm.plan.edits.blocks.scene import Block, Change
-from cdd_icm.plan.edits.blocks.words import COLOUR_WORDS, SHAPE_ADJECTIVES, noun_phrase, plural
+from cdd_icm.plan.edits.blocks.words import COLOUR_WORDS, SHAPE_ADJECTIVES, noun_phrase, plural, with_article
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Speech:
     mentions: list[tuple[Mention, tuple[int, ...]]] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     """Those of the scene that the text has changed already, which later words had better not speak of."""
+    named: bool = False
+    """Whether it has named blocks of the scene since it last added one; "it" may then be one of those."""
     added: list[Block] = field(default_factory=list)
     """Those that it has added already, which later words had better not mean."""
     pronoun: float = 0.5
@@ -69,6 +72,7 @@ class Speech:
             mention = plain_mention(self.rng, self.scene[i], full=True)
             words = say_plain(self.rng, mention, "the")
         self.mentions.append((mention, (i,)))
+        self.named = True
         if mention.how == "it":
             self.pronoun = max(self.pronoun, 0.5)
         else:
@@ -93,8 +97,8 @@ def new_noun(rng: np.random.Generator, block: Block, article: str = "a") -> str:
     """Words for a block that is to come; small is always said."""
     size = block.size if block.size == "small" or rng.random() < 0.1 else None
     chance = rng.random()
-    colour = None if chance < 0.02 else block.colour
-    shape = None if 0.02 <= chance < 0.04 else block.shape
+    colour = None if chance < 0.025 else block.colour
+    shape = None if 0.02 <= chance < 0.045 else block.shape
     return noun_phrase(rng, article, colour, shape, size)
 
 
@@ -112,92 +116,87 @@ _ARTICLES = ("a",) * 24 + (
 )
 
 
+def _by_new(speech: Speech) -> list[Landmark]:
+    """The block that the text added last, as a landmark; none if it added none."""
+    if not speech.added:
+        return []
+    block, others = speech.added[-1], (*speech.scene, *speech.added[:-1])
+
+    def say() -> str:
+        chance = speech.rng.random()
+        if chance < 0.6 and not speech.named:
+            return (
+                "it"
+                if chance < 0.45
+                else pick(speech.rng, ("that one", "that", "this", "the new one", "this one"))
+            )
+        shape = block.shape if chance > 0.75 or any(b.colour == block.colour for b in others) else None
+        colour = None if chance > 0.9 and all(b.shape != block.shape for b in others) else block.colour
+        return noun_phrase(speech.rng, "the", colour, shape, None, plain=True)
+
+    return [Landmark(block, say)]
+
+
 def _adding(speech: Speech, change: Change) -> Clause:
     rng, block = speech.rng, change.after
     article = pick(rng, _ARTICLES)
-    if rng.random() < 0.04:  # what it is like comes after
-        noun = noun_phrase(rng, "a", None, block.shape, None)
-        place = speech.tell(tell(rng, block, speech.landmarks()), block)
-        slots = {"n": noun, "p": place, "c": pick(rng, COLOUR_WORDS[block.colour])}
-        return Clause(ADD_THEN_COLOUR if block.size == "large" else ADD_THEN_SMALL, None, slots)
     noun = new_noun(rng, block, article)
-    place = speech.tell(tell(rng, block, speech.landmarks()), block)
+    after = rng.random() < 0.04
+    if after:  # what it is like comes after its place
+        noun = noun_phrase(rng, "a", None, block.shape, None)
+    marks = _by_new(speech) if speech.added and rng.random() < 0.4 else speech.landmarks()
+    place = speech.tell(tell(rng, block, marks), block)
+    if after:
+        slots = {"n": noun, "p": place, "c": pick(rng, COLOUR_WORDS[block.colour])}
+        return Clause(ask.ADD_THEN_COLOUR if block.size == "large" else ask.ADD_THEN_SMALL, None, slots)
     if not place:
         return Clause(ask.ADD_DO, ask.ADD_SAY, {"n": noun})
     return Clause(ask.ADD_AT_DO, ask.ADD_AT_SAY, {"n": noun, "p": place})
-
-
-ADD_THEN_COLOUR = Grammar("""
-    (<add>|<put>|<place>|<draw>) {n} {p} and <make> it {c}*4
-    (<add>|<put>|<place>|<draw>) {n} {p} and <paint> it {c}*2
-    (<add>|<put>|<place>|<draw>) {n} {p} (, it should be {c}|. It should be {c}|. Make it {c}|. It is {c}|, {c} please)*3
-    (<add>|<put>|<place>|<draw>) {n} {p}, (coloured|colored|in|color:|colour:) {c}
-    """)
-ADD_THEN_SMALL = Grammar("""
-    (<add>|<put>|<place>|<draw>) {n} {p} and <make> it (small and {c}|{c} and small|{c} and tiny)*3
-    (<add>|<put>|<place>|<draw>) {n} {p}. It should be (small and {c}|{c} and small)*2
-    (<add>|<put>|<place>|<draw>) {n} {p}, (small and {c}|{c} and small|{c}, small)
-    """)
-
-_AND_IT = Grammar("""
-    {n} {p} and {m} {q}*5
-    {n} {p} and, {q}, {m}
-    {n} {p}, and {m} {q}*2
-    {n} {p} with {m} {q}*2
-    {n} {p}, {m} {q}
-    {n} {p} plus {m} {q}
-    {n} {p} and then {m} {q}
-    {n} {p} as well as {m} {q}
-    {n} {p} and {q} {m}
-    """)
-_OF_ONE_SHAPE = Grammar("""
-    {d} {k}, {b} and {c}*3
-    {d} {k}, one {b} and one {c}*4
-    {d} {k}, one [is] {b} {p}, (the other|one|and one) {c} {q}*3
-    {d} {k}: {b} and {c}*2
-    {d} {k}: a {b} one {p} and a {c} one {q}*3
-    {d} {k}, a {b} one {p} and a {c} one {q}*3
-    {d} {k} in {b} and {c}*2
-    a {b} and a {c} {o}*3
-    a {b} {o} {p} and a {c} one {q}*4
-    """)
 
 
 def _adding_several(speech: Speech, changes: Sequence[Change]) -> Clause:
     """Several added ones in one list: "a red ball and a cube behind it"."""
     rng = speech.rng
     blocks = [change.after for change in changes]
-    places = []
     nouns = [new_noun(rng, block, pick(rng, ("a",) * 9 + ("one", "another"))) for block in blocks]
+    places = []
     for k, block in enumerate(blocks):
-        by_first = k > 0 and not speech.mentions and rng.random() < 0.45
-        if by_first:  # "it" is the one that was just named, if no other was
-            spot = tell(rng, block, [Landmark(blocks[k - 1], lambda: "it")], 0.0)
-            if any(fact.blocks for fact in spot.facts) and k > 1:
-                by_first = False
-        if not by_first:
-            if k:
-                speech.pronoun = 0.0
-            marks = speech.landmarks() if k == 0 or rng.random() < 0.8 else []
-            spot = tell(rng, block, [] if k == 0 and rng.random() < 0.3 else marks, 0.25)
+        if k and rng.random() < 0.45:
+            spot = tell(rng, block, _by_new(speech), 0.0)
+        else:
+            marks = speech.landmarks() if rng.random() < (0.8 if k else 0.7) else []
+            spot = tell(rng, block, marks, 0.25)
         places.append(speech.tell(spot, block))
         speech.added.append(block)
-    if len(blocks) == 2:
-        a, b = blocks
-        if a.shape == b.shape and a.colour != b.colour and a.size == b.size == "large" and rng.random() < 0.6:
-            noun = noun_phrase(rng, "", None, a.shape, None, 1, plain=True)
-            slots = {
-                "d": pick(rng, ("two", "two", "2", "a couple of", "a pair of")), "k": plural_phrase(noun), "o": noun,
-                "b": pick(rng, COLOUR_WORDS[a.colour]), "c": pick(rng, COLOUR_WORDS[b.colour]),
-                "p": places[0], "q": places[1],
-            }  # fmt: skip
-            text = _OF_ONE_SHAPE(rng, slots)
-        else:
-            text = _AND_IT(rng, {"n": nouns[0], "m": nouns[1], "p": places[0], "q": places[1]})
-    else:
+    text = _of_one_shape(rng, blocks, places) if rng.random() < 0.6 else None
+    if text is None and len(blocks) == 2:
+        text = ask.AND_ANOTHER(rng, {"n": nouns[0], "m": nouns[1], "p": places[0], "q": places[1]})
+    elif text is None:
         parts = [f"{noun} {place}".strip() for noun, place in zip(nouns, places, strict=True)]
         text = f"{', '.join(parts[:-1])}{pick(rng, (' and ', ', and ', ', '))}{parts[-1]}"
     return Clause(ask.ADD_DO, ask.ADD_LIST, {"n": text})
+
+
+def _of_one_shape(rng: np.random.Generator, blocks: Sequence[Block], places: Sequence[str]) -> str | None:
+    """ "Two cubes, one red on the left and one blue behind it"; None if they differ in shape or size."""
+    if len({(b.shape, b.size) for b in blocks}) > 1 or len({b.colour for b in blocks}) < len(blocks):
+        return None
+    size = blocks[0].size if blocks[0].size == "small" or rng.random() < 0.1 else None
+    noun = noun_phrase(rng, "", None, blocks[0].shape, size, 1, plain=True)
+    colours = [pick(rng, COLOUR_WORDS[b.colour]) for b in blocks]
+    slots = {"k": plural_phrase(noun), "o": noun, "b": colours[0], "c": colours[1]}
+    if len(blocks) == 3:
+        if any(places):
+            return None
+        slots |= {"d": pick(rng, ("three", "three", "3")), "e": colours[2]}
+        return ask.THREE_OF_A_KIND(rng, slots)
+    slots |= {"ab": with_article(colours[0]), "ac": with_article(colours[1]), "p": places[0], "q": places[1]}
+    slots["d"] = pick(rng, ("two", "two", "2", "a couple of", "a pair of"))
+    slots["ob"] = (
+        with_article(f"{pick(rng, ('small ', 'tiny '))}{colours[0]}") if size == "small" else slots["ab"]
+    )
+    grammar = ask.TWO_OF_A_KIND_AT if any(places) else ask.TWO_OF_A_KIND
+    return grammar(rng, slots)
 
 
 def plural_phrase(phrase: str) -> str:
@@ -219,44 +218,30 @@ def _attribute_clauses(speech: Speech, old: Block, new: Block, x: str, number: i
                 "b": pick(rng, SHAPE_ADJECTIVES[old.shape]),
             }
             noun = noun_phrase(rng, "a", None, new.shape, None)
-            return [Clause(ask.RESHAPE_DO, None, {"x": x, "t": noun, **shapes})]
+            return [Clause(alter.RESHAPE_DO, None, {"x": x, "t": noun, **shapes})]
         colour = None if same and rng.random() < 0.6 else new.colour
         noun = noun_phrase(rng, pick(rng, ("a", "a", "a", "a", "a", "one", "a new")), colour, new.shape, size)
-        say = ask.BECOME_IT if x == "it" and rng.random() < 0.15 else ask.BECOME_SAY
-        return [Clause(ask.BECOME_DO, say, {"x": x, "t": noun})]
+        say = alter.BECOME_IT if x == "it" and rng.random() < 0.15 else alter.BECOME_SAY
+        return [Clause(alter.BECOME_DO, say, {"x": x, "t": noun})]
     clauses = []
     if old.colour != new.colour:
-        say = ask.RECOLOUR_IT if x == "it" and rng.random() < 0.2 else ask.RECOLOUR_SAY
-        clauses.append(Clause(ask.RECOLOUR_DO, say, slots))
+        say = alter.RECOLOUR_IT if x == "it" and rng.random() < 0.2 else alter.RECOLOUR_SAY
+        clauses.append(Clause(alter.RECOLOUR_DO, say, slots))
     if old.size != new.size:
         smaller = new.size == "small"
         clauses.append(
-            Clause(ask.SMALLER_DO, ask.SMALLER_SAY, slots)
+            Clause(alter.SMALLER_DO, alter.SMALLER_SAY, slots)
             if smaller
-            else Clause(ask.BIGGER_DO, ask.BIGGER_SAY, slots)
+            else Clause(alter.BIGGER_DO, alter.BIGGER_SAY, slots)
         )
     if len(clauses) == 2 and rng.random() < 0.5:
         slots["z"] = pick(
             rng, ("small", "tiny", "little", "smaller") if new.size == "small" else ("big", "large", "bigger")
         )
-        return [Clause(MAKE_BOTH, MAKE_BOTH_SAY, slots)]
+        return [Clause(alter.MAKE_BOTH_DO, alter.MAKE_BOTH_SAY, slots)]
     if len(clauses) == 2 and rng.random() < 0.5:
         clauses.reverse()
     return clauses
-
-
-MAKE_BOTH = Grammar("""
-    <make> {x} {z} and {c}*4
-    <make> {x} {c} and {z}*4
-    <turn> {x} {c} and {z}
-    <change> {x} to {z} and {c}
-    """)
-MAKE_BOTH_SAY = Grammar("""
-    {x} should be {z} and {c}*2
-    {x} should be {c} and {z}*2
-    I (want|'d like) {x} {z} and {c}
-    {x} must be {c} and {z}
-    """)
 
 
 def _changing(speech: Speech, change: Change) -> list[Clause]:
@@ -264,17 +249,28 @@ def _changing(speech: Speech, change: Change) -> list[Clause]:
     rng, i = speech.rng, change.before
     old, new = speech.scene[i], change.after
     x = speech.point(i)
-    moved = (old.right, old.away) != (new.right, new.away)
-    clauses = _attribute_clauses(speech, old, new, x)
-    if moved:
+    twin = _same_colour(speech, old, new, i) if old.colour != new.colour and rng.random() < 0.2 else None
+    if twin is not None:
+        slots = {"x": x, "y": speech.point(twin, 0.0), "c": pick(rng, COLOUR_WORDS[new.colour])}
+        clauses = [Clause(alter.MATCH_DO, alter.MATCH_SAY, slots)]
+    else:
+        clauses = _attribute_clauses(speech, old, new, x)
+    if (old.right, old.away) != (new.right, new.away):
         if clauses:
             speech.pronoun = 0.0
-        marks = speech.landmarks(but=(i,))
-        place = speech.tell(tell_move(rng, old, new, marks), new)
-        clauses.insert(
-            0 if rng.random() < 0.4 else len(clauses), Clause(ask.MOVE_DO, ask.MOVE_SAY, {"x": x, "p": place})
-        )
+        place = speech.tell(tell_move(rng, old, new, speech.landmarks(but=(i,))), new)
+        move = Clause(alter.MOVE_DO, alter.MOVE_SAY, {"x": x, "p": place, "i": "it"})
+        clauses.insert(0 if rng.random() < 0.4 else len(clauses), move)
     return [clauses[0], *(replace(c, slots={**c.slots, "x": "it"}) for c in clauses[1:])] if clauses else []
+
+
+def _same_colour(speech: Speech, old: Block, new: Block, i: int) -> int | None:
+    """A block of the colour that block i gets, if nothing else of it changes."""
+    if replace(old, colour=new.colour) != new:
+        return None
+    return next(
+        (j for j, b in enumerate(speech.scene) if b.colour == new.colour and j not in speech.gone), None
+    )
 
 
 def _removing(speech: Speech, i: int) -> Clause:
@@ -295,10 +291,19 @@ def _same_for_all(scene: Sequence[Block], changes: Sequence[Change]) -> bool:
     told = set()
     for change in changes:
         old, new = scene[change.before], change.after
-        if old.shape != new.shape or (old.right, old.away) != (new.right, new.away):
+        if old.shape != new.shape:
             return False
+        way = None
+        if (old.right, old.away) != (new.right, new.away):
+            way = way_of(old, new)
+            if way is None or (old.colour, old.size) != (new.colour, new.size):
+                return False
         told.add(
-            (new.colour if old.colour != new.colour else None, new.size if old.size != new.size else None)
+            (
+                new.colour if old.colour != new.colour else None,
+                new.size if old.size != new.size else None,
+                way,
+            )
         )
     return len(told) == 1
 
@@ -326,7 +331,16 @@ def _several(speech: Speech, changes: Sequence[Change]) -> list[Clause] | None:
     if changes[0].after is None:
         return [Clause(ask.REMOVE_DO, ask.REMOVE_MANY_SAY, {"x": x})]
     old, new = scene[numbers[0]], changes[0].after
+    if (old.right, old.away) != (new.right, new.away):
+        ways = [(scene[change.before], change.after) for change in changes]
+        place = tell_moves(rng, ways)
+        for (_, block), facts in zip(ways, place.facts, strict=True):
+            speech.facts.append((facts, block))
+        return [Clause(alter.MOVE_DO, alter.MOVE_MANY_SAY, {"x": x, "p": place.text, "i": "them"})]
     clauses = _attribute_clauses(speech, old, new, x, len(numbers))
+    if len({scene[i].colour for i in numbers}) > 1:  # "from red to blue" would not be true of all
+        was = pick(rng, ("what they are now", "the old colours", "the colors they have", "what they are"))
+        clauses = [replace(clause, slots={**clause.slots, "o": was}) for clause in clauses]
     return (
         [clauses[0], *(replace(c, slots={**c.slots, "x": "them"}) for c in clauses[1:])] if clauses else None
     )
@@ -344,7 +358,27 @@ def _is_swap(scene: Sequence[Block], changes: Sequence[Change]) -> bool:
 
 def _swapping(speech: Speech, changes: Sequence[Change]) -> Clause:
     x, y = (speech.point(change.before) for change in changes)
-    return Clause(ask.SWAP_DO, ask.SWAP_SAY, {"x": x, "y": y})
+    return Clause(alter.SWAP_DO, alter.SWAP_SAY, {"x": x, "y": y})
+
+
+def _two_alike(speech: Speech, changes: Sequence[Change]) -> Clause | None:
+    """Two recolourings, or two moves, in one clause: "make the cube red and the ball blue"."""
+    if any(c.before is None or c.after is None for c in changes):
+        return None
+    rng, (i, j) = speech.rng, (c.before for c in changes)
+    (a, b), (old_a, old_b) = (c.after for c in changes), (speech.scene[i], speech.scene[j])
+    if replace(old_a, colour=a.colour) == a and replace(old_b, colour=b.colour) == b:
+        slots = {"x": speech.point(i), "y": speech.point(j)}
+        slots |= {"c": pick(rng, COLOUR_WORDS[a.colour]), "d": pick(rng, COLOUR_WORDS[b.colour])}
+        return Clause(alter.TWO_COLOURS_DO, alter.TWO_COLOURS_SAY, slots)
+    if all(replace(old, right=new.right, away=new.away) == new for old, new in ((old_a, a), (old_b, b))):
+        slots = {}
+        for x, p, old, new, number in (("x", "p", old_a, a, i), ("y", "q", old_b, b, j)):
+            slots[x] = speech.point(number)
+            speech.pronoun = 0.0
+            slots[p] = speech.tell(tell_move(rng, old, new, speech.landmarks(but=(i, j))), new)
+        return Clause(alter.TWO_MOVES_DO, alter.TWO_MOVES_SAY, slots)
+    return None
 
 
 def clauses_for(speech: Speech, changes: Sequence[Change]) -> list[Clause] | None:
@@ -354,10 +388,15 @@ def clauses_for(speech: Speech, changes: Sequence[Change]) -> list[Clause] | Non
     if len(changes) > 1 and _same_for_all(speech.scene, changes) and speech.rng.random() < 0.97:
         return _several(speech, changes)
     clauses: list[Clause] = []
+    pair = _two_alike(speech, changes) if len(changes) == 2 and speech.rng.random() < 0.5 else None
+    if pair:
+        return [pair]
     added = [change for change in changes if change.before is None]
     # the scene is known as it was before the turn: of what the text changes it tells no places by that
     speech.gone = {change.before for change in changes if change.before is not None}
-    together = len(added) > 1 and speech.rng.random() < 0.75
+    at = [k for k, change in enumerate(changes) if change.before is None]
+    in_a_row = len(at) > 1 and at[-1] - at[0] == len(at) - 1
+    together = in_a_row and speech.rng.random() < 0.75
     for change in changes:
         if change.before is None:
             if together and change is added[0]:
@@ -365,6 +404,7 @@ def clauses_for(speech: Speech, changes: Sequence[Change]) -> list[Clause] | Non
             elif not together:
                 clauses.append(_adding(speech, change))
                 speech.added.append(change.after)
+                speech.named = speech.named and speech.rng.random() < 0.5
         elif change.after is None:
             clauses.append(_removing(speech, change.before))
         else:
