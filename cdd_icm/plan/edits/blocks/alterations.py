@@ -30,7 +30,7 @@ MOVE_DO = Grammar("""
     <let> {x} (go|move|stand) {p}
     <move> {x} so [that] {i} (is|stands) {p}
     <change> the (position|place|location) of {x} to {p}
-    <get> {x} {p}
+    <get> {x} over {p}
     <stick> {x} {p}
     <roll> {x} {p}
     <displace> {x} {p}

@@ -322,12 +322,12 @@ def _special(
     if chance < 0.7 or len(scene) < 2:
         how = pick(rng, _EXTREMES)
         return Mention(*attributes, how), EXTREME[how](rng, {"k": noun})
-    j = pick(rng, [j for j in range(len(scene)) if j != i])
-    other = plain_mention(rng, scene[j])
     how = pick(rng, _BESIDES)
-    return Mention(*attributes, how, other), BESIDES[how](
-        rng, {"k": noun, "o": say_plain(rng, other, "the", plain=True)}
-    )
+    if touched and touched[-1] != i and rng.random() < 0.3:
+        return Mention(*attributes, how, Mention(how="it")), BESIDES[how](rng, {"k": noun, "o": "it"})
+    other = plain_mention(rng, scene[pick(rng, [j for j in range(len(scene)) if j != i])])
+    words = BESIDES[how](rng, {"k": noun, "o": say_plain(rng, other, "the", plain=True)})
+    return Mention(*attributes, how, other), words
 
 
 def point_at(

@@ -357,3 +357,22 @@ THREE_OF_A_KIND = Grammar("""
     {d} {k}, one {b}, one {c} and one {e}*2
     {b}, {c} and {e} {k}
     """)
+LIKE_ANOTHER = Grammar("""
+    another one like {x} (but|only|just) [in] {c}*2
+    one more like {x}, (but|only|just) {c}
+    the same as {x} (but|only) [in] {c}*2
+    (something|an object|a thing) of the same shape as {x}, but {c}*2
+    another (thing|one) shaped like {x}, (but|only|this time) [in] {c}
+    one like {x} in {c}
+    a copy of {x} in {c}*2
+    a {c} copy of {x}
+    a {c} version of {x}
+    a twin of {x} in {c}
+    """)
+BY_COLOURS = Grammar("""
+    the {a} and the {b} {k}*3
+    the {a} and {b} {ks}*3
+    both the {a} and the {b} {k}
+    {a} and {b} {ks}
+    """)
+"""Two that are there, of one shape."""

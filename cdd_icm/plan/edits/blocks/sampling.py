@@ -23,8 +23,9 @@ def in_world(right: float, away: float) -> bool:
         return False
     if abs(right) + abs(away) < 3:  # the middle of the world is in the picture
         return True
-    x, y, _ = to_picture(right, away, "sphere", "large")
-    return LEFTMOST < x < RIGHTMOST and TOPMOST < y < LOWEST - 0.04  # a small cube's centre is lower
+    x, y, _ = to_picture(right, away, "sphere", "large")  # of all objects there its centre is the highest
+    lowest = to_picture(right, away, "cube", "small")[1] if away < 0 else y
+    return LEFTMOST < x < RIGHTMOST and TOPMOST < y and lowest < LOWEST
 
 
 def is_free(right: float, away: float, blocks: Sequence[Block]) -> bool:

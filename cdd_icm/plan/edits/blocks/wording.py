@@ -102,6 +102,16 @@ def new_noun(rng: np.random.Generator, block: Block, article: str = "a") -> str:
     return noun_phrase(rng, article, colour, shape, size)
 
 
+def _like_another(speech: Speech, block: Block) -> str | None:
+    """ "Another one like the cube, but blue"; None if nothing of the scene is that alike."""
+    rng, scene = speech.rng, speech.scene
+    alike = [i for i, b in enumerate(scene) if (b.shape, b.size) == (block.shape, block.size)]
+    if not alike:
+        return None
+    x = speech.point(pick(rng, alike), 0.8)
+    return ask.LIKE_ANOTHER(rng, {"x": x, "c": pick(rng, COLOUR_WORDS[block.colour])})
+
+
 _ARTICLES = ("a",) * 24 + (
     "one",
     "another",
@@ -141,6 +151,8 @@ def _adding(speech: Speech, change: Change) -> Clause:
     rng, block = speech.rng, change.after
     article = pick(rng, _ARTICLES)
     noun = new_noun(rng, block, article)
+    if rng.random() < 0.02:
+        noun = _like_another(speech, block) or noun
     after = rng.random() < 0.04
     if after:  # what it is like comes after its place
         noun = noun_phrase(rng, "a", None, block.shape, None)
@@ -326,6 +338,8 @@ def _several(speech: Speech, changes: Sequence[Change]) -> list[Clause] | None:
     if x is None:
         if len(numbers) > 3:
             return None
+        x = _by_colours(rng, [scene[i] for i in numbers])
+    if x is None:
         parts = [speech.point(i) for i in numbers]
         x = f"{', '.join(parts[:-1])} and {parts[-1]}"
     if changes[0].after is None:
@@ -344,6 +358,15 @@ def _several(speech: Speech, changes: Sequence[Change]) -> list[Clause] | None:
     return (
         [clauses[0], *(replace(c, slots={**c.slots, "x": "them"}) for c in clauses[1:])] if clauses else None
     )
+
+
+def _by_colours(rng: np.random.Generator, blocks: Sequence[Block]) -> str | None:
+    """ "The red and the blue cube", for two of one shape."""
+    if len(blocks) != 2 or blocks[0].shape != blocks[1].shape or rng.random() < 0.4:
+        return None
+    noun = noun_phrase(rng, "", None, blocks[0].shape, None, plain=True)
+    a, b = (pick(rng, COLOUR_WORDS[block.colour]) for block in blocks)
+    return ask.BY_COLOURS(rng, {"a": a, "b": b, "k": noun, "ks": plural_phrase(noun)})
 
 
 def _is_swap(scene: Sequence[Block], changes: Sequence[Change]) -> bool:
@@ -453,6 +476,16 @@ class Written:
     mentions: tuple[tuple[Mention, tuple[int, ...]], ...] = ()
 
 
+def _settled(scene: Sequence[Block], change: Change) -> Change:
+    """The change without a move that is only the rounding of an annotation."""
+    if change.before is None or change.after is None:
+        return change
+    old, new = scene[change.before], change.after
+    if abs(old.right - new.right) > 0.3 or abs(old.away - new.away) > 0.3:
+        return change
+    return Change(change.before, replace(new, right=old.right, away=old.away))
+
+
 def write(
     scene: tuple[Block, ...], touched: tuple[int, ...], changes: Sequence[Change], rng: np.random.Generator
 ) -> Written | None:
@@ -462,6 +495,7 @@ def write(
         if written is not None:
             return Written(*written)
     speech = Speech(rng, scene, touched)
+    changes = [_settled(scene, change) for change in changes]
     clauses = clauses_for(speech, changes)
     if clauses is None:
         return None

@@ -140,7 +140,9 @@ def noun_phrase(
     head, adjective = noun(rng, shape, number, 0.75 if definite and (colour or size) else 0.15)
     before = []
     said = pick(rng, COLOUR_WORDS[colour]) if colour else ""
-    if size:
+    if size and article == "the" and rng.random() < 0.12:
+        before.append("smallest" if size == "small" else pick(rng, ("biggest", "largest")))
+    elif size:
         before.append(pick(rng, SIZE_WORDS[size]))
     elif not definite and rng.random() < 0.04:
         before.append(pick(rng, _FLOURISH))
