@@ -1,82 +1,12 @@
-"""How people ask to change things that are there; the grammars are of two kinds, as in `requests`.
+"""How people ask for another colour, size or shape; the grammars are of two kinds, as in `additions`.
 
-The slots: `{x}` what is changed ("the cube", "them"), `{i}` its pronoun, `{p}` a place, `{c}` a colour and `{o}`
-the one before, `{t}` what it becomes ("a ball"), `{a}` the shape it gets and `{b}` the one it had ("round").
+The slots: `{x}` is what is changed ("the cube", "them"), `{c}` its colour and `{o}` the one before, `{t}`
+what it becomes ("a ball"), `{a}` the shape it gets and `{b}` the one it had ("round"), `{y}` a second thing,
+`{d}` its colour.
 """
 
 from cdd_icm.plan.edits.blocks.grammar import Grammar
 
-MOVE_DO = Grammar("""
-    <move> {x} {p}*16
-    <shift> {x} {p}*6
-    <put> {x} {p}*7
-    <place> {x} {p}*4
-    <slide> {x} {p}*4
-    <push> {x} {p}*3
-    <pull> {x} {p}*2
-    <bring> {x} {p}*3
-    <drag> {x} {p}*2
-    <relocate> {x} {p}*2
-    <send> {x} {p}*2
-    <take> {x} and (put|place|move) {i} {p}*2
-    <set> {x} {p}
-    <shove> {x} {p}
-    <nudge> {x} {p}
-    <carry> {x} {p}
-    <transfer> {x} {p}
-    <reposition> {x} {p}
-    <have> {x} (stand|moved|go|sit) {p}
-    <make> {x} (go|move|stand) {p}*2
-    <let> {x} (go|move|stand) {p}
-    <move> {x} so [that] {i} (is|stands) {p}
-    <change> the (position|place|location) of {x} to {p}
-    <get> {x} over {p}
-    <stick> {x} {p}
-    <roll> {x} {p}
-    <displace> {x} {p}
-    <scoot> {x} {p}
-    <drop> {x} {p}
-    <haul> {x} {p}
-    <budge> {x} {p}
-    <slip> {x} {p}
-    <position> {x} {p}
-    <move> {x} from (here|there|where it is) {p}
-    <take> {x} {p}*2
-    <pick> up {x} and (put|place|drop) {i} {p}*2
-    <lift> {x} and (put|place|drop) {i} {p}
-    <change> {x}, (put|move) {i} {p}
-    <swing> {x} over {p}
-    <walk> {x} {p}
-    <steer> {x} {p}
-    <reposition> {x}: {p}
-    <move>, {p}, {x}
-    <move> {x} over {p}
-    """)
-MOVE_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|can|could) (be|go|stand|move|be moved|be put|be placed|sit|be shifted) {p}*8
-    {x} (belongs|goes|should go|should be moved|ought to go) {p}*4
-    I (want|would like|'d like|need|prefer|'d prefer) {x} {p}*4
-    I (want|would like|'d like|need) {x} (moved|to go|to be|to stand|to move|shifted|to be moved|placed) {p}*3
-    I('d| would) (rather|prefer to|like to) (have|see|put) {x} {p}*2
-    let's (move|put|shift|slide|push|place) {x} {p}*3
-    (can|could|would) {x} (go|be|move|stand|be moved|be put) {p}?*2
-    {x} {p} [please]*3
-    {x}, (move|put|shift|slide) it {p}*2
-    {x}? (move|put|shift) {i} {p}
-    {x} (would be|would look|looks|is) better {p}*2
-    {x} would be (nicer|better|good) {p}
-    {x} is (in the wrong place|not where I want it|badly placed)[,|:|;] (move|put|shift) {i} {p}
-    {p}, (put|place|move) {x}*2
-    how about (moving|putting|having) {x} {p}?
-    {x} (has to|must|should) (come|go|move) {p}*2
-    why isn't {x} {p}?
-    I (meant|wanted) {x} {p}*2
-    {x} (would|could) (go|move|come) {p}*2
-    {x} {p}, not (there|here|where it is)
-    {x} ({p})
-    {x} -> {p}
-    (gimme|want|need) {x} {p}
-    """)  # fmt: skip
 MATCH_DO = Grammar("""
     <make> {x} the same (colour|color) as {y}*5
     <give> {x} the (colour|color) of {y}*3
@@ -97,37 +27,6 @@ MATCH_SAY = Grammar("""
     I (want|'d like) {x} in the (colour|color) of {y}
     {x} should be as {c} as {y}
     {x} and {y} should match in (colour|color), both {c}
-    """)
-
-MOVE_MANY_SAY = Grammar("""
-    {x} (should|must|have to|need to|can|could) (be|go|stand|move|be moved|be put|be placed) {p}*5
-    I (want|would like|'d like|need|prefer) {x} {p}*3
-    I (want|would like|'d like|need) {x} (moved|to go|to be|to stand|to move|shifted|placed) {p}*2
-    let's (move|put|shift|slide|push) {x} {p}*3
-    (can|could) {x} (go|be|move|be moved) {p}?
-    {x} {p} [please]*2
-    {x}? (move|put|shift) them {p}
-    """)
-"""Of several."""
-SWAP_DO = Grammar("""
-    <swap> {x} and {y}*6
-    <swap> {x} with {y}*3
-    <swap> the (positions|places|position|locations) of {x} and {y}*4
-    <exchange> [the (places|positions) of] {x} and {y}*2
-    <switch> {x} and {y}*3
-    <switch> the (positions|places) of {x} and {y}*2
-    <have|make|let> {x} and {y} (swap|switch|trade|change) (places|positions)
-    <interchange> {x} and {y}
-    <trade> the places of {x} and {y}
-    <put> {x} where {y} is and (vice versa|the other way [a]round|{y} where {x} is)*2
-    <swap> {x} and {y} around
-    """)  # fmt: skip
-SWAP_SAY = Grammar("""
-    {x} and {y} (should|must|have to|could) (swap|switch|change|trade|exchange) (places|positions)*3
-    let {x} and {y} (swap|switch|trade|change) (places|positions)*2
-    I (want|'d like) {x} and {y} (swapped|to swap places|the other way round|exchanged)*2
-    {x} should be where {y} is and {y} where {x} is
-    {x} and {y} the other way (round|around)
     """)
 
 RECOLOUR_DO = Grammar("""
@@ -259,7 +158,8 @@ SMALLER_DO = Grammar("""
     <make> a smaller version of {x}
     """)  # fmt: skip
 SMALLER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (smaller|small|a bit smaller|tiny|much smaller)*6
+    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (smaller|small|a bit smaller|tiny|\
+        much smaller)*6
     {x} should (shrink|be shrunk|be reduced)*2
     {x} (is|looks) (too|way too|much too|a bit too) (big|large|huge)[, make it smaller|, shrink it]*5
     I (want|would like|'d like|need|prefer) {x} [to be] (smaller|small|tiny)*4
@@ -306,7 +206,8 @@ BIGGER_DO = Grammar("""
     <give> {x} a bigger size
     """)
 BIGGER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (bigger|larger|large|big|a bit bigger|much bigger)*6
+    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (bigger|larger|large|big|\
+        a bit bigger|much bigger)*6
     {x} should (grow|be enlarged|have more size)*2
     {x} (is|looks) (too|way too|much too|a bit too) (small|tiny|little)[, make it bigger|, enlarge it]*5
     I (want|would like|'d like|need|prefer) {x} [to be] (bigger|larger|big|large)*4
@@ -429,14 +330,4 @@ TWO_COLOURS_SAY = Grammar("""
     {x} (in|is) {c} and {y} (in|is) {d}
     {x} {c}, {y} {d}
     I (want|'d like) {x} {c} and {y} {d}*2
-    """)
-TWO_MOVES_DO = Grammar("""
-    (<move>|<put>|<place>|<shift>|<slide>|<bring>) {x} {p} and {y} {q}*5
-    (<move>|<put>) {x} {p}, {y} {q}
-    """)
-TWO_MOVES_SAY = Grammar("""
-    {x} (should go|goes|belongs|should be|should move) {p} and {y} {q}*3
-    {x} {p}, {y} {q}*2
-    {x} {p} and {y} {q}*2
-    I (want|'d like) {x} {p} and {y} {q}*2
     """)

@@ -24,10 +24,17 @@ _PARTS = {
     "in the front": Grammar("(in|at) the front"),
     "in the back": Grammar("(in|at) the back"),
 }
-_ADD = Grammar(
-    "add a {n} {p}*4\nadd a {n} {p} please\nput a {n} {p}*3\nplace a {n} {p}*2\nthere is a {n} {p}*2\n{p}, there is a {n}*2\n"
-    "now draw a {n} {p}*2\n{p}, put a {n}*2\na {n} {p}*2"
-)
+_ADD = Grammar("""
+    add a {n} {p}*4
+    add a {n} {p} please
+    put a {n} {p}*3
+    place a {n} {p}*2
+    there is a {n} {p}*2
+    {p}, there is a {n}*2
+    now draw a {n} {p}*2
+    {p}, put a {n}*2
+    a {n} {p}*2
+    """)
 _ADD_TWO = Grammar(
     "add a {n} {p} and a {m} {q}*2\na {n} {p} and a {m} {q}*2\nput a {n} {p} and a {m} {q} into the scene"
 )
@@ -137,8 +144,8 @@ def _as_iclevr(writer: _Writer, block: Block) -> str | None:
 def in_benchmark_style(
     scene: tuple[Block, ...], touched: tuple[int, ...], changes: Sequence[Change], rng: np.random.Generator
 ) -> tuple[str, tuple, tuple] | None:
-    """A text for the changes, its facts and its mentions as in `wording.Written`; None for what neither data set
-    has."""
+    """A text for the changes, its facts and its mentions as in `wording.Written`; None for what neither data
+    set has."""
     writer = _Writer(scene, touched, rng)
     text = _text(writer, changes)
     if text is None:

@@ -1,9 +1,9 @@
 """A small language for choices of wording.
 
 Each line of a grammar is one way to say a thing. `(a|b|c)` is one of several, `[a]` may be left out, `{x}` is
-filled in from the slots, or from the rule of that name, and `<take>` is a verb in the form that the slot "form"
-asks for: "base" (take), "ing" (taking) or "en" (taken). An alternative or a line that ends in `*3` is chosen
-three times as often.
+filled in from the slots, or from the rule of that name, and `<take>` is a verb in the form that the slot
+"form" asks for: "base" (take), "ing" (taking) or "en" (taken). An alternative or a line that ends in `*3` is
+chosen three times as often.
 """
 
 from __future__ import annotations
@@ -22,27 +22,29 @@ _SHORT = re.compile(r"\s+'(?=(?:d|s|ll|ve|re)\b)")
 _ANY_MARK = re.compile(r"[,.?!;:']")
 _MARKS = re.compile(r"[,;:](?=\s*[,.?!;:])")
 
-_IRREGULAR = {
-    "put": "putting put", "set": "setting set", "let": "letting let", "take": "taking taken", "give": "giving given",
-    "get": "getting got", "drop": "dropping dropped", "plop": "plopping plopped", "pop": "popping popped",
-    "plonk": "plonking plonked", "stick": "sticking stuck", "stand": "standing stood", "draw": "drawing drawn",
-    "bring": "bringing brought", "throw": "throwing thrown", "lay": "laying laid", "build": "building built",
-    "show": "showing shown", "make": "making made", "have": "having had", "slot": "slotting slotted",
-    "swap": "swapping swapped", "shrink": "shrinking shrunk", "grow": "growing grown", "drag": "dragging dragged",
-    "send": "sending sent", "slide": "sliding slid", "dye": "dyeing dyed", "lose": "losing lost",
-    "wipe": "wiping wiped", "rid": "ridding rid", "blow": "blowing blown", "leave": "leaving left",
-    "undo": "undoing undone", "go": "going gone", "cut": "cutting cut", "see": "seeing seen",
-    "transfer": "transferring transferred", "substitute": "substituting substituted", "keep": "keeping kept",
-    "ditch": "ditching ditched", "nudge": "nudging nudged", "scrap": "scrapping scrapped", "zap": "zapping zapped",
-    "bin": "binning binned", "find": "finding found", "spin": "spinning spun", "tip": "tipping tipped",
-    "flip": "flipping flipped", "write": "writing written", "hide": "hiding hidden", "begin": "beginning begun",
-}  # fmt: skip
+_IRREGULAR = """
+    put putting put, set setting set, let letting let, take taking taken, give giving given,
+    get getting got, drop dropping dropped, plop plopping plopped, pop popping popped,
+    plonk plonking plonked, stick sticking stuck, stand standing stood, draw drawing drawn,
+    bring bringing brought, throw throwing thrown, lay laying laid, build building built,
+    show showing shown, make making made, have having had, slot slotting slotted,
+    swap swapping swapped, shrink shrinking shrunk, grow growing grown,
+    drag dragging dragged, send sending sent, slide sliding slid, dye dyeing dyed,
+    lose losing lost, wipe wiping wiped, rid ridding rid, blow blowing blown,
+    leave leaving left, undo undoing undone, go going gone, cut cutting cut, see seeing seen,
+    transfer transferring transferred, substitute substituting substituted,
+    keep keeping kept, ditch ditching ditched, nudge nudging nudged,
+    scrap scrapping scrapped, zap zapping zapped, bin binning binned, find finding found,
+    spin spinning spun, tip tipping tipped, flip flipping flipped, write writing written,
+    hide hiding hidden, begin beginning begun
+"""
+_FORMS = {verb.split()[0]: tuple(verb.split()[1:]) for verb in _IRREGULAR.split(",")}
 
 
 def inflect(verb: str) -> dict[str, str]:
     """A verb's forms by name: "base", "ing", "en"."""
-    if verb in _IRREGULAR:
-        ing, participle = _IRREGULAR[verb].split()
+    if verb in _FORMS:
+        ing, participle = _FORMS[verb]
     elif verb.endswith("e"):
         ing, participle = f"{verb[:-1]}ing", f"{verb}d"
     elif verb.endswith("y") and verb[-2] not in "aeiou":
@@ -66,9 +68,9 @@ def weighted(text: str) -> tuple[str, ...]:
     return tuple(items)
 
 
-def listed(text: str) -> tuple[str, ...]:
-    """The items of a list that commas divide."""
-    return tuple(" ".join(item.split()) for item in text.split(","))
+def listed(text: str, mark: str = ",") -> tuple[str, ...]:
+    """The items of a list that commas divide, or another mark."""
+    return tuple(" ".join(item.split()) for item in text.strip().split(mark))
 
 
 def tidy(text: str) -> str:

@@ -8,7 +8,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar, pick, weighted
+from cdd_icm.plan.edits.blocks.grammar import pick, weighted
+from cdd_icm.plan.edits.blocks.mention_words import (
+    ALL,
+    ALL_OF,
+    BESIDES,
+    BOTH_OF,
+    CHANGED,
+    EXCEPT,
+    EXTREME,
+    IT,
+    LAST,
+    NEWEST,
+    NTH,
+    OTHER,
+    REST,
+    THEM,
+    THEM_ALL,
+)
 from cdd_icm.plan.edits.blocks.places import NEAR
 from cdd_icm.plan.edits.blocks.scene import APART, COLOURS, SHAPES, Block
 from cdd_icm.plan.edits.blocks.words import NUMBERS, noun_phrase
@@ -37,8 +54,8 @@ Numbers = tuple[int, ...]
 
 
 def refers_to(mention: Mention, scene: Sequence[Block], touched: Sequence[int]) -> Numbers:
-    """The numbers of the blocks of the scene that the mention means, after a turn that touched those; empty if
-    there is none. One that is not `many` is clear if it means exactly one."""
+    """The numbers of the blocks of the scene that the mention means, after a turn that touched those; empty
+    if there is none. One that is not `many` is clear if it means exactly one."""
     pool = tuple(
         i
         for i, b in enumerate(scene)
@@ -184,85 +201,9 @@ BY_OTHER = {
 }
 """Which of the pool are meant by their relation to a landmark."""
 
-IT = Grammar(
-    "it*16\nthat one*2\nthis one*2\nthat*2\nthis\nthat thing\nthis thing\nthat object\nthe same one\nthe thing"
-)
-LAST = Grammar("""
-    the last (one|object|thing|{k})*3
-    the one [that] you (just|) (added|made|drew|placed|put [in|down])*2
-    the one [that] I just (asked for|added|mentioned)
-    the ({k}|object|thing) you (just|last) (added|drew|made|put)*2
-    what you just (added|drew|made)
-    the last (one|thing|object) [that] (you|I|we) (added|drew|placed|made|asked for)
-    the (one|{k}) (just added|just placed|from before|we just added)
-    the (newest|latest) (one|object|{k})
-    the new ({k}|one)
-    the most recent (one|{k})
-    """)
-NEWEST = Grammar("""
-    the (newest|latest) (one|object|thing|{k})
-    the most (recent|recently added) (one|{k}|object)
-    the {k} that was added last
-    the {k} [that] you added last
-    the (last|latest) {k} [that was|you] added
-    """)
-CHANGED = Grammar("""
-    the one [that] you just (changed|altered|edited|modified)
-    the one (we|I) just changed
-    the {k} [that] you [just] changed
-    """)
-NTH = {
-    "first": Grammar("the first (one|{k}|object|thing)*3\nthe (oldest|original|initial) (one|{k}|object)\n"
-                     "the {k} [that] (you|we|I) (added|drew|started with) first\nthe very first (one|{k}|object)\n"
-                     "the (one|thing|{k}) (we|you) (began|started) with\nthe first {k} [you] added"),
-    "second": Grammar("the second (one|{k}|object|thing)*3\nthe {k} [that] (you|we) added second\nthe 2nd (one|{k})"),
-    "third": Grammar("the third (one|{k}|object|thing)*3\nthe 3rd (one|{k}|object)"),
-}  # fmt: skip
-OTHER = Grammar("the other {k}*4\nthat other {k}")
-EXTREME = {
-    "leftmost": Grammar("the (leftmost|left-most|left|far left|left-hand|outer left) {k}*4\n"
-                        "the {k} [that is] (furthest|farthest|most) [to the] left\nthe {k} (furthest|farthest) to the left"),
-    "rightmost": Grammar("the (rightmost|right-most|right|far right|right-hand|outer right) {k}*4\n"
-                         "the {k} [that is] (furthest|farthest|most) [to the] right\nthe {k} (furthest|farthest) to the right"),
-    "nearest": Grammar("the (nearest|closest|front|frontmost|foremost|nearer|closer) {k}*4\n"
-                       "the {k} (closest|nearest) to (us|me|the camera|the viewer|the front)*3\nthe {k} at the very front"),
-    "farthest": Grammar("the (farthest|furthest|back|rearmost|hindmost|rear|furthest away) {k}*4\n"
-                        "the {k} (farthest|furthest) [away] from (us|me|the camera|the viewer)*2\n"
-                        "the {k} (furthest|farthest) (back|away)*2\nthe {k} at the very back"),
-    "on the left": Grammar("the {k} [that's|that is|standing|which is] (on|to|at) the left [side|hand side]*3\nthe {k} (over|) on the left*3\nthe left {k}*2"),
-    "on the right": Grammar("the {k} [that's|that is|standing|which is] (on|to|at) the right [side|hand side]*3\nthe {k} (over|) on the right*3\nthe right {k}*2"),
-    "in the front": Grammar("the {k} [that's|that is|which is] (in|at) (the|) front*3\nthe {k} in the foreground\nthe front {k}\nthe {k} at the bottom"),
-    "in the back": Grammar("the {k} [that's|that is|which is] (in|at) the back*3\nthe {k} in the background\nthe back {k}\nthe {k} at the top"),
-    "in the middle": Grammar("the {k} [that's|that is|standing|which is] (in|at) the (middle|center|centre)*4\nthe (middle|central|center|centre) {k}"),
-}  # fmt: skip
-BESIDES = {
-    "left of": Grammar("the {k} [that is|which is|standing] (to the|on the|) left of {o}"),
-    "right of": Grammar("the {k} [that is|which is|standing] (to the|on the|) right of {o}"),
-    "front of": Grammar("the {k} [that is|which is|that's|standing] in front of {o}"),
-    "behind": Grammar("the {k} [that is|which is|that's|standing|right] behind {o}"),
-    "near": Grammar("the {k} [that is|which is|that's|standing|right] (next to|beside|near|by|close to) {o}"),
-    "nearest to": Grammar("the {k} [that is|] (closest|nearest) to {o}"),
-}
 _EXTREMES = tuple(EXTREME)
 _BESIDES = weighted("left of*2, right of*2, front of*2, behind*2, near*2, nearest to")
 _ARTICLES = weighted("the*30, that*2, this, my")
-
-ALL = Grammar("all [of them]*3\neverything*3\nall (the|of the) (objects|things|blocks|items|shapes)*3\nevery (object|thing|one of them)\n"
-              "all that is there\neach (object|thing|of them|one)\nthe whole (lot|scene)\nthem all*2\nall of those\nall {n} of them\neverything (here|there)")  # fmt: skip
-ALL_OF = Grammar(
-    "all [the|of the] {k}*4\nthe {k}*3\nevery {o}*2\neach {o}\nall {n} {k}\nthe {n} {k}*2\nevery single {o}\nany {o}"
-)
-BOTH_OF = Grammar("both {k}*3\nboth [of] the {k}*3\nthe two {k}*2\nthe {k}*2\nthe pair of {k}")
-THEM = Grammar(
-    "them*4\nthem both*2\nboth [of them]*5\nthose two*2\nthe two [of them]*2\nthese two\nboth of those\nthose"
-)
-THEM_ALL = Grammar("them*4\nthose*2\nthese\nthem all*2\nall {n} [of them]\nthose {n}")
-REST = Grammar(
-    "the rest*2\nthe others*3\nall the others\nthe other ones\nall the rest\nthe remaining ones\nthe other {n}"
-)
-EXCEPT = Grammar(
-    "everything (except|but|apart from|other than|besides) {o}*3\nall (but|except) {o}*2\nall [the] objects except {o}\nanything but {o}"
-)
 
 
 def plain_mention(rng: np.random.Generator, block: Block, full: bool = False) -> Mention:
@@ -338,8 +279,8 @@ def point_at(
     pronoun: float = 0.5,
     avoid: Collection[int] = (),
 ) -> tuple[Mention, str]:
-    """A mention that singles out block i, and its words: "it" with that probability where it can be; blocks to
-    `avoid` are not spoken of."""
+    """A mention that singles out block i, and its words: "it" with that probability where it can be; blocks
+    to `avoid` are not spoken of."""
     if (touched and touched[-1] == i or len(scene) == 1) and rng.random() < pronoun:
         return Mention(how="it"), IT(rng)
     for _ in range(4):

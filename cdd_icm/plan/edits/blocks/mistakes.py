@@ -9,40 +9,100 @@ import numpy as np
 from cdd_icm.plan.edits.blocks.grammar import listed, pick
 from cdd_icm.plan.edits.blocks.words import VOCABULARY
 
-_NEIGHBOURS = {
-    "q": "wa", "w": "qes", "e": "wrd", "r": "etf", "t": "ryg", "y": "tuh", "u": "yij", "i": "uok", "o": "ipl", "p": "ol",
-    "a": "qsz", "s": "awdx", "d": "sefc", "f": "drgv", "g": "fthb", "h": "gyjn", "j": "hukm", "k": "jil", "l": "kop",
-    "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk",
-}  # fmt: skip
+_NEIGHBOURS = dict(
+    zip(
+        "qwertyuiopasdfghjklzxcvbnm",
+        listed(
+            "wa, qes, wrd, etf, ryg, tuh, yij, uok, ipl, ol, qsz, awdx, sefc, "
+            "drgv, fthb, gyjn, hukm, jil, kop, asx, zsdc, xdfv, cfgb, vghn, bhjm, njk"
+        ),
+        strict=True,
+    )
+)
+"""The keys around each on a keyboard."""
 _SPELLINGS = {
-    "its": ("it's", "it s"), "it's": ("its",), "right": ("rigth", "rihgt", "rite", "righ", "rght"),
-    "left": ("letf", "lefft", "leff", "lft"), "cylinder": ("cylindar", "cilinder", "cyllinder", "cylnder", "cylider",
-    "cilynder", "cylender", "clinder", "cyilnder", "cylindre", "sylinder"),
-    "sphere": ("spere", "shpere", "sphear", "spehre", "sfere", "sphre", "shere", "spher", "phere"),
-    "purple": ("purpel", "pruple", "purlpe", "puple", "purpul", "perple"), "yellow": ("yelow", "yello", "yellwo", "yeloww"),
-    "behind": ("behinde", "behing", "beind", "bhind", "behnd", "behine"), "front": ("fornt", "frnt", "fronnt", "frount"),
-    "please": ("plz", "pls", "plese", "pleas", "plase", "pleace", "please,"), "you": ("u", "yuo"), "and": ("&", "nad", "an", "adn", "n"),
-    "between": ("betwen", "beetween", "bewteen", "inbetween"), "the": ("teh", "te", "th", "hte", "da"),
-    "center": ("centre", "senter", "cener"), "centre": ("center", "centr"), "middle": ("midle", "middel", "mddle"),
-    "object": ("objekt", "obect", "objct"), "square": ("sqaure", "squre"), "small": ("smal", "samll", "smll"),
-    "little": ("litle", "littel", "lil"), "large": ("lage", "larg", "lrage"), "bigger": ("biger", "bigr"),
-    "smaller": ("smaler", "samller"), "brown": ("bown", "brwon", "broen", "bronw"), "green": ("gren", "grean", "geen", "greeen"),
-    "blue": ("bleu", "bule", "blu", "bluue"), "red": ("rde", "redd", "rad"), "gray": ("gery", "garay"), "grey": ("gery", "grrey"),
-    "cyan": ("cian", "cyen", "syan", "cyann", "cayan"), "turquoise": ("turqoise", "turquise", "torquoise", "turkoise"),
-    "violet": ("voilet", "violett"), "cube": ("cueb", "qube", "kube", "cubee"), "remove": ("remov", "remvoe", "romove", "rmove"),
-    "delete": ("delet", "delte", "deleet"), "replace": ("replase", "relpace", "replce"), "move": ("mvoe", "moove", "mov"),
-    "colour": ("color", "coulor", "colur"), "color": ("colour", "coler", "colr"), "there": ("their", "ther", "thier"),
-    "with": ("whit", "wiht", "wth"), "beside": ("besides", "bside"), "next": ("nex", "nxt"), "to": ("too", "ot"),
-    "ball": ("bal", "baall"), "should": ("shoud", "shuld", "shold"), "would": ("woud", "wuld"), "could": ("coud", "culd"),
-    "that": ("taht", "tht", "dat"), "this": ("tihs", "dis"), "of": ("off", "fo"), "than": ("then",), "then": ("than",),
-    "don't": ("dont", "don t"), "i'd": ("id", "i d"), "let's": ("lets",), "there's": ("theres",), "want": ("wnat", "wan"),
-    "make": ("mkae", "mak"), "into": ("in to", "inot"), "add": ("ad", "addd", "adda"), "put": ("putt", "pu"), "it": ("ti", "itt"),
-    "one": ("1", "oen"), "two": ("2", "tow"), "three": ("3", "thre"), "for": ("4", "fro"), "are": ("r",),
-    "thanks": ("thx", "thanx", "tanks"), "background": ("backround", "back ground"), "foreground": ("forground", "fore ground"),
-    "leftmost": ("left most", "leftmos"), "rightmost": ("right most", "rigthmost"), "in front": ("infront",), "going": ("goin",),
-}  # fmt: skip
+    "its": listed("it's, it s"),
+    "it's": listed("its"),
+    "right": listed("rigth, rihgt, rite, righ, rght"),
+    "left": listed("letf, lefft, leff, lft"),
+    "cylinder": listed(
+        "cylindar, cilinder, cyllinder, cylnder, cylider, cilynder, cylender, clinder, cyilnder, cylindre"
+    ),
+    "sphere": listed("spere, shpere, sphear, spehre, sfere, sphre, shere, spher, phere"),
+    "purple": listed("purpel, pruple, purlpe, puple, purpul, perple"),
+    "yellow": listed("yelow, yello, yellwo, yeloww"),
+    "behind": listed("behinde, behing, beind, bhind, behnd, behine"),
+    "front": listed("fornt, frnt, fronnt, frount"),
+    "please": listed("plz, pls, plese, pleas, plase, pleace, please,"),
+    "you": listed("u, yuo"),
+    "and": listed("&, nad, an, adn, n"),
+    "between": listed("betwen, beetween, bewteen, inbetween"),
+    "the": listed("teh, te, th, hte, da"),
+    "center": listed("centre, senter, cener"),
+    "centre": listed("center, centr"),
+    "middle": listed("midle, middel, mddle"),
+    "object": listed("objekt, obect, objct"),
+    "square": listed("sqaure, squre"),
+    "small": listed("smal, samll, smll"),
+    "little": listed("litle, littel, lil"),
+    "large": listed("lage, larg, lrage"),
+    "bigger": listed("biger, bigr"),
+    "smaller": listed("smaler, samller"),
+    "brown": listed("bown, brwon, broen, bronw"),
+    "green": listed("gren, grean, geen, greeen"),
+    "blue": listed("bleu, bule, blu, bluue"),
+    "red": listed("rde, redd, rad"),
+    "gray": listed("gery, garay"),
+    "grey": listed("gery, grrey"),
+    "cyan": listed("cian, cyen, syan, cyann, cayan"),
+    "turquoise": listed("turqoise, turquise, torquoise, turkoise"),
+    "violet": listed("voilet, violett"),
+    "cube": listed("cueb, qube, kube, cubee"),
+    "remove": listed("remov, remvoe, romove, rmove"),
+    "delete": listed("delet, delte, deleet"),
+    "replace": listed("replase, relpace, replce"),
+    "move": listed("mvoe, moove, mov"),
+    "colour": listed("color, coulor, colur"),
+    "color": listed("colour, coler, colr"),
+    "there": listed("their, ther, thier"),
+    "with": listed("whit, wiht, wth"),
+    "beside": listed("besides, bside"),
+    "next": listed("nex, nxt"),
+    "to": listed("too, ot"),
+    "ball": listed("bal, baall"),
+    "should": listed("shoud, shuld, shold"),
+    "would": listed("woud, wuld"),
+    "could": listed("coud, culd"),
+    "that": listed("taht, tht, dat"),
+    "this": listed("tihs, dis"),
+    "of": listed("off, fo"),
+    "than": listed("then"),
+    "then": listed("than"),
+    "don't": listed("dont, don t"),
+    "i'd": listed("id, i d"),
+    "let's": listed("lets"),
+    "there's": listed("theres"),
+    "want": listed("wnat, wan"),
+    "make": listed("mkae, mak"),
+    "into": listed("in to, inot"),
+    "add": listed("ad, addd, adda"),
+    "put": listed("putt, pu"),
+    "it": listed("ti, itt"),
+    "one": listed("1, oen"),
+    "two": listed("2, tow"),
+    "three": listed("3, thre"),
+    "for": listed("4, fro"),
+    "are": listed("r"),
+    "thanks": listed("thx, thanx, tanks"),
+    "background": listed("backround, back ground"),
+    "foreground": listed("forground, fore ground"),
+    "leftmost": listed("left most, leftmos"),
+    "rightmost": listed("right most, rigthmost"),
+    "going": listed("goin"),
+}
+"""Wrong spellings that are often seen."""
 _FILLERS = listed(
-    "uh, um, er, erm, hmm, well, like, you know, i mean, kind of, basically, just, please, maybe, eh, kinda, ehm, so"
+    "uh, um, er, erm, hmm, well, like, you know, i mean, kind of, basically, just, please, maybe, eh, so"
 )
 _ENDS = listed("!!!, !!, .., ..., ??, ?!, ;, :), :-), ;), 🙂, 👍, 🙏, 😊, 😀, -, !., ❤️, 🎨, xD, ^^")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

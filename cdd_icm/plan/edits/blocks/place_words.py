@@ -1,4 +1,4 @@
-"""How people say where a thing is put; `{x}` and `{y}` are what it is put by, `{s}` is "its", or "the ball's"."""
+"""How people say where a thing is put; `{x}` and `{y}` are what it is put by, `{s}` is "its" or so."""
 
 from cdd_icm.plan.edits.blocks.grammar import Grammar
 
@@ -255,9 +255,13 @@ IN_PICTURE = {
         for side in ("left", "right")
     },
 }  # fmt: skip
-EVERYTHING = Grammar(
-    "everything [else]*2\nall the (others|other ones|other objects|rest)\nall of them\nthe (others|rest)\nall [the] others"
-)
+EVERYTHING = Grammar("""
+    everything [else]*2
+    all the (others|other ones|other objects|rest)
+    all of them
+    the (others|rest)
+    all [the] others
+    """)
 ANYWHERE = Grammar("""
     somewhere*4
     anywhere*3
@@ -275,32 +279,82 @@ ANYWHERE = Grammar("""
 
 # of a move, from where a thing stands
 WAY = {
-    side: Grammar(f"to the {side}*6\n{side}*2\n{side}wards\nto the {side} [side]\nover to the {side}*2\ntowards the {side}\nacross to the {side}")
+    side: Grammar(f"""
+        to the {side}*6
+        {side}*2
+        {side}wards
+        to the {side} [side]
+        over to the {side}*2
+        towards the {side}
+        across to the {side}
+        """)
     for side in ("left", "right")
 }  # fmt: skip
-WAY["front"] = Grammar(
-    "to the front*4\nforward*3\nforwards*2\nto the foreground\ntowards (us|me|the camera)*2\ndown*2\nto the bottom"
-)
-WAY["behind"] = Grammar(
-    "to the back*4\nback*3\nbackwards*2\nto the background*2\naway from (us|me|the camera)*2\nup\nto the top*2\ntowards the back"
-)
+WAY["front"] = Grammar("""
+    to the front*4
+    forward*3
+    forwards*2
+    to the foreground
+    towards (us|me|the camera)*2
+    down*2
+    to the bottom
+    """)
+WAY["behind"] = Grammar("""
+    to the back*4
+    back*3
+    backwards*2
+    to the background*2
+    away from (us|me|the camera)*2
+    up
+    to the top*2
+    towards the back
+    """)
 _BIT = "(a bit|a little|slightly|a little bit|a tad|somewhat|one step|a touch|a few steps|a bit more)"
-A_BIT = {side: Grammar(f"{_BIT} (to the|further|further to the|) {side}*6\n{side} {_BIT}*2\nto the {side} {_BIT}\n{side}wards {_BIT}")
+A_BIT = {side: Grammar(f"""
+    {_BIT} (to the|further|further to the|) {side}*6
+    {side} {_BIT}*2
+    to the {side} {_BIT}
+    {side}wards {_BIT}
+    """)
          for side in ("left", "right")}  # fmt: skip
-A_BIT["front"] = Grammar(
-    f"{_BIT} (forward|forwards|closer|nearer|to the front|further forward|further down|down)*4\n{_BIT} (closer|nearer) to (us|me|the camera|the viewer)*2\nforward {_BIT}\ncloser {_BIT}"
-)
-A_BIT["behind"] = Grammar(
-    f"{_BIT} (back|backwards|further back|to the back|farther away|further away|up)*5\nback {_BIT}*2\n{_BIT} (further|farther) [away] from (us|me|the camera)"
-)
-FURTHER = {side: Grammar(f"(further|farther|more|some more) [to the] {side}*3\nto the {side}*5\n{side}*2\n{side}wards\n(to the|) {side} some more\nover to the {side}")
+A_BIT["front"] = Grammar(f"""
+    {_BIT} (forward|forwards|closer|nearer|to the front|further forward|further down|down)*4
+    {_BIT} (closer|nearer) to (us|me|the camera|the viewer)*2
+    forward {_BIT}
+    closer {_BIT}
+    """)
+A_BIT["behind"] = Grammar(f"""
+    {_BIT} (back|backwards|further back|to the back|farther away|further away|up)*5
+    back {_BIT}*2
+    {_BIT} (further|farther) [away] from (us|me|the camera)
+    """)
+FURTHER = {side: Grammar(f"""
+    (further|farther|more|some more) [to the] {side}*3
+    to the {side}*5
+    {side}*2
+    {side}wards
+    (to the|) {side} some more
+    over to the {side}
+    """)
            for side in ("left", "right")}  # fmt: skip
-FURTHER["front"] = Grammar(
-    "(further|farther|more) (forward|to the front|down)\n(closer|nearer) to (us|me|the camera|the viewer)*3\nforward*3\nforwards*2\n(closer|nearer)\ntowards (us|me|the camera|the viewer)*2\ndown"
-)
-FURTHER["behind"] = Grammar(
-    "(further|farther) (back|away|off)*3\n(further|farther) [away] from (us|me|the camera|the viewer)*2\nback*3\nbackwards*3\naway from (us|the camera|me)*2\nup\ninto the background"
-)
+FURTHER["front"] = Grammar("""
+    (further|farther|more) (forward|to the front|down)
+    (closer|nearer) to (us|me|the camera|the viewer)*3
+    forward*3
+    forwards*2
+    (closer|nearer)
+    towards (us|me|the camera|the viewer)*2
+    down
+    """)
+FURTHER["behind"] = Grammar("""
+    (further|farther) (back|away|off)*3
+    (further|farther) [away] from (us|me|the camera|the viewer)*2
+    back*3
+    backwards*3
+    away from (us|the camera|me)*2
+    up
+    into the background
+    """)
 OTHER_SIDE = Grammar(
     "(to|on|onto) the other side of {x}*4\n(to|on) the opposite side of {x}*2\nover to the other side of {x}"
 )

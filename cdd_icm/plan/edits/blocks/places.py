@@ -298,8 +298,8 @@ def tell(rng: np.random.Generator, block: Block, marks: Sequence[Landmark], unsa
 
 
 def tell_move(rng: np.random.Generator, start: Block, block: Block, marks: Sequence[Landmark]) -> Spot:
-    """Something that is true of where a block goes; unlike `tell`, it always tells something if it can, and it
-    may tell it by where the block was."""
+    """Something that is true of where a block goes; unlike `tell`, it always tells something if it can, and
+    it may tell it by where the block was."""
     for _ in range(6):
         chance = rng.random()
         if chance < 0.45:

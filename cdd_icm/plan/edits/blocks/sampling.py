@@ -25,15 +25,12 @@ def in_world(right: float, away: float) -> bool:
         return True
     x, y, _ = to_picture(right, away, "sphere", "large")  # of all objects there its centre is the highest
     lowest = to_picture(right, away, "cube", "small")[1] if away < 0 else y
-    return LEFTMOST < x < RIGHTMOST and TOPMOST < y and lowest < LOWEST
+    return LEFTMOST < x < RIGHTMOST and y > TOPMOST and lowest < LOWEST
 
 
 def is_free(right: float, away: float, blocks: Sequence[Block]) -> bool:
     """Whether an object can stand there among the blocks."""
-    for b in blocks:
-        if (right - b.right) ** 2 + (away - b.away) ** 2 < SPACING**2:
-            return False
-    return True
+    return all((right - b.right) ** 2 + (away - b.away) ** 2 >= SPACING**2 for b in blocks)
 
 
 def anywhere(rng: np.random.Generator) -> tuple[float, float]:

@@ -20,8 +20,8 @@ SPACING = 1.5
 
 @dataclass(frozen=True)
 class Block:
-    """An object, and where it stands: Blender units to the `right` of the middle of the scene, and `away` from
-    the camera."""
+    """An object, and where it stands: Blender units to the `right` of the middle of the scene, and `away`
+    from the camera."""
 
     colour: str
     shape: str

@@ -1,4 +1,4 @@
-"""Synthetic turns of dialogs about blocks: a random scene, what a person wants changed, and how they say it."""
+"""Synthetic turns of dialogs about blocks: a random scene, what a person wants changed, how it is said."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Numbers = tuple[int, ...]
 
 
 def _proposal(rng: np.random.Generator, blocks: Sequence[Block]) -> tuple[float, float]:
-    """A place for a block, not yet whether it is free: uniform, or one of those that people have words for."""
+    """A place for a block, not yet whether it is free: uniform, or one that people have words for."""
     chance = rng.random()
     if chance < 0.55:
         return anywhere(rng)

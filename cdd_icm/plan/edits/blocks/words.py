@@ -8,50 +8,55 @@ from cdd_icm.plan.edits.blocks.grammar import Grammar, pick, weighted
 
 COLOUR_WORDS = {
     "blue": weighted(
-        "blue*16, navy, navy blue, azure, cobalt, cobalt blue, sapphire, royal blue, dark blue, deep blue,"
-        "ultramarine, ocean blue, bluish, midnight blue, pure blue"
+        "blue*16, navy, navy blue, azure, cobalt, cobalt blue, sapphire, royal blue, dark blue, deep "
+        "blue, ultramarine, ocean blue, bluish, midnight blue, pure blue"
     ),
     "brown": weighted(
-        "brown*16, chocolate, chestnut, coffee-coloured, mahogany, chocolate brown, dark brown, light brown,"
-        "brownish, coffee brown, wood-brown, chocolate-colored, hazel, earthy brown"
+        "brown*16, chocolate, chestnut, coffee-coloured, mahogany, chocolate brown, dark brown, light "
+        "brown, brownish, coffee brown, wood-brown, chocolate-colored, hazel, earthy brown"
     ),
     "cyan": weighted(
-        "cyan*12, turquoise*5, teal*4, aqua*3, light blue*3, sky blue*2, aquamarine, baby blue, pale blue,"
-        "sky-blue, light-blue, greenish blue, blue-green, cyan blue, lightblue, ice blue, cyan-coloured"
+        "cyan*12, turquoise*5, teal*4, aqua*3, light blue*3, sky blue*2, aquamarine, baby blue, pale "
+        "blue, sky-blue, light-blue, greenish blue, blue-green, cyan blue, lightblue, ice blue, "
+        "cyan-coloured"
     ),
     "gray": weighted(
-        "gray*9, grey*9, silver*2, ash gray, slate, silvery, dark gray, light grey, steel gray, stone grey,"
-        "greyish, grayish, dark grey, light gray, slate grey, ash-grey, mouse grey, concrete gray, charcoal"
+        "gray*9, grey*9, silver*2, ash gray, slate, silvery, dark gray, light grey, steel gray, stone "
+        "grey, greyish, grayish, dark grey, light gray, slate grey, ash-grey, mouse grey, concrete "
+        "gray, charcoal"
     ),
     "green": weighted(
-        "green*16, lime, emerald, lime green, forest green, dark green, olive, jade, grass green, light green,"
-        "greenish, emerald green, leaf green, olive green, mint green, moss green"
+        "green*16, lime, emerald, lime green, forest green, dark green, olive, jade, grass green, "
+        "light green, greenish, emerald green, leaf green, olive green, mint green, moss green"
     ),
     "purple": weighted(
-        "purple*11, violet*4, lilac*2, mauve, plum, lavender, magenta*2, amethyst, dark purple, purplish,"
-        "light purple, bright purple, plum-coloured, aubergine, grape-coloured, violet-coloured"
+        "purple*11, violet*4, lilac*2, mauve, plum, lavender, magenta*2, amethyst, dark purple, "
+        "purplish, light purple, bright purple, plum-coloured, aubergine, grape-coloured, "
+        "violet-coloured"
     ),
     "red": weighted(
-        "red*16, crimson, scarlet, ruby, cherry red, dark red, blood red, bright red, vermilion, tomato red,"
-        "reddish, deep red, ruby red, fire-engine red, cherry, blood-red"
+        "red*16, crimson, scarlet, ruby, cherry red, dark red, blood red, bright red, vermilion, "
+        "tomato red, reddish, deep red, ruby red, fire-engine red, cherry, blood-red"
     ),
     "yellow": weighted(
-        "yellow*16, golden, gold, lemon, lemon yellow, mustard, canary yellow, bright yellow, yellowish,"
-        "golden yellow, light yellow, sun-yellow, mustard yellow, pale yellow, lemon-coloured"
+        "yellow*16, golden, gold, lemon, lemon yellow, mustard, canary yellow, bright yellow, "
+        "yellowish, golden yellow, light yellow, sun-yellow, mustard yellow, pale yellow, "
+        "lemon-coloured"
     ),
 }
 SHAPE_WORDS = {
     "cube": weighted(
-        "cube*12, block*5, box*6, brick*2, dice, die, square, square block, crate, cuboid, square box,"
-        "building block, little box, toy block, square brick, hexahedron, cubic block, cube shape, cubic box"
+        "cube*12, block*5, box*6, brick*2, dice, die, square, square block, crate, cuboid, square "
+        "box, building block, little box, toy block, square brick, hexahedron, cubic block, cube "
+        "shape, cubic box"
     ),
     "sphere": weighted(
-        "sphere*11, ball*11, orb*3, globe*2, marble*2, bead, circle, round ball, spherical ball, pearl,"
-        "sphere shape, round shape, toy ball, ball shape, round sphere"
+        "sphere*11, ball*11, orb*3, globe*2, marble*2, bead, circle, round ball, spherical ball, "
+        "pearl, sphere shape, round shape, toy ball, ball shape, round sphere"
     ),
     "cylinder": weighted(
-        "cylinder*13, tube*4, can*3, drum*2, barrel*2, column, pillar, pipe, tin, canister, disc, disk, tin can,"
-        "keg, cylinder shape, round column, round tin, soda can, round pillar, roll"
+        "cylinder*13, tube*4, can*3, drum*2, barrel*2, column, pillar, pipe, tin, canister, disc, "
+        "disk, tin can, keg, cylinder shape, round column, round tin, soda can, round pillar, roll"
     ),
 }
 SHAPE_ADJECTIVES = {
@@ -65,12 +70,13 @@ SHAPE_ADJECTIVES = {
 }
 SIZE_WORDS = {
     "small": weighted(
-        "small*14, little*5, tiny*5, mini*2, miniature, very small, wee, teeny, small-sized, smallish, really small,"
-        "teeny tiny, tiny little, minute, half-size, undersized, smaller*2, compact"
+        "small*14, little*5, tiny*5, mini*2, miniature, very small, wee, teeny, small-sized, "
+        "smallish, really small, teeny tiny, tiny little, minute, half-size, undersized, smaller*2, "
+        "compact"
     ),
     "large": weighted(
-        "large*9, big*12, huge*2, giant, full-size, large-sized, great big, very big, massive, enormous, bigger,"
-        "larger, really big, good-sized, sizeable, full-sized, big old"
+        "large*9, big*12, huge*2, giant, full-size, large-sized, great big, very big, massive, "
+        "enormous, bigger, larger, really big, good-sized, sizeable, full-sized, big old"
     ),
 }
 GENERIC = weighted(
@@ -78,8 +84,7 @@ GENERIC = weighted(
 )
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
-_ODD_PLURALS = {"dice": "dice", "die": "dice", "box": "boxes", "square box": "square boxes", "little box": "little boxes",
-                "cubic box": "cubic boxes", "body": "bodies"}  # fmt: skip
+_ODD_PLURALS = {"dice": "dice", "die": "dice", "body": "bodies"}
 
 _FLOURISH = weighted(
     "nice, plain, simple, single, solid, pretty, lovely, normal, regular, matte, new, beautiful, cute"
@@ -103,7 +108,7 @@ AFTER = Grammar("""
 
 def plural(noun: str) -> str:
     """The plural of one of this world's nouns."""
-    return _ODD_PLURALS.get(noun, f"{noun}s")
+    return _ODD_PLURALS.get(noun, f"{noun}es" if noun.endswith("box") else f"{noun}s")
 
 
 def with_article(words: str) -> str:
@@ -134,8 +139,8 @@ def noun_phrase(
     number: int = 1,
     plain: bool = False,
 ) -> str:
-    """Words for `number` objects of which the attributes that are not None are said; the article "a" is fitted
-    to the word that follows. A `plain` phrase ends in its noun."""
+    """Words for `number` objects of which the attributes that are not None are said; the article "a" is
+    fitted to the word that follows. A `plain` phrase ends in its noun."""
     definite = article not in ("a", "another", "one more")
     head, adjective = noun(rng, shape, number, 0.75 if definite and (colour or size) else 0.15)
     before = []

@@ -1,8 +1,8 @@
-"""How people ask to add and remove things. Each grammar of verb phrases (`..._DO`) can follow "please", "can you", "I want you
-to" and, in other forms of its verbs, "would you mind"; each grammar of statements (`..._SAY`) stands alone.
+"""How people ask to add things.
 
-The slots: `{n}` what is added ("a red ball"), `{p}` its place ("left of it"), `{x}` what is removed ("the
-cube"), `{k}` its kind ("cube").
+Each grammar of verb phrases (`..._DO`) can follow "please", "can you", "I want you to" and, in other forms of
+its verbs, "would you mind"; each grammar of statements (`..._SAY`) stands alone. The slots: `{n}` is what is
+added ("a red ball"), `{p}` its place ("left of it").
 """
 
 from cdd_icm.plan.edits.blocks.grammar import Grammar
@@ -157,12 +157,15 @@ ADD_AT_SAY = Grammar("""
     (can|could|may) (I|we) (get|have|put|add|see) {n} {p}[?]*3
     could there be {n} {p}[?]
     it would be (nice|great|good|lovely|cool) (to have|if there was|if there were) {n} {p}*2
-    {n} (goes|belongs|comes|stands|should go|should be|must be|sits|is to be|will be|needs to go|ought to be|must stand|should stand|is placed|is|shall be) {p}*7
+    {n} (goes|belongs|comes|stands|should go|should be|must be|sits|is to be|will be|needs to go|\
+        ought to be|must stand|should stand|is placed|is|shall be) {p}*7
     {n} (has to|needs to|should|must|can|could) (be|stand|go|be put|be placed|appear) {p}*2
     {p}, {v} {n}*5
     {p} {v} {n}*3
-    {p}, (there (is|should be|must be|'s)|I (want|'d like|need|would like)|let's (put|have)|we need|you should put) {n}*4
-    {p} (goes|comes|belongs|stands|is|should be|should stand|should go|must be|there is|there should be|we need|I want|put) {n}*4
+    {p}, (there (is|should be|must be|'s)|I (want|'d like|need|would like)|let's (put|have)|we need|\
+        you should put) {n}*4
+    {p} (goes|comes|belongs|stands|is|should be|should stand|should go|must be|there is|there should be|\
+        we need|I want|put) {n}*4
     {p}: {n}
     (imagine|picture|suppose there is) {n} {p}
     {n}. (put it|place it|it goes|it should be|it stands|it is) {p}*3
@@ -201,7 +204,22 @@ ADD_AT_SAY = Grammar("""
     a place for {n} is {p}
     {n} is what I want {p}
     something {p}: {n}
-    """, v=Grammar("put*5\nadd*4\nplace*4\ndraw*2\nset\nstand\nI put\nmake\nplease (put|add|place)*2\ninsert\ndrop\ngive me\nI'd like\nadd in"))  # fmt: skip
+    """, v=Grammar("""
+        put*5
+        add*4
+        place*4
+        draw*2
+        set
+        stand
+        I put
+        make
+        please (put|add|place)*2
+        insert
+        drop
+        give me
+        I'd like
+        add in
+        """))  # fmt: skip
 
 ADD_LIST = Grammar("""
     {n}*8
@@ -219,92 +237,12 @@ ADD_LIST = Grammar("""
     """)
 """Of several added ones in one list."""
 
-REMOVE_MANY_SAY = Grammar("""
-    {x} (should|must|have to|need to|can|could) (go|disappear|be removed|be deleted|vanish|go away|be erased)*4
-    I (don't|do not|no longer) (want|need|like) {x} [any more|anymore|here]*3
-    I (want|would like|'d like|need) {x} (gone|removed|deleted|out|to go|erased|taken away)*4
-    (can|could) {x} (go|be removed|disappear|be taken away)?*2
-    away with {x}*2
-    {x} (out|away|gone)*2
-    let's (remove|get rid of|delete|lose|erase) {x}*3
-    it's better without {x}
-    {x}? (remove|delete) them
-    """)
-"""Of several."""
-
-REMOVE_DO = Grammar("""
-    <remove> {x}*16
-    <delete> {x}*8
-    <erase> {x}*4
-    <take> {x} (away|out|off)*5
-    <take> (away|out|off) {x}*2
-    <get> rid of {x}*6
-    <drop> {x}
-    <lose> {x}*2
-    <throw> {x} (out|away)*2
-    <throw> (out|away) {x}
-    <eliminate> {x}
-    <clear> {x} [away|off|out]*2
-    <discard> {x}
-    <dispose> of {x}
-    <wipe> {x} (out|away|off)
-    <rub> {x} out
-    <scrap> {x}
-    <ditch> {x}
-    <bin> {x}
-    <zap> {x}
-    <kill> {x}
-    <make> {x} (disappear|vanish|go away)*2
-    <let> {x} disappear
-    <kick> {x} out
-    <pull> {x} out
-    <put> {x} away
-    <omit> {x}
-    <destroy> {x}
-    <cut> {x} [out]
-    <withdraw> {x}
-    <exclude> {x}
-    <hide> {x}
-    <take> {x} (out of|off|from) the (picture|scene|image|canvas)*2
-    <remove> {x} from (the (picture|scene|image)|here|view|it)*3
-    <leave> out {x}
-    <leave> {x} out
-    <do> away with {x}
-    <clean> {x} up
-    <have> {x} removed
-    """)  # fmt: skip
-REMOVE_SAY = Grammar("""
-    {x} (should|must|has to|can|needs to|ought to|could|may) (go|disappear|be removed|be deleted|vanish|go away|be erased|be gone|leave)*6
-    I (don't|do not|no longer) (want|need|like) {x} [any more|anymore|any longer|here]*5
-    (we|you) (don't|do not) need {x} [any more|anymore|there]*2
-    no more {k}*2
-    no {k} [please]
-    without {x}[, please]*2
-    {x} is (not needed|too much|unnecessary|in the way|superfluous|wrong) [any more|, remove it|, take it away]*2
-    (can|could|would) {x} (go|be removed|disappear|be taken away|be deleted)?*2
-    I (want|would like|'d like|need) {x} (gone|removed|deleted|out|to go|to disappear|erased|to vanish|taken away|away)*4
-    I (would|'d) rather not have {x}
-    away with {x}*2
-    {x} (out|away|off|gone)*2
-    there should (not be|be no) {k}
-    let's (remove|get rid of|delete|lose|take out|drop|erase) {x}*3
-    it's better without {x}
-    {x}? (remove it|get rid of it|delete it|take it away|it should go)*2
-    {x} [please] - (delete|remove)
-    it would be (better|nicer|good) without {x}
-    I'm (tired of|done with|sick of) {x}
-    (off|out) with {x}
-    {x} has no place here
-    {x} shouldn't be (here|there)*2
-    I hate {x}[, remove it]
-    {x} bothers me[, remove it]
-    """)
-
 ADD_THEN_COLOUR = Grammar("""
     (<add>|<put>|<place>|<draw>) {n} {p} and <make> it {c}*4
     (<add>|<put>|<place>|<draw>) {n} {p} and <paint> it {c}*2
     (<add>|<put>|<place>|<draw>) {n} {p}, it should be {c}
-    (<add>|<put>|<place>|<draw>) {n} {p}. (It should be {c}|Make it {c}|It is {c}|It must be {c}|I want it {c})*3
+    (<add>|<put>|<place>|<draw>) {n} {p}. (It should be {c}|Make it {c}|It is {c}|It must be {c}|\
+        I want it {c})*3
     (<add>|<put>|<place>|<draw>) {n} {p}, (coloured|colored|in|color:|colour:|make it|a) {c} [one]
     """)
 """Of a large block, what it is like comes last."""
@@ -369,10 +307,3 @@ LIKE_ANOTHER = Grammar("""
     a {c} version of {x}
     a twin of {x} in {c}
     """)
-BY_COLOURS = Grammar("""
-    the {a} and the {b} {k}*3
-    the {a} and {b} {ks}*3
-    both the {a} and the {b} {k}
-    {a} and {b} {ks}
-    """)
-"""Two that are there, of one shape."""
