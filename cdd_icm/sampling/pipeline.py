@@ -279,9 +279,10 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, plan_noise = self._randomness(len(reference), n, inputs.generator, device)
         plan = None
         if self.planner is not None:
+            texts = [text for text in inputs.instructions for _ in range(n)]
             histories = [history for history in inputs.histories for _ in range(n)]
             full = conditions["full"]
-            plan = self.planner.sample(full, reference, plan_noise, settings, histories, context)
+            plan = self.planner.sample(full, reference, plan_noise, settings, texts, histories, context)
         denoiser = Denoiser(
             self.unet,
             self.matcher,
@@ -320,8 +321,9 @@ class CDDICMPipeline(DiffusionPipeline):
         """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
         batch and repeated for each candidate."""
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
-        if settings.icm_guidance_scale and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f'
+        planned = self.planner is not None and self.planner.replaces_text
+        if (settings.icm_guidance_scale or planned) and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f', and what the UNet sees beside a plan
         full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
         empty = [""] * len(reference)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
