@@ -268,7 +268,7 @@ ANYWHERE = Grammar("""
     (anywhere|wherever) you (like|want|please|wish)
     where[ver] there('s| is) (room|space|a gap)
     (somewhere|anywhere) in the (picture|scene|image)*2
-    in a (free|random|suitable|empty) (spot|place)
+    in (a free|a random|a suitable|an empty) (spot|place)
     where it fits
     in the (picture|scene|image|drawing)*3
     on the (ground|floor|canvas)*2

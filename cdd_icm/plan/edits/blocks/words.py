@@ -9,54 +9,65 @@ from cdd_icm.plan.edits.blocks.grammar import Grammar, pick, weighted
 COLOUR_WORDS = {
     "blue": weighted(
         "blue*16, navy, navy blue, azure, cobalt, cobalt blue, sapphire, royal blue, dark blue, deep "
-        "blue, ultramarine, ocean blue, bluish, midnight blue, pure blue"
+        "blue, ultramarine, ocean blue, bluish, midnight blue, pure blue, "
+        "bright blue, medium blue, vivid blue, strong blue"
     ),
     "brown": weighted(
         "brown*16, chocolate, chestnut, coffee-coloured, mahogany, chocolate brown, dark brown, light "
-        "brown, brownish, coffee brown, wood-brown, chocolate-colored, hazel, earthy brown"
+        "brown, brownish, coffee brown, wood-brown, chocolate-colored, hazel, earthy brown, "
+        "deep brown, medium brown, brown-ish"
     ),
     "cyan": weighted(
         "cyan*12, turquoise*5, teal*4, aqua*3, light blue*3, sky blue*2, aquamarine, baby blue, pale "
         "blue, sky-blue, light-blue, greenish blue, blue-green, cyan blue, lightblue, ice blue, "
-        "cyan-coloured"
+        "cyan-coloured, "
+        "bright cyan, dark turquoise, light turquoise, bright turquoise, dark teal, cyan-ish, light cyan"
     ),
     "gray": weighted(
         "gray*9, grey*9, silver*2, ash gray, slate, silvery, dark gray, light grey, steel gray, stone "
         "grey, greyish, grayish, dark grey, light gray, slate grey, ash-grey, mouse grey, concrete "
-        "gray, charcoal"
+        "gray, charcoal, "
+        "medium grey, plain gray"
     ),
     "green": weighted(
         "green*16, lime, emerald, lime green, forest green, dark green, olive, jade, grass green, "
-        "light green, greenish, emerald green, leaf green, olive green, mint green, moss green"
+        "light green, greenish, emerald green, leaf green, olive green, mint green, moss green, "
+        "bright green, deep green, vivid green, green-ish"
     ),
     "purple": weighted(
         "purple*11, violet*4, lilac*2, mauve, plum, lavender, magenta*2, amethyst, dark purple, "
         "purplish, light purple, bright purple, plum-coloured, aubergine, grape-coloured, "
-        "violet-coloured"
+        "violet-coloured, "
+        "deep purple, vivid purple, purple-ish, dark violet"
     ),
     "red": weighted(
         "red*16, crimson, scarlet, ruby, cherry red, dark red, blood red, bright red, vermilion, "
-        "tomato red, reddish, deep red, ruby red, fire-engine red, cherry, blood-red"
+        "tomato red, reddish, deep red, ruby red, fire-engine red, cherry, blood-red, "
+        "vivid red, strong red, red-ish"
     ),
     "yellow": weighted(
         "yellow*16, golden, gold, lemon, lemon yellow, mustard, canary yellow, bright yellow, "
         "yellowish, golden yellow, light yellow, sun-yellow, mustard yellow, pale yellow, "
-        "lemon-coloured"
+        "lemon-coloured, "
+        "deep yellow, vivid yellow, yellow-ish"
     ),
 }
 SHAPE_WORDS = {
     "cube": weighted(
         "cube*12, block*5, box*6, brick*2, dice, die, square, square block, crate, cuboid, square "
-        "box, building block, little box, toy block, square brick, hexahedron, cubic block, cube "
-        "shape, cubic box"
+        "box, building block, toy block, square brick, hexahedron, cubic block, cube "
+        "shape, cubic box, "
+        "cubic thing, square thing, box shape, block shape"
     ),
     "sphere": weighted(
         "sphere*11, ball*11, orb*3, globe*2, marble*2, bead, circle, round ball, spherical ball, "
-        "pearl, sphere shape, round shape, toy ball, ball shape, round sphere"
+        "pearl, sphere shape, round shape, toy ball, ball shape, round sphere, "
+        "bowling ball, round thing, ball thing"
     ),
     "cylinder": weighted(
         "cylinder*13, tube*4, can*3, drum*2, barrel*2, column, pillar, pipe, tin, canister, disc, "
-        "disk, tin can, keg, cylinder shape, round column, round tin, soda can, round pillar, roll"
+        "disk, tin can, keg, cylinder shape, round column, round tin, soda can, round pillar, roll, "
+        "pole, roller, cylindrical thing, tube thing, jar"
     ),
 }
 SHAPE_ADJECTIVES = {
@@ -157,7 +168,7 @@ def noun_phrase(
     if said and not plain and rng.random() < 0.1 and (shape or not definite):
         after = AFTER(rng, {"c": said})
     elif said:
-        if rng.random() < 0.02:
+        if rng.random() < 0.02 and "colo" not in said:
             said += pick(rng, ("-coloured", "-colored", " coloured", " colored"))
         before.insert(len(before) if rng.random() < 0.95 else 0, said)
         if len(before) > 1 and rng.random() < 0.06:

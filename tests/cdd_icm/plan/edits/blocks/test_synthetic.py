@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from cdd_icm.plan.edits.blocks.clauses import new_noun
 from cdd_icm.plan.edits.blocks.grammar import Grammar
 from cdd_icm.plan.edits.blocks.mentions import Mention, refers_to
 from cdd_icm.plan.edits.blocks.mistakes import KNOWN, slip
@@ -18,7 +19,8 @@ from cdd_icm.plan.edits.blocks.synthetic import (
     synthetic_turn,
     write_turn,
 )
-from cdd_icm.plan.edits.blocks.wording import write, write_changes
+from cdd_icm.plan.edits.blocks.wording import write_changes
+from cdd_icm.plan.edits.blocks.words import SIZE_WORDS
 from cdd_icm.plan.edits.intents import INTENTS
 
 NUMBER = 6000
@@ -195,11 +197,10 @@ def test_any_change_has_words():
 
 def test_small_is_said_of_what_is_added():
     rng = np.random.default_rng(1)
-    small = Block("purple", "cylinder", "small", 0.0, 2.5)
+    small, large = (Block("purple", "cylinder", size, 0.0, 2.5) for size in ("small", "large"))
     for _ in range(300):
-        written = write(SCENE, (2,), [Change(None, small)], rng)
-        large = write(SCENE, (2,), [Change(None, Block("purple", "cylinder", "large", 0.0, 2.5))], rng)
-        assert written and large
+        assert any(word in new_noun(rng, small).replace(",", "") for word in SIZE_WORDS["small"])
+        assert not any(f" {word} " in new_noun(rng, large) for word in SIZE_WORDS["small"])
 
 
 def test_no_slip_makes_one_name_of_another():
