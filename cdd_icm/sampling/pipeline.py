@@ -38,6 +38,7 @@ from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.model.unet import ConditionalUNet
+from cdd_icm.plan.answer import Answer
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.denoiser import Denoiser
@@ -56,10 +57,12 @@ from cdd_icm.sampling.inputs import (
 @dataclass
 class CDDICMOutput(BaseOutput):
     """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
-    of each candidate, (B, num_candidates), or None with a single candidate."""
+    of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
+    each instruction, see `Answer`; None if the model's plan does not tell."""
 
     images: list[Image.Image] | np.ndarray | Tensor
     scores: Float[Tensor, "B n"] | None = None
+    answers: list[Answer] | None = None
 
 
 class CDDICMPipeline(DiffusionPipeline):
@@ -301,9 +304,13 @@ class CDDICMPipeline(DiffusionPipeline):
         scores = None
         if n > 1:
             pictures, scores = self._choose(pictures, conditions["full"], n)
+        answers = None
+        if plan is not None and plan.answers is not None:
+            chosen = [0] * len(inputs.images) if scores is None else scores.argmax(dim=1).tolist()
+            answers = [plan.answers[i * n + best] for i, best in enumerate(chosen)]
         out = to_output(pictures, output_type)
         self.maybe_free_model_hooks()
-        return CDDICMOutput(images=out, scores=scores) if return_dict else (out, scores)
+        return CDDICMOutput(out, scores, answers) if return_dict else (out, scores, answers)
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""

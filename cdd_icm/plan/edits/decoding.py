@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.network import EditLogits, EditNetwork
@@ -79,8 +80,7 @@ def choose_edits(
     for slot in range(m):
         changes = aspects[0][:, slot]
         if changes.any():
-            used = torch.zeros_like(scores[:, slot], dtype=torch.bool)
-            used.scatter_(1, taken.clamp(min=0), taken >= 0)
+            used = one_hot(taken + 1, scores.shape[-1] + 1).any(dim=1)[:, 1:]
             free = scores[:, slot].masked_fill(used & ~used.all(dim=1, keepdim=True), -torch.inf)
             classes[:, slot] = free.argmax(dim=-1).where(changes, classes[:, slot])
             taken[:, slot] = classes[:, slot].where(changes, taken[:, slot])

@@ -96,6 +96,8 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         objects = all_objects(dialogs)
         if not objects:
             raise no_objects_error(config, "plan.kind=none")
+        if config.plan.synthetic_turns:
+            objects = [*objects, *world_of(config, dialogs).objects()]
         vocabulary = Vocabulary.of(objects, (), config.data.path)
         texts = cls.texts(config, dialogs)
         return {

@@ -40,6 +40,9 @@ class SyntheticRequest:
 class World(Protocol):
     """What is known of a data set's world beyond its annotation."""
 
+    def objects(self) -> list[SceneObject]:
+        """An object of each class and look."""
+
     def request(self, rng: np.random.Generator) -> SyntheticRequest:
         """A random turn."""
 

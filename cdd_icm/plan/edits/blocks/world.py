@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cdd_icm.data.dialog import SceneObject
-from cdd_icm.plan.edits.blocks.scene import COLOURS, SHAPES, Block, Change
+from cdd_icm.plan.edits.blocks.scene import COLOURS, SHAPES, SIZES, Block, Change
 from cdd_icm.plan.edits.blocks.synthetic import synthetic_turn
 from cdd_icm.plan.edits.blocks.wording import write_changes
 from cdd_icm.plan.edits.changes import ObjectChange
@@ -18,6 +18,14 @@ CLASSES = tuple(f"{colour} {shape}" for colour in COLOURS for shape in SHAPES)
 
 class BlocksWorld:
     """Scenes of coloured blocks, and texts about them; see `truth.World`."""
+
+    def objects(self) -> list[SceneObject]:
+        return [
+            Block(colour, shape, size, 0.0, 0.0).as_object()
+            for colour in COLOURS
+            for shape in SHAPES
+            for size in SIZES
+        ]
 
     def request(self, rng: np.random.Generator) -> SyntheticRequest:
         turn = synthetic_turn(rng)
