@@ -29,7 +29,7 @@ from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.cli import positive
-from cdd_icm.config import Config, load_config
+from cdd_icm.config import Config, NoPlanConfig, load_config
 from cdd_icm.console import complain, say
 from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
@@ -125,17 +125,9 @@ class PlainStep:
 
 
 def unet_alone(config: Config) -> Config:
-    """The config with the diffusion loss alone, as InstructPix2Pix trains."""
-    replace, plan = dataclasses.replace, config.plan
-    if plan.kind == "annotated":
-        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0)
-    elif plan.kind == "relational":
-        plan = replace(plan, weight=0.0, synthetic_scenes=0)
-    return replace(
-        config,
-        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, change_weight=0.0),
-        plan=plan,
-    )
+    """The config with the diffusion loss alone and without a plan, as InstructPix2Pix trains."""
+    objective = dataclasses.replace(config.objective, cdd_every=1, icm_weight=0.0)
+    return dataclasses.replace(config, objective=objective, plan=NoPlanConfig())
 
 
 class Trainer:
@@ -324,7 +316,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
     }
 
 
-QUICK = ("training.batch_size=4", "training.gradient_accumulation=1", "data.limit=4")
+QUICK = ("training.batch_size=4", "training.gradient_accumulation=1")
 
 
 def main(argv: list[str] | None = None) -> int:

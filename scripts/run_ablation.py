@@ -198,7 +198,7 @@ class Ablation:
     def budget_facts(self, row: Row) -> dict[str, Any]:
         """The row's entry `ablation` in its report, without local paths."""
         config = self.config(row)
-        data = dataclasses.replace(config.data, path=Path(config.data.path).name, cache_dir=None)
+        data = dataclasses.replace(config.data, path=Path(config.data.path).name)
         return {
             "row": row.name,
             "title": row.title,

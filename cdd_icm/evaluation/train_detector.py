@@ -137,7 +137,7 @@ class DetectorRecipe(Recipe):
     ema_half_life = 0.0
     mutable_keys = {
         "": {"output_dir"},
-        "data": {"path", "cache_dir", "num_workers"},
+        "data": {"path", "num_workers"},
         "training": {"total_samples", "checkpoint_samples", "log_samples", "tracker"},
     }
 
@@ -145,7 +145,7 @@ class DetectorRecipe(Recipe):
         """Loads the data. Raises InputError as `train_detector` does."""
         check_data_path(config.data)
         super().__init__(config, config.training)
-        dialogs = load_dialogs(config.data.path, TRAIN)[: config.data.limit]
+        dialogs = load_dialogs(config.data.path, TRAIN)
         self.classes = sorted(class_names(dialogs))
         self.training = annotated_pictures(dialogs, self.classes, config)
         held_out = load_dialogs(config.data.path, VALIDATION)
@@ -319,7 +319,7 @@ def annotated_pictures(
             (objects for _, objects in pictures.values()), classes, config.coordinates, config.data.path
         ),
         cache=PictureCache.open_or_build(
-            config.data.cache_dir, (picture for picture, _ in pictures.values()), config.data.image_size
+            None, (picture for picture, _ in pictures.values()), config.data.image_size
         ),
     )
 

@@ -28,7 +28,7 @@ from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.plan.protocol import Plan
-from cdd_icm.plan.registry import augmentation, plan_kind, plan_settings
+from cdd_icm.plan.registry import augmentation, plan_settings
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
@@ -46,7 +46,7 @@ VALIDATION_DIALOGS = 4
 
 MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
-    "data": {"path", "cache_dir", "num_workers"},
+    "data": {"path", "num_workers"},
     "training": {
         *("total_samples", "checkpoint_samples", "log_samples", "tracker"),
     },
@@ -128,10 +128,6 @@ class GeneratorRecipe(Recipe):
     def loss(self, model: nn.Module, part: Part, shared: tuple | None) -> dict[str, Tensor]:
         return model(*self._inputs(part), micro_batches=shared)
 
-    def batch_size(self, samples: int) -> int:
-        size = self.config.objective.text_warmup_batch_size if self._text_warmup(samples) else None
-        return (size or self.settings.batch_size) // self.gradient_accumulation
-
     def learning_rate(self, samples: int) -> float:
         return learning_rate_at(samples, self.settings, self.config.objective.text_warmup_samples)
 
@@ -176,9 +172,7 @@ class GeneratorRecipe(Recipe):
 def has_unused_parameters(config: Config) -> bool:
     """Whether some trained parameters have no gradient, because their loss term has no weight or their input
     is detached."""
-    o, kind = config.objective, plan_kind(config)
-    weights = (o.icm_weight, o.change_weight, o.cdd_trains_fusion)
-    return not all(weights) or (kind is not None and not kind.uses_all_parameters(config))
+    return not (config.objective.icm_weight and config.objective.cdd_trains_fusion)
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:

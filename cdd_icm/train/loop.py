@@ -85,10 +85,6 @@ class Recipe(ABC):
         """Validates the averaged model and writes the results, in the main process. The final call is
         repeated if a finished run is started again."""
 
-    def batch_size(self, samples: int) -> int:
-        """The size of one process's micro-batch at sample `samples`."""
-        return self.settings.batch_size // self.gradient_accumulation
-
     def learning_rate(self, samples: int) -> float:
         """The learning rate at sample `samples`."""
         return learning_rate_at(samples, self.settings)
@@ -145,16 +141,14 @@ def fit(recipe: Recipe) -> None:
             function(average, *arguments)
         coordinator.wait()
 
-    size, batches = 0, iter(())
+    size = t.batch_size // accumulation  # of one process's micro-batch
+    batches = recipe.batches(size, samples, rank, world)
     model.train()
     bar = Progress(total=t.total_samples, initial=samples, unit=recipe.unit, smoothing=0.05, disable=rank > 0)
     with StopSignal() as stop, bar:
         while samples < t.total_samples:
             before, learning_rate = samples, recipe.learning_rate(samples)
             set_learning_rate(optimizer, learning_rate)
-            if size != recipe.batch_size(samples):
-                size = recipe.batch_size(samples)
-                batches = recipe.batches(size, samples, rank, world)
             parts = [
                 Part(next(batches), samples + (number * world + rank) * size, samples)
                 for number in range(accumulation)
@@ -181,10 +175,9 @@ def fit(recipe: Recipe) -> None:
                 last or is_due(interval, before, samples)
                 for interval in (t.log_samples, t.checkpoint_samples, t.validation_samples)
             )
-            if last or is_due(t.ema_samples, before, samples):
-                interval = max(t.ema_samples, samples - before)
-                unwrapped = accelerator.unwrap_model(model)
-                update_ema(ema.shards, unwrapped, samples, interval, recipe.ema_half_life)
+            update_ema(
+                ema.shards, accelerator.unwrap_model(model), samples, samples - before, recipe.ema_half_life
+            )
             if before == 0 or logging or saving or validating or stopping:
                 check.raise_if_not_finite(recipe.culprits)  # synchronises with the GPU
             if before == 0:

@@ -22,14 +22,14 @@ from cdd_icm.train.processes import Coordinator
 
 
 def info_nce_batch(*several):
-    """Queries, images of one vector each or of `several`, two hard images, one hard query; which rows count,
-    which hard query differs, and which hard images are there."""
+    """Queries, images of one vector each or of `several`, two hard images; which rows count, and which hard
+    images are there."""
     generator = torch.Generator().manual_seed(0)
-    shapes = ((8,), (8, *several), (2, 8, *several), (1, 8))
+    shapes = ((8,), (8, *several), (2, 8, *several))
     parts = (torch.randn(*shape, 6, generator=generator) for shape in shapes)
     valid = torch.tensor([1, 0, 1, 1, 1, 1, 0, 1], dtype=torch.bool)
     there = torch.stack([torch.ones(8, dtype=torch.bool), torch.arange(8) % 4 != 2])
-    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0, there
+    return [part.requires_grad_() for part in parts], valid, there
 
 
 def best_vector(queries, images):
@@ -37,16 +37,14 @@ def best_vector(queries, images):
 
 
 def loss_of_share(share, *several):
-    (queries, images, hard_images, hard_queries), valid, hard_valid, there = info_nce_batch(*several)
-    leaves = [queries, images, hard_images, hard_queries, torch.tensor(3.0, requires_grad=True)]
+    (queries, images, hard_images), valid, there = info_nce_batch(*several)
+    leaves = [queries, images, hard_images, torch.tensor(3.0, requires_grad=True)]
     loss = info_nce(
         queries[share],
         images[share],
         leaves[-1],
         hard_images=hard_images[:, share],
-        hard_queries=hard_queries[:, share],
         valid=valid[share],
-        hard_valid=hard_valid[:, share],
         hard_images_valid=there[:, share],
         score=best_vector if several else inner_product,
     )

@@ -15,8 +15,8 @@ SETTINGS = RunConfig(learning_rate=0.1)
 
 
 def generator(make_config):
-    config = make_config(plan__class_query_layers=1)
-    return CDDICM(config, plan_of(config, ("ball", "cube")))
+    config = make_config()
+    return CDDICM(config, plan_of(config, ("ball", "cube"), several=True))
 
 
 def detector(_):
