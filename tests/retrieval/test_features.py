@@ -110,7 +110,7 @@ def test_a_killed_writer_is_taken_up(tmp_path, left_by_a_kill):
 
 def test_rows_and_keys_are_only_ever_appended(tmp_path, monkeypatch):
     """What is on the disk stays as it is, whatever the number of rows."""
-    monkeypatch.setattr("retrieval.features.CHUNK", 2)
+    monkeypatch.setattr("cdd_icm.data.rows.CHUNK", 2)
     contents = []
     for count in (1, 4, 9):
         FeatureCache(tmp_path, "rows", 2).add(map(str, range(count)), computing([]))
