@@ -488,6 +488,6 @@ def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config
         p(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt").images for p in (plain, again)
     )
     assert torch.equal(one, other)
-    assert again.settings(plan_place="likeliest", plan_temperature=1.0)["plan_temperature"] == 1.0
+    assert again.settings(plan_place="likeliest", plan_temperature=1.0).plan_temperature == 1.0
     with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model without a plan"):
         again.settings(plan_temperature=0.5)
