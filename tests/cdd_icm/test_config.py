@@ -14,6 +14,8 @@ from cdd_icm.config import (
     AnnotatedPlanConfig,
     Config,
     FusionConfig,
+    NoPlanConfig,
+    RelationalPlanConfig,
     differing_keys,
     from_dict,
     load_config,
@@ -327,3 +329,20 @@ def test_a_generator_has_few_keys(plan):
         return sum(count(value) if is_dataclass(value) else 1 for value in vars(section).values())
 
     assert count(Config(plan=plan)) <= 51
+
+
+@pytest.mark.parametrize(
+    ("overrides", "plan"),
+    [
+        (["plan.kind=none"], NoPlanConfig()),
+        (["plan.recaption=0.5", "plan.kind=relational"], RelationalPlanConfig(recaption=0.5)),
+        (["plan.kind=annotated", "plan.template_turns=9"], AnnotatedPlanConfig(grid=8, template_turns=9)),
+    ],
+)
+def test_another_kind_of_plan_replaces_what_the_file_says_of_the_former(overrides, plan):
+    assert load_config(CONFIGS / "tiny.yaml", overrides).plan == plan  # the file's has a grid of 8
+
+
+def test_a_key_of_another_kind_than_the_one_given_is_refused():
+    with pytest.raises(InputError, match="unknown key plan.grid; the nearest is plan.kind"):
+        load_config(CONFIGS / "tiny.yaml", ["plan.kind=none", "plan.grid=8"])
