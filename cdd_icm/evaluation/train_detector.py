@@ -49,6 +49,7 @@ from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import TRAIN, VALIDATION, make_loader
 from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 
 Sizes = tuple[AtLeastOne, AtLeastOne, AtLeastOne]
@@ -177,19 +178,25 @@ class DetectorRecipe(Recipe):
     def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
 
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
         """Writes the validation scores to `validation/<samples>.json`; for the final model, the detector in
         half precision and its report instead."""
         if not final:
-            validation = scores(average.detector, self.held_out)
-            with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
-                file.write_text(json.dumps(validation, indent=1) + "\n")
-            Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
+            validation = scores(average.detector, self.held_out, coordinator)
+            if coordinator.main:
+                with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
+                    file.write_text(json.dumps(validation, indent=1) + "\n")
+                Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
-        average.detector.half().save_pretrained(self.root)
+        if coordinator.main:
+            average.detector.half().save_pretrained(self.root)
+        coordinator.wait()
         saved = load_detector(self.root).to(self.device)
+        validation = scores(saved, self.held_out, coordinator)
+        if not coordinator.main:
+            return
         report = {
-            "validation": scores(saved, self.held_out),
+            "validation": validation,
             "validation_pictures": len(self.held_out),
             "parameters": saved.num_parameters(),
             "samples": samples,
@@ -324,13 +331,16 @@ def annotated_pictures(
     )
 
 
-def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dict:
+def scores(detector: Detector, data: AnnotatedPictures, coordinator: Coordinator, chunk: int = 512) -> dict:
     """Precision, recall and F1 against the annotation (in per cent, means over pictures); the mean absolute
-    error of each coordinate over present objects (x and y in pixels, depth in levels); recall by class."""
-    chunks = []
-    for start in range(0, len(data), chunk):
-        pictures = data.pictures(range(start, min(start + chunk, len(data))))
-        chunks.append(detector.detect(rearrange(pictures, "b c h w -> b h w c").numpy()))
+    error of each coordinate over present objects (x and y in pixels, depth in levels); recall by class. The
+    processes share the pictures."""
+
+    def detect(starts: Sequence[int]) -> list[Detections]:
+        rows = (range(start, min(start + chunk, len(data))) for start in starts)
+        return [detector.detect(rearrange(data.pictures(r), "b c h w -> b h w c").numpy()) for r in rows]
+
+    chunks = coordinator.spread(detect, range(0, len(data), chunk))
     present = np.concatenate([part.present for part in chunks])
     places = np.concatenate([part.coordinates for part in chunks])
     precision, recall, f1 = precision_recall_f1(data.truth.present, present)

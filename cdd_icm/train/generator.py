@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from diffusers import SchedulerMixin
+from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
@@ -30,7 +32,7 @@ from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.plan.registry import augmentation, plan_settings
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
+from cdd_icm.sampling.dialogs import dialog_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import local_path
@@ -38,6 +40,7 @@ from cdd_icm.train.batches import sample_order, training_batches, training_dialo
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.log import means_by_noise_level
 from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
 
@@ -145,20 +148,30 @@ class GeneratorRecipe(Recipe):
         denoised = names[:: len(names) // len(errors)]
         return [name for name, error in zip(denoised, errors, strict=True) if not error.isfinite()]
 
-    def rehearse(self, average: nn.Module) -> None:
+    def rehearse(self, average: nn.Module, coordinator: Coordinator) -> None:
         first_turns = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in self.validation]
-        generate_dialogs(build_pipeline(average, self.tokenizer, self.config), first_turns, progress=False)
+        self._generate(build_pipeline(average, self.tokenizer, self.config), first_turns, coordinator)
 
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
         """Writes the pipeline's folder, replacing an earlier one, and a validation sheet."""
         pipeline = build_pipeline(average, self.tokenizer, self.config, self.canvas)
-        with replacing(self.root / "pipeline") as folder:
-            pipeline.save_pretrained(folder, safe_serialization=True)
-            record = {"device": device_name(pipeline.device), "samples": samples}
-            (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
-        sheet = draw_sheet(pipeline, self.validation, self.config.seed)
-        with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
-            sheet.save(file)
+        if coordinator.main:
+            with replacing(self.root / "pipeline") as folder:
+                pipeline.save_pretrained(folder, safe_serialization=True)
+                record = {"device": device_name(pipeline.device), "samples": samples}
+                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+        generated = self._generate(pipeline, self.validation, coordinator)
+        if coordinator.main:
+            with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
+                dialog_sheet(self.validation, generated).save(file)
+
+    def _generate(
+        self, pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], coordinator: Coordinator
+    ) -> list[UInt8[np.ndarray, "T R R 3"]]:
+        def generate(share: Sequence[Dialog]) -> list[np.ndarray]:
+            return generate_dialogs(pipeline, share, seed=self.config.seed, progress=False)
+
+        return coordinator.spread(generate, dialogs)
 
     def _inputs(self, part: Part) -> tuple[Batch, Draws, bool]:
         draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)

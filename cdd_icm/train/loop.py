@@ -81,9 +81,9 @@ class Recipe(ABC):
         """`loss` () and other values to log, () or (n,). `shared`: the result of `share` for this part."""
 
     @abstractmethod
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Validates the averaged model and writes the results, in the main process. The final call is
-        repeated if a finished run is started again."""
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
+        """Validates the averaged model, which all processes share by `Coordinator.spread`, and writes the
+        results in the main one. The final call is repeated if a finished run is started again."""
 
     def learning_rate(self, samples: int) -> float:
         """The learning rate at sample `samples`."""
@@ -97,8 +97,8 @@ class Recipe(ABC):
         """The groups of parameters whose gradient norms are clipped separately."""
         return [list(model.parameters())]
 
-    def rehearse(self, average: nn.Module) -> None:  # noqa: B027 (optional)
-        """Runs a short validation after the first step, in the main process, so that errors show up early."""
+    def rehearse(self, average: nn.Module, coordinator: Coordinator) -> None:  # noqa: B027 (optional)
+        """Runs a short validation after the first step, so that errors show up early."""
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
         """The columns of a log line from all values since the last line."""
@@ -137,9 +137,8 @@ def fit(recipe: Recipe) -> None:
     log = Log(root / "log.jsonl", samples, accelerator, recipe.means)
 
     def with_average(function: Callable[..., None], *arguments: Any) -> None:
-        if average := ema.gather():  # only in the main process; the others wait below
-            function(average, *arguments)
-        coordinator.wait()
+        function(ema.gather(), coordinator, *arguments)
+        coordinator.wait()  # for the main process, which writes
 
     size = t.batch_size // accumulation  # of one process's micro-batch
     batches = recipe.batches(size, samples, rank, world)
@@ -165,6 +164,7 @@ def fit(recipe: Recipe) -> None:
                 accelerator, recipe.clipped_parts(accelerator.unwrap_model(model)), recipe.max_grad_norm
             )
             check.add_norm(before, norm)
+            check.before_step(optimizer.optimizer, recipe.culprits)
             optimizer.step()
             optimizer.zero_grad()
             samples += accumulation * size * world
@@ -179,7 +179,7 @@ def fit(recipe: Recipe) -> None:
                 ema.shards, accelerator.unwrap_model(model), samples, samples - before, recipe.ema_half_life
             )
             if before == 0 or logging or saving or validating or stopping:
-                check.raise_if_not_finite(recipe.culprits)  # synchronises with the GPU
+                check.raise_if_not_finite(recipe.culprits)  # waits for a GPU
             if before == 0:
                 with_average(recipe.rehearse)
             if logging:

@@ -1,6 +1,6 @@
 """What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run whose second
-process meets a loss that is not finite, then one that is stopped after its first step and goes on, after one
-that leaves the matcher out of the loss."""
+process meets a loss that is not finite, a validation, then one that is stopped after its first step and goes
+on, after one that leaves the matcher out of the loss."""
 
 import json
 import sys
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.objectives.icm import info_nce, inner_product
-from cdd_icm.train import loop
+from cdd_icm.sampling.dialogs import generate_dialogs
+from cdd_icm.train import generator, loop
 from cdd_icm.train.generator import GeneratorRecipe, train
 from cdd_icm.train.processes import Coordinator
 
@@ -61,6 +62,22 @@ def spoilt_in_the_second_process(*given, forward=CDDICM.forward, calls=[], **nam
     return out
 
 
+def publish(config, folder: Path, rank: int = 0) -> None:
+    """Validates a model before its first step, and notes which dialogs this process draws."""
+    torch.manual_seed(0)
+    recipe, accelerator = GeneratorRecipe(replace(config, output_dir=str(folder))), Accelerator(cpu=True)
+    model, drawn = recipe.build(accelerator).eval().requires_grad_(False), []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def noting(pipeline, dialogs, **options):
+            drawn.extend(dialog.id for dialog in dialogs)
+            return generate_dialogs(pipeline, dialogs, **options)
+
+        patch.setattr(generator, "generate_dialogs", noting)
+        recipe.publish(model, Coordinator(accelerator), 4, False)
+    (folder / f"drawn_{rank}.json").write_text(json.dumps(drawn))
+
+
 def main(folder: Path) -> None:
     state = PartialState(cpu=True)
     rank = state.process_index
@@ -78,6 +95,7 @@ def main(folder: Path) -> None:
             Coordinator, "any", lambda coordinator, flag, any=Coordinator.any: any(coordinator, True)
         )
         train(config)
+    publish(config, folder / "validated", rank)
     searches, prepare = [], loop.prepare
     with pytest.MonkeyPatch.context() as patch:
 

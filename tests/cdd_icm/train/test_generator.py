@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -30,7 +31,7 @@ from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import SCHEMES
-from cdd_icm.train import batches, checkpoint, loop, processes
+from cdd_icm.train import batches, checkpoint, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
 from cdd_icm.train.loop import Part
@@ -38,6 +39,7 @@ from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
 from tests.cdd_icm.plans import plan_of
+from tests.cdd_icm.two_processes import publish
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -181,7 +183,7 @@ def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, mon
     def full(pipeline, references, instructions, *_, **__):
         raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
 
-    monkeypatch.setattr(CDDICMPipeline, "__call__", full)
+    monkeypatch.setattr(CDDICMPipeline, "draw", full)
     config = make_config()
     with pytest.raises(torch.OutOfMemoryError, match="3 pictures"):
         train(config)
@@ -199,7 +201,6 @@ def test_what_a_run_leaves(uninterrupted):
         "loss",
         "cdd",
         "icm",
-        "change",
         "changed_error",
         "changed_error_q1",
         "cdd_q4",
@@ -223,6 +224,24 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
+def test_two_processes_share_a_validation_and_find_what_one_does(two_processes, make_config, tmp_path):
+    publish(make_config(), tmp_path / "one")
+    drawn, *shares = (
+        json.loads(file.read_text())
+        for file in (
+            tmp_path / "one" / "drawn_0.json",
+            *(two_processes / "validated" / f"drawn_{rank}.json" for rank in range(2)),
+        )
+    )
+    assert all(shares) and sum(shares, []) == drawn
+    sheets = [
+        folder / "validation" / "000000004.png" for folder in (tmp_path / "one", two_processes / "validated")
+    ]
+    one, two = (np.asarray(Image.open(sheet)).astype(int) for sheet in sheets)
+    assert abs(one - two).max() <= 2  # rounding differs with the size of a batch
+
+
 @pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
 def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
@@ -238,7 +257,8 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed
         folders = checkpoints(Path(config.output_dir) / "checkpoints")
         assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
         results.append(newest(config.output_dir))
-    assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+    # a third of what one step changes: Adam makes rounding in tiny gradients large
+    assert distance(results[0], results[1], "model") < 3e-4 > distance(results[0], results[2], "model")
 
 
 def test_processes_look_for_weights_without_gradient_where_the_loss_leaves_some_out(two_processes):
@@ -251,7 +271,6 @@ LEFT_OUT = [
     {},
     {"plan": {"kind": "none"}},
     {"objective__icm_weight": 0},
-    {"objective__cdd_trains_fusion": False},
     {"without": ["cross-attention"]},
     {"without": ["gated-fusion"]},
 ]
@@ -432,13 +451,6 @@ def test_ema_has_its_half_life():
     assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
 
 
-def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
-    moved = []
-    monkeypatch.setattr(loop, "update_ema", lambda *a: moved.append(a[2:4]))
-    train(make_config(training__ema_samples=8))
-    assert moved == [(8, 8), (16, 8), (24, 8)]
-
-
 def test_is_due():
     assert [is_due(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
         False,
@@ -555,7 +567,7 @@ def begun(make_config, monkeypatch):
 
 
 def test_another_config_is_refused_by_the_key_that_differs(begun):
-    for key in ("training__learning_rate", "without", "seed", "data__limit"):
+    for key in ("training__learning_rate", "without", "seed", "data__image_size"):
         with pytest.raises(
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
@@ -580,9 +592,9 @@ def test_what_may_change_may_change(begun, tmp_path):
     train(config)
     assert [line["samples"] for line in log_of(config.output_dir)] == [8, 12]
     pipeline = CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline")
-    assert pipeline.settings()["num_inference_steps"] == 1
+    assert pipeline.settings().num_inference_steps == 1
     pipeline.use_preset("slow")
-    assert pipeline.settings()["num_inference_steps"] == 9
+    assert pipeline.settings().num_inference_steps == 9
 
 
 @pytest.mark.slow
