@@ -34,7 +34,7 @@ from cdd_icm.console import complain, say
 from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
@@ -71,7 +71,7 @@ class BareLoop:
         tokenizer = tokenizer_of(config, self.model.towers.context_length)
         self.make = make_collator(config, dialogs, tokenizer, self.model.planner)
         self.batch = synthetic_batch(config, self.make, dialogs, self.micro, device)
-        self.draws = Draws.make(config, 0, self.micro, device)
+        self.draws = RandomNumbers.make(config, 0, self.micro, device)
 
     def step(self) -> None:
         for _ in range(self.config.training.gradient_accumulation):

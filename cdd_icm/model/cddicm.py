@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.conditioning import encode_conditions
@@ -91,7 +91,7 @@ class CDDICM(nn.Module):
     def forward(
         self,
         batch: Batch,
-        draws: Draws,
+        draws: RandomNumbers,
         text_warmup: bool = False,
         match_only: bool = False,
         micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.parameterisation import add_noise
 from cdd_icm.diffusion.region import CHANGED_WEIGHT, Balance, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight
@@ -42,7 +42,7 @@ def joint_loss(
     model: JointModel,
     conditions: Conditions,
     batch: Batch,
-    draws: Draws,
+    draws: RandomNumbers,
     text_warmup: bool = False,
     micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,
 ) -> dict[str, Tensor]:
@@ -84,7 +84,7 @@ def _denoising(
     model: JointModel,
     conditions: Conditions,
     batch: Batch,
-    draws: Draws,
+    draws: RandomNumbers,
     changed: Float[Tensor, "B 1 R R"],
     items: slice,
 ) -> tuple[dict[str, Tensor], Terms]:
@@ -128,7 +128,7 @@ def _denoising(
 
 
 def matching_batch(
-    model: JointModel, conditions: Conditions, batch: Batch, draws: Draws, text_warmup: bool = False
+    model: JointModel, conditions: Conditions, batch: Batch, draws: RandomNumbers, text_warmup: bool = False
 ) -> MatchingBatch:
     """The vectors that ICM compares of n items: the query with the target, and as hard negatives the
     reference and another picture, all with the same noise. n is 1 in the text warm-up of a model with a

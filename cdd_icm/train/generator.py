@@ -22,7 +22,7 @@ from cdd_icm.data import Dialog, to_square
 from cdd_icm.data.augment import check_augmentation
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import device_name, process_state
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.samplers import scheduler_like, set_steps
 from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.errors import InputError
@@ -173,8 +173,8 @@ class GeneratorRecipe(Recipe):
 
         return coordinator.spread(generate, dialogs)
 
-    def _inputs(self, part: Part) -> tuple[Batch, Draws, bool]:
-        draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)
+    def _inputs(self, part: Part) -> tuple[Batch, RandomNumbers, bool]:
+        draws = RandomNumbers.make(self.config, part.first, len(part.batch.turns), self.device)
         return part.batch, draws, self._text_warmup(part.step)
 
     def _text_warmup(self, samples: int) -> bool:

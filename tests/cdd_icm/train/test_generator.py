@@ -24,7 +24,7 @@ from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.batch import Batch
 from cdd_icm.data.readers.shards import convert
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
@@ -62,7 +62,7 @@ def uninterrupted(settings_in, tmp_path_factory):
 
 def at_sample(monkeypatch, sample, act):
     """Calls `act` once, in the step that sees `sample`."""
-    make = Draws.make
+    make = RandomNumbers.make
 
     def making(config, first, *rest):
         if first == sample and not done:
@@ -71,7 +71,7 @@ def at_sample(monkeypatch, sample, act):
         return make(config, first, *rest)
 
     done = []
-    monkeypatch.setattr(Draws, "make", making)
+    monkeypatch.setattr(RandomNumbers, "make", making)
 
 
 class Killed(BaseException):
@@ -283,7 +283,7 @@ def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, chan
     recipe = GeneratorRecipe(config)
     model = recipe.build(Accelerator(cpu=True)).train()
     batch = next(recipe.batches(4, 0, 0, 1))
-    model(batch, Draws.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
+    model(batch, RandomNumbers.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert recipe.has_unused_parameters == bool(idle), idle
 
