@@ -48,7 +48,7 @@ from cdd_icm.evaluation.metrics import precision_recall_f1
 from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import TRAIN, VALIDATION, make_loader
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
 from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 
@@ -175,7 +175,7 @@ class DetectorRecipe(Recipe):
         pictures, coordinates = to_input(torch.stack(pictures)), torch.stack(coordinates)
         return DetectorBatch(*augment(pictures, coordinates, draws), torch.stack(present))
 
-    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
 
     def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:

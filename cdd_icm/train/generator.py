@@ -39,7 +39,7 @@ from cdd_icm.sources import local_path
 from cdd_icm.train.batches import sample_order, training_batches, training_dialogs, validation_dialogs
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.log import means_by_noise_level
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
 from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
@@ -119,7 +119,7 @@ class GeneratorRecipe(Recipe):
         loader = training_batches(self.config, self.dialogs, self.collate, size, samples, rank, world)
         return (batch.on(self.device) for batch in loader)
 
-    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+    def share(self, model: nn.Module, parts: Sequence[MicroBatch]) -> Sequence[Any]:
         """For each micro-batch, its number and the vectors that ICM compares of all: negatives come from the
         whole batch."""
         if len(parts) == 1 or not self.config.objective.icm_weight:
@@ -128,7 +128,7 @@ class GeneratorRecipe(Recipe):
             cached = [model(*self._inputs(part), match_only=True) for part in parts]
         return [(number, cached) for number in range(len(parts))]
 
-    def loss(self, model: nn.Module, part: Part, shared: tuple | None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: tuple | None) -> dict[str, Tensor]:
         return model(*self._inputs(part), micro_batches=shared)
 
     def learning_rate(self, samples: int) -> float:
@@ -173,7 +173,7 @@ class GeneratorRecipe(Recipe):
 
         return coordinator.spread(generate, dialogs)
 
-    def _inputs(self, part: Part) -> tuple[Batch, RandomNumbers, bool]:
+    def _inputs(self, part: MicroBatch) -> tuple[Batch, RandomNumbers, bool]:
         draws = RandomNumbers.make(self.config, part.first, len(part.batch.turns), self.device)
         return part.batch, draws, self._text_warmup(part.step)
 

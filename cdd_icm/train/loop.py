@@ -25,7 +25,7 @@ from cdd_icm.train.signals import StopSignal
 from cdd_icm.train.state import EMA_HALF_LIFE, prepare, update_ema
 
 
-class Part(NamedTuple):
+class MicroBatch(NamedTuple):
     """A micro-batch of one process."""
 
     batch: Any
@@ -77,7 +77,7 @@ class Recipe(ABC):
         `samples`."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, part: Part, shared: Any) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: Any) -> dict[str, Tensor]:
         """`loss` () and other values to log, () or (n,). `shared`: the result of `share` for this part."""
 
     @abstractmethod
@@ -89,7 +89,7 @@ class Recipe(ABC):
         """The learning rate at sample `samples`."""
         return learning_rate_at(samples, self.settings)
 
-    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+    def share(self, model: nn.Module, parts: Sequence[MicroBatch]) -> Sequence[Any]:
         """For each micro-batch of a step, data from the other micro-batches that its loss needs."""
         return [None] * len(parts)
 
@@ -149,7 +149,7 @@ def fit(recipe: Recipe) -> None:
             before, learning_rate = samples, recipe.learning_rate(samples)
             set_learning_rate(optimizer, learning_rate)
             parts = [
-                Part(next(batches), samples + (number * world + rank) * size, samples)
+                MicroBatch(next(batches), samples + (number * world + rank) * size, samples)
                 for number in range(accumulation)
             ]
             for part, shared in zip(parts, recipe.share(model, parts), strict=True):

@@ -19,7 +19,7 @@ from cdd_icm.model.prompt import compose_text
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import make_loader
 from cdd_icm.train.log import seconds_logged
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
 from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.tokenizer import run_tokenizer
 from retrieval import backbones, images
@@ -101,7 +101,7 @@ class RetrievalRecipe(Recipe):
         loader = make_loader(self.samples, self.samples.collate, workers, batch_sampler=sampler)
         return (batch.on(self.device) for batch in loader)
 
-    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
 
     def names(self, batch: Batch) -> list[str]:

@@ -34,7 +34,7 @@ from cdd_icm.sources import SCHEMES
 from cdd_icm.train import batches, checkpoint, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
-from cdd_icm.train.loop import Part
+from cdd_icm.train.loop import MicroBatch
 from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
@@ -307,7 +307,7 @@ def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, 
 
     def part(start, size):
         rows = {name: column[start : start + size] for name, column in columns.items()}
-        return Part(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
+        return MicroBatch(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
 
     def step(parts):
         model.zero_grad()
