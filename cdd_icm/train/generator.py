@@ -148,7 +148,7 @@ class GeneratorRecipe(Recipe):
         denoised = names[:: len(names) // len(errors)]
         return [name for name, error in zip(denoised, errors, strict=True) if not error.isfinite()]
 
-    def rehearse(self, average: nn.Module, coordinator: Coordinator) -> None:
+    def validate_briefly(self, average: nn.Module, coordinator: Coordinator) -> None:
         first_turns = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in self.validation]
         self._generate(build_pipeline(average, self.tokenizer, self.config), first_turns, coordinator)
 

@@ -97,7 +97,7 @@ class Recipe(ABC):
         """The groups of parameters whose gradient norms are clipped separately."""
         return [list(model.parameters())]
 
-    def rehearse(self, average: nn.Module, coordinator: Coordinator) -> None:  # noqa: B027 (optional)
+    def validate_briefly(self, average: nn.Module, coordinator: Coordinator) -> None:  # noqa: B027 (optional)
         """Runs a short validation after the first step, so that errors show up early."""
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
@@ -181,7 +181,7 @@ def fit(recipe: Recipe) -> None:
             if before == 0 or logging or saving or validating or stopping:
                 check.raise_if_not_finite(recipe.culprits)  # waits for a GPU
             if before == 0:
-                with_average(recipe.rehearse)
+                with_average(recipe.validate_briefly)
             if logging:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in recipe.shown_losses})
