@@ -30,7 +30,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, NoPlanConfig, load_config
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
@@ -341,7 +341,7 @@ def main(argv: list[str] | None = None) -> int:
         steps, repeats = (1, 1) if a.quick else (a.steps, a.repeats)
         report = bench(load_config(a.config, overrides), a.config.name, overrides, steps, repeats, a.quick)
     except InputError as error:
-        complain("bench_train", error)
+        print_error("bench_train", error)
         return 2
     for name, value in report["ratios"].items():
         say(f"{value:8.3f}  {name}")
