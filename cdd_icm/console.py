@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from cdd_icm.errors import InputError, of_disk
+from cdd_icm.errors import InputError, os_error_line
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -53,7 +53,7 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # from checking a path: no permission, name too long
-        print_error(program, of_disk(error))
+        print_error(program, os_error_line(error))
         return 2
     except FloatingPointError as error:
         print_error(program, error)
