@@ -567,7 +567,7 @@ def begun(make_config, monkeypatch):
 
 
 def test_another_config_is_refused_by_the_key_that_differs(begun):
-    for key in ("training__learning_rate", "without", "seed", "data__image_size"):
+    for key in ("training__learning_rate", "without", "seed", "plan__recaption"):
         with pytest.raises(
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
