@@ -37,7 +37,7 @@ from cdd_icm.model.tokenizer import check_tokenizer
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.plan.registry import saved_kind
-from cdd_icm.sources import check_links, inside, local_path
+from cdd_icm.sources import check_links, local_path, path_within
 
 CANVAS = "canvas.png"
 """File name of the canvas with which the training dialogs begin, at the model's image size."""
@@ -211,7 +211,7 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
         raise InputError(f"{config_file}: no valid {kind.__name__} config ({first_line(error)})") from error
     for file in folder.glob("*.index.json"):
         for name in read_json(file).get("weight_map", {}).values():
-            inside(str(name), f"{file}: weight_map")
+            path_within(str(name), f"{file}: weight_map")
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
         for key, shape in _header(file).items():
