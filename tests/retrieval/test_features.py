@@ -92,7 +92,7 @@ def computing(asked):
         {"rows.keys": b"2\n3\n"},  # keys whose rows the disk lost
     ],
 )
-def test_a_killed_writer_is_taken_up(tmp_path, left_by_a_kill):
+def test_a_killed_writer_is_resumed(tmp_path, left_by_a_kill):
     asked: list[str] = []
     FeatureCache(tmp_path, "rows", 2).add(["1", "20"], computing(asked))
     for name, end in left_by_a_kill.items():

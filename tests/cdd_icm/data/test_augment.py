@@ -21,7 +21,7 @@ PAIRS = (("left", "right"), ("behind", "in front of"))
         ("in frontal view", "in frontal view"),
     ],
 )
-def test_exchange_of_opposites(said, exchanged):
+def test_swapped_words(said, exchanged):
     assert swap_words(said, PAIRS) == exchanged
     assert swap_words(said, ()) == said
     assert swap_words(exchanged, PAIRS).lower() == said.lower()
@@ -48,7 +48,7 @@ def test_a_mirror_turns_pictures_objects_and_words_together(real_items, make_con
     assert torch.equal(again["target"], raw["target"])
 
 
-def test_an_object_in_a_mirror_is_flipped():
+def test_a_mirrored_object_has_the_other_flip():
     boy = SceneObject("boy", 0.25, 0.5, look={"flip": "0", "pose": "3"})
     assert boy.mirrored() == SceneObject("boy", 0.75, 0.5, look={"flip": "1", "pose": "3"})
     assert boy.mirrored().mirrored() == boy

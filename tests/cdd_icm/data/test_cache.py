@@ -66,7 +66,7 @@ def test_sizes_are_apart(tmp_path):
     assert picture.decoded == 2
 
 
-def test_what_a_killed_writer_left_is_taken_up(tmp_path, monkeypatch):
+def test_a_killed_writer_is_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr(growing, "CHUNK", 2)
     pictures = [Painted(value) for value in range(1, 8)]
     doomed = [*pictures[:5], Fatal(99), *pictures[5:]]

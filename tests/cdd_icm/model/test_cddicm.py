@@ -241,7 +241,7 @@ def test_the_unet_denoises_every_so_many_th_sample_and_all_else_sees_all(make_co
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["annotated", "none"])
-def test_while_words_are_learnt_unet_and_matcher_see_one_item(make_config, kind):
+def test_in_the_text_warmup_unet_and_matcher_see_one_item(make_config, kind):
     """But where no plan teaches the words, matching does."""
     config = make_config(training__batch_size=4, plan={"kind": kind})
     model, draws = make_model(config), RandomNumbers.make(config, 0, 4, CPU)

@@ -431,7 +431,7 @@ def test_offloaded_parts_draw_the_same(pipe, sequential, monkeypatch):
     assert torch.equal(second_turn(), expected)
 
 
-def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
+def test_it_refers_to_the_object_of_the_previous_turn(pipe, monkeypatch):
     """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
     pipe = with_kernels(pipe)
     asked, network = [], pipe.planner.network

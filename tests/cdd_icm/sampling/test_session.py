@@ -79,7 +79,7 @@ def test_undo_redo(session, tiny_pipeline):
         session.redo()
 
 
-def test_saying_something_drops_what_was_taken_back(session):
+def test_a_new_instruction_discards_undone_turns(session):
     session.undo()
     session.say("add a cylinder")
     with pytest.raises(InputError, match="redo"):
@@ -111,7 +111,7 @@ def test_a_branch_goes_on_as_its_session(session):
     assert same(twin.say("add a cylinder"), session.say("add a cylinder"))
 
 
-def test_callers_cannot_change_the_past(session):
+def test_callers_cannot_change_earlier_turns(session):
     truth = session.picture
     session.picture.putpixel((0, 0), (255, 0, 0))
     session.turns[1].picture.putpixel((0, 0), (255, 0, 0))
@@ -154,7 +154,7 @@ def test_a_canvas_of_any_size_and_mode(tiny_pipeline, mode):
     assert session.canvas.size == (32, 32) and session.canvas.mode == "RGB"
 
 
-def test_transparency_lies_on_white(tiny_pipeline):
+def test_transparent_pixels_become_white(tiny_pipeline):
     canvas = DrawingSession(tiny_pipeline, Image.new("RGBA", (32, 32), (0, 0, 0, 0))).canvas
     assert np.asarray(canvas).min() == 255
 

@@ -190,7 +190,7 @@ def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, mon
     assert not checkpoints(Path(config.output_dir) / "checkpoints")
 
 
-def test_what_a_run_leaves(uninterrupted):
+def test_files_of_a_run(uninterrupted):
     assert [folder.name for folder in checkpoints(uninterrupted / "checkpoints")] == [
         "000000000016",
         "000000000024",

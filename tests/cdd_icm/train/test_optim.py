@@ -37,7 +37,7 @@ def test_weight_decay_shrinks_matrices_and_kernels_alone(make_config, make):
             torch.testing.assert_close(p.detach(), before[name] * (0.95 if shrinks else 1.0), msg=name)
 
 
-def test_what_has_no_scale_is_exempt(make_config):
+def test_norms_biases_and_scalars_have_no_weight_decay(make_config):
     model = generator(make_config)
     names = decayed(model)
     kept = {name for name, _ in model.named_parameters()} - names
