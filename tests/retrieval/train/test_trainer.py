@@ -442,9 +442,7 @@ def test_the_configs_that_ship_hold_for_every_composer(name, composer):
 @pytest.mark.parametrize(
     ("composer", "place"), [("fusion", "composer.fusion"), ("multi-vector", "composer.composer.fusion")]
 )
-def test_retrieval_starts_from_a_generators_fusion_encoder(
-    make_config, make_model, tmp_path, composer, place
-):
+def test_retrieval_starts_from_a_generators_fusion(make_config, make_model, tmp_path, composer, place):
     """What was trained with the generator begins a retrieval model: towers and fusion, not the matcher."""
     drawn = make_model("matching", seed=5)
     drawn.save_pretrained(tmp_path / "drawn")
