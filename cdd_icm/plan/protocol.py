@@ -89,12 +89,6 @@ class Plan(ABC):
         """
         return nn.ModuleDict()
 
-    @staticmethod
-    def uses_all_parameters(config: Config) -> bool:
-        """Whether every parameter of the plan has a gradient. If not, DDP must search for unused
-        parameters."""
-        return True
-
     def map_parameters(self) -> list[nn.Parameter]:
         """The parameters that make the feature map. They are trained by the UNet's loss, frozen with the
         UNet, and clipped together with it."""
