@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from cdd_icm.errors import InputError, of_disk
+from cdd_icm.errors import InputError, os_error_line
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -31,7 +31,7 @@ def say(*values: object, file: TextIO | None = None, end: str = "\n", flush: boo
     print(text.encode(encoding, "backslashreplace").decode(encoding), file=file, end=end, flush=flush)
 
 
-def complain(program: str, error: object) -> None:
+def print_error(program: str, error: object) -> None:
     """Prints an error as one line on stderr."""
     say(f"{program}: {printable(error, one_line=True)}", file=sys.stderr)
 
@@ -47,16 +47,16 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
         sys.stdout.flush()
         return status
     except InputError as error:
-        complain(program, error)
+        print_error(program, error)
         return 2
     except BrokenPipeError:  # such as `| head`; flushing the rest at exit would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # from checking a path: no permission, name too long
-        complain(program, of_disk(error))
+        print_error(program, os_error_line(error))
         return 2
     except FloatingPointError as error:
-        complain(program, error)
+        print_error(program, error)
         return 1
     except KeyboardInterrupt:
         say(f"{program}: stopped", file=sys.stderr)

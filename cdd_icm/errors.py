@@ -9,7 +9,7 @@ class InputError(ValueError):
     """
 
 
-def of_disk(error: OSError) -> str:
+def os_error_line(error: OSError) -> str:
     """The message for an error of the operating system: the file, if known, and the reason."""
     return f"{error.filename}: {error.strerror}" if error.filename else " ".join(str(error).split())
 

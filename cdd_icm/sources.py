@@ -92,7 +92,7 @@ def open_stream(address: str) -> BinaryIO:
     return files.open(address, "rb", **({"block_size": 0} if scheme == "https" else {}))
 
 
-def inside(name: str, where: str) -> str:
+def path_within(name: str, where: str) -> str:
     """`name`, the path of a file relative to a folder. Raises InputError, starting with `where`, if it is
     absolute or leaves the folder."""
     parts = re.split(r"[/\\]", name)

@@ -3,10 +3,8 @@ fingerprint."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from torch import Tensor
 from cdd_icm.data import Picture, PictureCache
 from cdd_icm.data.cache import default_folder
 from cdd_icm.data.picture import to_float
-from cdd_icm.errors import InputError
+from cdd_icm.data.rows import GrowingRows
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import check_writable, read_json, writing
 from cdd_icm.progress import Progress
@@ -28,22 +26,14 @@ from retrieval.systems.base import Inputs
 BLANK = "blank"
 """The key that stands for no picture: zeros in [-1, 1]."""
 BATCH = 64
-CHUNK = 1024
-"""Rows between two writes of the index, and so the most that a killed process loses."""
 
 
 class FeatureCache:
-    """`cache[keys]` has a row of floats for each key.
-
-    There are two files, which only ever grow: the rows end to end, and an index of a header with the rows'
-    width and then one line for each key, in the same order. A key is written once its row has reached the
-    disk, so that every row that the index names is complete even if the writer dies. The next writer cuts off
-    whatever is left beyond that: part of a line, or rows without a key.
-    """
+    """`cache[keys]` has a row of floats for each key, see `GrowingRows`."""
 
     def __init__(self, folder: Path, name: str, width: int):
-        self.file, self.index, self.width = folder / f"{name}.f32", folder / f"{name}.keys", width
-        self._map()
+        self.file = folder / f"{name}.f32"
+        self.rows = GrowingRows(self.file, (width,), np.float32, f"width {width}", "feature cache")
 
     def add(self, keys: Iterable[str], compute: Callable[[list[str]], Float[Tensor, "n width"]]) -> None:
         """Computes the rows of those `keys`, strings without line breaks, that are missing. Concurrent
@@ -53,56 +43,23 @@ class FeatureCache:
             InputError: the index is damaged, or the disk refuses.
         """
         check_writable(self.file)
-        with writing(self.file), FileLock(self.index.with_suffix(".lock")):
-            self._map()
+        with writing(self.file), FileLock(self.file.with_suffix(".lock")):
+            self.rows.map()
             missing = [key for key in dict.fromkeys(keys) if key not in self.rows]
             if not missing:
                 return
-            bar = Progress(total=len(missing), desc=self.file.stem, unit="rows")
-            with bar, open(self.file, "ab") as file, open(self.index, "ab") as index:
-                file.truncate(4 * self.width * len(self.rows))
-                index.truncate(len(self._header + _lines(self.rows)) if self.rows else 0)
-                if not self.rows:
-                    index.write(self._header)
-                for start in range(0, len(missing), CHUNK):
-                    chunk = missing[start : start + CHUNK]
+            with Progress(total=len(missing), desc=self.file.stem, unit="rows") as bar:
+
+                def encode(chunk: Sequence[str]) -> Iterator[bytes]:
                     for first in range(0, len(chunk), BATCH):
-                        rows = compute(chunk[first : first + BATCH])
-                        file.write(rows.float().cpu().contiguous().numpy().tobytes())
+                        rows = compute(list(chunk[first : first + BATCH]))
+                        yield rows.float().cpu().contiguous().numpy().tobytes()
                         bar.update(len(rows))
-                    _fsync(file)
-                    index.write(_lines(chunk))
-                    _fsync(index)
-            self._map()
+
+                self.rows.append(missing, encode)
 
     def __getitem__(self, keys: Sequence[str]) -> Float[Tensor, "n width"]:
-        return torch.from_numpy(self.values[[self.rows[key] for key in keys]])
-
-    @property
-    def _header(self) -> bytes:
-        return f"width {self.width}\n".encode()
-
-    def _read_keys(self) -> list[str]:
-        """The keys whose rows are in the other file."""
-        if not self.index.exists() or not self.file.exists():
-            return []
-        header, *lines = self.index.read_bytes().split(b"\n")[:-1] or [self._header.strip()]
-        try:
-            keys = [line.decode() for line in lines]
-            if header + b"\n" != self._header or len(set(keys)) < len(keys):
-                raise ValueError("another width, or a duplicate key")
-        except ValueError as error:
-            raise InputError(
-                f"{self.index}: damaged index of the feature cache; delete it ({error})"
-            ) from error
-        return keys[: self.file.stat().st_size // (4 * self.width)]
-
-    def _map(self) -> None:
-        keys = self._read_keys()
-        self.rows = {key: row for row, key in enumerate(keys)}
-        shape = (len(keys), self.width)
-        # an empty file can't be mapped
-        self.values = np.memmap(self.file, np.float32, "r", shape=shape) if keys else np.empty(shape, "f4")
+        return torch.from_numpy(self.rows.values[[self.rows.numbers[key] for key in keys]])
 
 
 class Features:
@@ -227,12 +184,3 @@ def picture_pixels(pictures: PictureCache, keys: Sequence[str]) -> Float[Tensor,
     pixels = to_float(torch.from_numpy(stored))
     pixels[torch.tensor([key == BLANK for key in keys])] = 0.0
     return pixels
-
-
-def _lines(keys: Iterable[str]) -> bytes:
-    return "".join(f"{key}\n" for key in keys).encode()
-
-
-def _fsync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -230,8 +230,7 @@ class RetrievalModel(nn.Module):
 
 
 def _from_pipeline(folder: Path) -> RetrievalModel:
-    check_folder(folder)
-    index = read_json(folder / "model_index.json")
+    index, tokenizer = check_folder(folder)
     options = {"use_safetensors": True, "torch_dtype": torch.float32}
     kinds = {"towers": CLIPTowers, "fusion": GatedFusion, "matcher": Matcher}
     try:
@@ -243,7 +242,6 @@ def _from_pipeline(folder: Path) -> RetrievalModel:
         name: {key: value for key, value in part.config.items() if not key.startswith("_")}
         for name, part in parts.items()
     }
-    tokenizer = load_tokenizer(folder / "tokenizer")
     backbone = CLIPBackbone(towers, tokenizer, parts["matcher"].config.image_size)
     prompt = {"history": index.get("history", 1), "speaker": index.get("speaker", "")}
     model = RetrievalModel(backbone, registry.PIPELINE_SYSTEM, keywords, **prompt)

@@ -28,7 +28,7 @@ from PIL import Image
 from cdd_icm import hashing
 from cdd_icm.cli import positive, seed_number
 from cdd_icm.config import to_plain, with_preset
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.data import Dialog, load_dialogs, to_square
 from cdd_icm.diffusion.samplers import SAMPLERS, scheduler_like
 from cdd_icm.errors import InputError
@@ -231,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = bench(a)
     except InputError as error:
-        complain("bench_sampling", error)
+        print_error("bench_sampling", error)
         return 2
     except KeyboardInterrupt:
         say("bench_sampling: stopped; the same command resumes", file=sys.stderr)

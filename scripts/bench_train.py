@@ -29,12 +29,12 @@ from torch.nn.functional import mse_loss, pad, pixel_unshuffle
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from cdd_icm.cli import positive
-from cdd_icm.config import Config, load_config
-from cdd_icm.console import complain, say
+from cdd_icm.config import Config, NoPlanConfig, load_config
+from cdd_icm.console import print_error, say
 from cdd_icm.data import Dialog, Triplet
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_freed_memory
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
@@ -71,7 +71,7 @@ class BareLoop:
         tokenizer = tokenizer_of(config, self.model.towers.context_length)
         self.make = make_collator(config, dialogs, tokenizer, self.model.planner)
         self.batch = synthetic_batch(config, self.make, dialogs, self.micro, device)
-        self.draws = Draws.make(config, 0, self.micro, device)
+        self.draws = RandomNumbers.make(config, 0, self.micro, device)
 
     def step(self) -> None:
         for _ in range(self.config.training.gradient_accumulation):
@@ -125,17 +125,9 @@ class PlainStep:
 
 
 def unet_alone(config: Config) -> Config:
-    """The config with the diffusion loss alone, as InstructPix2Pix trains."""
-    replace, plan = dataclasses.replace, config.plan
-    if plan.kind == "annotated":
-        plan = replace(plan, weight=0.0, detection_weight=0.0, relation_weight=0.0)
-    elif plan.kind == "relational":
-        plan = replace(plan, weight=0.0, synthetic_scenes=0)
-    return replace(
-        config,
-        objective=replace(config.objective, cdd_every=1, icm_weight=0.0, change_weight=0.0),
-        plan=plan,
-    )
+    """The config with the diffusion loss alone and without a plan, as InstructPix2Pix trains."""
+    objective = dataclasses.replace(config.objective, cdd_every=1, icm_weight=0.0)
+    return dataclasses.replace(config, objective=objective, plan=NoPlanConfig())
 
 
 class Trainer:
@@ -324,7 +316,7 @@ def bench(config: Config, name: str, overrides: list[str], steps: int, repeats: 
     }
 
 
-QUICK = ("training.batch_size=4", "training.gradient_accumulation=1", "data.limit=4")
+QUICK = ("training.batch_size=4", "training.gradient_accumulation=1")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -349,7 +341,7 @@ def main(argv: list[str] | None = None) -> int:
         steps, repeats = (1, 1) if a.quick else (a.steps, a.repeats)
         report = bench(load_config(a.config, overrides), a.config.name, overrides, steps, repeats, a.quick)
     except InputError as error:
-        complain("bench_train", error)
+        print_error("bench_train", error)
         return 2
     for name, value in report["ratios"].items():
         say(f"{value:8.3f}  {name}")

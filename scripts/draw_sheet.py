@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cdd_icm import load_dialogs
 from cdd_icm.cli import positive, seed_number
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable
 from cdd_icm.sampling.dialogs import draw_sheet
@@ -40,7 +40,7 @@ def main() -> int:
         dialogs = load_dialogs(a.data, a.split)[: a.limit]
         pipeline = load_pipeline(a.model)
     except InputError as error:
-        complain("draw_sheet", error)
+        print_error("draw_sheet", error)
         return 2
     draw_sheet(pipeline, dialogs, seed=a.seed, height=a.height, truth=not a.no_truth).save(a.out)
     say(a.out)

@@ -14,7 +14,7 @@ import torch
 
 from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import check_writable, read_json, replacing
 from cdd_icm.sampling.folder import TRAINING, check_folder
@@ -69,7 +69,7 @@ def main() -> int:
     try:
         export(a.run, a.out, a.report)
     except InputError as error:
-        complain("export_model", error)
+        print_error("export_model", error)
         return 2
     say(a.out, a.report)
     return 0

@@ -19,7 +19,7 @@ from typing import Any
 
 from cdd_icm.cli import positive
 from cdd_icm.config import Config, differing_keys, from_dict, load_config, to_dict
-from cdd_icm.console import complain, printable, say
+from cdd_icm.console import print_error, printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import evaluate_model
 from cdd_icm.io import read_json, replacing
@@ -198,7 +198,7 @@ class Ablation:
     def budget_facts(self, row: Row) -> dict[str, Any]:
         """The row's entry `ablation` in its report, without local paths."""
         config = self.config(row)
-        data = dataclasses.replace(config.data, path=Path(config.data.path).name, cache_dir=None)
+        data = dataclasses.replace(config.data, path=Path(config.data.path).name)
         return {
             "row": row.name,
             "title": row.title,
@@ -282,7 +282,7 @@ def main(argv: list[str] | None = None) -> int:
             say(f"{row.name:32}  {state:8}  run {row.run:26}{changes}".rstrip())
         return 0
     except InputError as error:
-        complain("run_ablation", error)
+        print_error("run_ablation", error)
         return 2
     except KeyboardInterrupt:
         say("run_ablation: stopped; the same command resumes", file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 from performance_page import performance_page
 from results_page import results_page
 
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
                 path.write_text(text)
             say(a.docs / name)
     except InputError as error:
-        complain("write_results", error)
+        print_error("write_results", error)
         return 2
     return 0
 

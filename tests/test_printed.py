@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdd_icm import cli
-from cdd_icm.console import complain, printable, say
+from cdd_icm.console import print_error, printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.markdown import escaped
 from retrieval.evaluation import report as retrieval_report
@@ -35,7 +35,7 @@ def test_control_characters_are_escaped(text, shown, capsys):
 
 
 def test_an_error_is_one_line(capsys):
-    complain("cdd-icm", InputError("a\nb\x1b[2J"))
+    print_error("cdd-icm", InputError("a\nb\x1b[2J"))
     assert capsys.readouterr().err == "cdd-icm: a\\nb\\x1b[2J\n"
 
 

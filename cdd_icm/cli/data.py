@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cdd_icm.cli.arguments import positive
-from cdd_icm.console import complain, say
+from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
 
 
@@ -40,7 +40,7 @@ def _info(arguments: argparse.Namespace) -> int:
     result = info(arguments.path)
     say(result)
     for fault in result.faults:
-        complain("cdd-icm", fault)
+        print_error("cdd-icm", fault)
     return 2 if result.faults else 0
 
 

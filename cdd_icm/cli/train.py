@@ -7,7 +7,10 @@ from pathlib import Path
 
 from cdd_icm.console import say
 
-KEYS = "`cdd-icm config` lists every key with its default and meaning."
+KEYS = (
+    "`cdd-icm config` lists every key with its default and meaning. Another plan.kind than the file's "
+    "replaces its section plan: what is not given beside it is then that kind's default."
+)
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -8,13 +8,15 @@ from typing import Any
 import yaml
 
 from cdd_icm.config.schema import Config
-from cdd_icm.config.values import from_dict
+from cdd_icm.config.values import fields, from_dict, sections
 from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
 
 
 def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
-    """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`.
+    """Reads a YAML file into the dataclass `cls` and applies overrides such as `training.batch_size=16`. One
+    that changes the `kind` of a section, such as `plan.kind=none`, replaces the section: what the file says
+    of it belongs to the former kind, and what is not given by another override is the new kind's default.
 
     Raises:
         InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
@@ -29,8 +31,13 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
     values = _parse(text, f"{path}: not YAML") or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
-    for override in overrides:
-        key, value = parse_override(override)
+    parsed = [(override, *parse_override(override)) for override in overrides]
+    for _, key, kind in parsed:
+        section = key.removesuffix(".kind")
+        several = section != key and len(sections(fields(cls).get(section))) > 1
+        if several and isinstance(values.get(section), dict) and values[section].get("kind") != kind:
+            values[section] = {"kind": kind}
+    for override, key, value in parsed:
         node = values
         *parents, last = key.split(".")
         for parent in parents:

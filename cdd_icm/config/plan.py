@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from cdd_icm.config.base import AtLeastOne, Count, NonNegative, Number, Share, section
+from cdd_icm.config.base import AtLeastOne, Count, Number, Share, section
 from cdd_icm.config.rules import Rule
 
 if TYPE_CHECKING:
@@ -54,22 +54,9 @@ class AnnotatedPlanConfig:
     """Plans which objects a turn draws, and where; needs data whose objects are annotated."""
     grid: AtLeastOne = 16
     """Cells along a side of the grid on which a turn is planned."""
-    weight: NonNegative = 0.1
-    """Weight of the plan's log-likelihood in the joint loss."""
-    detection_weight: NonNegative = 0.025
-    """Weight of the loss that detects the reference's objects from the image tokens."""
-    relation_weight: NonNegative = 0.1
-    """Weight of the loss that predicts from the fused tokens on which side of the reference's objects the new
-    ones go."""
-    class_query_layers: Count = 0
-    """Layers in which a query for each class attends to text and picture: 2 for data whose turns draw several
-    objects, 0 where a text names one."""
     template_attributes: tuple[str, ...] = ()
     """Attributes of an object that change its whole picture, such as its size and the way it faces: each
     class has a template for each combination of the values of those that its objects have."""
-    template_reach: Share = 0.3
-    """How far from its cell a planned object's template reaches at the UNet's input, as a share of the
-    picture's side: half the size of the largest objects."""
     template_turns: Count = 0
     """Training turns from which the templates of a run without `init` begin, as the mean of what was painted
     around their objects (`template_initialisation.py`): for data of flat pieces that always look the same.
@@ -77,6 +64,15 @@ class AnnotatedPlanConfig:
     by cell."""
     recaption: Share = 0.0
     """Share of the samples whose instruction is written anew from the annotation (`grammars`)."""
+
+    detection_weight: ClassVar[float] = 0.05
+    """Weight of the loss that detects the reference's objects from the image tokens."""
+    relation_weight: ClassVar[float] = 1.0
+    """Weight of the loss that predicts from the fused tokens on which side of the reference's objects the new
+    ones go."""
+    template_reach: ClassVar[float] = 0.345
+    """How far from its cell a planned object's template reaches at the UNet's input, as a share of the
+    picture's side: half the size of CoDraw's largest objects."""
 
     @property
     def template_channels(self) -> int:
@@ -110,9 +106,6 @@ class RelationalPlanConfig:
     """Plans one object a turn, by its sides of existing ones; needs data whose objects are annotated."""
     grid: AtLeastOne = 16
     """Cells along a side of the grid on which a turn is planned."""
-    weight: NonNegative = 1.0
-    """Weight of the plan's log-likelihood in the joint loss; the losses of detector and relations have 0.2
-    and 2 times as much."""
     horizon: Annotated[Number, Field(lt=0.5)] | None = None
     """Height in the picture, as a share of its side from the top, at which the ground would end, for pictures
     of things on the ground (`camera.py`); it may lie outside. null where the picture itself is flat."""
@@ -122,21 +115,14 @@ class RelationalPlanConfig:
     recaption: Share = 0.0
     """Share of the samples whose instruction is written anew from the annotation (`grammars`)."""
 
-    class_query_layers: ClassVar[int] = 0
+    detection_weight: ClassVar[float] = 0.2
+    """Weight of the loss of the planner's detector."""
+    relation_weight: ClassVar[float] = 2.0
+    """Weight of the loss of the relations between new and existing objects."""
     template_attributes: ClassVar[tuple[str, ...]] = ()
     template_channels: ClassVar[int] = 32
     template_reach: ClassVar[float] = 0.0
     template_turns: ClassVar[int] = 0
-
-    @property
-    def detection_weight(self) -> float:
-        """Weight of the loss of the planner's detector."""
-        return 0.2 * self.weight
-
-    @property
-    def relation_weight(self) -> float:
-        """Weight of the loss of the relations between new and existing objects."""
-        return 2.0 * self.weight
 
     def template_pixel(self, image_size: int) -> int:
         """Side of a template's pixel, in places."""
@@ -157,8 +143,6 @@ class EditPlanConfig:
     """Plans what becomes of each object, and which are added; needs data whose objects are annotated."""
     grid: AtLeastOne = 32
     """Cells along a side of the grid on which a turn is planned."""
-    weight: NonNegative = 1.0
-    """Weight of the plan's log-likelihood in the joint loss; that of its detector has 0.2 times as much."""
     horizon: Annotated[Number, Field(lt=0.5)] | None = None
     """As in `plan.kind: relational`."""
     synthetic_turns: Count = 0
@@ -166,10 +150,7 @@ class EditPlanConfig:
     reversed: Share = 0.0
     """Share of the samples whose turn is taken back, with a text written for it."""
 
-    @property
-    def detection_weight(self) -> float:
-        """Weight of the loss of the planner's detector."""
-        return 0.2 * self.weight
+    detection_weight: ClassVar[float] = 0.2
 
     def places(self, image_size: int) -> int:
         """Positions along a side at which an object can be placed: cells."""

@@ -53,7 +53,6 @@ RULES = (
         lambda c: not (c.data.streams and "join" in c.objective.augmentations),
         "no join where the data is streamed",
     ),
-    Rule("data.limit", lambda c: not (c.data.streams and c.data.limit), "none where the data is streamed"),
     Rule("fusion.heads", lambda c: c.fusion.width % c.fusion.heads == 0, "a divisor of fusion.width"),
     Rule(
         "data.image_size",
@@ -69,14 +68,6 @@ RULES = (
         "objective.cdd_every",
         lambda c: c.training.batch_size // c.training.gradient_accumulation % c.objective.cdd_every == 0,
         "a divisor of training.batch_size / training.gradient_accumulation",
-    ),
-    Rule(
-        "objective.text_warmup_batch_size",
-        lambda c: (
-            (c.objective.text_warmup_batch_size or 0) % c.training.gradient_accumulation == 0
-            and not (c.objective.text_warmup_batch_size and c.data.streams)
-        ),
-        "a multiple of training.gradient_accumulation, and none where the data is streamed",
     ),
 )
 

@@ -28,12 +28,9 @@ class DataConfig:
     the first 500 dialogs."""
     image_size: AtLeastOne = 128
     """Side R of the square pictures, in pixels; other pictures are squeezed to it, never cropped."""
-    limit: AtLeastOne | None = None
-    """Use only the first so many training dialogs."""
-    cache_dir: str | None = None
-    """Where decoded pictures are kept; by default the user's cache folder."""
     num_workers: Count = 0
-    """Loader processes. The cache makes 0 enough on small machines."""
+    """Loader processes. Decoded pictures are kept in the user's cache folder ($XDG_CACHE_HOME), which makes 0
+    enough on small machines."""
 
     @property
     def streams(self) -> bool:
@@ -97,9 +94,7 @@ class DiffusionConfig:
 @section
 class ObjectiveConfig:
     icm_weight: NonNegative = 0.1
-    """lambda of L = L_CDD + L_mask + lambda L_ICM + mu L_change."""
-    change_weight: NonNegative = 0.1
-    """mu: the fused image tokens predict which patches will change."""
+    """lambda of L = L_CDD + L_mask + lambda L_ICM + the plan's terms."""
     cdd_trains_fusion: bool = True
     """Whether the gradient of L_CDD reaches fusion and towers. It is noisy; where plan and ICM train them,
     small models learn the words sooner without it."""
@@ -109,12 +104,8 @@ class ObjectiveConfig:
     """During so many samples at the start the UNet denoises, and beside a plan the matcher matches, one of
     each micro-batch: what the words mean is learnt sooner, and several times cheaper, than how to paint it.
     The learning rate falls once over them, and again over the rest."""
-    text_warmup_batch_size: AtLeastOne | None = None
-    """`training.batch_size` of those samples, where it is another one."""
     no_op_share: Share = 0.0
     """Share of the samples that ask for nothing, by one of `NO_OP_TEXTS`: the picture stays as it is."""
-    antonym_negatives: tuple[tuple[str, str], ...] = ()
-    """Word pairs whose exchange makes an instruction false, such as [left, right]: hard negatives for ICM."""
     augmentations: tuple[Literal["mirror", "join"], ...] = ()
     """`mirror`: half of the samples are mirrored; pictures, objects, and the words left and right change
     sides, so that nothing but the words tells which is meant. `join`: to half of the samples another dialog's
@@ -143,9 +134,6 @@ class RunConfig:
     """Peak of the cosine schedule."""
     warmup_samples: Count = 5_000
     """Samples over which the learning rate rises to its peak."""
-    ema_samples: AtLeastOne = 128
-    """The weight average is updated once in so many samples: in every step of a small batch it costs some per
-    cent."""
     mixed_precision: Precision = "no"
     """auto: bf16 where the device computes in it. A CPU that only emulates it takes many times as long."""
     checkpoint_samples: AtLeastOne = 10_000

@@ -205,7 +205,8 @@ def to_plain(value: Any) -> Any:
 def without_places(config: Any) -> dict[str, Any]:
     """`to_dict` without this machine's folders: what another one needs to repeat the run."""
     settings = to_dict(config)
-    del settings["output_dir"], settings["data"]["cache_dir"]
+    del settings["output_dir"]
+    settings["data"].pop("cache_dir", None)
     for part, key in ((settings["data"], "path"), (settings["data"], "images"), (settings, "init")):
         if part.get(key):
             part[key] = Path(part[key]).name

@@ -14,7 +14,7 @@ from cdd_icm.data.triplets import PICTURES
 from cdd_icm.errors import InputError
 
 
-def swap_antonyms(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+def swap_words(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
     """Replaces every word or phrase of a pair with the other one: "on the left" -> "on the right"."""
     partner = {a.lower(): b for pair in pairs for a, b in (pair, pair[::-1])}
     if not partner:
@@ -38,8 +38,8 @@ def mirror_half(
         ("former", _mirrored_objects),
         ("before", _mirrored_objects),
         ("after", _mirrored_objects),
-        ("instruction", lambda text: swap_antonyms(text, pairs)),
-        ("history", lambda texts: tuple(swap_antonyms(text, pairs) for text in texts)),
+        ("instruction", lambda text: swap_words(text, pairs)),
+        ("history", lambda texts: tuple(swap_words(text, pairs) for text in texts)),
     ):
         out[name] = [mirror(value) if flip else value for value, flip in zip(raw[name], flipped, strict=True)]
     return out

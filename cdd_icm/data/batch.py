@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from cdd_icm.config import Config, ObjectiveConfig
-from cdd_icm.data.augment import mirror_half, swap_antonyms
+from cdd_icm.data.augment import mirror_half
 from cdd_icm.data.picture import to_float
 from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.data.triplets import PICTURES, Triplet, collate
@@ -56,9 +56,6 @@ class Batch(TensorFields):
     null_mask: Bool[Tensor, "1 Nw"]
     no_op: Bool[Tensor, " B"]
     """Items whose text asks for no change."""
-    false_ids: Int[Tensor, "B Nw"] | None = None
-    """The instruction with antonyms swapped, as a hard negative; None if the config lists no antonyms."""
-    false_mask: Bool[Tensor, "B Nw"] | None = None
     plan: TensorFields | None = None
     """The true plan as the model's plan encodes it (`plan.protocol`); None for a model without a plan."""
 
@@ -132,10 +129,6 @@ class Collator:
             null_mask=null_mask,
             no_op=no_op_mask,
         )
-        if pairs := objective.antonym_negatives:
-            # the history stays: only the current instruction becomes false
-            false = [(swap_antonyms(text, pairs), history) for text, history in instructions]
-            batch.false_ids, batch.false_mask = self.tokenize(false)
         if self.encode_truth is not None:
             batch.plan = self.encode_truth(raw, no_op)
         return batch

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cdd_icm.errors import InputError
-from cdd_icm.sources import inside
+from cdd_icm.sources import path_within
 
 DAMAGED_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -44,7 +44,7 @@ class FolderFiles:
         return (file.relative_to(self.root).as_posix() for file in self.root.rglob("*") if file.is_file())
 
     def read(self, name: str) -> bytes:
-        inside(name, str(self.root))
+        path_within(name, str(self.root))
         try:
             return (self.root / name).read_bytes()
         except OSError as error:

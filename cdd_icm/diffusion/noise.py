@@ -18,7 +18,7 @@ up."""
 
 
 @dataclass
-class Draws:
+class RandomNumbers:
     """The random numbers of one batch. Sample i of a run gets the same numbers in every process, batch or
     micro-batch."""
 
@@ -31,7 +31,7 @@ class Draws:
     """Uniform in [0, 1); decides which condition is dropped."""
 
     @classmethod
-    def make(cls, config: Config, first: int, n: int, device: torch.device) -> Draws:
+    def make(cls, config: Config, first: int, n: int, device: torch.device) -> RandomNumbers:
         """The random numbers of samples `first` to `first + n - 1` of the run, counted over all processes."""
         generator = torch.Generator(device)
         uniform = torch.empty(n, 3, device=device)

@@ -48,7 +48,8 @@ from cdd_icm.evaluation.metrics import precision_recall_f1
 from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import TRAIN, VALIDATION, make_loader
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
+from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 
 Sizes = tuple[AtLeastOne, AtLeastOne, AtLeastOne]
@@ -137,7 +138,7 @@ class DetectorRecipe(Recipe):
     ema_half_life = 0.0
     mutable_keys = {
         "": {"output_dir"},
-        "data": {"path", "cache_dir", "num_workers"},
+        "data": {"path", "num_workers"},
         "training": {"total_samples", "checkpoint_samples", "log_samples", "tracker"},
     }
 
@@ -145,7 +146,7 @@ class DetectorRecipe(Recipe):
         """Loads the data. Raises InputError as `train_detector` does."""
         check_data_path(config.data)
         super().__init__(config, config.training)
-        dialogs = load_dialogs(config.data.path, TRAIN)[: config.data.limit]
+        dialogs = load_dialogs(config.data.path, TRAIN)
         self.classes = sorted(class_names(dialogs))
         self.training = annotated_pictures(dialogs, self.classes, config)
         held_out = load_dialogs(config.data.path, VALIDATION)
@@ -174,22 +175,28 @@ class DetectorRecipe(Recipe):
         pictures, coordinates = to_input(torch.stack(pictures)), torch.stack(coordinates)
         return DetectorBatch(*augment(pictures, coordinates, draws), torch.stack(present))
 
-    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
 
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
         """Writes the validation scores to `validation/<samples>.json`; for the final model, the detector in
         half precision and its report instead."""
         if not final:
-            validation = scores(average.detector, self.held_out)
-            with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
-                file.write_text(json.dumps(validation, indent=1) + "\n")
-            Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
+            validation = scores(average.detector, self.held_out, coordinator)
+            if coordinator.main:
+                with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
+                    file.write_text(json.dumps(validation, indent=1) + "\n")
+                Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
-        average.detector.half().save_pretrained(self.root)
+        if coordinator.main:
+            average.detector.half().save_pretrained(self.root)
+        coordinator.wait()
         saved = load_detector(self.root).to(self.device)
+        validation = scores(saved, self.held_out, coordinator)
+        if not coordinator.main:
+            return
         report = {
-            "validation": scores(saved, self.held_out),
+            "validation": validation,
             "validation_pictures": len(self.held_out),
             "parameters": saved.num_parameters(),
             "samples": samples,
@@ -319,18 +326,21 @@ def annotated_pictures(
             (objects for _, objects in pictures.values()), classes, config.coordinates, config.data.path
         ),
         cache=PictureCache.open_or_build(
-            config.data.cache_dir, (picture for picture, _ in pictures.values()), config.data.image_size
+            None, (picture for picture, _ in pictures.values()), config.data.image_size
         ),
     )
 
 
-def scores(detector: Detector, data: AnnotatedPictures, chunk: int = 512) -> dict:
+def scores(detector: Detector, data: AnnotatedPictures, coordinator: Coordinator, chunk: int = 512) -> dict:
     """Precision, recall and F1 against the annotation (in per cent, means over pictures); the mean absolute
-    error of each coordinate over present objects (x and y in pixels, depth in levels); recall by class."""
-    chunks = []
-    for start in range(0, len(data), chunk):
-        pictures = data.pictures(range(start, min(start + chunk, len(data))))
-        chunks.append(detector.detect(rearrange(pictures, "b c h w -> b h w c").numpy()))
+    error of each coordinate over present objects (x and y in pixels, depth in levels); recall by class. The
+    processes share the pictures."""
+
+    def detect(starts: Sequence[int]) -> list[Detections]:
+        rows = (range(start, min(start + chunk, len(data))) for start in starts)
+        return [detector.detect(rearrange(data.pictures(r), "b c h w -> b h w c").numpy()) for r in rows]
+
+    chunks = coordinator.spread(detect, range(0, len(data), chunk))
     present = np.concatenate([part.present for part in chunks])
     places = np.concatenate([part.coordinates for part in chunks])
     precision, recall, f1 = precision_recall_f1(data.truth.present, present)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.conditioning import Conditions, encode_conditions
@@ -62,8 +62,6 @@ class CDDICM(nn.Module):
             reference="reference-pixels" not in config.without,
         )
         self.matcher = Matcher(image_size=size, query_width=width, **vars(config.matcher))
-        # used in training only: predicts which patches the turn changes
-        self.change_head = nn.Linear(width, 1)
         self.register_buffer("alphas_cumprod", training_scheduler().alphas_cumprod, persistent=False)
         parts = self.parts()
         for name in config.training.frozen:
@@ -74,8 +72,7 @@ class CDDICM(nn.Module):
         """The parameters of each part. A part is frozen as a whole; its gradient norm is clipped separately.
         The parameters behind the plan's feature map learn from the UNet's loss and belong to the UNet."""
         parts = {
-            name: list(getattr(self, name).parameters())
-            for name in ("towers", "fusion", "unet", "matcher", "change_head")
+            name: list(getattr(self, name).parameters()) for name in ("towers", "fusion", "unet", "matcher")
         }
         if self.planner is not None:
             map_parameters = self.planner.map_parameters()
@@ -95,7 +92,7 @@ class CDDICM(nn.Module):
     def forward(
         self,
         batch: Batch,
-        draws: Draws,
+        draws: RandomNumbers,
         text_warmup: bool = False,
         match_only: bool = False,
         micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,

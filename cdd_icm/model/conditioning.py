@@ -57,8 +57,6 @@ class Conditions:
     """Standard deviation of the noise on `noisy_reference`; 0 if the reference is dropped."""
     encoded: Encoded
     fused: Fused
-    false_query: Float[Tensor, "B D"] | None
-    """The query of the reference with the false instruction; None if ICM is not trained with one."""
     no_text: Bool[Tensor, " B"]
     no_reference: Bool[Tensor, " B"]
 
@@ -89,19 +87,5 @@ def encode_conditions(
     mask = torch.where(no_text[:, None], batch.null_mask, batch.mask)  # (B, Nw)
     level = level.masked_fill(no_reference, 0.0)  # (B,)
     encoded = towers(reference, ids, mask)
-    if batch.false_ids is None or not objective.icm_weight > 0:
-        fused, false_query = fusion(encoded), None
-    else:  # the true and the false instruction share the image tokens
-        false_tokens, false_pooled = towers.encode_text(batch.false_ids)  # (B, Nw, Dw), (B, E)
-        both = fusion(
-            Encoded(
-                image_tokens=encoded.image_tokens.repeat(2, 1, 1),  # (2 B, Nv, Dv)
-                image_pooled=encoded.image_pooled.repeat(2, 1),  # (2 B, E)
-                text_tokens=torch.cat([encoded.text_tokens, false_tokens]),  # (2 B, Nw, Dw)
-                text_pooled=torch.cat([encoded.text_pooled, false_pooled]),  # (2 B, E)
-                mask=torch.cat([mask, batch.false_mask]),  # (2 B, Nw)
-            )
-        )
-        fused, false_query = both[: len(ids)], both.query[len(ids) :]
     noisy_reference = reference + level[:, None, None, None] * noise  # (B, 3, R, R)
-    return Conditions(reference, noisy_reference, level, encoded, fused, false_query, no_text, no_reference)
+    return Conditions(reference, noisy_reference, level, encoded, fusion(encoded), no_text, no_reference)

@@ -33,22 +33,18 @@ def info_nce(
     images: Float[Tensor, "B *vectors E"],
     scale: Float[Tensor, ""],
     hard_images: Float[Tensor, "H B *vectors E"] | None = None,
-    hard_queries: Float[Tensor, "K B E"] | None = None,
     valid: Bool[Tensor, " B"] | None = None,
-    hard_valid: Bool[Tensor, "K B"] | None = None,
     hard_images_valid: Bool[Tensor, "H B"] | None = None,
     score: Callable[[Tensor, Tensor], Tensor] = inner_product,
 ) -> Float[Tensor, ""]:
     """InfoNCE in both directions over all processes' batch (van den Oord et al. 2018, arXiv 1807.03748).
 
     The positive of query i is image i. Hard images (the reference, another turn) are negatives of query i
-    only, hard queries (the instruction with antonyms swapped) are negatives of image i only. Each process
-    averages over its own rows against the columns of all processes; the mean over processes has the value and
-    gradient of the loss of the joined batch.
+    only. Each process averages over its own rows against the columns of all processes; the mean over
+    processes has the value and gradient of the loss of the joined batch.
 
     Args:
         valid: rows that count; the others, whose condition was dropped, are negatives only.
-        hard_valid: hard queries that differ from the true one.
         hard_images_valid: hard images that exist; queries may have fewer than H.
         score: maps queries (B, E) and images (N, *vectors, E) to scores (B, N), before scaling. It must work
             with `torch.vmap`.
@@ -68,13 +64,9 @@ def info_nce(
             if hard_images_valid is not None:
                 hard = hard.masked_fill(~hard_images_valid.T, -torch.inf)
             rows.append(hard)
-        columns = [scale * score(gather(queries), images).T]
-        if hard_queries is not None:
-            hard = scale * torch.stack([paired(hard_set, images) for hard_set in hard_queries.float()], dim=1)
-            columns.append(hard if hard_valid is None else hard.masked_fill(~hard_valid.T, -torch.inf))
-    loss = (
-        sum(cross_entropy(torch.cat(side, dim=1), labels, reduction="none") for side in (rows, columns)) / 2
-    )
+        columns = scale * score(gather(queries), images).T
+    logits = (torch.cat(rows, dim=1), columns)
+    loss = sum(cross_entropy(side, labels, reduction="none") for side in logits) / 2
     if valid is None:
         return loss.mean()
     count = gather(valid.float().sum()[None]).sum()
@@ -90,8 +82,6 @@ class MatchingBatch:
     images: Float[Tensor, "1+H B E"]
     """The targets, then the hard images."""
     valid: Bool[Tensor, " B"]
-    hard_queries: Float[Tensor, "K B E"] | None = None
-    hard_valid: Bool[Tensor, "K B"] | None = None
 
     def loss(self, scale: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """L_ICM, see `info_nce`."""
@@ -100,9 +90,7 @@ class MatchingBatch:
             self.images[0],
             scale,
             hard_images=self.images[1:],
-            hard_queries=self.hard_queries,
             valid=self.valid,
-            hard_valid=self.hard_valid,
         )
 
 
@@ -118,15 +106,13 @@ def with_cached_micro_batches(
     """
     n = len(cached)
 
-    def joined(name: str, dim: int) -> Tensor | None:
+    def joined(name: str, dim: int) -> Tensor:
         parts = [getattr(batch, name) for batch in cached]
         own_part = getattr(own, name)
-        if own_part is None:
-            return None
         if own_part.is_floating_point():
             # only this micro-batch's loss has their gradient, and the mean over micro-batches divides it by n
             own_part = own_part.detach() + n * (own_part - own_part.detach())
         return torch.cat([*parts[:number], own_part, *parts[number + 1 :]], dim=dim)
 
-    dims = {"queries": 0, "images": 1, "valid": 0, "hard_queries": 1, "hard_valid": 1}
+    dims = {"queries": 0, "images": 1, "valid": 0}
     return MatchingBatch(**{name: joined(name, dim) for name, dim in dims.items()})

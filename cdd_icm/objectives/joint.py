@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_max_pool2d, binary_cross_entropy_with_logits
 
 from cdd_icm.config import Config
 from cdd_icm.data.batch import Batch
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.parameterisation import add_noise
 from cdd_icm.diffusion.region import CHANGED_WEIGHT, Balance, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight
@@ -35,7 +33,6 @@ class JointModel(Protocol):
     matcher: Matcher
     planner: Plan | None
     plan_heads: Mapping[str, nn.Module] | None
-    change_head: nn.Linear
     alphas_cumprod: Float[Tensor, " T"]
 
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
@@ -49,11 +46,11 @@ def joint_loss(
     model: JointModel,
     conditions: Conditions,
     batch: Batch,
-    draws: Draws,
+    draws: RandomNumbers,
     text_warmup: bool = False,
     micro_batches: tuple[int, Sequence[MatchingBatch]] | None = None,
 ) -> dict[str, Tensor]:
-    """L = L_CDD + nu L_mask + mu L_change + the plan's terms + lambda L_ICM.
+    """L = L_CDD + L_mask + the plan's terms + lambda L_ICM.
 
     Args:
         text_warmup: train the UNet, and for a model with a plan the matcher, on the first item only (see
@@ -62,7 +59,7 @@ def joint_loss(
             vectors that ICM compares of each.
 
     Returns:
-        `loss` (); those of the terms `mask`, `change`, `icm` and of `Plan.loss` that have a weight, each ();
+        `loss` (); those of the terms `mask`, `icm` and of `Plan.loss` that have a weight, each ();
         and for each item that the UNet denoised, (n,): `cdd`, its L_CDD; `changed_error`, the squared error
         inside the changed region; and `level`, its timestep as a share of T.
     """
@@ -70,8 +67,6 @@ def joint_loss(
     items = slice(1) if text_warmup else slice(None, None, objective.cdd_every)
     changed = changed_region(batch.reference, batch.target)  # (B, 1, R, R)
     out, terms = _denoising(model, conditions, batch, draws, changed, items)
-    if objective.change_weight > 0:
-        terms["change"] = change_loss(model.change_head, conditions, changed), objective.change_weight
     if model.planner is not None:
         noise = draws.reference_level[:, None, None, None] * draws.reference_noise  # (B, 3, R, R)
         terms |= model.planner.loss(
@@ -89,20 +84,11 @@ def joint_loss(
     return out
 
 
-def change_loss(
-    head: nn.Linear, conditions: Conditions, changed: Float[Tensor, "B 1 R R"]
-) -> Float[Tensor, ""]:
-    """L_change: cross-entropy of predicting from the fused image tokens which patches the turn changes."""
-    tokens = conditions.fused.image_tokens  # (B, Nv, D)
-    truth = adaptive_max_pool2d(changed.float(), math.isqrt(tokens.shape[1])).flatten(1)  # (B, Nv)
-    return binary_cross_entropy_with_logits(head(tokens)[..., 0].float(), truth)  # ()
-
-
 def _denoising(
     model: JointModel,
     conditions: Conditions,
     batch: Batch,
-    draws: Draws,
+    draws: RandomNumbers,
     changed: Float[Tensor, "B 1 R R"],
     items: slice,
 ) -> tuple[dict[str, Tensor], Terms]:
@@ -149,25 +135,19 @@ def _denoising(
 
 
 def matching_batch(
-    model: JointModel, conditions: Conditions, batch: Batch, draws: Draws, text_warmup: bool = False
+    model: JointModel, conditions: Conditions, batch: Batch, draws: RandomNumbers, text_warmup: bool = False
 ) -> MatchingBatch:
     """The vectors that ICM compares of n items: the query with the target, and as hard negatives the
-    reference, another picture (all with the same noise) and the false instruction's query. n is 1 in the text
-    warm-up of a model with a plan."""
+    reference and another picture, all with the same noise. n is 1 in the text warm-up of a model with a
+    plan."""
     items = slice(1) if text_warmup and model.planner is not None else slice(None)
     alpha, sigma = noise_levels(model.alphas_cumprod, draws.timestep[items])  # (n, 1, 1, 1)
     pictures = torch.cat([part[items] for part in (batch.target, batch.reference, batch.other)])
     levels = (part.repeat(3, 1, 1, 1) for part in (draws.noise[items], alpha, sigma))
     noisy = add_noise(pictures, *levels)  # (3 n, 3, R, R)
     images = model.matcher.embed_image(noisy, draws.timestep[items].repeat(3))  # (3 n, E)
-    hard_queries = hard_valid = None
-    if conditions.false_query is not None:
-        hard_queries = model.matcher.embed_query(conditions.false_query[items])[None]  # (1, n, E)
-        hard_valid = (batch.ids != batch.false_ids).any(dim=1)[None, items]  # (1, n)
     return MatchingBatch(
         queries=model.matcher.embed_query(conditions.fused.query[items]),  # (n, E)
         images=images.unflatten(0, (3, -1)),  # (3, n, E)
         valid=(conditions.complete & ~batch.no_op)[items],  # (n,)
-        hard_queries=hard_queries,
-        hard_valid=hard_valid,
     )

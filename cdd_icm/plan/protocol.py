@@ -47,6 +47,13 @@ class SampledPlans:
     answers: Sequence[Answer] | None = None
     """What was understood of each instruction; None if the kind of plan does not tell."""
 
+    def answers_of_best(self, scores: Float[Tensor, "b n"] | None) -> list[Answer] | None:
+        """The answers to b instructions, each with the highest-scored of its n candidates; None for one."""
+        if self.answers is None or scores is None:
+            return None if self.answers is None else list(self.answers)
+        n = scores.shape[1]
+        return [self.answers[i * n + best] for i, best in enumerate(scores.argmax(dim=1).tolist())]
+
 
 class Plan(ABC):
     """The base class of plans. A subclass is also a diffusers `ModelMixin` and `ConfigMixin`, and is saved as
@@ -93,12 +100,6 @@ class Plan(ABC):
             image_width: width of the image tower's tokens.
         """
         return nn.ModuleDict()
-
-    @staticmethod
-    def uses_all_parameters(config: Config) -> bool:
-        """Whether every parameter of the plan has a gradient. If not, DDP must search for unused
-        parameters."""
-        return True
 
     def map_parameters(self) -> list[nn.Parameter]:
         """The parameters that make the feature map. They are trained by the UNet's loss, frozen with the

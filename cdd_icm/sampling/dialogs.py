@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from PIL import Image
 
 from cdd_icm.data.dialog import Dialog
@@ -16,7 +17,7 @@ from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.hashing import derive_seed, tensor_digest
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
 from cdd_icm.sampling.store import GeneratedFolder, generate_missing
 
 
@@ -54,7 +55,7 @@ def generate_dialogs(
     Returns:
         For each dialog uint8 (T, R, R, 3), RGB, with T its number of turns and R the model's image size.
     """
-    size = pipeline.image_size
+    size, settings = pipeline.image_size, pipeline.settings(**sampling)
     generated: list[np.ndarray] = []
     turns = sum(len(d.turns) for d in dialogs)
     with (
@@ -70,12 +71,12 @@ def generate_dialogs(
                 if teacher_forced:
                     for i in active:
                         current[i] = to_square(group[i].reference(turn).decode(), size)
-                out = pipeline(
+                out = pipeline.draw(
                     [Image.fromarray(current[i]) for i in active],
                     [group[i].turns[turn].instruction for i in active],
                     [[t.instruction for t in group[i].turns[:turn]] for i in active],
-                    generator=[turn_generator(seed, group[i].id, turn) for i in active],
-                    **sampling,
+                    settings,
+                    [turn_generator(seed, group[i].id, turn) for i in active],
                 )
                 for i, image in zip(active, out.images, strict=True):
                     current[i] = np.asarray(image)
@@ -93,10 +94,21 @@ def draw_sheet(
     truth: bool = True,
     **sampling,
 ) -> Image.Image:
-    """A sheet with a film strip of each generated dialog, below one of its true pictures if `truth`."""
-    strips, size = [], pipeline.image_size
+    """The `dialog_sheet` of the dialogs as `generate_dialogs` generates them."""
     generated = generate_dialogs(pipeline, dialogs, seed=seed, progress=False, **sampling)
+    return dialog_sheet(dialogs, generated, height, truth)
+
+
+def dialog_sheet(
+    dialogs: Sequence[Dialog],
+    generated: Sequence[UInt8[np.ndarray, "T R R 3"]],
+    height: int = 160,
+    truth: bool = True,
+) -> Image.Image:
+    """A sheet with a film strip of each generated dialog, below one of its true pictures if `truth`."""
+    strips = []
     for dialog, pictures in zip(dialogs, generated, strict=True):
+        size = pictures.shape[1]
         canvas = to_square(dialog.canvas.decode(), size)
         captions = [dialog.id, *(turn.instruction for turn in dialog.turns)]
         if truth:
@@ -130,7 +142,7 @@ def generate_split(
         "model": weights_fingerprint(pipeline),
         "scheduler": type(pipeline.scheduler).__name__,
         "seed": seed,
-        **pipeline.settings(**sampling),
+        **without_scheduler(pipeline.settings(**sampling)),
     }
 
     def generate(part: Sequence[Dialog]) -> list[np.ndarray]:

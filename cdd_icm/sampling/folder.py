@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import transformers
@@ -37,7 +37,7 @@ from cdd_icm.model.tokenizer import check_tokenizer
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.plan.registry import saved_kind
-from cdd_icm.sources import check_links, inside, local_path
+from cdd_icm.sources import check_links, local_path, path_within
 
 CANVAS = "canvas.png"
 """File name of the canvas with which the training dialogs begin, at the model's image size."""
@@ -77,7 +77,15 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     )
 
 
-def check_folder(folder: Path) -> None:
+class CheckedFolder(NamedTuple):
+    """What was read of a pipeline folder to check it."""
+
+    index: dict[str, Any]
+    """The content of `model_index.json`."""
+    tokenizer: transformers.PreTrainedTokenizerBase
+
+
+def check_folder(folder: Path) -> CheckedFolder:
     """Checks that configs and weights fit each other, reading only the weights' headers.
 
     Raises:
@@ -132,7 +140,9 @@ def check_folder(folder: Path) -> None:
         if isinstance(value, list) and name not in (*MODELS, "planner", *LIBRARY_PARTS):
             raise InputError(f"{index_file}: {name} is {value!r}, but the pipeline has no such part")
     _check_parts(folder, **parts)
-    check_tokenizer(load_tokenizer(folder / "tokenizer"), parts["towers"], folder / "tokenizer")
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer")
+    return CheckedFolder(index, tokenizer)
 
 
 def _check_parts(
@@ -201,7 +211,7 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
         raise InputError(f"{config_file}: no valid {kind.__name__} config ({first_line(error)})") from error
     for file in folder.glob("*.index.json"):
         for name in read_json(file).get("weight_map", {}).values():
-            inside(str(name), f"{file}: weight_map")
+            path_within(str(name), f"{file}: weight_map")
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
         for key, shape in _header(file).items():

@@ -108,6 +108,9 @@ class StepCallback:
         return (returned or {}).get("latents", latents)
 
 
+NO_CALLBACK = StepCallback(None, ())
+
+
 def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:
     """Converts a picture, as `CDDICMPipeline.__call__` accepts it, to `size` x `size` pixels in [-1, 1].
 

@@ -30,7 +30,7 @@ from cdd_icm.config import (
 from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
 from cdd_icm.errors import InputError
-from cdd_icm.hub import load_tokenizer, without_code
+from cdd_icm.hub import without_code
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
@@ -44,6 +44,7 @@ from cdd_icm.progress import Progress
 from cdd_icm.sampling.denoiser import Denoiser
 from cdd_icm.sampling.folder import CANVAS, check_folder, local_folder, read_canvas
 from cdd_icm.sampling.inputs import (
+    NO_CALLBACK,
     Generators,
     ImageInput,
     StepCallback,
@@ -58,7 +59,7 @@ from cdd_icm.sampling.inputs import (
 class CDDICMOutput(BaseOutput):
     """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
     of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
-    each instruction, see `Answer`; None if the model's plan does not tell."""
+    each instruction; None if the model's plan does not tell."""
 
     images: list[Image.Image] | np.ndarray | Tensor
     scores: Float[Tensor, "B n"] | None = None
@@ -128,9 +129,9 @@ class CDDICMPipeline(DiffusionPipeline):
         """
         kwargs = without_code(kwargs)
         folder = local_folder(pretrained_model_name_or_path, kwargs)
-        check_folder(folder)
+        checked = check_folder(folder)
         canvas = kwargs.pop("canvas", None) or read_canvas(folder)
-        kwargs = {"tokenizer": load_tokenizer(folder / "tokenizer"), **kwargs}
+        kwargs = {"tokenizer": checked.tokenizer, **kwargs}
         safe = {"use_safetensors": True, "trust_remote_code": False}
         return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
@@ -166,19 +167,14 @@ class CDDICMPipeline(DiffusionPipeline):
         """Side of the pictures, in pixels."""
         return self.unet.config.image_size
 
-    def settings(self, **given) -> dict[str, Any]:
-        """The sampling settings that `__call__` uses: those given and not None, else the model's own.
+    def settings(self, **given) -> SamplingConfig:
+        """The sampling settings that `__call__` uses: those given and not None, else the model's own. The
+        scheduler is the pipeline's, whatever they say.
 
         Raises:
             InputError: an unknown name, a wrong type, an invalid value, or guidance that the model was not
                 trained for.
         """
-        settings = dict(vars(self._sampling(given)))
-        del settings["scheduler"]
-        return settings
-
-    def _sampling(self, given: dict[str, Any]) -> SamplingConfig:
-        """`settings` as a `SamplingConfig`."""
         if "scheduler" in given:
             raise InputError("scheduler: not an argument of a call; set it with `pipeline.scheduler = ...`")
         given = {name: value for name, value in given.items() if value is not None}
@@ -207,7 +203,6 @@ class CDDICMPipeline(DiffusionPipeline):
             self.scheduler = scheduler_like(self.scheduler, presets[name]["scheduler"])
         self.register_to_config(sampling=to_plain(settings))
 
-    @torch.no_grad()
     def __call__(
         self,
         image: ImageInput | list[ImageInput],
@@ -257,19 +252,32 @@ class CDDICMPipeline(DiffusionPipeline):
             InputError: an empty instruction, lists of different lengths, an invalid picture, a setting out of
                 range, or a scheduler whose noise levels are not the model's.
         """
-        settings = self._sampling(
-            {
-                "num_inference_steps": num_inference_steps,
-                "guidance_scale": guidance_scale,
-                "image_guidance_scale": image_guidance_scale,
-                "icm_guidance_scale": icm_guidance_scale,
-                "num_candidates": num_candidates,
-                "plan_temperature": plan_temperature,
-                "plan_place": plan_place,
-            }
+        settings = self.settings(
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
+            icm_guidance_scale=icm_guidance_scale,
+            num_candidates=num_candidates,
+            plan_temperature=plan_temperature,
+            plan_place=plan_place,
         )
-        check_output_type(output_type)
         callback = StepCallback.of(callback_on_step_end, callback_on_step_end_tensor_inputs)
+        out = self.draw(image, instruction, history, settings, generator, output_type, callback)
+        return out if return_dict else (out.images, out.scores, out.answers)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        image: ImageInput | list[ImageInput],
+        instruction: str | list[str],
+        history: list[str] | list[list[str]] | None,
+        settings: SamplingConfig,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+        callback: StepCallback = NO_CALLBACK,
+    ) -> CDDICMOutput:
+        """`__call__` with sampling settings that `settings` has checked."""
+        check_output_type(output_type)
         check_scheduler(self.scheduler)
         device = self._execution_device  # slow: searches all modules
         set_steps(self.scheduler, settings.num_inference_steps, device)
@@ -304,13 +312,9 @@ class CDDICMPipeline(DiffusionPipeline):
         scores = None
         if n > 1:
             pictures, scores = self._choose(pictures, conditions["full"], n)
-        answers = None
-        if plan is not None and plan.answers is not None:
-            chosen = [0] * len(inputs.images) if scores is None else scores.argmax(dim=1).tolist()
-            answers = [plan.answers[i * n + best] for i, best in enumerate(chosen)]
         out = to_output(pictures, output_type)
         self.maybe_free_model_hooks()
-        return CDDICMOutput(out, scores, answers) if return_dict else (out, scores, answers)
+        return CDDICMOutput(out, scores, None if plan is None else plan.answers_of_best(scores))
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""
@@ -394,3 +398,8 @@ class CDDICMPipeline(DiffusionPipeline):
         scores = self.matcher(pictures.to(self.matcher.dtype), clean, condition.query).unflatten(0, (-1, n))
         pictures = pictures.unflatten(0, (-1, n))
         return pictures[torch.arange(len(scores)), scores.argmax(dim=1)], scores
+
+
+def without_scheduler(settings: SamplingConfig) -> dict[str, Any]:
+    """The settings that are arguments of `CDDICMPipeline.__call__`."""
+    return {name: value for name, value in vars(settings).items() if name != "scheduler"}

@@ -20,7 +20,7 @@ from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import turn_generator
-from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
 from cdd_icm.sources import check_link
 
 RECORD = "session.json"
@@ -86,15 +86,18 @@ class DrawingSession:
         """
         done = self._turns[: self._position]
         settings = self.pipeline.settings(**{**self._sampling, **overrides})
-        out = self.pipeline(
+        out = self.pipeline.draw(
             self.picture,
             text,
             [turn.instruction for turn in done],
-            generator=turn_generator(self.seed, "session", len(done)),
-            **settings,
+            settings,
+            turn_generator(self.seed, "session", len(done)),
         )
         scores = None if out.scores is None else tuple(out.scores[0].tolist())
-        self._turns = [*done, SessionTurn(text, out.images[0], self.seed, settings, scores)]
+        self._turns = [
+            *done,
+            SessionTurn(text, out.images[0], self.seed, without_scheduler(settings), scores),
+        ]
         self._position += 1
         return self.picture
 

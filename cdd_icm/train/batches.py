@@ -66,7 +66,7 @@ def training_dialogs(data: DataConfig) -> list[Dialog]:
         if not found:
             raise InputError(f"{data.path}: no dialogs")
         return found
-    return load_dialogs(data.path, TRAIN)[: data.limit]
+    return load_dialogs(data.path, TRAIN)
 
 
 def validation_dialogs(data: DataConfig, training: list[Dialog]) -> list[Dialog]:
@@ -114,8 +114,7 @@ def training_batches(
     if data.streams:
         dataset = ShardTriplets(data.path, data.image_size, **order)
         return iter(make_loader(dataset, collate, data.num_workers, batch_size=size))
-    folder = Path(data.cache_dir) if data.cache_dir else None
-    cache = PictureCache.open_or_build(folder, pictures_of(dialogs), data.image_size)
+    cache = PictureCache.open_or_build(None, pictures_of(dialogs), data.image_size)
     dataset = TripletDataset(dialogs, cache, JOINED if "join" in config.objective.augmentations else 0.0)
     sampler = ResumableSampler(len(dataset), **order)
     return iter(make_loader(dataset, collate, data.num_workers, batch_sampler=sampler))

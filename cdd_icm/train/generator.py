@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from diffusers import SchedulerMixin
+from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
@@ -20,7 +22,7 @@ from cdd_icm.data import Dialog, to_square
 from cdd_icm.data.augment import check_augmentation
 from cdd_icm.data.batch import Batch, Collator
 from cdd_icm.device import device_name, process_state
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.samplers import scheduler_like, set_steps
 from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.errors import InputError
@@ -28,16 +30,17 @@ from cdd_icm.io import load_tensors, replacing
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.plan.protocol import Plan
-from cdd_icm.plan.registry import augmentation, plan_kind, plan_settings
+from cdd_icm.plan.registry import augmentation, plan_settings
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.dialogs import draw_sheet, generate_dialogs
+from cdd_icm.sampling.dialogs import dialog_sheet, generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import local_path
 from cdd_icm.train.batches import sample_order, training_batches, training_dialogs, validation_dialogs
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.log import means_by_noise_level
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
+from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
 
@@ -46,7 +49,7 @@ VALIDATION_DIALOGS = 4
 
 MUTABLE_KEYS = {
     "": {"output_dir", "sampling_presets"},
-    "data": {"path", "cache_dir", "num_workers"},
+    "data": {"path", "num_workers"},
     "training": {
         *("total_samples", "checkpoint_samples", "log_samples", "tracker"),
     },
@@ -116,7 +119,7 @@ class GeneratorRecipe(Recipe):
         loader = training_batches(self.config, self.dialogs, self.collate, size, samples, rank, world)
         return (batch.on(self.device) for batch in loader)
 
-    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+    def share(self, model: nn.Module, parts: Sequence[MicroBatch]) -> Sequence[Any]:
         """For each micro-batch, its number and the vectors that ICM compares of all: negatives come from the
         whole batch."""
         if len(parts) == 1 or not self.config.objective.icm_weight:
@@ -125,12 +128,8 @@ class GeneratorRecipe(Recipe):
             cached = [model(*self._inputs(part), match_only=True) for part in parts]
         return [(number, cached) for number in range(len(parts))]
 
-    def loss(self, model: nn.Module, part: Part, shared: tuple | None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: tuple | None) -> dict[str, Tensor]:
         return model(*self._inputs(part), micro_batches=shared)
-
-    def batch_size(self, samples: int) -> int:
-        size = self.config.objective.text_warmup_batch_size if self._text_warmup(samples) else None
-        return (size or self.settings.batch_size) // self.gradient_accumulation
 
     def learning_rate(self, samples: int) -> float:
         return learning_rate_at(samples, self.settings, self.config.objective.text_warmup_samples)
@@ -149,23 +148,33 @@ class GeneratorRecipe(Recipe):
         denoised = names[:: len(names) // len(errors)]
         return [name for name, error in zip(denoised, errors, strict=True) if not error.isfinite()]
 
-    def rehearse(self, average: nn.Module) -> None:
+    def validate_briefly(self, average: nn.Module, coordinator: Coordinator) -> None:
         first_turns = [dataclasses.replace(dialog, turns=dialog.turns[:1]) for dialog in self.validation]
-        generate_dialogs(build_pipeline(average, self.tokenizer, self.config), first_turns, progress=False)
+        self._generate(build_pipeline(average, self.tokenizer, self.config), first_turns, coordinator)
 
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
         """Writes the pipeline's folder, replacing an earlier one, and a validation sheet."""
         pipeline = build_pipeline(average, self.tokenizer, self.config, self.canvas)
-        with replacing(self.root / "pipeline") as folder:
-            pipeline.save_pretrained(folder, safe_serialization=True)
-            record = {"device": device_name(pipeline.device), "samples": samples}
-            (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
-        sheet = draw_sheet(pipeline, self.validation, self.config.seed)
-        with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
-            sheet.save(file)
+        if coordinator.main:
+            with replacing(self.root / "pipeline") as folder:
+                pipeline.save_pretrained(folder, safe_serialization=True)
+                record = {"device": device_name(pipeline.device), "samples": samples}
+                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+        generated = self._generate(pipeline, self.validation, coordinator)
+        if coordinator.main:
+            with replacing(self.root / "validation" / f"{samples:09d}.png") as file:
+                dialog_sheet(self.validation, generated).save(file)
 
-    def _inputs(self, part: Part) -> tuple[Batch, Draws, bool]:
-        draws = Draws.make(self.config, part.first, len(part.batch.turns), self.device)
+    def _generate(
+        self, pipeline: CDDICMPipeline, dialogs: Sequence[Dialog], coordinator: Coordinator
+    ) -> list[UInt8[np.ndarray, "T R R 3"]]:
+        def generate(share: Sequence[Dialog]) -> list[np.ndarray]:
+            return generate_dialogs(pipeline, share, seed=self.config.seed, progress=False)
+
+        return coordinator.spread(generate, dialogs)
+
+    def _inputs(self, part: MicroBatch) -> tuple[Batch, RandomNumbers, bool]:
+        draws = RandomNumbers.make(self.config, part.first, len(part.batch.turns), self.device)
         return part.batch, draws, self._text_warmup(part.step)
 
     def _text_warmup(self, samples: int) -> bool:
@@ -176,9 +185,7 @@ class GeneratorRecipe(Recipe):
 def has_unused_parameters(config: Config) -> bool:
     """Whether some trained parameters have no gradient, because their loss term has no weight or their input
     is detached."""
-    o, kind = config.objective, plan_kind(config)
-    weights = (o.icm_weight, o.change_weight, o.cdd_trains_fusion)
-    return not all(weights) or (kind is not None and not kind.uses_all_parameters(config))
+    return not (config.objective.icm_weight and config.objective.cdd_trains_fusion)
 
 
 def load_init_weights(model: CDDICM, init: Path) -> None:

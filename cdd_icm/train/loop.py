@@ -25,7 +25,7 @@ from cdd_icm.train.signals import StopSignal
 from cdd_icm.train.state import EMA_HALF_LIFE, prepare, update_ema
 
 
-class Part(NamedTuple):
+class MicroBatch(NamedTuple):
     """A micro-batch of one process."""
 
     batch: Any
@@ -77,23 +77,19 @@ class Recipe(ABC):
         `samples`."""
 
     @abstractmethod
-    def loss(self, model: nn.Module, part: Part, shared: Any) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: Any) -> dict[str, Tensor]:
         """`loss` () and other values to log, () or (n,). `shared`: the result of `share` for this part."""
 
     @abstractmethod
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
-        """Validates the averaged model and writes the results, in the main process. The final call is
-        repeated if a finished run is started again."""
-
-    def batch_size(self, samples: int) -> int:
-        """The size of one process's micro-batch at sample `samples`."""
-        return self.settings.batch_size // self.gradient_accumulation
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
+        """Validates the averaged model, which all processes share by `Coordinator.spread`, and writes the
+        results in the main one. The final call is repeated if a finished run is started again."""
 
     def learning_rate(self, samples: int) -> float:
         """The learning rate at sample `samples`."""
         return learning_rate_at(samples, self.settings)
 
-    def share(self, model: nn.Module, parts: Sequence[Part]) -> Sequence[Any]:
+    def share(self, model: nn.Module, parts: Sequence[MicroBatch]) -> Sequence[Any]:
         """For each micro-batch of a step, data from the other micro-batches that its loss needs."""
         return [None] * len(parts)
 
@@ -101,8 +97,8 @@ class Recipe(ABC):
         """The groups of parameters whose gradient norms are clipped separately."""
         return [list(model.parameters())]
 
-    def rehearse(self, average: nn.Module) -> None:  # noqa: B027 (optional)
-        """Runs a short validation after the first step, in the main process, so that errors show up early."""
+    def validate_briefly(self, average: nn.Module, coordinator: Coordinator) -> None:  # noqa: B027 (optional)
+        """Runs a short validation after the first step, so that errors show up early."""
 
     def means(self, values: dict[str, Tensor]) -> dict[str, float | None]:
         """The columns of a log line from all values since the last line."""
@@ -141,22 +137,19 @@ def fit(recipe: Recipe) -> None:
     log = Log(root / "log.jsonl", samples, accelerator, recipe.means)
 
     def with_average(function: Callable[..., None], *arguments: Any) -> None:
-        if average := ema.gather():  # only in the main process; the others wait below
-            function(average, *arguments)
-        coordinator.wait()
+        function(ema.gather(), coordinator, *arguments)
+        coordinator.wait()  # for the main process, which writes
 
-    size, batches = 0, iter(())
+    size = t.batch_size // accumulation  # of one process's micro-batch
+    batches = recipe.batches(size, samples, rank, world)
     model.train()
     bar = Progress(total=t.total_samples, initial=samples, unit=recipe.unit, smoothing=0.05, disable=rank > 0)
     with StopSignal() as stop, bar:
         while samples < t.total_samples:
             before, learning_rate = samples, recipe.learning_rate(samples)
             set_learning_rate(optimizer, learning_rate)
-            if size != recipe.batch_size(samples):
-                size = recipe.batch_size(samples)
-                batches = recipe.batches(size, samples, rank, world)
             parts = [
-                Part(next(batches), samples + (number * world + rank) * size, samples)
+                MicroBatch(next(batches), samples + (number * world + rank) * size, samples)
                 for number in range(accumulation)
             ]
             for part, shared in zip(parts, recipe.share(model, parts), strict=True):
@@ -171,6 +164,7 @@ def fit(recipe: Recipe) -> None:
                 accelerator, recipe.clipped_parts(accelerator.unwrap_model(model)), recipe.max_grad_norm
             )
             check.add_norm(before, norm)
+            check.before_step(optimizer.optimizer, recipe.culprits)
             optimizer.step()
             optimizer.zero_grad()
             samples += accumulation * size * world
@@ -181,14 +175,13 @@ def fit(recipe: Recipe) -> None:
                 last or is_due(interval, before, samples)
                 for interval in (t.log_samples, t.checkpoint_samples, t.validation_samples)
             )
-            if last or is_due(t.ema_samples, before, samples):
-                interval = max(t.ema_samples, samples - before)
-                unwrapped = accelerator.unwrap_model(model)
-                update_ema(ema.shards, unwrapped, samples, interval, recipe.ema_half_life)
+            update_ema(
+                ema.shards, accelerator.unwrap_model(model), samples, samples - before, recipe.ema_half_life
+            )
             if before == 0 or logging or saving or validating or stopping:
-                check.raise_if_not_finite(recipe.culprits)  # synchronises with the GPU
+                check.raise_if_not_finite(recipe.culprits)  # waits for a GPU
             if before == 0:
-                with_average(recipe.rehearse)
+                with_average(recipe.validate_briefly)
             if logging:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in recipe.shown_losses})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.distributed
@@ -15,6 +17,8 @@ from accelerate.utils import parse_flag_from_env
 from cdd_icm.config import RunConfig
 from cdd_icm.device import mixed_precision, process_state
 from cdd_icm.errors import InputError
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 PATIENCE = timedelta(days=7)
 """Time limit for waiting for another process, which may be validating or suspended."""
@@ -56,8 +60,11 @@ class Coordinator:
     and its time limit is `PATIENCE` instead of the minutes of the gradients' group."""
 
     def __init__(self, accelerator: Accelerator):
-        alone = accelerator.num_processes == 1
-        self.group = None if alone else torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+        self.rank, self.processes = accelerator.process_index, accelerator.num_processes
+        self.main = self.rank == 0
+        self.group = (
+            None if self.processes == 1 else torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+        )
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process; all processes must call it."""
@@ -67,7 +74,22 @@ class Coordinator:
         torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX, group=self.group)
         return bool(flags.item())
 
+    def spread(
+        self, function: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
+    ) -> list[Result]:
+        """`function(items)`, of which each process computes a contiguous share; in all processes, which must
+        all call it. `function` gives a result for each item."""
+        # accelerate's split_between_processes would give the last item twice where there are too few
+        bounds = [len(items) * rank // self.processes for rank in (self.rank, self.rank + 1)]
+        share = items[slice(*bounds)]
+        results = list(function(share)) if len(share) else []
+        if self.group is None:
+            return results
+        parts: list[list[Result]] = [[] for _ in range(self.processes)]
+        torch.distributed.all_gather_object(parts, results, group=self.group)
+        return [result for part in parts for result in part]
+
     def wait(self) -> None:
-        """Waits until all processes have called it, such as during a validation in one process."""
+        """Waits until all processes have called it, such as while the main one writes."""
         if self.group is not None:
             torch.distributed.barrier(group=self.group)

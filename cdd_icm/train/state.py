@@ -9,13 +9,12 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import fsdp2_prepare_model
 from torch import nn
-from torch.distributed.checkpoint.state_dict import get_model_state_dict
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cdd_icm.config import RunConfig
 from cdd_icm.device import layout
-from cdd_icm.train.checkpoint import WHOLE
 from cdd_icm.train.optim import make_optimizer
 
 EMA_HALF_LIFE = 0.05
@@ -31,13 +30,12 @@ class Average:
     whole: nn.Module
     accelerator: Accelerator
 
-    def gather(self) -> nn.Module | None:
-        """The complete average in the main process, None in the others; all processes must call it."""
+    def gather(self) -> nn.Module:
+        """The complete average, in all processes, which must all call it."""
         if self.shards is not self.whole:
-            tensors = get_model_state_dict(self.shards, options=WHOLE)
-            if self.accelerator.is_main_process:  # the other processes get an empty dict
-                self.whole.to(self.accelerator.device).load_state_dict(tensors)
-        return self.whole if self.accelerator.is_main_process else None
+            tensors = get_model_state_dict(self.shards, options=StateDictOptions(full_state_dict=True))
+            self.whole.to(self.accelerator.device).load_state_dict(tensors)
+        return self.whole
 
 
 def prepare(

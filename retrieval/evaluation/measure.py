@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from cdd_icm.device import process_state
 from cdd_icm.progress import Progress
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.ranking import evaluate, rank, summarise
@@ -21,6 +22,11 @@ from retrieval.systems.base import Inputs
 
 ROWS = ("composed", "image only", "text only")
 """The rows of a report: the queries whole, without their texts, and without their pictures."""
+
+
+def in_this_process(function: Callable[[Sequence[int]], list[Any]], items: Sequence[int]) -> list[Any]:
+    """`function(items)`, as `Coordinator.spread` of one process."""
+    return function(items)
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,16 @@ def measure(
     Raises:
         InputError: a picture can't be decoded.
     """
-    encoded = encode(model, benchmark, ROWS, batch_size, cache_dir, frozen)
+    return report(model, benchmark, encode(model, benchmark, ROWS, batch_size, cache_dir, frozen))
+
+
+def report(model: RetrievalModel, benchmark: Benchmark, encoded: Encoded) -> dict[str, Any]:
+    """What `measure` returns, of vectors for all of `ROWS`."""
     pictures, score = encoded.pictures, model.composer.score
-    report = evaluate(benchmark, encoded.queries["composed"], pictures, score)
+    figures = evaluate(benchmark, encoded.queries["composed"], pictures, score)
     for row in ROWS[1:]:
-        report["rows"][row] = summarise(benchmark, rank(benchmark, encoded.queries[row], pictures, score))
-    return report
+        figures["rows"][row] = summarise(benchmark, rank(benchmark, encoded.queries[row], pictures, score))
+    return figures
 
 
 @torch.no_grad()
@@ -67,9 +77,11 @@ def encode(
     batch_size: int = 64,
     cache_dir: str | Path | None = None,
     frozen: bool = False,
+    spread: Callable[[Callable[[Sequence[int]], list[Any]], Sequence[int]], list[Any]] = in_this_process,
 ) -> Encoded:
     """The vectors of the benchmark's pictures and, for each of `rows`, of its queries, whose targets may be
-    hidden. Other arguments and errors are those of `measure`."""
+    hidden. `spread` shares the batches among processes, see `Coordinator.spread`. Other arguments and errors
+    are those of `measure`."""
     ids, queries, composer = benchmark.picture_ids, benchmark.queries, model.composer
     found = [benchmark.pictures[id] for id in ids]
     folder = Path(cache_dir) if cache_dir else None
@@ -97,19 +109,27 @@ def encode(
         total = torch.zeros(len(prompts), model.width).index_add_(0, torch.tensor(owner), vectors)
         return normalize(total, dim=-1)
 
-    pictures = []
-    vectors = {row: torch.empty(len(queries), model.width) for row in rows}
-    with Progress(total=len(ids) + len(queries), desc="encoding", unit="items") as bar:
-        for start in range(0, len(ids), batch_size):
-            pictures.append(encode_gallery(keys[start : start + batch_size]))
-            bar.update(len(pictures[-1]))
-        for start in range(0, len(queries), batch_size):
-            part = slice(start, start + batch_size)
-            n = len(references[part])
-            for row in rows:
-                vectors[row][part] = encode_query(
-                    [BLANK] * n if row == "text only" else references[part],
-                    [[""]] * n if row == "image only" else prompts[part],
+    main = process_state().is_main_process
+
+    def encode_pictures(starts: Sequence[int]) -> list[Float[Tensor, "b ..."]]:
+        bar = Progress(starts, desc="encoding pictures", unit="batches", disable=not main)
+        return [encode_gallery(keys[start : start + batch_size]) for start in bar]
+
+    def encode_queries(starts: Sequence[int]) -> list[dict[str, Float[Tensor, "b E"]]]:
+        return [
+            {
+                row: encode_query(
+                    [BLANK] * len(references[part]) if row == "text only" else references[part],
+                    [[""]] * len(references[part]) if row == "image only" else prompts[part],
                 )
-            bar.update(n)
-    return Encoded(torch.cat(pictures), vectors)
+                for row in rows
+            }
+            for start in Progress(starts, desc="encoding queries", unit="batches", disable=not main)
+            for part in [slice(start, start + batch_size)]
+        ]
+
+    pictures = torch.cat(spread(encode_pictures, range(0, len(ids), batch_size)))
+    batches = spread(encode_queries, range(0, len(queries), batch_size))
+    if not batches:
+        return Encoded(pictures, {row: torch.empty(0, model.width) for row in rows})
+    return Encoded(pictures, {row: torch.cat([batch[row] for batch in batches]) for row in rows})

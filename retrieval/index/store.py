@@ -21,7 +21,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
 from cdd_icm.errors import InputError
-from cdd_icm.sources import check_links, inside, local_path
+from cdd_icm.sources import check_links, local_path, path_within
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
 """The columns of a store. A picture's tags are further columns, so they can't have these names."""
@@ -289,7 +289,7 @@ _ENTRY_FIELDS = ["folder", "path", "width", "height", "$meta"]
 
 def _entry(row: dict[str, Any], uri: str) -> Entry:
     own = {name: row[name] for name in ("content", "folder", "path", "width", "height")}
-    inside(own["path"], f"{uri}: path")
+    path_within(own["path"], f"{uri}: path")
     return Entry(**own, tags={name: value for name, value in row.items() if name not in FIELDS})
 
 

@@ -19,13 +19,14 @@ from cdd_icm.model.prompt import compose_text
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import make_loader
 from cdd_icm.train.log import seconds_logged
-from cdd_icm.train.loop import Part, Recipe, fit
+from cdd_icm.train.loop import MicroBatch, Recipe, fit
+from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.tokenizer import run_tokenizer
 from retrieval import backbones, images
 from retrieval.backbones.base import Backbone
 from retrieval.benchmarks import Benchmark, read_benchmark
 from retrieval.config import RetrievalConfig, RetrievalDataConfig
-from retrieval.evaluation.measure import measure
+from retrieval.evaluation.measure import ROWS, encode, report
 from retrieval.model import RetrievalModel
 from retrieval.systems import registry
 from retrieval.train.objective import Objective
@@ -100,23 +101,29 @@ class RetrievalRecipe(Recipe):
         loader = make_loader(self.samples, self.samples.collate, workers, batch_sampler=sampler)
         return (batch.on(self.device) for batch in loader)
 
-    def loss(self, model: nn.Module, part: Part, shared: None) -> dict[str, Tensor]:
+    def loss(self, model: nn.Module, part: MicroBatch, shared: None) -> dict[str, Tensor]:
         return model(part.batch)
 
     def names(self, batch: Batch) -> list[str]:
         return batch.queries
 
-    def publish(self, average: nn.Module, samples: int, final: bool) -> None:
+    def publish(self, average: nn.Module, coordinator: Coordinator, samples: int, final: bool) -> None:
         """Writes the model's folder, with facts about its training in `training.json`, and the validation
         figures in `validation/<samples>.json`."""
         config, root, model = self.config, self.root, average.model
         if final and validation_file(root, samples).exists():
             return
-        model.save_pretrained(root / "model")
-        with replacing(root / "model" / "training.json") as path:
-            path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
-        frozen = config.encoder.trainable_blocks == 0
-        rows = measure(model, self.validation, cache_dir=config.data.cache_dir, frozen=frozen)["rows"]
+        if coordinator.main:
+            model.save_pretrained(root / "model")
+            with replacing(root / "model" / "training.json") as path:
+                path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
+        cache, frozen = config.data.cache_dir, config.encoder.trainable_blocks == 0
+        encoded = encode(
+            model, self.validation, ROWS, cache_dir=cache, frozen=frozen, spread=coordinator.spread
+        )
+        if not coordinator.main:
+            return
+        rows = report(model, self.validation, encoded)["rows"]
         with replacing(validation_file(root, samples)) as path:
             path.write_text(json.dumps(rows, indent=1) + "\n")
         figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}

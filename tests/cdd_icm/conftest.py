@@ -92,19 +92,25 @@ def tiny_folder(tiny_pipeline, tmp_path):
     return tmp_path / "model"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """The user's cache folder in all tests and the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def settings_in(tmp_path_factory):
+def settings_in():
     """What a config file says that trains that model in a folder: six steps of four shipped turns."""
-    pictures = tmp_path_factory.mktemp("pictures")
 
     def settings(folder):
         return copy.deepcopy(TINY) | {
             "output_dir": str(folder),
-            "data": {"image_size": 32, "path": str(SAMPLE), "cache_dir": str(pictures)},
-            "objective": {"antonym_negatives": [["left", "right"]]},
+            "data": {"image_size": 32, "path": str(SAMPLE)},
             "training": {
                 **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
-                **{"log_samples": 8, "checkpoint_samples": 8, "ema_samples": 4},
+                **{"log_samples": 8, "checkpoint_samples": 8},
             },
         }
 

@@ -6,11 +6,12 @@ from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.plan.shared.vocabulary import Vocabulary
 
 
-def plan_of(config, classes, traits=None, forms=None):
-    """What `CDDICM` takes to plan with these classes; None where the config plans nothing."""
+def plan_of(config, classes, traits=None, forms=None, several=False):
+    """What `CDDICM` takes to plan with these classes, `several` a turn; None where the config plans
+    nothing."""
     if config.plan.kind == "none":
         return None
-    return AnnotatedPlan.settings_for(config, Vocabulary(tuple(classes), traits or {}, forms or {}))
+    return AnnotatedPlan.settings_for(config, Vocabulary(tuple(classes), traits or {}, forms or {}), several)
 
 
 def annotated_collator(config, dialogs, tokenizer):

@@ -188,7 +188,7 @@ def config(tiny_settings, tmp_path):
     settings = {
         **tiny_settings,
         "output_dir": str(tmp_path / "run"),
-        "data": {"path": str(SAMPLE), "image_size": 32, "limit": 2, "cache_dir": str(tmp_path / "cache")},
+        "data": {"path": str(SAMPLE), "image_size": 32},
         "training": {"batch_size": 2, "total_samples": 4, "warmup_samples": 2},
     }
     file = tmp_path / "config.yaml"
@@ -234,7 +234,6 @@ def test_training_without_data_leaves_no_folder(config, capsys):
     ("override", "says"),
     [
         ("output_dir=/dev/null/x", "/dev/null/x/config.yaml: can't be written (Not a directory)"),
-        ("data.cache_dir=/dev/null/x", "/dev/null/x: the picture cache can't be written (Not a directory)"),
         ("encoder.model.vision_cfg.width=97", "encoder.model: not an open_clip model config (embed_dim must"),
     ],
 )
@@ -242,6 +241,13 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
     assert main(["train", str(config), override]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[-1].startswith(f"cdd-icm: {says}") and "Traceback" not in error
+
+
+def test_a_cache_folder_that_can_not_be_written(config, capsys, handlers, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert main(["train", str(config)]) == 2
+    says = "cdd-icm: /dev/null/cdd-icm: the picture cache can't be written (Not a directory)"
+    assert capsys.readouterr().err.splitlines()[-1] == says
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What two gloo processes do in the tests: InfoNCE on the halves of a batch, then a training run whose second
-process meets a loss that is not finite, then one that is stopped after its first step and goes on, after one
-that leaves the matcher out of the loss."""
+process meets a loss that is not finite, a validation, then one that is stopped after its first step and goes
+on, after one that leaves the matcher out of the loss."""
 
 import json
 import sys
@@ -10,26 +10,27 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 from safetensors.torch import save_file
 
 from cdd_icm.config import load_config
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.objectives.icm import info_nce, inner_product
-from cdd_icm.train import loop
+from cdd_icm.sampling.dialogs import generate_dialogs
+from cdd_icm.train import generator, loop
 from cdd_icm.train.generator import GeneratorRecipe, train
 from cdd_icm.train.processes import Coordinator
 
 
 def info_nce_batch(*several):
-    """Queries, images of one vector each or of `several`, two hard images, one hard query; which rows count,
-    which hard query differs, and which hard images are there."""
+    """Queries, images of one vector each or of `several`, two hard images; which rows count, and which hard
+    images are there."""
     generator = torch.Generator().manual_seed(0)
-    shapes = ((8,), (8, *several), (2, 8, *several), (1, 8))
+    shapes = ((8,), (8, *several), (2, 8, *several))
     parts = (torch.randn(*shape, 6, generator=generator) for shape in shapes)
     valid = torch.tensor([1, 0, 1, 1, 1, 1, 0, 1], dtype=torch.bool)
     there = torch.stack([torch.ones(8, dtype=torch.bool), torch.arange(8) % 4 != 2])
-    return [part.requires_grad_() for part in parts], valid, torch.arange(8)[None] % 3 > 0, there
+    return [part.requires_grad_() for part in parts], valid, there
 
 
 def best_vector(queries, images):
@@ -37,16 +38,14 @@ def best_vector(queries, images):
 
 
 def loss_of_share(share, *several):
-    (queries, images, hard_images, hard_queries), valid, hard_valid, there = info_nce_batch(*several)
-    leaves = [queries, images, hard_images, hard_queries, torch.tensor(3.0, requires_grad=True)]
+    (queries, images, hard_images), valid, there = info_nce_batch(*several)
+    leaves = [queries, images, hard_images, torch.tensor(3.0, requires_grad=True)]
     loss = info_nce(
         queries[share],
         images[share],
         leaves[-1],
         hard_images=hard_images[:, share],
-        hard_queries=hard_queries[:, share],
         valid=valid[share],
-        hard_valid=hard_valid[:, share],
         hard_images_valid=there[:, share],
         score=best_vector if several else inner_product,
     )
@@ -61,6 +60,22 @@ def spoilt_in_the_second_process(*given, forward=CDDICM.forward, calls=[], **nam
         out["changed_error"] = out["changed_error"] * torch.tensor([1, torch.nan])
         out["loss"] = out["loss"] * torch.nan
     return out
+
+
+def publish(config, folder: Path, rank: int = 0) -> None:
+    """Validates a model before its first step, and notes which dialogs this process draws."""
+    torch.manual_seed(0)
+    recipe, accelerator = GeneratorRecipe(replace(config, output_dir=str(folder))), Accelerator(cpu=True)
+    model, drawn = recipe.build(accelerator).eval().requires_grad_(False), []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def noting(pipeline, dialogs, **options):
+            drawn.extend(dialog.id for dialog in dialogs)
+            return generate_dialogs(pipeline, dialogs, **options)
+
+        patch.setattr(generator, "generate_dialogs", noting)
+        recipe.publish(model, Coordinator(accelerator), 4, False)
+    (folder / f"drawn_{rank}.json").write_text(json.dumps(drawn))
 
 
 def main(folder: Path) -> None:
@@ -80,6 +95,7 @@ def main(folder: Path) -> None:
             Coordinator, "any", lambda coordinator, flag, any=Coordinator.any: any(coordinator, True)
         )
         train(config)
+    publish(config, folder / "validated", rank)
     searches, prepare = [], loop.prepare
     with pytest.MonkeyPatch.context() as patch:
 

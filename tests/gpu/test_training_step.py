@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from tests.cdd_icm.model.test_cddicm import make_batch, make_model
 
 CPU = torch.device("cpu")
@@ -14,7 +14,9 @@ PLANS = [{}, {"plan": {"kind": "none"}}, {"plan": {"kind": "relational", "grid":
 def step(config, device):
     """Loss and gradients of one step, with the random numbers of the CPU."""
     model = make_model(config).to(device)
-    draws = Draws(**{name: part.to(device) for name, part in vars(Draws.make(config, 0, 3, CPU)).items()})
+    draws = RandomNumbers(
+        **{name: part.to(device) for name, part in vars(RandomNumbers.make(config, 0, 3, CPU)).items()}
+    )
     batch = make_batch()._each(lambda part: part.to(device))
     batch.planned, batch.most = 3, 1  # as the collator counts them, on the CPU
     return model, batch, draws

@@ -33,7 +33,7 @@ TINY = {
     "matcher": {"width": 16},
     "training": {
         **{"batch_size": 4, "total_samples": 24, "learning_rate": 1e-3, "warmup_samples": 8},
-        **{"log_samples": 8, "checkpoint_samples": 8, "ema_samples": 4},
+        **{"log_samples": 8, "checkpoint_samples": 8},
     },
 }
 TOWERS = {"image_width": 32, "text_width": 32, "embed_dim": 24}

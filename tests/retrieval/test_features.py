@@ -92,7 +92,7 @@ def computing(asked):
         {"rows.keys": b"2\n3\n"},  # keys whose rows the disk lost
     ],
 )
-def test_a_killed_writer_is_taken_up(tmp_path, left_by_a_kill):
+def test_a_killed_writer_is_resumed(tmp_path, left_by_a_kill):
     asked: list[str] = []
     FeatureCache(tmp_path, "rows", 2).add(["1", "20"], computing(asked))
     for name, end in left_by_a_kill.items():
@@ -110,7 +110,7 @@ def test_a_killed_writer_is_taken_up(tmp_path, left_by_a_kill):
 
 def test_rows_and_keys_are_only_ever_appended(tmp_path, monkeypatch):
     """What is on the disk stays as it is, whatever the number of rows."""
-    monkeypatch.setattr("retrieval.features.CHUNK", 2)
+    monkeypatch.setattr("cdd_icm.data.rows.CHUNK", 2)
     contents = []
     for count in (1, 4, 9):
         FeatureCache(tmp_path, "rows", 2).add(map(str, range(count)), computing([]))

@@ -29,7 +29,7 @@ from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
-from cdd_icm.sources import inside
+from cdd_icm.sources import path_within
 
 KIND = "folder"
 DESCRIPTION = "a folder with metadata.jsonl"
@@ -113,7 +113,7 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
 
 
 def _row(fields: dict, metadata: Path, where: str) -> _Row:
-    name = inside(field(fields, "file_name", str, where), f"{where}: file_name")
+    name = path_within(field(fields, "file_name", str, where), f"{where}: file_name")
     if not os.path.isfile(metadata.parent / name):  # Path.is_file raises if a name is too long
         raise InputError(f"{where}: file_name: {metadata.parent / name}: no such file")
     objects = field(fields, "objects", list | None, where, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,9 +37,10 @@ from cdd_icm.plan.shared.splats import TemplateSplats
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.vocabulary import Vocabulary
 
+QUERY_LAYERS = 2
+"""Number of `ClassQueryLayer`s for data whose turns draw several objects."""
 WORD_CONTEXT_LAYERS = 2
 """Number of `WordContext` layers before class queries or placement attend to the words."""
-
 
 KERNELS = 32
 """Half-planes whose weighted product says where a new object goes beside each existing one."""
@@ -59,6 +61,12 @@ def horizon_of(plan: AnyConfig) -> float | None:
 def synthetic_scenes(plan: AnyConfig) -> int:
     """Dialogs without pictures beside each sample."""
     return plan.synthetic_scenes if is_relational(plan) else 0
+
+
+def draws_several(dialogs: Sequence[Dialog]) -> bool:
+    """Whether some turn adds more than one object."""
+    counts = [[0, *(len(turn.objects or ()) for turn in dialog.turns)] for dialog in dialogs]
+    return any(after - before > 1 for each in counts for before, after in pairwise(each))
 
 
 class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
@@ -135,21 +143,21 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         if not objects:
             raise no_objects_error(config, "plan.kind=none")
         vocabulary = Vocabulary.of(objects, config.plan.template_attributes, config.data.path)
-        return cls.settings_for(config, vocabulary)
+        return cls.settings_for(config, vocabulary, draws_several(dialogs))
 
     @staticmethod
-    def settings_for(config: Config, vocabulary: Vocabulary) -> dict[str, Any]:
-        """`settings` for a known vocabulary."""
+    def settings_for(config: Config, vocabulary: Vocabulary, several: bool) -> dict[str, Any]:
+        """`settings` for a known vocabulary; `several`: see `draws_several`."""
         plan, size = config.plan, config.data.image_size
         places, pixel = plan.places(size), plan.template_pixel(size)
-        attends = plan.class_query_layers or is_relational(plan)
+        query_layers = QUERY_LAYERS if several and not is_relational(plan) else 0
         return {
             "image_size": size,
             **vars(vocabulary),
             "heads": config.fusion.heads,
             "grid": plan.grid,
-            "query_layers": plan.class_query_layers,
-            "context_layers": WORD_CONTEXT_LAYERS if attends else 0,
+            "query_layers": query_layers,
+            "context_layers": WORD_CONTEXT_LAYERS if query_layers or is_relational(plan) else 0,
             "kernels": KERNELS if is_relational(plan) else 0,
             "horizon": horizon_of(plan),
             "places_per_cell": places // plan.grid,
@@ -200,11 +208,6 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         nn.init.constant_(heads["existing"].mix[-1].bias, -6.0)  # initially no object is detected
         return heads
 
-    @staticmethod
-    def uses_all_parameters(config: Config) -> bool:
-        plan = config.plan
-        return bool(plan.weight and plan.relation_weight and plan.detection_weight)
-
     @property
     def balance(self) -> Balance:
         """Turns that draw several objects may also move what exists."""
@@ -233,7 +236,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
             self.tuning.moved_distance,
             tokenize,
             relational=c.kernels > 0,
-            detects=c.kernels > 0 and config.plan.detection_weight > 0,
+            detects=c.kernels > 0,
             synthetic_dialogs=synthetic,
             scenes=scenes,
             grammar=grammar,
@@ -253,32 +256,28 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         config: Config,
     ) -> Terms:
         """The terms `plan`, `relation`, `detection` and `synthetic`."""
-        plan, fused, valid, terms = config.plan, conditions.fused, conditions.complete, {}
+        plan, fused, valid = config.plan, conditions.fused, conditions.complete
         kernels, grid = self.config.kernels, self.config.grid
-        logits = None
-        if plan.weight > 0:
-            logits = self.network(
-                fused,
-                existing=truth.existing,
-                antecedent=truth.antecedent,
-                max_objects=truth.max_existing,
-            )
-            terms["plan"] = plan_loss(logits, truth.cells, valid, truth.traits), plan.weight
-        if plan.relation_weight > 0:
-            if kernels:
-                sides = each_class(logits.sides)  # (B, C, C, 2)
-            else:
-                sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
-            relation = relation_loss(sides, truth.existing, truth.cells, grid, valid)
-            terms["relation"] = relation, plan.relation_weight
-        if plan.detection_weight > 0:
-            if kernels:
-                detected = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
-                detection = cell_loss(detected, truth.shifted_existing, torch.ones_like(valid))
-            else:
-                detected = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
-                detection = cell_loss(detected, truth.existing, ~conditions.no_reference)
-            terms["detection"] = detection, plan.detection_weight
+        logits = self.network(
+            fused,
+            existing=truth.existing,
+            antecedent=truth.antecedent,
+            max_objects=truth.max_existing,
+        )
+        if kernels:
+            sides = each_class(logits.sides)  # (B, C, C, 2)
+            detected = self.network.detector(truth.shifted + reference_noise)  # (B, C, G, G)
+            detection = cell_loss(detected, truth.shifted_existing, torch.ones_like(valid))
+        else:
+            sides = heads["relations"](fused.image_tokens, truth.existing)  # (B, C, C, 2)
+            detected = heads["existing"](conditions.encoded.image_tokens)  # (B, C, G, G)
+            detection = cell_loss(detected, truth.existing, ~conditions.no_reference)
+        relation = relation_loss(sides, truth.existing, truth.cells, grid, valid)
+        terms: Terms = {
+            "plan": (plan_loss(logits, truth.cells, valid, truth.traits), 1.0),
+            "relation": (relation, plan.relation_weight),
+            "detection": (detection, plan.detection_weight),
+        }
         if truth.synthetic is not None:
             dialogs = synthetic_scenes(plan) * len(valid)
             terms["synthetic"] = self._synthetic_loss(truth.synthetic, dialogs, encode_words, config), 1.0
@@ -296,7 +295,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         place = cross_entropy(cells, turns.cells.amax(dim=1))
         valid = torch.ones_like(turns.cells[:, 0], dtype=torch.bool)
         relation = relation_loss(each_class(sides), turns.existing, turns.cells, self.config.grid, valid)
-        turn = plan.weight * place + plan.relation_weight * relation
+        turn = place + plan.relation_weight * relation
         return turn * (len(turns.ids) / dialogs)
 
     def noise(self, generator: torch.Generator | None) -> Float[Tensor, "C N"]:

@@ -162,8 +162,6 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         config: Config,
     ) -> Terms:
         """The terms of `edit_loss`, and `detection`."""
-        if config.plan.weight == 0:
-            return {}
         terms: dict[str, Tensor] = {}
         parts = torch.arange(len(truth.requests.ids)).tensor_split(len(truth.lengths))
         for part, length in zip(parts, truth.lengths, strict=True):
@@ -174,7 +172,7 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         valid = torch.ones(len(detected), dtype=torch.bool, device=detected.device)
         terms["detection"] = cell_loss(detected, truth.shifted_looks, valid)
         weights = {"detection": config.plan.detection_weight}
-        return {name: (value, weights.get(name, config.plan.weight)) for name, value in terms.items()}
+        return {name: (value, weights.get(name, 1.0)) for name, value in terms.items()}
 
     def noise(self, generator: torch.Generator | None) -> Float[Tensor, "m N"]:
         """Standard Gumbel noise, see `choose_edits`."""

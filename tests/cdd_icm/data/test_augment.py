@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cdd_icm.data import SceneObject, collate
-from cdd_icm.data.augment import mirror_half, swap_antonyms
+from cdd_icm.data.augment import mirror_half, swap_words
 from cdd_icm.model.tokenizer import learn_tokenizer
 from tests.cdd_icm.plans import annotated_collator
 
@@ -21,10 +21,10 @@ PAIRS = (("left", "right"), ("behind", "in front of"))
         ("in frontal view", "in frontal view"),
     ],
 )
-def test_exchange_of_opposites(said, exchanged):
-    assert swap_antonyms(said, PAIRS) == exchanged
-    assert swap_antonyms(said, ()) == said
-    assert swap_antonyms(exchanged, PAIRS).lower() == said.lower()
+def test_swapped_words(said, exchanged):
+    assert swap_words(said, PAIRS) == exchanged
+    assert swap_words(said, ()) == said
+    assert swap_words(exchanged, PAIRS).lower() == said.lower()
 
 
 def test_a_mirror_turns_pictures_objects_and_words_together(real_items, make_config):
@@ -37,10 +37,10 @@ def test_a_mirror_turns_pictures_objects_and_words_together(real_items, make_con
         assert torch.equal(both[name][1], raw[name][1].flip(-1))
     assert both["instruction"] == [
         raw["instruction"][0],
-        swap_antonyms(raw["instruction"][1], PAIRS),
+        swap_words(raw["instruction"][1], PAIRS),
         raw["instruction"][2],
     ]
-    assert both["history"][1] == tuple(swap_antonyms(text, PAIRS) for text in raw["history"][1])
+    assert both["history"][1] == tuple(swap_words(text, PAIRS) for text in raw["history"][1])
     assert [thing.x for thing in both["after"][1]] == [1 - thing.x for thing in raw["after"][1]]
     assert [thing.y for thing in both["after"][1]] == [thing.y for thing in raw["after"][1]]
     again = mirror_half(both, PAIRS)
@@ -48,7 +48,7 @@ def test_a_mirror_turns_pictures_objects_and_words_together(real_items, make_con
     assert torch.equal(again["target"], raw["target"])
 
 
-def test_an_object_in_a_mirror_is_flipped():
+def test_a_mirrored_object_has_the_other_flip():
     boy = SceneObject("boy", 0.25, 0.5, look={"flip": "0", "pose": "3"})
     assert boy.mirrored() == SceneObject("boy", 0.75, 0.5, look={"flip": "1", "pose": "3"})
     assert boy.mirrored().mirrored() == boy

@@ -19,7 +19,7 @@ PAIRS = (("left", "right"), ("behind", "in front of"))
 def test_a_batch_of_real_triplets(make_config):
     config = make_config(encoder__history=1)
     dialogs = load_dialogs(config.data.path, "train")[:2]
-    cache = PictureCache.open_or_build(config.data.cache_dir, pictures_of(dialogs), 32, progress=False)
+    cache = PictureCache.open_or_build(None, pictures_of(dialogs), 32, progress=False)
     dataset = TripletDataset(dialogs, cache)
     tokenizer = learn_tokenizer([turn.instruction for turn in dialogs[0].turns], 400, 64)
     make = annotated_collator(config, dialogs, tokenizer)
@@ -36,8 +36,6 @@ def test_a_batch_of_real_triplets(make_config):
     written = tokenizer.decode(batch.ids[1], skip_special_tokens=True).strip()
     both = f"{turns[1].instruction} <= {turns[0].instruction}".lower()
     assert written == both
-    sided = [any(word in turn.instruction for word in ("left", "right")) for turn in turns[:3]]
-    assert (batch.ids != batch.false_ids).any(dim=1).tolist() == sided and any(sided)
     for i in range(3):  # i-CLEVR adds one object a turn
         assert classes[batch.plan.cells[i].argmax()] == turns[i].objects[-1].name
         assert (batch.plan.cells[i] >= 0).sum() == 1 and (batch.plan.existing[i] >= 0).sum() == i

@@ -2,11 +2,13 @@ import multiprocessing
 import os
 import pickle
 import signal
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from cdd_icm.data import PictureCache, cache, load_dialogs, pictures_of, to_square
+from cdd_icm.data import PictureCache, load_dialogs, pictures_of, to_square
+from cdd_icm.data import rows as growing
 from cdd_icm.errors import InputError
 
 SIZE = 8
@@ -64,8 +66,8 @@ def test_sizes_are_apart(tmp_path):
     assert picture.decoded == 2
 
 
-def test_what_a_killed_writer_left_is_taken_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "CHUNK", 2)
+def test_a_killed_writer_is_resumed(tmp_path, monkeypatch):
+    monkeypatch.setattr(growing, "CHUNK", 2)
     pictures = [Painted(value) for value in range(1, 8)]
     doomed = [*pictures[:5], Fatal(99), *pictures[5:]]
     writer = multiprocessing.get_context("fork").Process(target=build, args=(tmp_path, doomed))
@@ -80,18 +82,40 @@ def test_what_a_killed_writer_left_is_taken_up(tmp_path, monkeypatch):
 def test_only_whole_pictures_are_trusted(tmp_path):
     pictures = [Painted(1), Painted(2), Painted(3)]
     build(tmp_path, pictures)
-    (data,) = tmp_path.glob("*.u8")
+    (data,) = tmp_path.glob("*.rgb")
     os.truncate(data, 2 * 3 * SIZE * SIZE + 7)
     built = build(tmp_path, pictures)
     assert [picture.decoded for picture in pictures] == [1, 1, 2]
     assert all((built[picture.key] == picture.value).all() for picture in pictures)
 
 
-@pytest.mark.parametrize("damaged", ['{"keys": ["a"', '{"keys": 5}', '{"keys": [["a"]]}'])
+def test_pictures_and_index_are_only_ever_appended(tmp_path, monkeypatch):
+    """What is on the disk stays as it is, whatever the number of pictures."""
+    monkeypatch.setattr(growing, "CHUNK", 2)
+    contents = []
+    for count in (1, 4, 9):
+        build(tmp_path, map(Painted, range(count)))
+        contents.append([next(tmp_path.glob(f"*.{kind}")).read_bytes() for kind in ("rgb", "keys")])
+    for before, after in pairwise(contents):
+        assert all(longer.startswith(shorter) for shorter, longer in zip(before, after, strict=True))
+
+
+def test_half_a_key_of_a_killed_writer_is_cut_off(tmp_path):
+    pictures = [Painted(1), Painted(2)]
+    build(tmp_path, pictures[:1])
+    for file, end in ((next(tmp_path.glob("*.rgb")), b"\1" * 99), (next(tmp_path.glob("*.keys")), b"00")):
+        with open(file, "ab") as opened:
+            opened.write(end)
+    built = build(tmp_path, pictures)
+    assert [picture.decoded for picture in pictures] == [1, 1] and len(built) == 2
+    assert all((built[picture.key] == picture.value).all() for picture in pictures)
+
+
+@pytest.mark.parametrize("damaged", [b"side 9\na\n", b"side 8\na\na\n", b"\xff\n"])
 def test_a_damaged_index_is_named(tmp_path, damaged):
     build(tmp_path, [Painted(1)])
-    (index,) = tmp_path.glob("*.json")
-    index.write_text(damaged)
+    (index,) = tmp_path.glob("*.keys")
+    index.write_bytes(damaged)
     with pytest.raises(InputError, match=index.name):
         build(tmp_path, [Painted(1)])
 
@@ -107,7 +131,7 @@ def test_a_worker_maps_the_file_again(tmp_path):
 def test_default_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     build(None, [Painted(1)])
-    assert list((tmp_path / "cdd-icm").glob("*.u8"))
+    assert list((tmp_path / "cdd-icm").glob("*.rgb"))
 
 
 def test_squares_are_squeezed_never_cropped():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cdd_icm.diffusion.noise import Draws, draw_timestep
+from cdd_icm.diffusion.noise import RandomNumbers, draw_timestep
 
 CPU = torch.device("cpu")
 
@@ -13,22 +13,22 @@ def equal(one, other):
 
 
 def rows(draws, share):
-    return Draws(*(part[share] for part in vars(draws).values()))
+    return RandomNumbers(*(part[share] for part in vars(draws).values()))
 
 
 def test_a_samples_draws_are_a_function_of_seed_and_number_alone(make_config):
     config = make_config()
-    eight = Draws.make(config, 100, 8, CPU)
-    assert equal(rows(eight, slice(4, 8)), Draws.make(config, 104, 4, CPU))
+    eight = RandomNumbers.make(config, 100, 8, CPU)
+    assert equal(rows(eight, slice(4, 8)), RandomNumbers.make(config, 104, 4, CPU))
     torch.manual_seed(5)
-    assert equal(eight, Draws.make(config, 100, 8, CPU))
-    assert not equal(eight, Draws.make(make_config(seed=1), 100, 8, CPU))
+    assert equal(eight, RandomNumbers.make(config, 100, 8, CPU))
+    assert not equal(eight, RandomNumbers.make(make_config(seed=1), 100, 8, CPU))
     assert len(eight.noise.flatten(1).unique(dim=0)) == 8
 
 
 def test_draws_have_the_distributions_that_they_claim(make_config):
     config = make_config(data__image_size=16, encoder__history=0)
-    draws = Draws.make(config, 0, 4000, CPU)
+    draws = RandomNumbers.make(config, 0, 4000, CPU)
     assert draws.noise.shape == (4000, 3, 16, 16)
     for noise in (draws.noise, draws.reference_noise):
         assert abs(noise.mean()) < 1e-2 and abs(noise.std() - 1) < 1e-2

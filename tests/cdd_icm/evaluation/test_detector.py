@@ -155,7 +155,6 @@ def config_of(folder, name: str, **changes) -> DetectorConfig:
     settings = {
         "output_dir": str(folder / name),
         "data.path": str(folder / "data"),
-        "data.cache_dir": str(folder / "cache"),
         "data.image_size": 32,
         "widths": [16, 16, 16],
         "training.batch_size": 8,

@@ -76,7 +76,7 @@ def test_teacher_forcing_starts_each_turn_from_the_truth(tiny_pipeline, dialogs)
     assert np.array_equal(np.asarray(out.images[0]), pictures[2])
 
 
-def test_the_progress_bar_is_given_back_as_it_was(tiny_pipeline, dialogs):
+def test_the_progress_bar_is_restored(tiny_pipeline, dialogs):
     before = tiny_pipeline._progress_bar_config
     tiny_pipeline.set_progress_bar_config(desc="mine")
     with pytest.raises(InputError), without_progress_bar(tiny_pipeline):

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from diffusers.utils import logging
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from cdd_icm import CDDICMPipeline, DrawingSession
 from cdd_icm.diffusion.samplers import scheduler_like
@@ -19,6 +21,7 @@ from cdd_icm.plan.registry import PLANS
 from cdd_icm.sampling.dialogs import weights_fingerprint
 from cdd_icm.sampling.folder import MODELS
 from cdd_icm.sampling.loading import load_pipeline
+from retrieval.model import RetrievalModel
 
 
 def draw(pipeline):
@@ -41,17 +44,27 @@ def test_loading_draws_no_bar_and_leaves_diffusers_as_it_was(tiny_folder, capsys
     assert logging.is_progress_bar_enabled()
 
 
+@pytest.mark.parametrize("reader", [CDDICMPipeline, RetrievalModel])
+def test_a_tokenizer_is_loaded_once(tiny_folder, monkeypatch, reader):
+    load, loaded = AutoTokenizer.from_pretrained, []
+    monkeypatch.setattr(
+        AutoTokenizer, "from_pretrained", lambda *args, **more: loaded.append(args) or load(*args, **more)
+    )
+    reader.from_pretrained(tiny_folder)
+    assert len(loaded) == 1
+
+
 def test_a_preset_travels_with_the_model(tiny_folder):
     """It draws what its settings and its scheduler draw when they are given one by one."""
     loaded, by_hand = (CDDICMPipeline.from_pretrained(tiny_folder) for _ in range(2))
     loaded.use_preset("fast")
     by_hand.scheduler = scheduler_like(by_hand.scheduler, "DDIMScheduler")
-    assert loaded.settings() == {**by_hand.settings(), "num_inference_steps": 1}
+    assert loaded.settings() == replace(by_hand.settings(), num_inference_steps=1)
     assert type(loaded.scheduler) is type(by_hand.scheduler)
     by_hand.set_progress_bar_config(disable=True)
     picture = DrawingSession(by_hand, num_inference_steps=1).say("add a red cube")
     assert np.array_equal(draw(loaded), np.asarray(picture))
-    assert loaded.settings(num_inference_steps=3)["num_inference_steps"] == 3  # what is given still counts
+    assert loaded.settings(num_inference_steps=3).num_inference_steps == 3  # what is given still counts
     with pytest.raises(InputError, match="preset: 'slow' is unknown; this model has fast"):
         loaded.use_preset("slow")
     loaded.register_to_config(sampling_presets={})
@@ -81,7 +94,7 @@ def test_what_was_not_trained_does_not_guide(tiny_folder, left_out, given):
     index.write_text(json.dumps({k: v for k, v in json.loads(index.read_text()).items() if k != "objective"}))
     unknown = CDDICMPipeline.from_pretrained(tiny_folder)  # as folders of earlier versions
     for pipeline in (trained, unknown):
-        assert pipeline.settings(**given)[name] == given[name]
+        assert getattr(pipeline.settings(**given), name) == given[name]
 
 
 def test_the_canvas_goes_where_the_pipeline_goes(tiny_pipeline, tiny_folder):

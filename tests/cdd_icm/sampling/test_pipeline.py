@@ -431,7 +431,7 @@ def test_offloaded_parts_draw_the_same(pipe, sequential, monkeypatch):
     assert torch.equal(second_turn(), expected)
 
 
-def test_it_is_what_the_turn_before_drew_by_its_words(pipe, monkeypatch):
+def test_it_refers_to_the_object_of_the_previous_turn(pipe, monkeypatch):
     """Of each dialog of a batch, whatever the number of candidates; where no turn was before, nothing."""
     pipe = with_kernels(pipe)
     asked, network = [], pipe.planner.network
@@ -488,6 +488,6 @@ def test_a_model_without_a_planner_paints_without_a_plan(pipe, draw, make_config
         p(picture(1), SAID[0], generator=seeded(0)[0], output_type="pt").images for p in (plain, again)
     )
     assert torch.equal(one, other)
-    assert again.settings(plan_place="likeliest", plan_temperature=1.0)["plan_temperature"] == 1.0
+    assert again.settings(plan_place="likeliest", plan_temperature=1.0).plan_temperature == 1.0
     with pytest.raises(InputError, match="plan_temperature: 0.5 given to a model without a plan"):
         again.settings(plan_temperature=0.5)

@@ -8,6 +8,8 @@ from PIL import Image
 
 from cdd_icm import io as disk
 from cdd_icm.errors import InputError
+from cdd_icm.sampling import pipeline as drawing
+from cdd_icm.sampling.pipeline import without_scheduler
 from cdd_icm.sampling.session import DrawingSession
 
 
@@ -22,6 +24,13 @@ def two_turns(pipeline):
     return session
 
 
+def test_the_settings_of_a_turn_are_checked_once(tiny_pipeline, monkeypatch):
+    session, check, checked = DrawingSession(tiny_pipeline), drawing.from_dict, []
+    monkeypatch.setattr(drawing, "from_dict", lambda *args: checked.append(args) or check(*args))
+    session.say("add a red cube", num_inference_steps=1)
+    assert len(checked) == 1
+
+
 @pytest.fixture
 def session(tiny_pipeline):
     return two_turns(tiny_pipeline)
@@ -31,7 +40,11 @@ def test_turns_tell_what_was_drawn(session, tiny_pipeline):
     first, second = session.turns
     assert [first.instruction, second.instruction] == ["add a red cube", "add a sphere behind it"]
     assert first.picture.size == (32, 32) and first.picture.mode == "RGB"
-    assert second.seed == 3 and second.settings == tiny_pipeline.settings() and second.scores is None
+    assert (
+        second.seed == 3
+        and second.settings == without_scheduler(tiny_pipeline.settings())
+        and second.scores is None
+    )
     assert same(session.picture, second.picture) and not same(first.picture, second.picture)
 
 
@@ -66,7 +79,7 @@ def test_undo_redo(session, tiny_pipeline):
         session.redo()
 
 
-def test_saying_something_drops_what_was_taken_back(session):
+def test_a_new_instruction_discards_undone_turns(session):
     session.undo()
     session.say("add a cylinder")
     with pytest.raises(InputError, match="redo"):
@@ -98,7 +111,7 @@ def test_a_branch_goes_on_as_its_session(session):
     assert same(twin.say("add a cylinder"), session.say("add a cylinder"))
 
 
-def test_callers_cannot_change_the_past(session):
+def test_callers_cannot_change_earlier_turns(session):
     truth = session.picture
     session.picture.putpixel((0, 0), (255, 0, 0))
     session.turns[1].picture.putpixel((0, 0), (255, 0, 0))
@@ -116,7 +129,7 @@ def test_settings_of_session_and_of_one_turn(tiny_pipeline):
     assert second.settings["num_candidates"] == 1 and second.scores is None
     session.use(num_candidates=None)
     session.say("add a cone")
-    assert session.turns[2].settings["num_candidates"] == tiny_pipeline.settings()["num_candidates"]
+    assert session.turns[2].settings["num_candidates"] == tiny_pipeline.settings().num_candidates
 
 
 @pytest.mark.parametrize(
@@ -141,7 +154,7 @@ def test_a_canvas_of_any_size_and_mode(tiny_pipeline, mode):
     assert session.canvas.size == (32, 32) and session.canvas.mode == "RGB"
 
 
-def test_transparency_lies_on_white(tiny_pipeline):
+def test_transparent_pixels_become_white(tiny_pipeline):
     canvas = DrawingSession(tiny_pipeline, Image.new("RGBA", (32, 32), (0, 0, 0, 0))).canvas
     assert np.asarray(canvas).min() == 255
 

@@ -47,7 +47,7 @@ def test_iclevr_adds_what_each_turn_asks_for_and_keeps_the_rest(tmp_path):
     assert (changed.mean(axis=(1, 2)) < 0.25).all()
 
 
-def test_iclevr_finds_a_place_beside_what_stands(tmp_path):
+def test_iclevr_places_an_object_beside_existing_ones(tmp_path):
     """Where the words leave two places, with something standing between them."""
     _, seen = draw(
         "iclevr",
@@ -79,7 +79,7 @@ def test_codraw_draws_two_pieces_of_one_turn_beside_each_other(tmp_path):
     assert set(seen[0]) == {"boy", "girl"}
 
 
-def test_make_demo_hands_on_the_words_as_they_are(tmp_path):
+def test_make_demo_passes_the_texts_unchanged(tmp_path):
     """With a command in place of ours that prints what it is given."""
     (tmp_path / "cdd-icm").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
     (tmp_path / "cdd-icm").chmod(0o755)

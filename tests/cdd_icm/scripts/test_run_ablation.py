@@ -167,7 +167,6 @@ def test_a_row_in_earnest(tmp_path, monkeypatch):
     """Six steps on the dialogs that ship, drawn and read by the shipped detector."""
     settings = yaml.safe_load((CONFIGS / "tiny.yaml").read_text())
     settings["data"]["path"] = str(CONFIGS.parents[1] / "data" / "iclevr_sample")
-    settings["data"]["cache_dir"] = str(tmp_path / "cache")
     settings["training"]["batch_size"] = 4
     settings["sampling"] = {"num_inference_steps": 1}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -23,21 +24,22 @@ from cdd_icm.config import Config, from_dict, to_dict
 from cdd_icm.data import collate, load_dialogs
 from cdd_icm.data.batch import Batch
 from cdd_icm.data.readers.shards import convert
-from cdd_icm.diffusion.noise import Draws
+from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.errors import InputError
 from cdd_icm.io import load_tensors
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import SCHEMES
-from cdd_icm.train import batches, checkpoint, loop, processes
+from cdd_icm.train import batches, checkpoint, processes
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.generator import GeneratorRecipe, load_init_weights, train
-from cdd_icm.train.loop import Part
+from cdd_icm.train.loop import MicroBatch
 from cdd_icm.train.schedule import is_due, learning_rate_at
 from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
 from tests.cdd_icm.plans import plan_of
+from tests.cdd_icm.two_processes import publish
 from tests.runs import distance, identical, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
@@ -60,7 +62,7 @@ def uninterrupted(settings_in, tmp_path_factory):
 
 def at_sample(monkeypatch, sample, act):
     """Calls `act` once, in the step that sees `sample`."""
-    make = Draws.make
+    make = RandomNumbers.make
 
     def making(config, first, *rest):
         if first == sample and not done:
@@ -69,7 +71,7 @@ def at_sample(monkeypatch, sample, act):
         return make(config, first, *rest)
 
     done = []
-    monkeypatch.setattr(Draws, "make", making)
+    monkeypatch.setattr(RandomNumbers, "make", making)
 
 
 class Killed(BaseException):
@@ -181,14 +183,14 @@ def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, mon
     def full(pipeline, references, instructions, *_, **__):
         raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
 
-    monkeypatch.setattr(CDDICMPipeline, "__call__", full)
+    monkeypatch.setattr(CDDICMPipeline, "draw", full)
     config = make_config()
     with pytest.raises(torch.OutOfMemoryError, match="3 pictures"):
         train(config)
     assert not checkpoints(Path(config.output_dir) / "checkpoints")
 
 
-def test_what_a_run_leaves(uninterrupted):
+def test_files_of_a_run(uninterrupted):
     assert [folder.name for folder in checkpoints(uninterrupted / "checkpoints")] == [
         "000000000016",
         "000000000024",
@@ -199,7 +201,6 @@ def test_what_a_run_leaves(uninterrupted):
         "loss",
         "cdd",
         "icm",
-        "change",
         "changed_error",
         "changed_error_q1",
         "cdd_q4",
@@ -223,6 +224,24 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(two_processes, make_
     assert line == {key: value and pytest.approx(value, rel=1e-3) for key, value in other.items()}
 
 
+@pytest.mark.slow
+def test_two_processes_share_a_validation_and_find_what_one_does(two_processes, make_config, tmp_path):
+    publish(make_config(), tmp_path / "one")
+    drawn, *shares = (
+        json.loads(file.read_text())
+        for file in (
+            tmp_path / "one" / "drawn_0.json",
+            *(two_processes / "validated" / f"drawn_{rank}.json" for rank in range(2)),
+        )
+    )
+    assert all(shares) and sum(shares, []) == drawn
+    sheets = [
+        folder / "validation" / "000000004.png" for folder in (tmp_path / "one", two_processes / "validated")
+    ]
+    one, two = (np.asarray(Image.open(sheet)).astype(int) for sheet in sheets)
+    assert abs(one - two).max() <= 2  # rounding differs with the size of a batch
+
+
 @pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
 def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
@@ -238,7 +257,8 @@ def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed
         folders = checkpoints(Path(config.output_dir) / "checkpoints")
         assert [folder.name for folder in folders] == ["000000000008", "000000000012"]
         results.append(newest(config.output_dir))
-    assert distance(results[0], results[1], "model") < 1e-4 > distance(results[0], results[2], "model")
+    # a third of what one step changes: Adam makes rounding in tiny gradients large
+    assert distance(results[0], results[1], "model") < 3e-4 > distance(results[0], results[2], "model")
 
 
 def test_processes_look_for_weights_without_gradient_where_the_loss_leaves_some_out(two_processes):
@@ -251,13 +271,8 @@ LEFT_OUT = [
     {},
     {"plan": {"kind": "none"}},
     {"objective__icm_weight": 0},
-    {"objective__change_weight": 0},
-    {"plan__weight": 0},
-    {"plan__relation_weight": 0},
-    {"plan__detection_weight": 0},
     {"without": ["cross-attention"]},
     {"without": ["gated-fusion"]},
-    {"objective__antonym_negatives": []},
 ]
 
 
@@ -268,7 +283,7 @@ def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, chan
     recipe = GeneratorRecipe(config)
     model = recipe.build(Accelerator(cpu=True)).train()
     batch = next(recipe.batches(4, 0, 0, 1))
-    model(batch, Draws.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
+    model(batch, RandomNumbers.make(config, 0, 4, torch.device("cpu")), words)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert recipe.has_unused_parameters == bool(idle), idle
 
@@ -287,13 +302,12 @@ def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, 
     mask = torch.ones(8, 24, dtype=torch.bool)
     null = {"null_ids": torch.tensor([[1, 2] + [0] * 22]), "null_mask": torch.arange(24)[None] < 2}
     columns = dict(zip(("reference", "target", "other"), pictures, strict=True))
-    false_ids = torch.where(torch.arange(8)[:, None] == 3, ids, ids.roll(1, dims=1))  # one has no opposite
-    columns |= {"ids": ids, "mask": mask, "false_ids": false_ids, "false_mask": mask}
+    columns |= {"ids": ids, "mask": mask}
     columns["no_op"] = torch.arange(8) == 5
 
     def part(start, size):
         rows = {name: column[start : start + size] for name, column in columns.items()}
-        return Part(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
+        return MicroBatch(Batch(turns=[("a", i) for i in range(size)], **rows, **null), start, 0)
 
     def step(parts):
         model.zero_grad()
@@ -437,13 +451,6 @@ def test_ema_has_its_half_life():
     assert old.weight.item() == pytest.approx(0.5, abs=1e-4) and new.weight.item() == 1
 
 
-def test_ema_moves_on_once_in_so_many_samples(make_config, monkeypatch):
-    moved = []
-    monkeypatch.setattr(loop, "update_ema", lambda *a: moved.append(a[2:4]))
-    train(make_config(training__ema_samples=8))
-    assert moved == [(8, 8), (16, 8), (24, 8)]
-
-
 def test_is_due():
     assert [is_due(10, before, before + 4) for before in (0, 4, 8, 12, 16)] == [
         False,
@@ -497,7 +504,7 @@ def test_a_loss_that_is_not_finite_stops_all_processes_alike(two_processes):
 def test_words_come_first(make_config, monkeypatch):
     """Of each of the first micro-batches one sample is denoised, after that all of them."""
     forward, seen = CDDICM.forward, []
-    config = make_config(objective__text_warmup_samples=8, objective__text_warmup_batch_size=8)
+    config = make_config(objective__text_warmup_samples=8)
 
     def counting(model, batch, *given, **named):
         out = forward(model, batch, *given, **named)
@@ -508,7 +515,8 @@ def test_words_come_first(make_config, monkeypatch):
     train(config)
     size, parts = (getattr(config.training, name) for name in ("batch_size", "gradient_accumulation"))
     rest = config.training.total_samples - 8
-    assert seen == [(8 // parts, 1)] * parts + [(size // parts,) * 2] * (rest // size * parts)
+    warmup = [(size // parts, 1)] * (8 // size * parts)
+    assert seen == warmup + [(size // parts,) * 2] * (rest // size * parts)
 
 
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
@@ -517,7 +525,7 @@ def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     def poisoned(model, *given, **named):
         out = forward(model, *given, **named)
         if len(seen) == 2:  # a loss that is finite, with a gradient that isn't
-            out["loss"] = out["loss"] + (model.change_head.bias * 0).abs().sqrt().sum()
+            out["loss"] = out["loss"] + (model.matcher.query_out.bias * 0).abs().sqrt().sum()
         seen.append(1)
         return out
 
@@ -559,7 +567,7 @@ def begun(make_config, monkeypatch):
 
 
 def test_another_config_is_refused_by_the_key_that_differs(begun):
-    for key in ("training__learning_rate", "without", "seed", "data__limit"):
+    for key in ("training__learning_rate", "without", "seed", "plan__recaption"):
         with pytest.raises(
             InputError, match=rf"config\.yaml: the run there began with another {key.replace('__', '.')};"
         ):
@@ -584,9 +592,9 @@ def test_what_may_change_may_change(begun, tmp_path):
     train(config)
     assert [line["samples"] for line in log_of(config.output_dir)] == [8, 12]
     pipeline = CDDICMPipeline.from_pretrained(tmp_path / "run" / "pipeline")
-    assert pipeline.settings()["num_inference_steps"] == 1
+    assert pipeline.settings().num_inference_steps == 1
     pipeline.use_preset("slow")
-    assert pipeline.settings()["num_inference_steps"] == 9
+    assert pipeline.settings().num_inference_steps == 9
 
 
 @pytest.mark.slow

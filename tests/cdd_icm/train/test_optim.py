@@ -15,8 +15,8 @@ SETTINGS = RunConfig(learning_rate=0.1)
 
 
 def generator(make_config):
-    config = make_config(plan__class_query_layers=1)
-    return CDDICM(config, plan_of(config, ("ball", "cube")))
+    config = make_config()
+    return CDDICM(config, plan_of(config, ("ball", "cube"), several=True))
 
 
 def detector(_):
@@ -37,7 +37,7 @@ def test_weight_decay_shrinks_matrices_and_kernels_alone(make_config, make):
             torch.testing.assert_close(p.detach(), before[name] * (0.95 if shrinks else 1.0), msg=name)
 
 
-def test_what_has_no_scale_is_exempt(make_config):
+def test_norms_biases_and_scalars_have_no_weight_decay(make_config):
     model = generator(make_config)
     names = decayed(model)
     kept = {name for name, _ in model.named_parameters()} - names

@@ -58,7 +58,7 @@ def test_the_vectors_are_those_of_the_model(make_model, benchmark, tmp_path, com
 
 
 @pytest.mark.parametrize("composer", ["fusion", "matching", "sum"])
-def test_of_frozen_towers_a_second_evaluation_sees_nothing_anew(
+def test_features_of_frozen_towers_are_computed_once(
     make_model, benchmark, tmp_path, towers_at_work, composer
 ):
     model = make_model(composer)

@@ -178,7 +178,7 @@ def test_reports_that_no_table_can_hold(write):
             compare([one, write("other.json", other)])
 
 
-def test_a_table_takes_its_place_in_a_page(tmp_path, write):
+def test_a_table_replaces_the_old_one_in_a_page(tmp_path, write):
     page = write("page.md", "before\n<!-- table a -->\nold\n<!-- end of table a -->\nafter\n")
     for _ in range(2):
         fill(page, "a", "| new |\n")

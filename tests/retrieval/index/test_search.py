@@ -38,7 +38,7 @@ def found(hits):
     return [hit.entry.path.removesuffix(".png") for hit in hits]
 
 
-def test_a_picture_finds_itself_and_then_what_is_alike(store, folder):
+def test_a_picture_finds_itself_and_then_similar_ones(store, folder):
     hits = search(store, Colours(), Image.open(folder / "red green.png"), k=2)
     assert found(hits)[0] == "red green" and abs(hits[0].score - 1) < 1e-5
     assert np.array_equal(hits[0].picture(), Image.open(folder / "red green.png"))
@@ -69,7 +69,7 @@ def test_filters_and_k(store):
         ({"picture": Image.new("I;16", (4, 4))}, "more than 8 bits"),
     ],
 )
-def test_queries_that_are_none(store, query, fault):
+def test_invalid_queries(store, query, fault):
     with pytest.raises(InputError, match=fault):
         search(store, Colours(), **query)
 

@@ -82,7 +82,7 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
         ("multi-vector", {"options__composer": "matching"}),
     ],
 )
-def test_what_a_run_leaves(make_config, tmp_path, composer, changed):
+def test_files_of_a_run(make_config, tmp_path, composer, changed):
     config = make_config(composer, **changed)
     model = RetrievalModel.from_pretrained(train(config))
     run = tmp_path / "run"
@@ -127,6 +127,12 @@ def test_two_processes_do_what_one_does_on_the_joined_batch(make_config, tmp_pat
         line, other = log_of(one)[-1], log_of(two)[-1]
         assert line.pop("found") <= other.pop("found")  # among the targets of its own process
         assert line == {key: pytest.approx(value, rel=1e-3) for key, value in other.items()}
+        found, shared = (
+            json.loads(training.validation_file(run, 12).read_text())["composed"] for run in (one, two)
+        )
+        assert found.keys() == shared.keys()
+        # rounding may move a query or two of the fifteen
+        assert all(abs(found[name] - shared[name]) < 15 for name in found if name.startswith("R@"))
 
 
 @pytest.mark.slow
@@ -394,7 +400,7 @@ def test_bad_configs_get_one_line(changed, says):
     assert "\n" not in str(error.value)
 
 
-def test_what_does_not_fit_the_beginning_is_refused(make_config, make_model, tmp_path):
+def test_an_init_that_does_not_fit_is_refused(make_config, make_model, tmp_path):
     make_model("sum").save_pretrained(tmp_path / "known")
     make_model("matching").save_pretrained(tmp_path / "drawn")
     for changed, says in (
@@ -440,7 +446,7 @@ def test_the_configs_that_ship_hold_for_every_composer(name, composer):
 @pytest.mark.parametrize(
     ("composer", "place"), [("fusion", "composer.fusion"), ("multi-vector", "composer.composer.fusion")]
 )
-def test_drawing_hands_its_fusion_encoder_on(make_config, make_model, tmp_path, composer, place):
+def test_retrieval_starts_from_a_generators_fusion(make_config, make_model, tmp_path, composer, place):
     """What was trained with the generator begins a retrieval model: towers and fusion, not the matcher."""
     drawn = make_model("matching", seed=5)
     drawn.save_pretrained(tmp_path / "drawn")

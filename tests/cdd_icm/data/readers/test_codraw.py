@@ -44,7 +44,7 @@ def test_each_round_that_adds_a_class_is_a_turn():
     ]
 
 
-def test_chitchat_goes_and_an_unchanged_canvas_hands_its_words_on():
+def test_chitchat_is_dropped_and_texts_of_an_unchanged_canvas_move_to_the_next_turn():
     assert turns(
         ("hi", "hello", ""),
         ("ok now a sun", "done", ""),
@@ -53,13 +53,13 @@ def test_chitchat_goes_and_an_unchanged_canvas_hands_its_words_on():
     ) == [("<teller> now a sun <teller> it is on the left", ["sun"])]
 
 
-def test_small_talk_leaves_no_mark():
+def test_small_talk_changes_nothing():
     assert turns(
         ("Hello!", "ok.", canvas(SUN)), ("a tree", "Ok, thanks. Bye!", ""), ("", "", canvas(SUN, TREE))
     ) == [("<teller> a tree", ["oak tree", "sun"])]
 
 
-def test_a_round_without_a_new_class_hands_its_words_on():
+def test_texts_of_a_round_without_a_new_class_move_to_the_next_turn():
     assert turns(
         ("a boy", "", canvas(BOY)),
         ("make him smile", "", canvas(OTHER_BOY)),  # another expression is the same class

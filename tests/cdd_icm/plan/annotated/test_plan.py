@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cdd_icm.data import SceneObject
+from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.model.fusion import Fused
 from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.logits import PlanLogits
 from cdd_icm.plan.annotated.losses import plan_loss
 from cdd_icm.plan.annotated.network import PlanNetwork
+from cdd_icm.plan.annotated.plan import draws_several
 from cdd_icm.plan.annotated.relations import Relations, relation_loss
 from cdd_icm.plan.annotated.template_ids import TemplateTable
 from cdd_icm.plan.annotated.vocabulary import drawn_objects, middle_place, to_cells, to_trait_values
@@ -20,6 +21,7 @@ from cdd_icm.plan.shared.detector import cell_loss
 from cdd_icm.plan.shared.places import median_score
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.word_context import WordContext
+from tests.cdd_icm.conftest import SAMPLE
 
 CLASSES = ("ball", "cube", "tree")
 TRAITS = {"face": ("glad", "sad"), "size": ("big", "middling", "small")}
@@ -339,3 +341,10 @@ def test_words_get_their_context_before_the_queries_attend_to_them():
     before = planner(fused).presence
     torch.nn.init.normal_(planner.word_context[0].mlp[-1].weight)
     assert not torch.allclose(planner(fused).presence, before)
+
+
+def test_some_turn_draws_several_objects_or_none_does():
+    dialogs = load_dialogs(SAMPLE, "train")[:2]  # of i-CLEVR: one object a turn
+    assert not draws_several(dialogs)
+    first = dialogs[0]
+    assert draws_several([dialogs[1], replace(first, turns=first.turns[1:])])  # begins with two
