@@ -55,7 +55,8 @@ class Describer:
         if intent == "undo":
             return Answer("undo", "takes back the turn before", confidence, ())
         if bool(edits.no_op[item]):
-            return Answer("unchanged", self._reason(intent, unknown), confidence, unknown)
+            outcome = "unchanged" if intent == "nothing" else "not understood"
+            return Answer(outcome, self._reason(intent, unknown), confidence, unknown)
         return Answer("changed", "; ".join(self.edits(scene, edits, item)), confidence, unknown)
 
     def edits(self, scene: Scene, edits: Edits, item: int) -> list[str]:

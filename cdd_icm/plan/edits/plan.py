@@ -132,7 +132,7 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
 
     @property
     def balance(self) -> Balance:
-        return "pixels"
+        return "regions"
 
     def map_parameters(self) -> list[nn.Parameter]:
         return list(self.splats.parameters())
