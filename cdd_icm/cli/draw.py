@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from cdd_icm.cli.arguments import add_model, load_model, positive, sampling_settings
@@ -31,6 +33,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     generate.add_argument("--split", help="the split of --data (default: test)")
     generate.add_argument("--limit", type=positive, help="draw only the first N dialogs of --data")
     generate.add_argument("--batch-size", type=positive, help="dialogs of --data drawn at once (default: 16)")
+    generate.add_argument(
+        "--strict", action="store_true", help="exit with 1 if one of your instructions was not understood"
+    )
+    generate.add_argument(
+        "--json", action="store_true", help="print a JSON object for each of your instructions, for programs"
+    )
     add_model(generate)
     generate.set_defaults(run=_generate)
 
@@ -45,8 +53,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     chat.set_defaults(run=_chat)
 
 
-def _generate(arguments: argparse.Namespace) -> None:
+def _generate(arguments: argparse.Namespace) -> int | None:
     if arguments.data is not None:
+        for name in ("strict", "json"):
+            if getattr(arguments, name):
+                raise InputError(f"--{name}: not allowed with --data")
         return _generate_split(arguments)
     for name in ("split", "limit", "batch_size"):
         if getattr(arguments, name) is not None:
@@ -75,7 +86,8 @@ def _generate_split(arguments: argparse.Namespace) -> None:
         say(arguments.out)
 
 
-def _generate_dialog(arguments: argparse.Namespace) -> None:
+def _generate_dialog(arguments: argparse.Namespace) -> int:
+    """Returns the exit status: 1 where --strict is given and an instruction was not understood."""
     from cdd_icm.io import replacing
     from cdd_icm.sampling.session import DrawingSession
 
@@ -88,20 +100,30 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
         raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instructions'}")
     settings = sampling_settings(arguments)
     session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
+    understood = True
     for turn, text in enumerate(texts, start=1):
         start = time.perf_counter()
         picture = session.say(text)
         seconds = time.perf_counter() - start
         with replacing(arguments.out / f"turn_{turn}.png") as path:
             picture.save(path)
-        say(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+        answer = session.answer
+        understood = understood and (answer is None or answer.is_understood)
+        file = arguments.out / f"turn_{turn}.png"
+        if arguments.json:
+            fields = {"instruction": text, "picture": str(file), "answer": answer and asdict(answer)}
+            say(json.dumps(fields), flush=True)
+        else:
+            say(f"{file}  {seconds:.2f} s  {text}{f' -> {answer}' if answer else ''}", flush=True)
     with replacing(arguments.out / "filmstrip.png") as path:
         session.filmstrip().save(path)
     for file in arguments.out.iterdir():  # left by an earlier, longer dialog
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
-    say(arguments.out / "filmstrip.png")
+    if not arguments.json:
+        say(arguments.out / "filmstrip.png")
+    return int(arguments.strict and not understood)
 
 
 def _chat(arguments: argparse.Namespace) -> None:

@@ -38,6 +38,7 @@ from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import tokenize
 from cdd_icm.model.unet import ConditionalUNet
+from cdd_icm.plan.answer import Answer
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.denoiser import Denoiser
@@ -57,10 +58,12 @@ from cdd_icm.sampling.inputs import (
 @dataclass
 class CDDICMOutput(BaseOutput):
     """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
-    of each candidate, (B, num_candidates), or None with a single candidate."""
+    of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
+    each instruction; None if the model's plan does not tell."""
 
     images: list[Image.Image] | np.ndarray | Tensor
     scores: Float[Tensor, "B n"] | None = None
+    answers: list[Answer] | None = None
 
 
 class CDDICMPipeline(DiffusionPipeline):
@@ -260,7 +263,7 @@ class CDDICMPipeline(DiffusionPipeline):
         )
         callback = StepCallback.of(callback_on_step_end, callback_on_step_end_tensor_inputs)
         out = self.draw(image, instruction, history, settings, generator, output_type, callback)
-        return out if return_dict else (out.images, out.scores)
+        return out if return_dict else (out.images, out.scores, out.answers)
 
     @torch.no_grad()
     def draw(
@@ -287,9 +290,10 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, plan_noise = self._randomness(len(reference), n, inputs.generator, device)
         plan = None
         if self.planner is not None:
+            texts = [text for text in inputs.instructions for _ in range(n)]
             histories = [history for history in inputs.histories for _ in range(n)]
             full = conditions["full"]
-            plan = self.planner.sample(full, reference, plan_noise, settings, histories, context)
+            plan = self.planner.sample(full, reference, plan_noise, settings, texts, histories, context)
         denoiser = Denoiser(
             self.unet,
             self.matcher,
@@ -310,7 +314,7 @@ class CDDICMPipeline(DiffusionPipeline):
             pictures, scores = self._choose(pictures, conditions["full"], n)
         out = to_output(pictures, output_type)
         self.maybe_free_model_hooks()
-        return CDDICMOutput(images=out, scores=scores)
+        return CDDICMOutput(out, scores, None if plan is None else plan.answers_of_best(scores))
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""
@@ -328,8 +332,9 @@ class CDDICMPipeline(DiffusionPipeline):
         """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
         batch and repeated for each candidate."""
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
-        if settings.icm_guidance_scale and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f'
+        planned = self.planner is not None and self.planner.replaces_text
+        if (settings.icm_guidance_scale or planned) and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f', and what the UNet sees beside a plan
         full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
         empty = [""] * len(reference)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
