@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from cdd_icm.console import complain
+from cdd_icm.console import print_error, say
 from cdd_icm.data import Picture, load_dialogs
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
@@ -76,9 +76,9 @@ def main() -> int:
     parser.add_argument("sources", type=Path, nargs="+")
     arguments = parser.parse_args()
     try:
-        print(f"{join(arguments.out, arguments.sources)} dialogs")
+        say(f"{join(arguments.out, arguments.sources)} dialogs")
     except InputError as error:
-        complain(error)
+        print_error("join_datasets", error)
         return 1
     return 0
 

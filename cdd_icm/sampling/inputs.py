@@ -14,6 +14,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from cdd_icm.config import SamplingConfig
 from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb, to_float, to_square
 from cdd_icm.errors import InputError
@@ -152,3 +153,8 @@ def to_output(
     if output_type == "np":
         return array
     return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
+
+
+def without_scheduler(settings: SamplingConfig) -> dict[str, Any]:
+    """The settings that are arguments of `CDDICMPipeline.__call__`."""
+    return {name: value for name, value in vars(settings).items() if name != "scheduler"}

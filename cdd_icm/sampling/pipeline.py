@@ -398,8 +398,3 @@ class CDDICMPipeline(DiffusionPipeline):
         scores = self.matcher(pictures.to(self.matcher.dtype), clean, condition.query).unflatten(0, (-1, n))
         pictures = pictures.unflatten(0, (-1, n))
         return pictures[torch.arange(len(scores)), scores.argmax(dim=1)], scores
-
-
-def without_scheduler(settings: SamplingConfig) -> dict[str, Any]:
-    """The settings that are arguments of `CDDICMPipeline.__call__`."""
-    return {name: value for name, value in vars(settings).items() if name != "scheduler"}

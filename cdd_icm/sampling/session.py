@@ -21,7 +21,8 @@ from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling.dialogs import turn_generator
-from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
+from cdd_icm.sampling.inputs import without_scheduler
+from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import check_link
 
 RECORD = "session.json"

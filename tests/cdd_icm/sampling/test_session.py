@@ -11,7 +11,7 @@ from cdd_icm import io as disk
 from cdd_icm.errors import InputError
 from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling import pipeline as drawing
-from cdd_icm.sampling.pipeline import without_scheduler
+from cdd_icm.sampling.inputs import without_scheduler
 from cdd_icm.sampling.session import DrawingSession
 
 
