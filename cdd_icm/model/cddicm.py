@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cdd_icm.config import Config
@@ -116,15 +117,15 @@ class CDDICM(nn.Module):
         """The text's tokens before fusion, as in `Fused.words`."""
         return self.fusion.text_in(self.towers.encode_text(ids)[0])
 
-    def without_text(self, conditions: Conditions, batch: Batch) -> Fused:
-        """The fused condition of the references and the empty text."""
-        tokens, pooled = self.towers.encode_text(batch.null_ids)  # (1, Nw, Dw), (1, E)
-        size = len(conditions.reference)
-        return self.fusion(
-            replace(
-                conditions.encoded,
-                text_tokens=tokens.expand(size, -1, -1),
-                text_pooled=pooled.expand(size, -1),
-                mask=batch.null_mask.expand(size, -1),
-            )
-        )
+    def fused_with(
+        self,
+        conditions: Conditions,
+        batch: Batch,
+        ids: Int[Tensor, "B Nw"],
+        mask: Bool[Tensor, "B Nw"],
+    ) -> Fused:
+        """The fused condition of the references and other texts; an item without text keeps the empty one."""
+        dropped = conditions.no_text[:, None]
+        ids, mask = torch.where(dropped, batch.null_ids, ids), torch.where(dropped, batch.null_mask, mask)
+        tokens, pooled = self.towers.encode_text(ids)  # (B, Nw, Dw), (B, E)
+        return self.fusion(replace(conditions.encoded, text_tokens=tokens, text_pooled=pooled, mask=mask))

@@ -38,8 +38,8 @@ class JointModel(Protocol):
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
         """From token ids to the text's tokens before fusion."""
 
-    def without_text(self, conditions: Conditions, batch: Batch) -> Fused:
-        """The fused condition of the references and the empty text."""
+    def fused_with(self, conditions: Conditions, batch: Batch, ids: Tensor, mask: Tensor) -> Fused:
+        """The fused condition of the references and other texts."""
 
 
 def joint_loss(
@@ -98,8 +98,9 @@ def _denoising(
     alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
     noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
     fused = conditions.fused
-    if model.planner is not None and model.planner.replaces_text:
-        fused = model.without_text(conditions, batch)
+    reworded = None if model.planner is None else model.planner.reworded(batch.plan)
+    if reworded is not None:
+        fused = model.fused_with(conditions, batch, *reworded)
     fused = fused if objective.cdd_trains_fusion else fused.detach()
     plan_map = None
     if model.planner is not None:

@@ -42,8 +42,8 @@ class SampledPlans:
     """See `Plan.feature_map`."""
     no_op: Bool[Tensor, " B"]
     """Items whose plan changes nothing; their reference is returned unchanged."""
-    replaces_text: bool = False
-    """See `Plan.replaces_text`."""
+    texts: list[str] | None = None
+    """The plans in words, which the UNet sees in place of the instructions; None if it sees these."""
     answers: Sequence[Answer] | None = None
     """What was understood of each instruction; None if the kind of plan does not tell."""
 
@@ -108,10 +108,10 @@ class Plan(ABC):
 
     # Training
 
-    @property
-    def replaces_text(self) -> bool:
-        """Whether the UNet is conditioned on the plan in place of the text, which it then does not see."""
-        return False
+    def reworded(self, truth: TensorFields) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]] | None:
+        """Token ids and mask of the true plans in the plan's own words, which the UNet sees in place of the
+        instructions; None if it sees these."""
+        return None
 
     @property
     def balance(self) -> Balance:

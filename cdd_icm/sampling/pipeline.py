@@ -294,6 +294,7 @@ class CDDICMPipeline(DiffusionPipeline):
             histories = [history for history in inputs.histories for _ in range(n)]
             full = conditions["full"]
             plan = self.planner.sample(full, reference, plan_noise, settings, texts, histories, context)
+            conditions |= {} if plan.texts is None else {"unet_full": self.encode(reference, plan.texts)}
         denoiser = Denoiser(
             self.unet,
             self.matcher,
@@ -332,9 +333,8 @@ class CDDICMPipeline(DiffusionPipeline):
         """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
         batch and repeated for each candidate."""
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
-        planned = self.planner is not None and self.planner.replaces_text
-        if (settings.icm_guidance_scale or planned) and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f', and what the UNet sees beside a plan
+        if settings.icm_guidance_scale and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f'
         full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
         empty = [""] * len(reference)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]

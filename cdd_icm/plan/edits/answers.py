@@ -16,6 +16,7 @@ from cdd_icm.plan.edits.changes import SAME_PLACE
 from cdd_icm.plan.edits.decoding import Edits
 from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_OBJECTS, REMOVE, Scene
+from cdd_icm.plan.edits.rewording import look_name, reword
 from cdd_icm.plan.shared.camera import to_ground
 
 FREQUENT = 12
@@ -35,7 +36,7 @@ class Seen(NamedTuple):
     y: float
 
     def __str__(self) -> str:
-        return " ".join([*self.traits, self.name])
+        return look_name(self.name, self.traits)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,16 @@ class Describer:
             outcome = "unchanged" if intent == "nothing" else "not understood"
             return Answer(outcome, self._reason(intent, unknown), confidence, unknown)
         return Answer("changed", "; ".join(self.edits(scene, edits, item)), confidence, unknown)
+
+    def reworded(self, scene: Scene, edits: Edits, item: int) -> str:
+        """The edits in the plan's own words, see `reword`."""
+        gone = (edits.actions[item] != KEEP).nonzero()[:, 0].tolist()
+        drawn = (edits.classes[item] >= 0).nonzero()[:, 0].tolist()
+        before, after = (
+            [str(self._seen(of.classes[item, i], of.traits[item, i], of.cells[item, i])) for i in numbers]
+            for of, numbers in ((scene, gone), (edits, drawn))
+        )
+        return reword(before, after)
 
     def edits(self, scene: Scene, edits: Edits, item: int) -> list[str]:
         """A phrase for each edit, such as "removes the red cube"."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -126,9 +126,8 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
             texts += [world.request(rng).text for _ in range(TEXTS)]
         return texts
 
-    @property
-    def replaces_text(self) -> bool:
-        return True
+    def reworded(self, truth: EditTruth) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
+        return truth.ids, truth.mask
 
     @property
     def balance(self) -> Balance:
@@ -145,7 +144,7 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
             tuple(c.classes), dict(c.traits or {}), c.grid, self.tuning.moved_distance, self.tokenizer
         )
         return EditTruthEncoder(
-            encode, self.looks, synthetic, world_of(config, dialogs) if synthetic else None
+            encode, tokenize, self.looks, synthetic, world_of(config, dialogs) if synthetic else None
         )
 
     def feature_map(self, truth: EditTruth, items: slice) -> Float[Tensor, "b P G G"]:
@@ -197,7 +196,8 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         edits = self._edits(instructions, scene, noise, settings)
         describer = self._describer()
         answers = [describer.answer(text, scene, edits, i) for i, text in enumerate(instructions)]
-        return SampledPlans(self._map(scene, edits), edits.no_op, replaces_text=True, answers=answers)
+        texts = [describer.reworded(scene, edits, i) for i in range(len(instructions))]
+        return SampledPlans(self._map(scene, edits), edits.no_op, texts, answers)
 
     def _describer(self) -> Describer:
         c = self.config

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
-from cdd_icm.data.batch import RawBatch
+from cdd_icm.data.batch import RawBatch, Tokenize
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.data.picture import to_float
 from cdd_icm.data.tensor_fields import TensorFields
@@ -19,6 +19,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.plan.edits.changes import ObjectChange, changes_between, touched_by
 from cdd_icm.plan.edits.decoding import look_of
 from cdd_icm.plan.edits.requests import Asked, RequestEncoder, Requests, Scene, of_items
+from cdd_icm.plan.edits.rewording import look_name, reword
 from cdd_icm.plan.shared.shifted import shifted
 
 PARTS = 4
@@ -59,6 +60,9 @@ class EditTruth(TensorFields):
     scene: Scene
     asked: Asked
     """Of the batch's own turns, (B, ...)."""
+    ids: Int[Tensor, "B Nw"]
+    mask: Bool[Tensor, "B Nw"]
+    """The batch's own edits in the plan's words, see `reword`."""
     requests: Requests
     """The batch's own and the synthetic ones, by the lengths of their texts."""
     lengths: tuple[int, ...]
@@ -78,11 +82,13 @@ class EditTruthEncoder:
     """Encodes annotated triplets.
 
     Args:
-        encode: encodes requests. looks: L, classes times the combinations of traits.
+        encode: encodes requests. tokenize: for the model's own text tower.
+        looks: L, classes times the combinations of traits.
         synthetic_turns: number of requests of `world` beside each item.
     """
 
     encode: RequestEncoder
+    tokenize: Tokenize
     looks: int
     synthetic_turns: int
     world: World | None
@@ -112,7 +118,19 @@ class EditTruthEncoder:
         lengths = requests.mask.sum(dim=1)
         order = torch.tensor(sorted(spoken, key=lambda i: int(lengths[i])))
         longest = tuple(int(part.max()) for part in lengths[order].tensor_split(PARTS) if len(part))
-        return EditTruth(scene, asked, requests[order], longest, *self._shifted(raw))
+        reworded = [(self.reworded(item), ()) for item in items[own]]
+        words = self.tokenize(reworded)
+        return EditTruth(scene, asked, *words, requests[order], longest, *self._shifted(raw))
+
+    def reworded(self, item: SyntheticRequest) -> str:
+        """The changes of a turn in the plan's words, see `reword`."""
+
+        def named(obj: SceneObject) -> str:
+            look, traits = self.encode.traits_of(obj).tolist(), self.encode.traits.values()
+            return look_name(obj.name, [values[k] for k, values in zip(look, traits, strict=True) if k])
+
+        gone = [named(item.scene[number]) for number, _ in item.changes if number is not None]
+        return reword(gone, [named(after) for _, after in item.changes if after is not None])
 
     def _request(self, raw: RawBatch, i: int, no_op: bool) -> SyntheticRequest:
         former, before, after = (raw[name][i] for name in ("former", "before", "after"))
