@@ -19,6 +19,7 @@ from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import load_detector, shipped_detector
 from cdd_icm.evaluation.detector import (
+    PRETRAINED,
     Detector,
     annotated,
     class_of,
@@ -37,7 +38,8 @@ from cdd_icm.evaluation.train_detector import (
 from cdd_icm.train.schedule import learning_rate_at
 
 module = importlib.import_module("cdd_icm.evaluation.train_detector")  # its name is that of a function, too
-ROOT = Path(__file__).parents[3]
+detector_module = importlib.import_module("cdd_icm.evaluation.detector")
+SAMPLE = load_dialogs(Path(__file__).parents[3] / "data" / "iclevr_sample", "test")
 CLASSES = ["red cube", "blue cube", "red sphere", "blue sphere"]
 SMALL = {"image_size": 32, "widths": (8, 8, 8), "blocks": (1, 1, 1)}
 
@@ -270,22 +272,33 @@ def test_ctrl_c_saves_what_was_learnt(coloured_squares, monkeypatch):
     assert checkpoint.name == "000000000008"
 
 
-def test_data_get_the_shipped_detector_that_sees_what_they_tell():
+def test_data_get_the_detector_that_sees_what_they_tell(tmp_path, monkeypatch):
     """Blocks of which no size is told are i-CLEVR's."""
-    sample = load_dialogs(ROOT / "data" / "iclevr_sample", "test")[:1]
-    assert shipped_detector(sample).name == "detector_iclevr"
-    turn = sample[0].turns[0]
+    traits = {"detector_blocks": {"size": "large"}, "detector_iclevr": None}
+    sizes = ["large", "small"]
+    for name, told in traits.items():
+        names = sorted({o.name for d in SAMPLE for turn in d.turns for o in turn.objects})
+        classes = [f"{size} {each}" for size in sizes for each in names] if told else names
+        Detector(classes, class_traits=told, **SMALL).save_pretrained(tmp_path / name)
+    monkeypatch.setattr(detector_module, "PRETRAINED", tmp_path)
+    assert shipped_detector(SAMPLE).name == "detector_iclevr"
+    turn = SAMPLE[0].turns[0]
     small = replace(turn, objects=(replace(turn.objects[0], look={"size": "small"}),))
-    assert shipped_detector([replace(sample[0], turns=(small,))]).name == "detector_blocks"
-    mixed = [*sample, replace(sample[0], turns=(small,))]
-    assert shipped_detector(mixed).name == "detector_blocks"
-    assert shipped_detector_for({"blue cube"}).name == "detector_iclevr"
-    assert shipped_detector_for({"small blue cube"}).name == "detector_blocks"
+    edited = replace(SAMPLE[0], turns=(small,))
+    assert shipped_detector([edited]).name == "detector_blocks"
+    assert shipped_detector([*SAMPLE, edited]).name == "detector_blocks"
+    name = turn.objects[0].name
+    assert shipped_detector_for({name}).name == "detector_iclevr"
+    assert shipped_detector_for({f"small {name}"}).name == "detector_blocks"
+
+
+DATA_OF = {"detector_iclevr": ["iclevr"], "detector_blocks": ["iclevr", "clevr_edits"]}
+"""By shipped detector of blocks, the data that it was trained on."""
 
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("detector_iclevr", "iclevr"), ("detector_blocks", "iclevr"), ("detector_blocks", "clevr_edits")],
+    [(name, data) for name, each in DATA_OF.items() if (PRETRAINED / name).exists() for data in each],
 )
 def test_a_shipped_detector_reads_true_pictures(name, data):
     """Its report says F1 above 99 on the whole validation split; twenty dialogs must agree."""
@@ -295,7 +308,7 @@ def test_a_shipped_detector_reads_true_pictures(name, data):
             f"the shipped detector is judged on real pictures: set CDD_ICM_DATA to a folder of {data}"
         )
     dialogs = load_dialogs(Path(root) / data, "val")[:20]
-    detector = load_detector(ROOT / "data" / "pretrained" / name)
+    detector = load_detector(PRETRAINED / name)
     assert sum(p.numel() for p in detector.parameters()) * 2 < 15e6  # bytes, as shipped
     drawn = [true_pictures(dialog, 128) for dialog in dialogs]
     found = evaluate_pictures(dialogs, drawn, detector, progress=False)["figures"][UPPER][ANNOTATION]
