@@ -31,6 +31,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="Inception weights (safetensors) for FID and KID, or hf://OWNER/REPOSITORY/FILE on the hub",
     )
     evaluate.add_argument(
+        "--wordings-of",
+        type=Path,
+        metavar="DATA",
+        help="score edits also by whether the training texts of DATA have all words of a turn",
+    )
+    evaluate.add_argument(
         "--teacher-forced", action="store_true", help="start each turn from the true picture"
     )
     evaluate.add_argument("--seed", type=seed_number, default=0, help="default: %(default)s")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -44,11 +44,34 @@ class Detections:
     coordinates: Float[np.ndarray, "N C K"]
 
 
+def class_of(obj: SceneObject, traits: Mapping[str, str]) -> str:
+    """The object's class for a detector with the `class_traits` `traits`: "small blue cube" with {"size":
+    "large"}. Each trait is one word, so that `name_of` can take it away."""
+    values = (obj.look.get(trait, default) for trait, default in traits.items())
+    return " ".join([*("-".join(value.split()) for value in values), obj.name])
+
+
+def name_of(class_name: str, traits: Mapping[str, str]) -> str:
+    """The name of the objects of such a class, without the traits: "blue cube"."""
+    return class_name.split(" ", len(traits))[-1]
+
+
+def look_classes(dialogs: Iterable[Dialog], traits: Mapping[str, str]) -> set[str]:
+    """The classes of all annotated objects, see `class_of`."""
+    return {
+        class_of(obj, traits) for dialog in dialogs for turn in dialog.turns for obj in turn.objects or ()
+    }
+
+
 def annotated(
-    scenes: Iterable[Sequence[SceneObject]], classes: Sequence[str], coordinates: int, where: str
+    scenes: Iterable[Sequence[SceneObject]],
+    classes: Sequence[str],
+    traits: Mapping[str, str],
+    coordinates: int,
+    where: str,
 ) -> Detections:
-    """The annotation in the format of the detector's output; only the first of several objects of a class is
-    used. `where` names the data in errors.
+    """The annotation in the format of the output of a detector of these `classes` and `class_traits`; only
+    the first of several objects of a class is used. `where` names the data in errors.
 
     Raises:
         InputError: an object's class is not in `classes`.
@@ -59,11 +82,12 @@ def annotated(
     places = np.zeros((len(scenes), len(classes), coordinates), np.float32)
     for row, scene in enumerate(scenes):
         for obj in reversed(scene):
-            if obj.name not in column:
-                raise InputError(f"{where}: objects: the detector does not know the class {obj.name!r}")
-            present[row, column[obj.name]] = True
+            name = class_of(obj, traits)
+            if name not in column:
+                raise InputError(f"{where}: objects: the detector does not know the class {name!r}")
+            present[row, column[name]] = True
             place = (obj.x, obj.y, obj.depth / DEPTH_LEVELS)
-            places[row, column[obj.name]] = place[:coordinates]
+            places[row, column[name]] = place[:coordinates]
     return Detections(present, places)
 
 
@@ -135,9 +159,11 @@ class Detector(ModelMixin, ConfigMixin):
         widths: channels at strides 4, 8 and 16; with an Inception-v3 only the second is used, for the heads.
         blocks: number of residual blocks at each stride; not used with an Inception-v3.
         trunk: the network below the heads.
+        class_traits: by trait of an object's look that is part of its class, the value of objects for which
+            it is not annotated; see `class_of`.
 
     Raises:
-        ValueError: unknown trunk.
+        ValueError: unknown trunk, or `class_traits` that are not texts.
     """
 
     @register_to_config
@@ -149,8 +175,11 @@ class Detector(ModelMixin, ConfigMixin):
         widths: tuple[int, int, int] = (64, 128, 256),
         blocks: tuple[int, int, int] = (1, 2, 2),
         trunk: Trunk = "residual",
+        class_traits: dict[str, str] | None = None,
     ):
         super().__init__()
+        if not all(isinstance(text, str) for pair in dict(class_traits or {}).items() for text in pair):
+            raise ValueError(f"class_traits is {class_traits!r}, expected a text for each trait")
         if trunk == "inception_v3":
             self.inception = InceptionTrunk(widths[1])
         elif trunk == "residual":
@@ -178,6 +207,11 @@ class Detector(ModelMixin, ConfigMixin):
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         grid = torch.stack([x, y, torch.full_like(x, 0.5)][:coordinates], dim=-1)
         self.register_buffer("grid", rearrange(grid, "h w k -> (h w) k"), persistent=False)
+
+    @property
+    def class_traits(self) -> Mapping[str, str]:
+        """As in the config; empty for a detector whose classes are the objects' names."""
+        return self.config.class_traits or {}
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> DetectorOutput:
         """`images` in [-1, 1]."""
@@ -244,12 +278,16 @@ def load_detector(folder: Path) -> Detector:
 
 
 def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
-    """The folder in data/pretrained of the detector that knows all classes of these dialogs.
+    """The folder in data/pretrained of the detector that knows all classes of these dialogs: of those whose
+    traits the dialogs tell, the one with the most.
 
     Raises:
         InputError: there is no such detector, or the dialogs are not annotated.
     """
-    return shipped_detector_for(class_names(dialogs))
+    told = {trait for d in dialogs for turn in d.turns for obj in turn.objects or () for trait in obj.look}
+    shipped = [each for each in _shipped() if each.traits.keys() <= told]
+    fit = [each for each in shipped if look_classes(dialogs, each.traits) <= each.classes]
+    return _chosen(fit, class_names(dialogs))
 
 
 def shipped_detector_for(names: Set[str]) -> Path:
@@ -258,18 +296,35 @@ def shipped_detector_for(names: Set[str]) -> Path:
     Raises:
         InputError: there is no such detector, or no class is given.
     """
+    return _chosen([each for each in _shipped() if names <= each.classes], names)
+
+
+class _Shipped(NamedTuple):
+    folder: Path
+    classes: Set[str]
+    traits: Mapping[str, str]
+
+
+PRETRAINED = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
+
+
+def _shipped() -> Iterable[_Shipped]:
+    for file in sorted(PRETRAINED.glob("detector_*/config.json")):
+        config = json.loads(file.read_text())
+        yield _Shipped(file.parent, set(config["classes"]), config.get("class_traits") or {})
+
+
+def _chosen(fit: Sequence[_Shipped], names: Set[str]) -> Path:
     if not names:
         raise InputError(
             "the data has no annotated classes to choose a shipped detector by: give --detector DIR"
         )
-    root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
-    for config in sorted(root.glob("detector_*/config.json")):
-        if names <= set(json.loads(config.read_text())["classes"]):
-            return config.parent
-    raise InputError(
-        f"{root}: no shipped detector knows the class {min(names)!r} and the data's {len(names) - 1} others: "
-        "give --detector DIR"
-    )
+    if not fit:
+        raise InputError(
+            f"{PRETRAINED}: no shipped detector knows the class {min(names)!r} and the data's "
+            f"{len(names) - 1} others: give --detector DIR"
+        )
+    return max(fit, key=lambda each: len(each.traits)).folder
 
 
 def to_input(pictures: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:

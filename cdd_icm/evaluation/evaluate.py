@@ -12,12 +12,12 @@ import numpy as np
 
 from cdd_icm.config import SamplingConfig, from_dict, to_dict
 from cdd_icm.data import Dialog, load_dialogs
-from cdd_icm.data.dialog import class_names
 from cdd_icm.device import device_name, find_device, find_dtype, process_state
 from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
-from cdd_icm.evaluation.detector import load_detector, shipped_detector
+from cdd_icm.evaluation.detector import load_detector, look_classes, shipped_detector
+from cdd_icm.evaluation.edits import edits_of, evaluate_edits, words_of
 from cdd_icm.evaluation.fidelity import fidelity, inception_weights
 from cdd_icm.evaluation.protocol import (
     evaluate_no_op,
@@ -33,6 +33,7 @@ from cdd_icm.sampling.folder import TRAINING, check_classes
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import GeneratedFolder, file_name, generate_missing
+from cdd_icm.train.batches import TRAIN
 
 NO_OP_DIALOGS = 16
 """Number of dialogs, the first ones, on which `NO_OP_PHRASES` are tested."""
@@ -47,6 +48,7 @@ def evaluate_model(
     limit: int | None = None,
     detector: Path | None = None,
     inception: str | None = None,
+    wordings_of: Path | None = None,
     teacher_forced: bool = False,
     seed: int = 0,
     batch_size: int = 16,
@@ -66,6 +68,7 @@ def evaluate_model(
         limit: evaluate only the first dialogs of the split; None for all.
         detector: a detector's folder; None for the shipped one that knows the data's classes.
         inception: Inception weights for FID and KID, see `fidelity.inception_weights`.
+        wordings_of: a data set; edits are also scored by whether its training texts have all words of a turn.
         teacher_forced: generate each turn from the true reference.
         preset: name of a preset of the model, instead of its default settings.
         sampling: settings that override both.
@@ -84,9 +87,17 @@ def evaluate_model(
     dialogs = whole_split[:limit]
     detector_folder = detector or shipped_detector(dialogs)
     detector_model = load_detector(detector_folder).to(torch_device)
-    if unknown := class_names(dialogs) - set(detector_model.config.classes):
+    if unknown := look_classes(dialogs, detector_model.class_traits) - set(detector_model.config.classes):
         raise InputError(
             f"{data}: objects: the detector {detector_folder} does not know the class {min(unknown)!r}"
+        )
+    edits = edits_of(dialogs, detector_model)
+    known_words = None
+    if wordings_of is not None:
+        if edits is None:
+            raise InputError(f"--wordings-of: the split {split} of {data} has no annotated edits to divide")
+        known_words = words_of(
+            turn.instruction for dialog in load_dialogs(wordings_of, TRAIN) for turn in dialog.turns
         )
     weights = inception_weights(inception) if inception else None
     settings = {
@@ -122,6 +133,14 @@ def evaluate_model(
     generated = [pictures.load(dialog) for dialog in dialogs]
     side = detector_model.config.image_size
     figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
+    if edits is not None:
+        kept = [dialog["preservation"] for dialog in figures["dialogs"]]
+        scored = evaluate_edits(
+            dialogs, edits, generated, kept, detector_model, teacher_forced, known_words, seed
+        )
+        for dialog, turns in zip(figures["dialogs"], scored["dialogs"], strict=True):
+            dialog["edits"] = turns
+        figures["edits"] = {"wordings_of": wordings_of and wordings_of.name, "rows": scored["rows"]}
     result = {
         "format": FORMAT,
         "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},

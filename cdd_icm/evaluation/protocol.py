@@ -285,9 +285,19 @@ def _references(canvases: Sequence[Pictures], pictures: Sequence[Pictures]) -> P
     )
 
 
+def annotation(dialog: Dialog, detector: Detector) -> Detections:
+    """The annotation of a dialog's pictures as the detector would say it. Every turn has objects.
+
+    Raises:
+        InputError: the detector does not know a class.
+    """
+    scenes = [turn.objects for turn in dialog.turns]
+    config = detector.config
+    return annotated(scenes, config.classes, detector.class_traits, config.coordinates, dialog.id)
+
+
 def _annotation(dialogs: Sequence[Dialog], detector: Detector) -> Detections:
-    classes, coordinates = detector.config.classes, detector.config.coordinates
-    truths = [annotated([t.objects for t in d.turns], classes, coordinates, d.id) for d in dialogs]
+    truths = [annotation(dialog, detector) for dialog in dialogs]
     return Detections(
         np.concatenate([truth.present for truth in truths]),
         np.concatenate([truth.coordinates for truth in truths]),

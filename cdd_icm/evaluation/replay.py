@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cdd_icm.data.picture import to_square
 from cdd_icm.device import device_name, find_device
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
-from cdd_icm.evaluation.detector import Detector, load_detector, shipped_detector_for
+from cdd_icm.evaluation.detector import Detector, load_detector, name_of, shipped_detector_for
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.evaluation.sentences import NEAR, PARTS, STILL, Outcome, Sentence, judge, read_sentences, scenes
 from cdd_icm.hashing import content_digest
@@ -71,13 +71,14 @@ def replay_sentences(
     named = {name for sentence in sentences for name in sentence.classes()}
     detector_folder = detector or shipped_detector_for(named)
     detector_model = load_detector(detector_folder).to(find_device(device))
-    if unknown := named - set(detector_model.config.classes):
+    names = names_for(detector_model, named)
+    if unknown := named.difference(names):
         raise InputError(
             f"{file}: expect: the detector {detector_folder} does not know the class {min(unknown)!r}"
         )
     pipeline = load_pipeline(model, device, dtype)
     started = time.monotonic()
-    cases = replay(pipeline, sentences, detector_model, seed)
+    cases = replay(pipeline, sentences, detector_model, names, seed)
     result = {
         "format": FORMAT,
         "sentences": {"name": file.name, "fingerprint": content_digest(file.read_bytes())},
@@ -110,10 +111,26 @@ def replay_sentences(
     return result
 
 
+def names_for(detector: Detector, named: Set[str]) -> list[str]:
+    """What the objects of each of the detector's classes are called in sentences that speak of the classes
+    `named`: as the class, "small blue cube", or where none of these has traits, "blue cube"."""
+    classes = detector.config.classes
+    if named.isdisjoint(classes):
+        return [name_of(each, detector.class_traits) for each in classes]
+    return [*classes]
+
+
 def replay(
-    pipeline: CDDICMPipeline, sentences: Sequence[Sentence], detector: Detector, seed: int = 0
+    pipeline: CDDICMPipeline,
+    sentences: Sequence[Sentence],
+    detector: Detector,
+    names: Sequence[str],
+    seed: int = 0,
 ) -> list[Case]:
     """What comes of each sentence, judged by what the detector finds before and after it.
+
+    Args:
+        names: what the objects of each of the detector's classes are called.
 
     Raises:
         InputError: the pipeline has no canvas to begin with.
@@ -124,7 +141,7 @@ def replay(
             pictures = draw(pipeline, sentence, seed)
             found = detector.detect(np.stack([to_square(picture, side) for picture in pictures]))
             unchanged = bool((pictures[0] == pictures[1]).all())
-            outcome, reason = judge(sentence, *scenes(found, detector.config.classes), unchanged)
+            outcome, reason = judge(sentence, *scenes(found, names), unchanged)
             cases.append(Case(sentence, outcome, reason, unchanged))
     return cases
 

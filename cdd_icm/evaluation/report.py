@@ -136,6 +136,8 @@ def markdown(report: dict) -> str:
     lines.append(f"| pictures | {' | '.join(map(str, report['pictures_by_turn']))} |")
     for name, title in (("f1", "F1"), ("rsim", "RSIM"), ("preservation", "kept")):
         lines.append(f"| {title} | {' | '.join(f'{value:.2f}' for value in model[f'{name}_by_turn'])} |")
+    if "edits" in report:
+        lines += ["", *edit_lines(report["edits"])]
     distances = ", ".join(f"{name} {value:.4g}" for name, value in report["fidelity"].items())
     lines += ["", f"Distances to the true pictures: {distances}.", "", devices(report)]
     if report["no_op"] is not None:
@@ -150,6 +152,27 @@ def devices(report: dict) -> str:
         f"Drawn on {' and '.join(drew) or 'a device that the report does not name'}; trained on "
         f"{trained or 'a device that the model does not name'}."
     )
+
+
+def edit_lines(edits: dict) -> list[str]:
+    """The result of `evaluate_edits` as a paragraph and a table."""
+    text = (
+        "Edits: success is the per cent of the turns after which the detector sees the asked change and no "
+        "other, true pictures the success that the true ones have; unusable, counted as failures, are the "
+        "turns that began with a picture that lacked what they speak of, or had what they add."
+    )
+    if edits["wordings_of"]:
+        text += f" A held-out wording has a word that no training text of {edits['wordings_of']} has."
+    heads = ("turns", "number", "success", "unusable", "true pictures", "kept")
+    lines = [text, "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in edits["rows"]:
+        figures = ["-"] * 3
+        if row["count"]:
+            figures = [_with_interval(row["success"]), f"{row['true_pictures']['value']:.2f}"]
+            figures.append(_with_interval(row["kept"]))
+        cells = [row["turns"], str(row["count"]), figures[0], str(row["unusable"]), *figures[1:]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def no_op_lines(no_op: dict) -> list[str]:

@@ -197,12 +197,13 @@ def _check(each: Change, where: str) -> None:
         raise InputError(f"{where}: 'move' without a place; give it sides or at")
 
 
-def scenes(found: Detections, classes: Sequence[str]) -> list[Scene]:
-    """What a detector of these classes found in each picture."""
+def scenes(found: Detections, names: Sequence[str]) -> list[Scene]:
+    """What a detector found in each picture; `names` are its classes, or what objects of these are called. Of
+    two objects of one name the second class's counts."""
     return [
         {
             name: tuple(map(float, place))
-            for name, there, place in zip(classes, present, places, strict=True)
+            for name, there, place in zip(names, present, places, strict=True)
             if there
         }
         for present, places in zip(found.present, found.coordinates, strict=True)
@@ -240,7 +241,8 @@ def _unusable(sentence: Sentence, before: Scene) -> list[str]:
     for each in sentence.of("move"):
         (name,) = each.classes
         known = all(side.of in before for side in each.sides)
-        if name in before and known and not each.misplaced(name, before):
+        placed = each.sides or each.at
+        if placed and name in before and known and not each.misplaced(name, before):
             reasons.append(f"the {name} is before where it shall be moved to")
     return reasons
 
@@ -264,7 +266,7 @@ def _faults(sentence: Sentence, before: Scene, after: Scene) -> list[str]:
     for each in sentence.of("move"):
         (name,) = each.classes
         if name in after:
-            if _moved(name, before, after) < STILL:
+            if distance_moved(name, before, after) < STILL:
                 faults.append(f"the {name} has not moved")
             faults += each.misplaced(name, after)
     faults += [f"the {name} is new, too" for name in sorted(new)]
@@ -273,11 +275,11 @@ def _faults(sentence: Sentence, before: Scene, after: Scene) -> list[str]:
     return faults + [
         f"the {name} has moved"
         for name in sorted(before.keys() & after.keys() - named)
-        if _moved(name, before, after) > STILL
+        if distance_moved(name, before, after) > STILL
     ]
 
 
-def _moved(name: str, before: Scene, after: Scene) -> float:
+def distance_moved(name: str, before: Scene, after: Scene) -> float:
     """How far an object that is in both scenes has moved, in sides of the picture."""
     return dist(before[name][:2], after[name][:2])
 
@@ -289,6 +291,6 @@ def _seen(before: Scene, after: Scene) -> str:
     seen += [
         f"the {name} has moved"
         for name in sorted(before.keys() & after.keys())
-        if _moved(name, before, after) > STILL
+        if distance_moved(name, before, after) > STILL
     ]
     return "; ".join(seen) or "in no object that the detector finds"

@@ -31,7 +31,6 @@ from cdd_icm.config import (
 )
 from cdd_icm.config.base import AtLeastOne, Count, Positive, Seed
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
-from cdd_icm.data.dialog import class_names
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
@@ -42,6 +41,7 @@ from cdd_icm.evaluation.detector import (
     Trunk,
     annotated,
     load_detector,
+    look_classes,
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
@@ -84,6 +84,9 @@ class DetectorConfig:
     seed: Seed = 0
     """Of all randomness."""
     data: DataConfig = Field(default_factory=DataConfig)
+    class_traits: dict[str, str] = Field(default_factory=dict)
+    """Traits of an object's look that are part of its class, such as {size: large}, each with its value for
+    objects of which the data do not tell it: the classes are then "small blue cube", "large blue cube"."""
     coordinates: Literal[2, 3] = 2
     """2 for x and y, 3 for x, y and depth."""
     trunk: Trunk = "residual"
@@ -147,14 +150,16 @@ class DetectorRecipe(Recipe):
         check_data_path(config.data)
         super().__init__(config, config.training)
         dialogs = load_dialogs(config.data.path, TRAIN)
-        self.classes = sorted(class_names(dialogs))
+        self.classes = sorted(look_classes(dialogs, config.class_traits))
         self.training = annotated_pictures(dialogs, self.classes, config)
         held_out = load_dialogs(config.data.path, VALIDATION)
         self.held_out = annotated_pictures(held_out, self.classes, config)
 
     def build(self, accelerator: Accelerator) -> nn.Module:
         c, self.device = self.config, accelerator.device
-        detector = Detector(self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk)
+        detector = Detector(
+            self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk, c.class_traits
+        )
         return DetectorObjective(detector)
 
     def learning_rate(self, samples: int) -> float:
@@ -323,7 +328,11 @@ def annotated_pictures(
     return AnnotatedPictures(
         keys=list(pictures),
         truth=annotated(
-            (objects for _, objects in pictures.values()), classes, config.coordinates, config.data.path
+            (objects for _, objects in pictures.values()),
+            classes,
+            config.class_traits,
+            config.coordinates,
+            config.data.path,
         ),
         cache=PictureCache.open_or_build(
             None, (picture for picture, _ in pictures.values()), config.data.image_size

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ class ExactDetector:
     """Finds the squares by their colours; speaks as a `Detector` does."""
 
     config = SimpleNamespace(image_size=SIDE, classes=list(COLORS), coordinates=2)
+    class_traits: ClassVar[dict[str, str]] = {}
 
     def detect(self, pictures: np.ndarray) -> Detections:
         present = np.zeros((len(pictures), len(COLORS)), bool)
@@ -55,17 +57,22 @@ class ExactDetector:
 def dialog_of(number: int, *squares: tuple[str, int, int]) -> Dialog:
     """Each turn adds the next square."""
     scenes = [squares[: turn + 1] for turn in range(len(squares))]
+    return dialog_through(number, *((f"Add a {scene[-1][0]} square", scene) for scene in scenes))
+
+
+def dialog_through(number: int, *turns: tuple[str, tuple[tuple[str, int, int], ...]]) -> Dialog:
+    """Each turn is an instruction, and all squares after it."""
     return Dialog(
         id=f"test_{number}",
         split="test",
         canvas=Painted(()),
         turns=tuple(
             Turn(
-                instruction=f"Add a {scene[-1][0]} square",
+                instruction=instruction,
                 picture=Painted(scene),
                 objects=tuple(SceneObject(color, x / SIDE, y / SIDE) for color, x, y in scene),
             )
-            for scene in scenes
+            for instruction, scene in turns
         ),
     )
 

@@ -10,8 +10,8 @@ from cdd_icm.data.picture import to_square
 from cdd_icm.device import device_name, find_device
 from cdd_icm.evaluation import fingerprint
 from cdd_icm.evaluation.detector import Detections, Detector
-from cdd_icm.evaluation.replay import Case, by_kind, draw, nothing_asked, replay
-from cdd_icm.evaluation.sentences import Change, Sentence
+from cdd_icm.evaluation.replay import Case, by_kind, draw, names_for, nothing_asked, replay
+from cdd_icm.evaluation.sentences import Change, Sentence, judge, scenes
 from cdd_icm.sampling.session import DrawingSession
 from tests.cdd_icm.conftest import CLASSES
 
@@ -94,11 +94,37 @@ class RedCubeAppears:
 
 def test_each_sentence_is_judged_by_what_the_detector_finds(tiny_pipeline):
     asked = [Sentence("a", (), "a red cube", ADD), Sentence("b", (), "hello", NONE)]
-    cases = replay(tiny_pipeline, asked, RedCubeAppears())
+    cases = replay(tiny_pipeline, asked, RedCubeAppears(), ["red cube"])
     blank = to_square(tiny_pipeline.canvas, 32)
     assert cases[0].unchanged == bool((draw(tiny_pipeline, asked[0])[1] == blank).all())
     assert cases[0].outcome == ("wrong" if cases[0].unchanged else "right")
     assert cases[1].outcome == ("right" if cases[1].unchanged else "wrong")
+
+
+def test_a_detector_of_sizes_judges_sentences_that_tell_none():
+    """Its objects are called as the sentences do."""
+    classes = ["large red cube", "small blue cube", "small red cube"]
+    detector = Detector(classes, image_size=32, widths=(8, 8, 8), class_traits={"size": "large"})
+    assert names_for(detector, {"small red cube", "large red cube"}) == classes
+    names = names_for(detector, {"red cube", "green cube"})
+    assert names == ["red cube", "blue cube", "red cube"]
+    before = Detections(np.array([[True, False, False]]), np.full((1, 3, 2), 0.5, np.float32))
+    after = Detections(np.array([[False, True, True]]), np.full((1, 3, 2), 0.5, np.float32))
+    (first,), (second,) = scenes(before, names), scenes(after, names)
+    asked = Sentence("a", (), "a blue cube", (Change("add", ("blue cube",)),))
+    assert judge(asked, first, second, unchanged=False) == ("right", "")
+
+
+def test_the_command_takes_a_detector_of_sizes(command, tmp_path, capsys):
+    classes = ["large blue sphere", "large red cube", "small red cube"]
+    detector = Detector(classes, image_size=32, widths=(8, 8, 8), class_traits={"size": "large"})
+    detector.save_pretrained(tmp_path / "detector")
+    assert main([*command, "--device", "cpu"]) == 0
+    line = {"kind": "k", "before": [], "sentence": "s"}
+    line["expect"] = [{"change": "add", "classes": ["red cube", "small red cube"]}]  # which of them is it?
+    (tmp_path / "some.jsonl").write_text(json.dumps(line))
+    assert main(command) == 2
+    assert "does not know the class 'red cube'" in capsys.readouterr().err
 
 
 def test_counts_by_kind():
