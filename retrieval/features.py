@@ -19,7 +19,7 @@ from cdd_icm.data.cache import default_folder
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import check_writable, read_json, writing
+from cdd_icm.io import check_writable, read_json, read_local, writing
 from cdd_icm.progress import Progress
 from retrieval.backbones.base import ImageFeatures, TextFeatures
 from retrieval.model import RetrievalModel
@@ -86,7 +86,7 @@ class FeatureCache:
         """The keys whose rows are in the other file."""
         if not self.index.exists() or not self.file.exists():
             return []
-        header, *lines = self.index.read_bytes().split(b"\n")[:-1] or [self._header.strip()]
+        header, *lines = read_local(self.index).split(b"\n")[:-1] or [self._header.strip()]
         try:
             keys = [line.decode() for line in lines]
             if header + b"\n" != self._header or len(set(keys)) < len(keys):

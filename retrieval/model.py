@@ -23,6 +23,7 @@ from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.size import without_memory
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
 from retrieval import backbones
@@ -55,6 +56,8 @@ class RetrievalModel(nn.Module):
         super().__init__()
         check_speaker(speaker)
         self.backbone, self.towers = backbone, backbone.module
+        with without_memory():  # raises if it is too large
+            registry.build(composer, options)
         self.composer = registry.build(composer, options)
         self.composer_name, self.options = composer, to_plain(dict(options))
         self.history, self.speaker = history, speaker

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from cdd_icm.data.dialog import Picture
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.errors import InputError
-from cdd_icm.io import replacing
+from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
 
 Preprocess = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "size size 3"]]
@@ -112,7 +112,7 @@ def _trusted_keys(folder: Path, size: int, method: str) -> list[str]:
     if not index.exists() or not data.exists():
         return []
     try:
-        keys = json.loads(index.read_text())["keys"]
+        keys = read_json(index)["keys"]
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
             raise TypeError("keys is not a list of strings")
     except (ValueError, KeyError, TypeError, RecursionError) as error:

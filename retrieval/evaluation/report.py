@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, read_local, replacing, to_json
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 from retrieval.benchmarks import Benchmark
@@ -52,7 +51,7 @@ def make_report(
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Raises InputError where the disk refuses."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+        unfinished.write_text(to_json(report, indent=1) + "\n")
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -127,10 +126,7 @@ def fill(page: Path, name: str, table: str) -> None:
         InputError: the page is missing, or has no such comments.
     """
     begin, end = BEGIN.format(name), END.format(name)
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{page}: {error.strerror}") from error
+    text = read_local(page).decode()
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
