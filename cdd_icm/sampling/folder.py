@@ -139,7 +139,8 @@ def check_folder(folder: Path) -> None:
         if isinstance(value, list) and name not in (*MODELS, "planner", *LIBRARY_PARTS):
             raise InputError(f"{index_file}: {name} is {value!r}, but the pipeline has no such part")
     _check_parts(folder, **parts)
-    check_tokenizer(load_tokenizer(folder / "tokenizer"), parts["towers"], folder / "tokenizer")
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer", index.get("vocabulary"))
 
 
 def _check_parts(

@@ -32,11 +32,12 @@ from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_step
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer, without_code
 from cdd_icm.io import replacing
+from cdd_icm.limits import MEMORY
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.model.tokenizer import tokenize, vocabulary_digest
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
@@ -75,6 +76,7 @@ class CDDICMPipeline(DiffusionPipeline):
         sampling_presets: alternative defaults by name, see `use_preset`.
         objective: training settings on which guidance depends (see `config.check_trained`); missing ones
             count as trained.
+        vocabulary: digest of the tokenizer that was saved with the weights.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -98,6 +100,7 @@ class CDDICMPipeline(DiffusionPipeline):
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
         objective: dict[str, float] | None = None,
+        vocabulary: str = "",
     ):
         super().__init__()
         check_speaker(speaker)
@@ -112,6 +115,7 @@ class CDDICMPipeline(DiffusionPipeline):
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
             objective=dict(objective or {}),
+            vocabulary=vocabulary,
         )
         self.canvas = canvas
 
@@ -139,6 +143,7 @@ class CDDICMPipeline(DiffusionPipeline):
         else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
+        self.register_to_config(vocabulary=vocabulary_digest(self.tokenizer))
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
@@ -271,6 +276,8 @@ class CDDICMPipeline(DiffusionPipeline):
         device = self._execution_device  # slow: searches all modules
         set_steps(self.scheduler, settings.num_inference_steps, device)
         inputs = TurnInputs.of(image, instruction, history, generator)
+        drawn = len(inputs.images) * settings.num_candidates
+        MEMORY.check(12 * drawn * self.image_size**2, f"instruction: {drawn} pictures at once need at least")
         reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
 
         n = settings.num_candidates

@@ -54,8 +54,8 @@ class CLIPBackbone:
             CLIPTowers(**settings)
         return cls(CLIPTowers(**settings), tokenizer, image_size)
 
-    def check_tokenizer(self, folder: Path) -> None:
-        check_tokenizer(self.tokenizer, self.module, folder)
+    def check_tokenizer(self, folder: Path, saved: str | None = None) -> None:
+        check_tokenizer(self.tokenizer, self.module, folder, saved)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     tags such as the turn, has headline and median rank by tag. Partial reports are marked in the head.
 
     Raises:
-        InputError: no report, or reports of different data or protocols, which can't be compared.
+        InputError: no report, or reports of different data, protocols, or kinds of model under one name,
+            which can't be compared.
     """
     reports = [escaped(read_report(path)) for path in paths]
     if not reports:
@@ -79,8 +80,11 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             if report[key] != reports[0][key]:
                 raise InputError(f"{path}: its {key} differs from that of {paths[0]}")
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for report in reports:
-        by_name[report["name"]].append(report)
+    for path, report in zip(paths, reports, strict=True):
+        same = by_name[report["name"]]
+        if same and _kind(report) != _kind(same[0]):
+            raise InputError(f"{path}: another kind of model than the other reports of {report['name']!r}")
+        same.append(report)
     best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "headline")[0])
     composed = reports[0]["rows"]["composed"]
     metrics = [name for name in composed if "@" in name]
@@ -117,6 +121,11 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             lines.append([name, *cells])
         table += "\n" + _markdown(lines)
     return table
+
+
+def _kind(report: dict[str, Any]) -> dict[str, Any]:
+    """What the models of one name have in common, whatever their seeds."""
+    return {key: value for key, value in report["model"].items() if key != "fingerprint"}
 
 
 def fill(page: Path, name: str, table: str) -> None:
