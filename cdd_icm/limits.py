@@ -69,7 +69,7 @@ ANY_SIZE = Limit(math.inf)
 """An archive: what is read of it at once has a limit of its own."""
 FILES = Limit(100_000, "files")
 """That a brace pattern names."""
-TENSORS = Limit(20_000, "tensors")
+TENSORS = Limit(5_000, "tensors")
 """Of a model."""
 WORKERS = Limit(1024, "processes")
 """Loader processes of a run."""

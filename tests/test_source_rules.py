@@ -143,7 +143,8 @@ def test_the_rules_find(line):
 
 
 def test_the_rules_pass_what_is_meant():
-    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)\nopen(file, 'ab')"
+    fine = "model.eval()\nsubprocess.run(['ls'])\nopen(file, 'ab')"
+    fine += "\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
     assert faults(ast.parse(fine), "module") == []
 
 
