@@ -29,6 +29,8 @@ def real(text: str) -> float:
 def whole(text: str) -> int:
     """The whole number that a text writes. Raises ValueError as `real` does, and where it needs more than 64
     bits."""
+    if len(text) > 40 and text.lstrip("+-").isdecimal():  # Python itself refuses thousands of digits
+        raise RefusedNumber(f"{text[:40]} needs more than 64 bits")
     try:
         number = int(text)
     except ValueError:
