@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -45,6 +45,12 @@ def find_dtype(name: str, device: str) -> torch.dtype:
             raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
         return DTYPES[name]
     return torch.bfloat16 if computes_in_bf16(find_device(device)) else torch.float32
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Within the block nothing is computed in half precision, also under autocast."""
+    # the meta device, on which a step's memory is worked out, has no autocast
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def layout(device: torch.device) -> torch.memory_format:

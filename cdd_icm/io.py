@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from cdd_icm.errors import InputError
+from cdd_icm.limits import MEMORY, TEXT, Limit, check_file, read_file
+from cdd_icm.number import RefusedNumber, real, refuse_constant, whole
 
 
 def unfinished_name(path: Path) -> Path:
@@ -86,38 +90,78 @@ def append_json(path: Path, values: dict[str, Any]) -> None:
         InputError: it can't be written; the message names `path`.
     """
     with writing(path), open(path, "a") as file:
-        file.write(json.dumps(values) + "\n")
+        file.write(to_json(values) + "\n")
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def to_json(values: Any, **options: Any) -> str:
+    """`values` as JSON that `parse_json` takes: minus zero becomes 0, and null what is not finite, such as
+    the gradient norm of a step that fp16 skipped. `options`: of `json.dumps`."""
+    return json.dumps(_plain_numbers(values), allow_nan=False, **options)
+
+
+def _plain_numbers(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _plain_numbers(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_plain_numbers(value) for value in values]
+    if isinstance(values, float):
+        return values + 0.0 if math.isfinite(values) else None
+    return values
+
+
+def read_local(file: str | Path, limit: Limit = TEXT) -> bytes:
+    """The content of a local file.
+
+    Raises:
+        InputError: it is missing, no regular file, or over the limit; the message names it.
+    """
+    try:
+        return read_file(file, limit)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+
+
+def read_json(file: Path, foreign: bool = False) -> dict[str, Any]:
+    """The object in a JSON file; `foreign` as in `parse_json`.
 
     Raises:
         InputError: the file is missing, is not JSON, or does not contain an object.
     """
-    try:
-        encoded = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-    values = parse_json(encoded, str(file))
+    values = parse_json(read_local(file), str(file), foreign)
     if not isinstance(values, dict):
         raise InputError(f"{file}: expected an object, found {type(values).__name__}")
     return values
 
 
-def parse_json(encoded: str | bytes, where: str) -> Any:
+def parse_json(
+    encoded: str | bytes,
+    where: str,
+    foreign: bool = False,
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
     """The value of a JSON text.
 
     Args:
         where: the file or field, which the error message starts with.
+        foreign: takes the numbers that `cdd_icm.number` refuses. Only for published files that have them in
+            fields that are not read.
+        pairs: makes objects from their pairs, as `object_pairs_hook` of `json.loads`.
 
     Raises:
-        InputError: it is not valid JSON.
+        InputError: it is not valid JSON, or has a refused number.
     """
     try:
-        return json.loads(encoded)
+        return json.loads(encoded, object_pairs_hook=pairs, **({} if foreign else NUMBERS))
+    except InputError:
+        raise
+    except RefusedNumber as error:
+        raise InputError(f"{where}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error})") from error
+
+
+NUMBERS = {"parse_int": whole, "parse_float": real, "parse_constant": refuse_constant}
+"""How `json` reads numbers."""
 
 
 def _remove(path: Path) -> None:
@@ -137,9 +181,22 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, by name.
 
     Raises:
-        InputError: it is missing, truncated, or not safetensors, such as a pickle.
+        InputError: it is missing, truncated, not safetensors, such as a pickle, or `check_finite` raises it.
     """
     try:
-        return load_file(path)
+        check_file(path, MEMORY)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a complete safetensors file ({error})") from None
+    check_finite(tensors.items(), path)
+    return tensors
+
+
+def check_finite(tensors: Iterable[tuple[str, Tensor]], path: Path) -> None:
+    """Raises InputError, starting with `path`, at the first tensor with NaN or an infinity."""
+    for name, tensor in tensors:
+        # a sum is much cheaper than a look at every number; it may also overflow
+        if tensor.is_floating_point() and not tensor.sum(dtype=torch.float32).isfinite():
+            wrong = int((~tensor.isfinite()).sum())
+            if wrong:
+                raise InputError(f"{path}: {name}: {wrong} of {tensor.numel()} numbers are NaN or infinite")

@@ -15,12 +15,10 @@ import fsspec
 from braceexpand import braceexpand
 
 from cdd_icm.errors import InputError
+from cdd_icm.limits import ANY_SIZE, FILES, check_files, open_file
 
 SCHEMES = {"https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """The schemes of URLs that can be read, and the package that fsspec needs for each."""
-
-MAX_FILES = 100_000
-"""Limit for the number of files that a brace pattern names."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # at least two letters: C: is a drive
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
@@ -56,12 +54,11 @@ def expand(pattern: str) -> list[str]:
     """The addresses that a brace pattern names, such as `https://host/train-{000000..000063}.tar`.
 
     Raises:
-        InputError: a refused scheme, more than `MAX_FILES` files (checked before any is listed), or
+        InputError: a refused scheme, more than `limits.FILES` (checked before any is listed), or
             unbalanced braces.
     """
     scheme_of(pattern)
-    if (count := _count(pattern)) > MAX_FILES:
-        raise InputError(f"{pattern}: names {count:.15g} files, over the limit of {MAX_FILES}")
+    FILES.check(_count(pattern), f"{pattern}: names")
     try:
         addresses = list(braceexpand(pattern))
     except ValueError as error:
@@ -75,12 +72,12 @@ def open_stream(address: str) -> BinaryIO:
     """The file at a local path or URL, opened for reading from start to end.
 
     Raises:
-        InputError: the scheme is refused, or its package is not installed.
+        InputError: the scheme is refused, its package is not installed, or a local file is no regular one.
         OSError: a local file can't be opened. For a URL, its package raises errors of its own.
     """
     scheme = scheme_of(address)
     if scheme is None:
-        return open(address, "rb")
+        return open_file(address, ANY_SIZE)
     try:
         files = fsspec.filesystem(scheme)
     except ImportError:
@@ -113,10 +110,11 @@ def check_link(file: Path, folder: Path) -> None:
 
 
 def check_links(folder: Path) -> None:
-    """`check_link` for every file in a folder, at any depth."""
+    """`check_link` for every file in a folder, at any depth, and `check_files`."""
     for file in sorted(folder.rglob("*")):
         if file.is_symlink():
             check_link(file, folder)
+    check_files(folder)
 
 
 def _count(pattern: str) -> float:
@@ -145,5 +143,5 @@ def _product(text: str) -> float:
 
 
 def _number(digits: str) -> float:
-    """The number, limited to the range of a float; `MAX_FILES` is far below."""
+    """The number, limited to the range of a float; `FILES` is far below."""
     return min(max(float(digits), -1e300), 1e300)

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cdd_icm.cli.arguments import whole_number
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
 from cdd_icm.console import exit_status, printable, say
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         help="leave out missing pictures and their queries",
     )
     evaluate.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
-    evaluate.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    evaluate.add_argument("--batch-size", type=whole_number, default=64, help="default: %(default)s")
     evaluate.add_argument("--cache-dir", help=CACHE)
     evaluate.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     evaluate.set_defaults(run=_evaluate)
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--images", required=True, help="folder or zip of the pictures")
     write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
     write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
-    write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    write.add_argument("--batch-size", type=whole_number, default=64, help="default: %(default)s")
     write.add_argument("--cache-dir", help=CACHE)
     write.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     write.set_defaults(run=_submission_write)
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     index = groups.add_parser("index", help="update a store to the pictures in a folder")
     index.add_argument("images", type=Path, metavar="IMAGES", help="folder; tags are in its metadata.jsonl")
     _add_store(index)
-    index.add_argument("--batch-size", type=int, default=64, help="pictures (default: %(default)s)")
+    index.add_argument("--batch-size", type=whole_number, default=64, help="pictures (default: %(default)s)")
     index.add_argument(
         "--allow-unreadable", action="store_true", help="exit with 0 even if some were left out"
     )
@@ -128,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the reference; without it, only the text",
     )
     search.add_argument("--text", help="what to change about it; without it, similar pictures are found")
-    search.add_argument("-k", type=int, default=10, help="how many to find (default: %(default)s)")
+    search.add_argument("-k", type=whole_number, default=10, help="how many to find (default: %(default)s)")
     search.add_argument(
         "--filter",
         default="",

@@ -23,6 +23,8 @@ from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.size import without_memory
+from cdd_icm.model.tokenizer import vocabulary_digest
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
 from retrieval import backbones
@@ -55,6 +57,8 @@ class RetrievalModel(nn.Module):
         super().__init__()
         check_speaker(speaker)
         self.backbone, self.towers = backbone, backbone.module
+        with without_memory():  # raises if it is too large
+            registry.build(composer, options)
         self.composer = registry.build(composer, options)
         self.composer_name, self.options = composer, to_plain(dict(options))
         self.history, self.speaker = history, speaker
@@ -89,7 +93,7 @@ class RetrievalModel(nn.Module):
             model = cls(backbone, **settings, speaker=config.get("speaker", ""))
         except Exception as error:  # open_clip and diffusers raise errors of any kind
             raise InputError(f"{file}: no RetrievalModel can be built from it ({_line(error)})") from error
-        backbone.check_tokenizer(folder / "tokenizer")
+        backbone.check_tokenizer(folder / "tokenizer", config.get("vocabulary"))
         model.load_weights(tensors, folder / "model.safetensors")
         return model.eval().requires_grad_(False)
 
@@ -105,11 +109,13 @@ class RetrievalModel(nn.Module):
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
             self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
-            (unfinished / "config.json").write_text(json.dumps(self.settings, indent=1) + "\n")
+            vocabulary = vocabulary_digest(self.backbone.tokenizer)
+            settings = {**self.settings, "vocabulary": vocabulary}
+            (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The content of `config.json`: everything but the weights and the vocabulary."""
+        """The content of `config.json`, beside the digest of the vocabulary."""
         return {
             "_class_name": "RetrievalModel",
             "composer": self.composer_name,

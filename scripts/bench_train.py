@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import sys
 import tempfile
 import time
@@ -37,6 +36,7 @@ from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_f
 from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json, read_local
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
 from cdd_icm.plan.registry import plan_settings
@@ -150,7 +150,7 @@ class Trainer:
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
-        last = json.loads((self.folder / "log.jsonl").read_text().splitlines()[-1])
+        last = parse_json(read_local(self.folder / "log.jsonl").splitlines()[-1], "log.jsonl")
         return size / last["images_per_second"]
 
 

@@ -16,7 +16,7 @@ from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
 from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
-from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.io import check_writable, parse_json, read_json, read_local, replacing
 from cdd_icm.sampling.folder import TRAINING, check_folder
 from cdd_icm.train.log import seconds_logged
 
@@ -40,7 +40,7 @@ def export(run: Path, out: Path, report: Path) -> None:
     with replacing(out / TRAINING) as file:
         file.write_text(json.dumps(trained, indent=1) + "\n")
 
-    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    last = parse_json(read_local(run / "log.jsonl").splitlines()[-1], f"{run}/log.jsonl")
     facts = {
         "config": without_places(load_config(run / "config.yaml")),
         "samples": last["samples"],

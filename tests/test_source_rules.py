@@ -1,4 +1,5 @@
-"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code."""
+"""No source calls what could run data (pickles, `eval`, a shell, a folder's own code) or reads it past the
+limits and the numbers that are refused."""
 
 import ast
 from pathlib import Path
@@ -29,9 +30,27 @@ FORBIDDEN = {
     "extractall": (),
     "AutoTokenizer.from_pretrained": ("hub",),
     "print": ("console",),
-    "Image.open": ("picture", "codraw_painter", "bench_retrieval"),
+    "Image.open": ("picture", "bench_retrieval"),
+    "json.load": (),
+    "json.loads": ("io", "annotations"),
+    "yaml.safe_load": ("describe", "pages"),  # of shipped configs
+    "load_file": ("io",),
+    "safe_open": (),
+    "h5py.File": ("geneva_hdf5",),
+    "zipfile.ZipFile": ("files",),
+    "tarfile.open": ("files", "shards"),
+    "lzma.open": ("codraw",),
+    "read_text": ("limits", "fingerprint", "describe", "device", "pages"),  # of sources and of the system
+    "read_bytes": (),
 }
 """Calls and imports that may stand nowhere but in the modules named."""
+
+
+METHODS = ("gopen", "extractall", "read_text", "read_bytes")
+"""Those of them that are found as methods of anything."""
+
+MAY_OPEN = ("limits", "io", "files", "checkpoint")
+"""The modules that may call `open` to read."""
 
 
 def faults(tree: ast.AST, module: str) -> list[str]:
@@ -51,13 +70,18 @@ def faults(tree: ast.AST, module: str) -> list[str]:
             loader = keywords.get("Loader") or (ast.unparse(node.args[1]) if len(node.args) > 1 else "")
             if names[0] in ("yaml.load", "yaml.load_all") and loader not in loaders:
                 found.append(f"{node.lineno}: {names[0]} without a safe loader")
+            mode = keywords.get("mode") or (ast.unparse(node.args[1]) if len(node.args) > 1 else "'r'")
+            if names[0] == "open" and mode[1:2] == "r" and module not in MAY_OPEN:
+                found.append(f"{node.lineno}: open, to read")
+            if keywords.get("type") in ("int", "float"):
+                found.append(f"{node.lineno}: type={keywords['type']}, which takes nan and -0")
         for name in names:
             parts = name.split(".")
             for forbidden, allowed in FORBIDDEN.items():
                 wanted = forbidden.split(".")
                 # a bare name is a builtin or a module, not a method such as `model.eval()`
                 hit = name == forbidden or (len(wanted) > 1 and parts[-len(wanted) :] == wanted)
-                hit = hit or (forbidden in ("gopen", "extractall") and forbidden in parts)
+                hit = hit or (forbidden in METHODS and forbidden in parts)
                 if hit and module not in allowed:
                     found.append(f"{node.lineno}: {name}")
             if name.startswith("Auto") and name.endswith(".from_pretrained") and module != "hub":
@@ -103,6 +127,15 @@ def test_no_source_breaks_the_rules(file):
         "tar.extractall(folder)",
         "print(name)",
         "Image.open(file)",
+        "json.loads(text)",
+        "json.load(file)",
+        "file.read_text()",
+        "Path('x.json').read_bytes()",
+        "open(file)",
+        "open(file, 'rb')",
+        "h5py.File(file)",
+        "from safetensors.torch import load_file",
+        "parser.add_argument('-k', type=int)",
     ],
 )
 def test_the_rules_find(line):
@@ -110,7 +143,8 @@ def test_the_rules_find(line):
 
 
 def test_the_rules_pass_what_is_meant():
-    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
+    fine = "model.eval()\nsubprocess.run(['ls'])\nopen(file, 'ab')"
+    fine += "\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
     assert faults(ast.parse(fine), "module") == []
 
 

@@ -130,10 +130,10 @@ def _chat(arguments: argparse.Namespace) -> None:
 
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
+    from cdd_icm.io import read_local
+
     try:
-        lines = local_path(file).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_local(local_path(file)).decode("utf-8-sig").splitlines()
         return [line for line in lines if line.strip()]
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not UTF-8 ({error.reason})") from error

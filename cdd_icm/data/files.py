@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from cdd_icm.errors import InputError
+from cdd_icm.io import read_local
+from cdd_icm.limits import ANY_SIZE, MEMBER, check_file
 from cdd_icm.sources import path_within
 
 DAMAGED_ZIP = (
@@ -45,10 +47,7 @@ class FolderFiles:
 
     def read(self, name: str) -> bytes:
         path_within(name, str(self.root))
-        try:
-            return (self.root / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.where(name)}: {error.strerror}") from error
+        return read_local(self.root / name, MEMBER)
 
     def where(self, name: str) -> str:
         return str(self.root / name)
@@ -66,7 +65,10 @@ class ZipFiles:
     def read(self, name: str) -> bytes:
         archive = self._zip()
         try:
+            MEMBER.check(archive.getinfo(name).file_size, f"{self.where(name)}: unpacks to")
             return archive.read(name)
+        except InputError:
+            raise
         except KeyError as error:
             raise InputError(f"{self.where(name)}: no such file in the zip") from error
         except DAMAGED_ZIP as error:
@@ -78,6 +80,8 @@ class ZipFiles:
     def _zip(self) -> zipfile.ZipFile:
         try:
             return _open_zip(self.path, os.getpid())
+        except InputError:
+            raise
         except DAMAGED_ZIP as error:
             raise InputError(f"{self.path}: not a readable zip ({error})") from error
 
@@ -85,6 +89,7 @@ class ZipFiles:
 @lru_cache(maxsize=16)
 def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
     """`pid` is part of the cache key: handles shared across a fork would share their file position."""
+    check_file(path, ANY_SIZE)
     return zipfile.ZipFile(path)
 
 
@@ -111,14 +116,31 @@ class TarFiles:
     def _offsets(self) -> dict[str, tuple[int, int]]:
         try:
             return _tar_offsets(self.path)
+        except InputError:
+            raise
         except (tarfile.TarError, OSError) as error:
             raise InputError(f"{self.path}: not a readable tar ({error})") from error
 
 
+class Member(tarfile.TarInfo):
+    """A member of a tar whose declared size is checked with its header: long names and other headers are
+    read at once."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Member:
+        member = super().frombuf(buf, encoding, errors)
+        MEMBER.check(member.size, f"{member.name}: declares")
+        return member
+
+
 @lru_cache(maxsize=256)
 def _tar_offsets(path: Path) -> dict[str, tuple[int, int]]:
-    with tarfile.open(path, "r:") as tar:
-        return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+    check_file(path, ANY_SIZE)
+    try:
+        with tarfile.open(path, "r:", tarinfo=Member) as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+    except InputError as error:
+        raise InputError(f"{path}/{error}") from None
 
 
 @dataclass(frozen=True)

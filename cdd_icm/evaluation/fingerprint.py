@@ -16,7 +16,7 @@ import cdd_icm
 from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest, fingerprint, tensor_digest
-from cdd_icm.io import load_tensors, read_json
+from cdd_icm.io import load_tensors, read_json, read_local
 from cdd_icm.sampling.folder import TRAINING
 
 SOURCES = Path(cdd_icm.__file__).parents[1]
@@ -90,9 +90,9 @@ def of_folder(folder: Path) -> str:
         if file.suffix == WEIGHTS:  # how a part is split into files has no effect
             tensors[file.parent.relative_to(folder).as_posix()] |= load_tensors(file)
         elif file.suffix == CONFIG:
-            parts[name] = json.dumps(_settings(read_json(file)), sort_keys=True)
+            parts[name] = json.dumps(_settings(read_json(file, foreign=True)), sort_keys=True)
         elif file.suffix in OTHER_MODEL_FILES:
-            parts[name] = content_digest(file.read_bytes())
+            parts[name] = content_digest(read_local(file))
     parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(part.items())) for name, part in tensors.items()}
     if not parts:
         raise InputError(f"{folder}: no model here (no weights, no config)")

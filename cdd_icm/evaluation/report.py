@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +15,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
 from cdd_icm.filmstrip import filmstrip, stack
-from cdd_icm.io import replacing
+from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 
@@ -67,7 +66,7 @@ def write_report(path: Path, report: dict) -> None:
     with replacing(path.with_suffix(".png")) as file:
         plot_by_turn(report).savefig(file, dpi=110)
     with replacing(path) as file:
-        file.write_text(json.dumps(report, indent=1) + "\n")
+        file.write_text(to_json(report, indent=1) + "\n")
 
 
 def read_report(path: Path) -> dict:
@@ -79,7 +78,7 @@ def read_report(path: Path) -> dict:
         InputError: the file is missing or not a report.
     """
     try:
-        report = json.loads(local_path(path).read_text())
+        report = read_json(local_path(path))
         known = report["format"] in (1, FORMAT)
         report["data"]["split"], report["detector"]["fingerprint"], _settings(report)
         [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]

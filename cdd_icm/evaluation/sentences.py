@@ -39,7 +39,7 @@ from cdd_icm.config.values import from_dict
 from cdd_icm.data.fields import is_utf8
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import Detections
-from cdd_icm.io import parse_json
+from cdd_icm.io import parse_json, read_local
 
 STILL = 0.05
 """An object within this distance of its place is still there; one that shall move has to go as far."""
@@ -145,10 +145,7 @@ def read_sentences(file: Path) -> list[Sentence]:
     Raises:
         InputError: the file can't be read, has no line, or a line is not of the form that the module tells.
     """
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
+    lines = read_local(file).splitlines()
     sentences = [
         _sentence(parse_json(line, f"{file}:{number}"), f"{file}:{number}")
         for number, line in enumerate(lines, 1)

@@ -12,6 +12,8 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from cdd_icm.config import END_ID
 from cdd_icm.errors import InputError
+from cdd_icm.hashing import fingerprint
+from cdd_icm.io import parse_json
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.prompt import TURN_SEPARATOR
 
@@ -59,8 +61,20 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
 
 
-def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
-    """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower."""
+def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Identifies how a tokenizer maps texts to ids. It is saved with the weights, which are trained on it."""
+    backend = parse_json(tokenizer.backend_tokenizer.to_str(), "tokenizer", foreign=True)
+    # without padding and truncation, which depend on the last call
+    return fingerprint([backend["model"], backend["normalizer"], tokenizer.model_max_length])
+
+
+def check_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path, saved: str | None = None
+) -> None:
+    """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower, or is not that
+    whose digest was `saved`; older models have none."""
+    if saved and (found := vocabulary_digest(tokenizer)) != saved:
+        raise InputError(f"{folder}: the tokenizer of another model: its vocabulary is {found}, not {saved}")
     if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
         raise InputError(
             f"{folder}: {len(tokenizer)} tokens and texts of {tokenizer.model_max_length}, but the text "

@@ -1,4 +1,4 @@
-"""Checks a pipeline call's inputs, and converts pictures to and from tensors."""
+"""What a pipeline call takes, checked, and what it returns: pictures to and from tensors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from diffusers.utils import BaseOutput
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -25,6 +26,15 @@ TOLERANCE = 0.01
 
 ImageInput = Image.Image | np.ndarray | Tensor
 Generators = torch.Generator | list[torch.Generator] | None
+
+
+@dataclass
+class CDDICMOutput(BaseOutput):
+    """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
+    of each candidate, (B, num_candidates), or None with a single candidate."""
+
+    images: list[Image.Image] | np.ndarray | Tensor
+    scores: Float[Tensor, "B n"] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -32,11 +28,12 @@ from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_step
 from cdd_icm.errors import InputError
 from cdd_icm.hub import without_code
 from cdd_icm.io import replacing
+from cdd_icm.limits import MEMORY
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.model.tokenizer import tokenize, vocabulary_digest
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
@@ -44,6 +41,7 @@ from cdd_icm.sampling.denoiser import Denoiser
 from cdd_icm.sampling.folder import CANVAS, check_folder, local_folder, read_canvas
 from cdd_icm.sampling.inputs import (
     NO_CALLBACK,
+    CDDICMOutput,
     Generators,
     ImageInput,
     StepCallback,
@@ -52,15 +50,7 @@ from cdd_icm.sampling.inputs import (
     to_output,
     to_reference,
 )
-
-
-@dataclass
-class CDDICMOutput(BaseOutput):
-    """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
-    of each candidate, (B, num_candidates), or None with a single candidate."""
-
-    images: list[Image.Image] | np.ndarray | Tensor
-    scores: Float[Tensor, "B n"] | None = None
+from cdd_icm.sampling.noise import draw_noise
 
 
 class CDDICMPipeline(DiffusionPipeline):
@@ -76,6 +66,7 @@ class CDDICMPipeline(DiffusionPipeline):
         sampling_presets: alternative defaults by name, see `use_preset`.
         objective: training settings on which guidance depends (see `config.check_trained`); missing ones
             count as trained.
+        vocabulary: digest of the tokenizer that was saved with the weights.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -99,6 +90,7 @@ class CDDICMPipeline(DiffusionPipeline):
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
         objective: dict[str, float] | None = None,
+        vocabulary: str = "",
     ):
         super().__init__()
         check_speaker(speaker)
@@ -113,6 +105,7 @@ class CDDICMPipeline(DiffusionPipeline):
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
             objective=dict(objective or {}),
+            vocabulary=vocabulary,
         )
         self.canvas = canvas
 
@@ -140,6 +133,7 @@ class CDDICMPipeline(DiffusionPipeline):
         else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
+        self.register_to_config(vocabulary=vocabulary_digest(self.tokenizer))
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
@@ -279,12 +273,14 @@ class CDDICMPipeline(DiffusionPipeline):
         device = self._execution_device  # slow: searches all modules
         set_steps(self.scheduler, settings.num_inference_steps, device)
         inputs = TurnInputs.of(image, instruction, history, generator)
+        drawn = len(inputs.images) * settings.num_candidates
+        MEMORY.check(12 * drawn * self.image_size**2, f"instruction: {drawn} pictures at once need at least")
         reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
 
         n = settings.num_candidates
         conditions, context = self._encode_branches(inputs, reference, settings)
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
-        latents, plan_noise = self._randomness(len(reference), n, inputs.generator, device)
+        latents, plan_noise = draw_noise(reference.shape, n, inputs.generator, self.planner, device)
         plan = None
         if self.planner is not None:
             histories = [history for history in inputs.histories for _ in range(n)]
@@ -341,20 +337,6 @@ class CDDICMPipeline(DiffusionPipeline):
         fused = self.encode(torch.cat(pictures), sum(texts, [])).split(len(reference))
         fused = [part.repeat_interleave(settings.num_candidates) for part in fused]
         return dict(zip(names, fused, strict=False)), fused[-1] if context is not None else None
-
-    def _randomness(
-        self, items: int, n: int, generator: Generators, device: torch.device
-    ) -> tuple[Float[Tensor, "Bn 3 R R"], Tensor | None]:
-        """The initial noise and the plan's noise, drawn picture by picture, so that a picture does not depend
-        on the rest of the batch. A list of generators has one for every `n` pictures."""
-        latents, plans = [], []
-        for i in range(items):
-            g = generator[i // n] if isinstance(generator, list) else generator
-            shape = (1, 3, self.image_size, self.image_size)
-            latents.append(randn_tensor(shape, generator=g, device=device))
-            if self.planner is not None:
-                plans.append(self.planner.noise(g).to(device))
-        return torch.cat(latents), torch.stack(plans) if plans else None
 
     def _denoise(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from cdd_icm.data.picture import EncodedPicture, rgb, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
 from cdd_icm.sources import check_link
@@ -173,7 +172,7 @@ class DrawingSession:
             ),
         )
         with replacing(folder / RECORD) as path:
-            path.write_text(json.dumps(asdict(record), indent=1) + "\n")
+            path.write_text(to_json(asdict(record), indent=1) + "\n")
         used = {record.canvas, *(turn.picture for turn in record.turns)}
         for file in folder.iterdir():
             if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in used:

@@ -26,7 +26,7 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, read_local, replacing
 from cdd_icm.progress import Progress
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
@@ -125,7 +125,7 @@ class GeneratedFolder:
         if not folder.exists():
             return False
         file = folder / "instructions.txt"
-        if not (file.is_file() and file.read_text(encoding="utf-8") == _instructions(dialog)):
+        if not (file.is_file() and read_local(file) == _instructions(dialog).encode()):
             raise InputError(f"{file}: another dialog of this id is there; choose another folder")
         return True
 

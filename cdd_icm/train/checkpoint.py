@@ -27,7 +27,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.io import load_tensors, read_json, replacing, unfinished_name
+from cdd_icm.io import load_tensors, parse_json, read_json, replacing, unfinished_name
 
 MAX_CHECKPOINTS = 2
 """Number of checkpoints kept per run; older ones are deleted."""
@@ -181,7 +181,7 @@ def to_scalars(file: Path, names: Collection[str]) -> None:
     """Changes the shape of some tensors from (1,) to () in the header of a safetensors file, in place."""
     with open(file, "r+b") as opened:
         size = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(size))
+        header = parse_json(opened.read(size), str(file))
         for name in names:
             header[name]["shape"] = []
         changed = json.dumps(header, separators=(",", ":")).encode().ljust(size)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cdd_icm.config import RunConfig
 from cdd_icm.device import reuse_freed_memory
 from cdd_icm.hashing import derive_seed, fingerprint
+from cdd_icm.limits import MEMORY, PIXELS, WORKERS
 from cdd_icm.progress import Progress
 from cdd_icm.train.checkpoint import claim_folder, restore, save
 from cdd_icm.train.finite import FiniteCheck
@@ -59,8 +60,15 @@ class Recipe(ABC):
     every step, which takes time, and fails otherwise."""
 
     def __init__(self, config: Any, settings: RunConfig):
-        """`config`: saved in the run's folder; has `output_dir` and `seed`. `settings`: read by the loop."""
+        """`config`: saved in the run's folder; has `output_dir`, `seed` and `data`. `settings`: read by the
+        loop. Raises InputError if pictures, batch or loader processes alone are over a limit."""
         self.config, self.settings, self.root = config, settings, Path(config.output_dir)
+        side, batch, workers = config.data.image_size, settings.batch_size, config.data.num_workers
+        PIXELS.check(side**2, f"data.image_size is {side}: a picture has")
+        MEMORY.check(
+            batch * 12 * side**2, f"training.batch_size is {batch}: pictures of {side}x{side} need at least"
+        )
+        WORKERS.check(workers, "data.num_workers asks for")
 
     @abstractmethod
     def build(self, accelerator: Accelerator) -> nn.Module:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdd_icm.errors import InputError
+from cdd_icm.io import NUMBERS, read_local
+from cdd_icm.number import RefusedNumber
 
 _GAP = re.compile(r"[\s,]*")
 
@@ -216,20 +218,20 @@ def _distinct(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_local(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _parse(path: Path, text: str, line: int | None = None):
     try:
-        return json.loads(text)
+        return json.loads(text, **NUMBERS)
     except json.JSONDecodeError as error:
         at = line or error.lineno
         raise InputError(f"{path}: line {at}, column {error.colno}: not JSON ({error.msg})") from error
-    except (ValueError, RecursionError) as error:  # numbers with too many digits, or too deep nesting
+    except RefusedNumber as error:
+        raise InputError(f"{path}: {f'line {line}: ' * bool(line)}{error}") from error
+    except (ValueError, RecursionError) as error:  # a refused number, or too deep nesting
         raise InputError(f"{path}: JSON that can't be read ({error})") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, read_local, replacing, to_json
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 from retrieval.benchmarks import Benchmark
@@ -52,7 +51,7 @@ def make_report(
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Raises InputError where the disk refuses."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+        unfinished.write_text(to_json(report, indent=1) + "\n")
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -70,7 +69,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     tags such as the turn, has headline and median rank by tag. Partial reports are marked in the head.
 
     Raises:
-        InputError: no report, or reports of different data or protocols, which can't be compared.
+        InputError: no report, or reports of different data, protocols, or kinds of model under one name,
+            which can't be compared.
     """
     reports = [escaped(read_report(path)) for path in paths]
     if not reports:
@@ -80,8 +80,11 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             if report[key] != reports[0][key]:
                 raise InputError(f"{path}: its {key} differs from that of {paths[0]}")
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for report in reports:
-        by_name[report["name"]].append(report)
+    for path, report in zip(paths, reports, strict=True):
+        same = by_name[report["name"]]
+        if same and _kind(report) != _kind(same[0]):
+            raise InputError(f"{path}: another kind of model than the other reports of {report['name']!r}")
+        same.append(report)
     best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "headline")[0])
     composed = reports[0]["rows"]["composed"]
     metrics = [name for name in composed if "@" in name]
@@ -120,6 +123,11 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     return table
 
 
+def _kind(report: dict[str, Any]) -> dict[str, Any]:
+    """What the models of one name have in common, whatever their seeds."""
+    return {key: value for key, value in report["model"].items() if key != "fingerprint"}
+
+
 def fill(page: Path, name: str, table: str) -> None:
     """Inserts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
 
@@ -127,10 +135,7 @@ def fill(page: Path, name: str, table: str) -> None:
         InputError: the page is missing, or has no such comments.
     """
     begin, end = BEGIN.format(name), END.format(name)
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{page}: {error.strerror}") from error
+    text = read_local(page).decode()
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):

@@ -21,7 +21,8 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
 from cdd_icm.errors import InputError
-from cdd_icm.sources import check_links, local_path, path_within
+from cdd_icm.sources import local_path, path_within
+from retrieval.index.damage import check_store
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
 """The columns of a store. A picture's tags are further columns, so they can't have these names."""
@@ -88,6 +89,8 @@ class Store:
         self.uri, self.collection = uri, PREFIX + fingerprint
         self._embedded = "://" not in uri
         with self._one_line_errors():
+            if self._embedded:
+                check_store(local_path(uri), self._folder, width)
             self._client = _connect_embedded(uri, create) if self._embedded else _connect(uri)
         try:
             self._open(fingerprint, width, create)
@@ -317,7 +320,6 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
             raise InputError(f"{uri}: a store is a folder, but {folder} is a file")
     if not create and not path.exists():
         raise InputError(f"{uri}: no store here")
-    check_links(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _logged("milvus_lite.server_manager") as reasons:
         try:

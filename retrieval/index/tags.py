@@ -14,6 +14,7 @@ from typing import Any
 from cdd_icm.data.files import Files
 from cdd_icm.data.readers.folder import METADATA
 from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json
 from retrieval.index.store import FIELDS
 
 MAX_TAG_BYTES = 65535
@@ -46,9 +47,11 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
 def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
     """The row's file name and its other fields."""
     try:
-        fields = json.loads(line, parse_int=_int64, parse_constant=_refuse)
+        fields = parse_json(line, where)
         name = fields.pop("file_name", None) if isinstance(fields, dict) else None
         size = len(json.dumps(fields, ensure_ascii=False).encode())
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON that the store can hold ({error})") from error
     if not isinstance(fields, dict):
@@ -61,14 +64,3 @@ def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
     if size > MAX_TAG_BYTES:
         raise InputError(f"{where}: {size} bytes of tags, expected at most {MAX_TAG_BYTES}")
     return name, fields
-
-
-def _int64(digits: str) -> int:
-    value = int(digits)
-    if not -(2**63) <= value < 2**63:
-        raise ValueError(f"{digits} needs more than 64 bits")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")

@@ -115,7 +115,7 @@ FAULTS = {
     "zero": ("training.batch_size=0", "training.batch_size is 0, expected at least 1"),
     "not a number": (
         "training.learning_rate=.nan",
-        "training.learning_rate is nan, expected a finite number",
+        "(line 1: .nan is not a finite number)",
     ),
     "no rate": ("training.learning_rate=0", "training.learning_rate is 0, expected a number over 0"),
     "number for text": ("output_dir=3", "output_dir is 3, expected text"),

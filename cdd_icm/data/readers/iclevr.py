@@ -136,7 +136,8 @@ def _text(files: Files, name: str) -> str:
 
 def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
     where = files.where(name)
-    values = field(parse_json(files.read(name), where), "objects", list, where)
+    # the published scenes have -0.0 in fields that are not read
+    values = field(parse_json(files.read(name), where, foreign=True), "objects", list, where)
     objects = tuple(_object(value, f"{where}: objects") for value in values)
     for number, obj in enumerate(objects):
         if obj.name in (other.name for other in objects[:number]):

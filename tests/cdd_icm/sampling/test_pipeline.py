@@ -305,7 +305,10 @@ FAULTS = {
     ),
     "too many generators": (dict(generator=seeded(1, 2)), "generator: 2 given for 1 instructions"),
     "no picture": (dict(image="cube.png"), "image: str, expected a PIL image, an array or a tensor"),
-    "huge": (dict(image=Image.new("1", (9000, 8000))), "image: 9000x8000 pixels is over the limit"),
+    "huge": (
+        dict(image=Image.new("1", (9000, 8000))),
+        "image: 9000x8000 are 72000000 pixels, over the limit",
+    ),
     "deep": (dict(image=Image.new("I;16", (8, 8))), "image: mode I;16 has more than 8 bits"),
     "floats": (
         dict(image=np.zeros((8, 8, 3))),

@@ -157,7 +157,7 @@ def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
     [
         ("{", "not JSON"),
         ("[1]\n", "not a JSON object"),
-        ('{"file_name": "red.png", "n": NaN}\n', "NaN is not a JSON number"),
+        ('{"file_name": "red.png", "n": NaN}\n', "NaN is not a finite number"),
         ('{"file_name": "red.png", "n": 9223372036854775808}\n', "needs more than 64 bits"),
         ('{"file_name": "red.png", "n": "\\ud800"}\n', "not JSON that the store can hold"),
         ({"name": "red.png"}, "file_name: None, expected a text"),
