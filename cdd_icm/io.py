@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_text, decode_text, read_text
 
 
 def unfinished_name(path: Path) -> Path:
@@ -34,6 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk is full, not writable, or the like; the message names `path`.
     """
+    check_text(str(path), "path")
     unfinished = unfinished_name(path)
     try:
         _remove(unfinished)
@@ -73,6 +75,7 @@ def check_writable(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns an OSError of the block into an InputError that names `path`."""
+    check_text(str(path), "path")
     try:
         yield
     except OSError as error:
@@ -85,7 +88,7 @@ def append_json(path: Path, values: dict[str, Any]) -> None:
     Raises:
         InputError: it can't be written; the message names `path`.
     """
-    with writing(path), open(path, "a") as file:
+    with writing(path), open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(values) + "\n")
 
 
@@ -95,11 +98,7 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, is not JSON, or does not contain an object.
     """
-    try:
-        encoded = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-    values = parse_json(encoded, str(file))
+    values = parse_json(read_text(file), str(file))
     if not isinstance(values, dict):
         raise InputError(f"{file}: expected an object, found {type(values).__name__}")
     return values
@@ -109,13 +108,15 @@ def parse_json(encoded: str | bytes, where: str) -> Any:
     """The value of a JSON text.
 
     Args:
+        encoded: bytes are UTF-8.
         where: the file or field, which the error message starts with.
 
     Raises:
-        InputError: it is not valid JSON.
+        InputError: it is not valid JSON, or another encoding.
     """
+    text = decode_text(encoded, where) if isinstance(encoded, bytes) else encoded
     try:
-        return json.loads(encoded)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error})") from error
 

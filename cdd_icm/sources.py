@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from errno import ENAMETOOLONG
 from math import prod
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,7 @@ import fsspec
 from braceexpand import braceexpand
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_text
 
 SCHEMES = {"https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """The schemes of URLs that can be read, and the package that fsspec needs for each."""
@@ -46,9 +48,15 @@ def scheme_of(address: str | Path) -> str | None:
 
 
 def local_path(address: str | Path) -> Path:
-    """The address as a local path. Raises InputError if it is a URL."""
+    """The address as a local path. Raises InputError if it is a URL, or no path can have this name."""
     if scheme := scheme_of(address):
         raise InputError(f"{address}: {scheme}: is refused here; expected a local path")
+    check_text(str(address), "path")
+    try:
+        os.lstat(address)
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise InputError(f"{str(address)[:80]}...: the path is too long") from error
     return Path(address)
 
 

@@ -105,7 +105,9 @@ class RetrievalModel(nn.Module):
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
             self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
-            (unfinished / "config.json").write_text(json.dumps(self.settings, indent=1) + "\n")
+            (unfinished / "config.json").write_text(
+                json.dumps(self.settings, indent=1) + "\n", encoding="utf-8"
+            )
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
 from cdd_icm.plan.registry import plan_settings
+from cdd_icm.text import read_text
 from cdd_icm.train.batches import training_batches, training_dialogs
 from cdd_icm.train.generator import make_collator, train
 from cdd_icm.train.optim import make_optimizer
@@ -158,7 +159,7 @@ class Trainer:
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
-        last = json.loads((self.folder / "log.jsonl").read_text().splitlines()[-1])
+        last = json.loads(read_text(self.folder / "log.jsonl").splitlines()[-1])
         return size / last["images_per_second"]
 
 

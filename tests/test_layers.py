@@ -13,7 +13,7 @@ nothing."""
 
 LAYERS = [
     ["cdd_icm.errors"],
-    ["cdd_icm.console"],
+    ["cdd_icm.console", "cdd_icm.text"],
     ["cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],

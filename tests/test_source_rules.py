@@ -1,4 +1,5 @@
-"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code."""
+"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code. Text is read and written in
+one encoding."""
 
 import ast
 from pathlib import Path
@@ -62,10 +63,29 @@ def faults(tree: ast.AST, module: str) -> list[str]:
                     found.append(f"{node.lineno}: {name}")
             if name.startswith("Auto") and name.endswith(".from_pretrained") and module != "hub":
                 found.append(f"{node.lineno}: {name}")
+        if isinstance(node, ast.Call) and (fault := text_fault(node, keywords)) and module != "text":
+            found.append(f"{node.lineno}: {fault}")
         for key in ("shell", "allow_pickle", "trust_remote_code"):
             if keywords.get(key, "False") != "False":
                 found.append(f"{node.lineno}: {key}={keywords[key]}")
     return found
+
+
+def text_fault(call: ast.Call, keywords: dict[str, str]) -> str | None:
+    """What a call does with text that `cdd_icm.text` should do, or that depends on the machine's encoding."""
+    name = ast.unparse(call.func)
+    written_as_utf8 = keywords.get("encoding") == "'utf-8'"
+    if name.endswith(".read_text"):
+        return f"{name}: read with cdd_icm.text"
+    if name.endswith(".write_text") and not written_as_utf8:
+        return f"{name} without encoding"
+    if name in ("open", "io.open") or (name.endswith(".open") and not call.args):
+        mode = ast.literal_eval(
+            keywords.get("mode") or (ast.unparse(call.args[1]) if call.args[1:] else "'r'")
+        )
+        if "b" not in mode and not (mode[0] in "awx" and written_as_utf8):
+            return f"{name}: text without cdd_icm.text"
+    return None
 
 
 def _is_safe_loader(node: ast.AST) -> bool:
@@ -103,6 +123,15 @@ def test_no_source_breaks_the_rules(file):
         "tar.extractall(folder)",
         "print(name)",
         "Image.open(file)",
+        "file.read_text()",
+        "Path(name).read_text(encoding='utf-8')",
+        "file.write_text(text)",
+        "file.write_text(text, encoding='latin-1')",
+        "open(file)",
+        "open(file, encoding='utf-8')",
+        "open(file, 'a')",
+        "file.open()",
+        "file.open(mode='w')",
     ],
 )
 def test_the_rules_find(line):
@@ -110,7 +139,9 @@ def test_the_rules_find(line):
 
 
 def test_the_rules_pass_what_is_meant():
-    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
+    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)\n"
+    fine += "read_text(file)\nopen(file, 'rb')\nopen(file, 'a', encoding='utf-8')\n"
+    fine += "file.write_text(text, encoding='utf-8')"
     assert faults(ast.parse(fine), "module") == []
 
 

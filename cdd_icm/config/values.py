@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_texts
 
 PLAIN = (str, int, float, bool, type(None))
 """What the values of YAML and of JSON have in common, but for lists and sections."""
@@ -27,6 +28,7 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
             out of range; the message begins with `source` and names key (after `prefix`) and value.
     """
     check_keys(cls, values, source, prefix)
+    check_texts(values, f"{source}: {prefix.rstrip('.')}" if prefix else source)
     try:
         # as JSON, in which strict means that text is no number, but a list may become a tuple
         return _adapter(cls).validate_json(json.dumps(values), strict=True)

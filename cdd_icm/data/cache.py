@@ -16,8 +16,9 @@ from jaxtyping import UInt8
 from cdd_icm.data.dialog import Picture
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.errors import InputError
-from cdd_icm.io import replacing
+from cdd_icm.io import parse_json, replacing
 from cdd_icm.progress import Progress
+from cdd_icm.text import read_text
 
 Preprocess = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "size size 3"]]
 
@@ -112,7 +113,7 @@ def _trusted_keys(folder: Path, size: int, method: str) -> list[str]:
     if not index.exists() or not data.exists():
         return []
     try:
-        keys = json.loads(index.read_text())["keys"]
+        keys = parse_json(read_text(index), str(index))["keys"]
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
             raise TypeError("keys is not a list of strings")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -145,4 +146,6 @@ def _append(
             os.fsync(file.fileno())
             keys += [picture.key for picture in chunk]
             with replacing(index) as unfinished:
-                unfinished.write_text(json.dumps({"size": size, "method": method, "keys": keys}))
+                unfinished.write_text(
+                    json.dumps({"size": size, "method": method, "keys": keys}), encoding="utf-8"
+                )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,7 +263,7 @@ def shipped_detector_for(names: Set[str]) -> Path:
         )
     root = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
     for config in sorted(root.glob("detector_*/config.json")):
-        if names <= set(json.loads(config.read_text())["classes"]):
+        if names <= set(read_json(config)["classes"]):
             return config.parent
     raise InputError(
         f"{root}: no shipped detector knows the class {min(names)!r} and the data's {len(names) - 1} others: "

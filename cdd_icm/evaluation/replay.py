@@ -106,7 +106,7 @@ def replay_sentences(
         "seconds": round(time.monotonic() - started, 1),
     }
     with replacing(report) as path:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 

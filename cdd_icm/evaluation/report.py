@@ -63,11 +63,11 @@ def write_report(path: Path, report: dict) -> None:
         InputError: a file can't be written; the message names it.
     """
     with replacing(path.with_suffix(".md")) as file:
-        file.write_text(markdown(report))
+        file.write_text(markdown(report), encoding="utf-8")
     with replacing(path.with_suffix(".png")) as file:
         plot_by_turn(report).savefig(file, dpi=110)
     with replacing(path) as file:
-        file.write_text(json.dumps(report, indent=1) + "\n")
+        file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> dict:

@@ -183,7 +183,7 @@ class DetectorRecipe(Recipe):
         if not final:
             validation = scores(average.detector, self.held_out)
             with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
-                file.write_text(json.dumps(validation, indent=1) + "\n")
+                file.write_text(json.dumps(validation, indent=1) + "\n", encoding="utf-8")
             Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
         average.detector.half().save_pretrained(self.root)
@@ -196,7 +196,7 @@ class DetectorRecipe(Recipe):
             "config": without_places(self.config),
         }
         with replacing(self.root / "report.json") as file:
-            file.write_text(json.dumps(report, indent=2) + "\n")
+            file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 class DetectorBatch(NamedTuple):

@@ -14,9 +14,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb, to_float, to_square
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_texts
 
 OUTPUT_TYPES = ("pil", "np", "pt")
 
@@ -73,9 +73,8 @@ class TurnInputs:
                 raise InputError(
                     f"history: number {position} is {history!r}, expected a list of instructions"
                 )
-        for text in (*self.instructions, *sum(map(list, self.histories), [])):
-            if not is_utf8(text):
-                raise InputError(f"instruction: {text!r} has a lone surrogate")
+        check_texts(self.instructions, "instruction")
+        check_texts(self.histories, "history")
 
 
 @dataclass(frozen=True)

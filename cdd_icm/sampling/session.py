@@ -170,7 +170,7 @@ class DrawingSession:
             ),
         )
         with replacing(folder / RECORD) as path:
-            path.write_text(json.dumps(asdict(record), indent=1) + "\n")
+            path.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
         used = {record.canvas, *(turn.picture for turn in record.turns)}
         for file in folder.iterdir():
             if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in used:

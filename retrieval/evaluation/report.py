@@ -15,6 +15,7 @@ from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import read_json, replacing
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
+from cdd_icm.text import read_text
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
 from retrieval.model import RetrievalModel
@@ -52,7 +53,7 @@ def make_report(
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Raises InputError where the disk refuses."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+        unfinished.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -127,10 +128,7 @@ def fill(page: Path, name: str, table: str) -> None:
         InputError: the page is missing, or has no such comments.
     """
     begin, end = BEGIN.format(name), END.format(name)
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{page}: {error.strerror}") from error
+    text = read_text(page)
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):

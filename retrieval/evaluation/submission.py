@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
+from cdd_icm.text import read_text
 from retrieval.benchmarks import Benchmark, Query
 
 SERVER_SPLITS = (("cirr", "test1"), ("circo", "test"))
@@ -69,11 +70,7 @@ def check(
         InputError: the first reason for which a server would refuse the file or score it wrongly.
     """
     path = Path(path)
-    try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    return _check(path, encoded, benchmark, circo_queries)
+    return _check(path, read_text(path).encode(), benchmark, circo_queries)
 
 
 def _write(path: Path, content: Mapping[str, object], benchmark: Benchmark) -> Path:

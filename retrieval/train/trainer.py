@@ -114,11 +114,13 @@ class RetrievalRecipe(Recipe):
             return
         model.save_pretrained(root / "model")
         with replacing(root / "model" / "training.json") as path:
-            path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
+            path.write_text(
+                json.dumps(training_facts(root, samples, config), indent=1) + "\n", encoding="utf-8"
+            )
         frozen = config.encoder.trainable_blocks == 0
         rows = measure(model, self.validation, cache_dir=config.data.cache_dir, frozen=frozen)["rows"]
         with replacing(validation_file(root, samples)) as path:
-            path.write_text(json.dumps(rows, indent=1) + "\n")
+            path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
         line = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
         Progress.write(f"{samples} queries: {line}")

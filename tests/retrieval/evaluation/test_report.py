@@ -193,7 +193,7 @@ def test_faults_are_one_line_and_exit_status_2(make_model, tmp_path, capsys):
     base = ["evaluate", "--model", str(tmp_path / "model"), "--report"]
     for arguments, says in (
         (["train", str(tmp_path / "bad.yaml")], "unknown key training.total_sample; the nearest"),
-        (["train", str(tmp_path / "none.yaml")], "cannot be read"),
+        (["train", str(tmp_path / "none.yaml")], "none.yaml: No such file"),
         ([*base, str(tmp_path / "r.txt"), "--data", str(SAMPLE)], "the name must end in .json"),
         ([*base, str(tmp_path / "r.json"), "--data", str(tmp_path / "none")], "no such file or folder"),
         ([*base, str(tmp_path / "r.json"), "--data", str(SAMPLE), "--device", "tpu"], "device: 'tpu'"),
