@@ -1,5 +1,4 @@
-"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code. Text is read and written in
-one encoding."""
+"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code. All text is UTF-8."""
 
 import ast
 from pathlib import Path
@@ -80,9 +79,8 @@ def text_fault(call: ast.Call, keywords: dict[str, str]) -> str | None:
     if name.endswith(".write_text") and not written_as_utf8:
         return f"{name} without encoding"
     if name in ("open", "io.open") or (name.endswith(".open") and not call.args):
-        mode = ast.literal_eval(
-            keywords.get("mode") or (ast.unparse(call.args[1]) if call.args[1:] else "'r'")
-        )
+        given = [keywords["mode"]] if "mode" in keywords else [ast.unparse(each) for each in call.args[1:2]]
+        mode = ast.literal_eval(given[0]) if given else "r"
         if "b" not in mode and not (mode[0] in "awx" and written_as_utf8):
             return f"{name}: text without cdd_icm.text"
     return None

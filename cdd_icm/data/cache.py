@@ -146,6 +146,5 @@ def _append(
             os.fsync(file.fileno())
             keys += [picture.key for picture in chunk]
             with replacing(index) as unfinished:
-                unfinished.write_text(
-                    json.dumps({"size": size, "method": method, "keys": keys}), encoding="utf-8"
-                )
+                known = {"size": size, "method": method, "keys": keys}
+                unfinished.write_text(json.dumps(known), encoding="utf-8")

@@ -31,9 +31,8 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
     names = set(files.names())
     tags: dict[str, dict[str, Any]] = {}
     for metadata in sorted(name for name in names if PurePosixPath(name).name == METADATA):
-        for number, line in enumerate(
-            split_lines(decode_text(files.read(metadata), files.where(metadata))), 1
-        ):
+        text = decode_text(files.read(metadata), files.where(metadata))
+        for number, line in enumerate(split_lines(text), 1):
             if line.strip():
                 where = f"{files.where(metadata)}:{number}"
                 name, fields = _parse(line, where)
