@@ -180,6 +180,23 @@ def _expected(error: dict[str, Any]) -> str:
     return known.format(**context) if known else error["msg"]
 
 
+def form_fault(form: Any, value: Any) -> str | None:
+    """What is wrong with plain values that should have the form of a type, such as a TypedDict, in one line;
+    None if nothing is."""
+    try:
+        _adapter(form).validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        place = place.lstrip(".") or "it"
+        if first["type"] == "missing":
+            return f"{place} is missing"
+        if first["type"] == "value_error":
+            return f"{place} {first['ctx']['error']}"
+        return f"{place} is {first['input']!r:.60}, expected {_expected(first)}"
+    return None
+
+
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:
     """The keys, such as "training.batch_size", in which two configs of one class differ."""
     found = []

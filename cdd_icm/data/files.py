@@ -15,6 +15,7 @@ from typing import Protocol
 
 from cdd_icm.errors import InputError
 from cdd_icm.sources import inside
+from cdd_icm.walk import files_below
 
 DAMAGED_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -41,7 +42,8 @@ class FolderFiles:
     root: Path
 
     def names(self) -> Iterator[str]:
-        return (file.relative_to(self.root).as_posix() for file in self.root.rglob("*") if file.is_file())
+        """At any depth, through symbolic links too. Raises InputError if a folder can't be listed."""
+        return (file.relative_to(self.root).as_posix() for file in files_below(self.root) if file.is_file())
 
     def read(self, name: str) -> bytes:
         inside(name, str(self.root))

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from cdd_icm.config.values import form_fault
 from cdd_icm.data import Dialog, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
+from cdd_icm.evaluation.report_schema import Report, ReportOfFormat1
 from cdd_icm.filmstrip import filmstrip, stack
-from cdd_icm.io import replacing
+from cdd_icm.io import read_json, replacing
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 
@@ -76,25 +78,22 @@ def read_report(path: Path) -> dict:
     For reports of format 1, "no_op" is None and "devices" is empty.
 
     Raises:
-        InputError: the file is missing or not a report.
+        InputError: the file is missing, not a report, or of an unknown format.
     """
-    try:
-        report = json.loads(local_path(path).read_text())
-        known = report["format"] in (1, FORMAT)
-        report["data"]["split"], report["detector"]["fingerprint"], _settings(report)
-        [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
-        for dialog in report["dialogs"]:
-            turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
-            dialog["fingerprint"], turns[:, -1]
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
-    if not known:
-        raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
-    return report if report["format"] == FORMAT else _from_format_1(report)
+    report = read_json(local_path(path))
+    form = _form(report.get("format"))
+    if form is None and "format" in report:
+        raise InputError(f"{path}: format: {report['format']!r:.60} is not the report format {FORMAT}")
+    if fault := form_fault(form or Report, report):
+        raise InputError(f"{path}: not a report of cdd-icm evaluate ({fault})")
+    return report if form is Report else _from_format_1(report)
+
+
+def _form(format: object) -> type | None:
+    """The form of reports of this format, or None for an unknown one."""
+    if isinstance(format, int) and not isinstance(format, bool):
+        return {1: ReportOfFormat1, FORMAT: Report}.get(format)
+    return None
 
 
 def _from_format_1(report: dict) -> dict:

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from cdd_icm.config.values import form_fault
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.io import read_json, replacing
@@ -18,10 +19,12 @@ from cdd_icm.sources import local_path
 from cdd_icm.text import read_text
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
+from retrieval.evaluation.report_schema import Report
 from retrieval.model import RetrievalModel
 
 FORMAT = 1
 """Version of the report's format; others are refused."""
+LEFT_OUT = "left out of the median rank"
 BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
 
 
@@ -57,10 +60,12 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Raises InputError where the file is missing or not such a report."""
+    """Raises InputError if the file is missing, not such a report, or of another format."""
     report = read_json(local_path(path))
-    if report.get("format") != FORMAT or not {"name", "data", "protocol", "rows", "model"} <= report.keys():
-        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
+    if report.get("format", FORMAT) != FORMAT:
+        raise InputError(f"{path}: format: {report['format']!r:.60} is not the report format {FORMAT}")
+    if fault := form_fault(Report, report):
+        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` ({fault})")
     return report
 
 
@@ -80,6 +85,9 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
         for key in ("data", "protocol"):
             if report[key] != reports[0][key]:
                 raise InputError(f"{path}: its {key} differs from that of {paths[0]}")
+        for row in reports[0]["rows"]:
+            if _names(report, row) != _names(reports[0], row):
+                raise InputError(f"{path}: rows.{row}: its figures are not those of {paths[0]}")
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for report in reports:
         by_name[report["name"]].append(report)
@@ -99,7 +107,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     head += ["weights (M)", "minutes", "runs"]
     lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
     for name, some in best_first:
-        minutes = [report["training"]["minutes"] for report in some if report["training"]]
+        trained = [report["training"] or {} for report in some]
+        minutes = [training["minutes"] for training in trained if "minutes" in training]
         facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
         facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
         alone_cells = [_cell(some, headline, row=row) for row in alone_rows]
@@ -135,6 +144,13 @@ def fill(page: Path, name: str, table: str) -> None:
         raise InputError(f"{page}: no place for the table, {begin} ... {end}")
     with replacing(page) as unfinished:
         unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
+
+
+def _names(report: dict[str, Any], row: str) -> dict[str, set[str]]:
+    """The names of a row's figures, and of those of each tag."""
+    figures = report["rows"].get(row, {})
+    tags = {tag: set(some) for tag, some in figures.get("tags", {}).items()}
+    return {"": figures.keys() - {LEFT_OUT}, **tags}
 
 
 def _figure(

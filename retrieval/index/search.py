@@ -25,6 +25,11 @@ class Hit:
     score: float
     """Cosine of its vector and the query's."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether its file is gone."""
+        return not self.entry.file.is_file()
+
     def picture(self) -> Image.Image:
         """Reads its file. Raises InputError where that is gone or was damaged since it was indexed."""
         files = FolderFiles(self.entry.file.parent)
@@ -66,15 +71,21 @@ def search(
 def sheet(
     picture: Image.Image | None, text: str | None, hits: Sequence[Hit], height: int = 160
 ) -> Image.Image:
-    """An image with the query in the first row and the hits below, in order, with rank, score and path.
-
-    Raises:
-        InputError: a hit's file is gone or was damaged since it was indexed.
-    """
+    """An image with the query in the first row and the hits below, in order, with rank, score and path. A hit
+    whose file is gone, or was damaged since it was indexed, is a grey square with the word "gone" or
+    "damaged"."""
     blank = Image.new("RGB", (height, height), (235, 235, 235))
     rows = [filmstrip([blank if picture is None else picture], [text or "(no text)"], height)]
     for start in range(0, len(hits), ROW):
         some = hits[start : start + ROW]
-        captions = [f"{rank}. {hit.score:.3f} {hit.entry.path}" for rank, hit in enumerate(some, start + 1)]
-        rows.append(filmstrip([hit.picture() for hit in some], captions, height))
+        pictures, captions = [], []
+        for rank, hit in enumerate(some, start + 1):
+            caption = f"{rank}. {hit.score:.3f} {hit.entry.path}"
+            try:
+                pictures.append(hit.picture())
+            except InputError:
+                pictures.append(blank)
+                caption += " (gone)" if hit.gone else " (damaged)"
+            captions.append(caption)
+        rows.append(filmstrip(pictures, captions, height))
     return stack(rows)

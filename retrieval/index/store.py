@@ -210,11 +210,12 @@ class Store:
             )
         return rows[0]["count(*)"]
 
-    def of_folder(self, folder: str) -> Iterator[Entry]:
-        """All entries of a folder, in any order."""
+    def entries(self, folder: str | None = None) -> Iterator[Entry]:
+        """All entries, or those of a folder, in any order."""
+        where = "" if folder is None else _in(folder)
         with self._one_line_errors():
             pages = self._client.query_iterator(
-                self.collection, MAX_ROWS, filter=_in(folder), output_fields=_ENTRY_FIELDS
+                self.collection, MAX_ROWS, filter=where, output_fields=_ENTRY_FIELDS
             )
             while rows := pages.next():
                 yield from (_entry(row, self.uri) for row in rows)

@@ -128,7 +128,7 @@ def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
     index = ["index", "pictures", "--store", "mine.db"]
     config = json.loads((_parser().parse_args(index).model / "config.json").read_text())
     assert config["composer"] == "fusion"
-    monkeypatch.setattr("retrieval.cli.SHIPPED", tmp_path / "none")
+    monkeypatch.setattr("retrieval.store_cli.SHIPPED", tmp_path / "none")
     with pytest.raises(SystemExit):
         _parser().parse_args(index)
 

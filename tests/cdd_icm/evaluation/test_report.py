@@ -112,7 +112,7 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
     with pytest.raises(InputError, match="strange.json: no dialog in common"):
         compare([tmp_path / "good.json", tmp_path / "strange.json"])
     (tmp_path / "text.json").write_text("not JSON")
-    with pytest.raises(InputError, match="text.json: not a report"):
+    with pytest.raises(InputError, match="text.json: not JSON"):
         compare([tmp_path / "good.json", tmp_path / "text.json"])
     figures = copy.deepcopy(good["figures"])
     figures["model"]["detector"]["ap"]["value"] = "high"

@@ -172,7 +172,7 @@ def test_reports_that_no_table_can_hold(write):
     for other, says in (
         (report("sum", 1.0, protocol={"split": "val"}), "other.json: its protocol differs from that of"),
         (report("sum", 1.0, data="codraw"), "other.json: its data differs from that of"),
-        (report("sum", 1.0, format=2), "other.json: not a report of `cdd-retrieval evaluate`"),
+        (report("sum", 1.0, format=2), "other.json: format: 2 is not the report format 1"),
     ):
         with pytest.raises(InputError, match=says):
             compare([one, write("other.json", other)])
