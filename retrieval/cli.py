@@ -7,29 +7,24 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
-from cdd_icm.console import exit_status, say
+from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from retrieval import images, store_cli
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 from retrieval.evaluation import submission
 
-if TYPE_CHECKING:
-    pass
-
 CACHE = "cache of decoded pictures and frozen towers' features (default: the user's cache folder)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
-    return exit_status("cdd-retrieval", lambda: parsed.run(parsed))
+    return run(_parser(), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cdd-retrieval", description="Composed image retrieval.")
+def _parser() -> Parser:
+    parser = Parser(prog="cdd-retrieval", description="Composed image retrieval.")
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
 
     benchmark = groups.add_parser("benchmark", help="read a benchmark's annotations")
@@ -157,6 +152,7 @@ def _config(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from cdd_icm.device import find_device
     from retrieval.evaluation.measure import measure
+    from retrieval.evaluation.ranking import LEFT_OUT
     from retrieval.evaluation.report import make_report, write_report
     from retrieval.features import trained_frozen
     from retrieval.model import RetrievalModel
@@ -187,6 +183,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     write_report(arguments.report, report)
     for row, values in report["rows"].items():
         figures = [f"{name} {value:.2f}" for name, value in values.items() if isinstance(value, float)]
+        if left_out := values.get(LEFT_OUT):
+            figures.append(f"{left_out} queries, whose target is the excluded reference, {LEFT_OUT}")
         say(f"{row}: {', '.join(figures)}")
     if left_out := benchmark.partial:
         say(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")

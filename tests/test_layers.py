@@ -14,6 +14,7 @@ nothing."""
 LAYERS = [
     ["cdd_icm.errors"],
     ["cdd_icm.console", "cdd_icm.text"],
+    ["cdd_icm.remote"],
     ["cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub", "cdd_icm.walk"],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],

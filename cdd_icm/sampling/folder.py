@@ -11,7 +11,7 @@ import diffusers
 import transformers
 from accelerate import init_empty_weights
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 from safetensors import SafetensorError, safe_open
@@ -58,7 +58,7 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     removed from `options`.
 
     Raises:
-        InputError: there is no such folder, and the name is not valid on the hub.
+        InputError: there is no such folder, and the name is not valid on the hub or can't be downloaded.
     """
     folder = local_path(name)
     if folder.is_dir():
@@ -68,13 +68,12 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     except HFValidationError:
         raise InputError(f"{folder}: no such folder") from None
     hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
-    return Path(
-        snapshot_download(
-            str(name),
-            allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
-            **{key: options.pop(key) for key in hub if key in options},
-        )
-    )
+    given = {key: options.pop(key) for key in hub if key in options}
+    try:
+        wanted = ["*.json", "*.txt", "*.safetensors", CANVAS]
+        return Path(snapshot_download(str(name), allow_patterns=wanted, **given))
+    except (OSError, ValueError, HfHubHTTPError) as error:  # no network, no such model, not allowed
+        raise InputError(f"{name}: can't be downloaded ({first_line(error)})") from error
 
 
 def check_folder(folder: Path) -> None:

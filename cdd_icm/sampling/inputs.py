@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from cdd_icm.data.picture import rgb, to_float, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.text import check_texts
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -42,6 +42,8 @@ class TurnInputs:
         Raises:
             InputError: an empty instruction, lists of different lengths, or a wrong type.
         """
+        of_type(instruction, (str, list, tuple), "instruction", "text or a list of texts")
+        of_type(history or [], (list, tuple), "history", "a list")
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         inputs = cls(
@@ -88,8 +90,11 @@ class StepCallback:
     def of(cls, call: Any, tensors: tuple[str, ...]) -> StepCallback:
         """
         Raises:
-            InputError: it requests tensors other than the latents.
+            InputError: it is no function, or requests tensors other than the latents.
         """
+        if not (call is None or callable(call)):
+            of_type(call, (), "callback_on_step_end", "a function")
+        of_type(tensors, (list, tuple), "callback_on_step_end_tensor_inputs", "a list of names")
         if isinstance(call, PipelineCallback | MultiPipelineCallbacks):
             tensors = call.tensor_inputs
         if not set(tensors) <= {"latents"}:
@@ -99,12 +104,23 @@ class StepCallback:
         return cls(call, tuple(tensors))
 
     def __call__(self, pipeline: DiffusionPipeline, step: int, t: Tensor, latents: Tensor) -> Tensor:
-        """Calls the callback and returns the latents, which it may have changed."""
+        """Calls the callback and returns the latents, which it may have changed. Raises InputError if it
+        returns anything else."""
         if self.call is None:
             return latents
         offered = {"latents": latents}
         returned = self.call(pipeline, step, t, {name: offered[name] for name in self.tensors})
-        return (returned or {}).get("latents", latents)
+        if returned is None:
+            return latents
+        of_type(returned, dict, "callback_on_step_end: it returned", "a dict or None")
+        changed = returned.get("latents", latents)
+        of_type(changed, Tensor, "callback_on_step_end: its latents", "a tensor")
+        if changed.shape != latents.shape or not changed.is_floating_point():
+            raise InputError(
+                f"callback_on_step_end: its latents are {changed.dtype} {tuple(changed.shape)}, expected "
+                f"float {tuple(latents.shape)}"
+            )
+        return changed
 
 
 def to_reference(image: ImageInput, size: int) -> Float[Tensor, "3 R R"]:

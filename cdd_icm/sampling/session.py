@@ -15,7 +15,7 @@ from PIL import Image
 from cdd_icm.config import SamplingConfig, from_dict
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, rgb, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing
@@ -58,6 +58,7 @@ class DrawingSession:
     def __init__(
         self, pipeline: CDDICMPipeline, canvas: Image.Image | None = None, seed: int = 0, **sampling
     ):
+        of_type(seed, int, "seed", "a whole number")
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
             raise InputError("canvas: the pipeline has none; give one to the session")

@@ -19,12 +19,12 @@ from cdd_icm.sources import local_path
 from cdd_icm.text import read_text
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
+from retrieval.evaluation.ranking import LEFT_OUT
 from retrieval.evaluation.report_schema import Report
 from retrieval.model import RetrievalModel
 
 FORMAT = 1
 """Version of the report's format; others are refused."""
-LEFT_OUT = "left out of the median rank"
 BEGIN, END = "<!-- table {} -->", "<!-- end of table {} -->"
 
 
@@ -117,6 +117,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             blank = [""] * (len(alone_cells) + 2)
             lines.append([f"{name}, {row}", *_cells(some, columns, row), *blank, str(len(some))])
     table = _markdown(lines)
+    if left_out := composed.get(LEFT_OUT):
+        table += f"\nIn {left_out} queries the target is the excluded reference: {LEFT_OUT}.\n"
     if tags := sorted(composed.get("tags", {}), key=_by_number):
         metric = headline if headline in metrics else metrics[0]
         head = [f"{metric} / median rank", *tags]
@@ -155,10 +157,12 @@ def _names(report: dict[str, Any], row: str) -> dict[str, set[str]]:
 
 def _figure(
     reports: Sequence[dict], name: str, row: str = "composed", tag: str | None = None
-) -> tuple[float, float | None]:
-    """Mean and standard deviation of a figure over reports."""
+) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of a figure over reports; None if a report has none."""
     rows = [report["rows"][row] for report in reports]
     values = [(figures if tag is None else figures["tags"][tag])[name] for figures in rows]
+    if None in values:
+        return None, None
     return mean(values), stdev(values) if len(values) > 1 else None
 
 
@@ -166,6 +170,8 @@ def _cell(
     reports: Sequence[dict], name: str, digits: int = 2, row: str = "composed", tag: str | None = None
 ) -> str:
     value, spread = _figure(reports, name, row, tag)
+    if value is None:
+        return "-"
     return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip, stack
 from retrieval.index.encoder import Encoder
 from retrieval.index.store import Entry, Store
@@ -58,8 +58,10 @@ def search(
     """
     if picture is None and text is None:
         raise InputError("query: neither a picture nor a text is given")
-    if text is not None and not text.strip():
-        raise InputError(f"text: {text!r} is empty")
+    if text is not None:
+        of_type(text, str, "text", "text")
+        if not text.strip():
+            raise InputError(f"text: {text!r} is empty")
     (query,) = encoder.encode_query(
         None if picture is None else [picture],
         None if text is None else [text],

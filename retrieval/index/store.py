@@ -20,8 +20,9 @@ from milvus_lite.server_manager import server_manager_instance
 from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.sources import check_links, inside, local_path
+from cdd_icm.text import check_text
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
 """The columns of a store. A picture's tags are further columns, so they can't have these names."""
@@ -231,6 +232,9 @@ class Store:
         Raises:
             InputError: an invalid expression, and as for all calls.
         """
+        of_type(k, int, "k", "a whole number")
+        of_type(filter, str, "filter", "text")
+        check_text(filter, "filter")
         if not 1 <= k <= MAX_ROWS:
             raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
         with self._one_line_errors(filter and f"filter {filter!r}"):
