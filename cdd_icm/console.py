@@ -62,11 +62,14 @@ def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
         return parsed.run(parsed)
 
     show = warnings.showwarning
-    warnings.showwarning = lambda message, category, *rest: (
-        complain(parser.prog, message)
-        if issubclass(category, InputWarning)
-        else show(message, category, *rest)
-    )
+
+    def show_warning(message: Warning | str, category: type[Warning], *rest) -> None:
+        if issubclass(category, InputWarning):
+            complain(parser.prog, message)
+        else:
+            show(message, category, *rest)
+
+    warnings.showwarning = show_warning
     try:
         return exit_status(parser.prog, command)
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
-from cdd_icm.console import say
+from cdd_icm.console import Parser, run, say
 from cdd_icm.errors import InputError
 from retrieval import images, store_cli
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark

@@ -134,7 +134,7 @@ class RetrievalSession:
         """All turns, one below the other: each query with its hits.
 
         Raises:
-            InputError: there is no turn yet, or a hit's file is gone.
+            InputError: there is no turn yet.
         """
         if not self.turns:
             raise InputError("sheet: there is no turn yet")

@@ -108,6 +108,49 @@ def test_the_store_follows_the_folder(run):
     assert set(run.entries()) == {"red.png", "blue.webp", "a/b/green.JPG"}
 
 
+def test_a_folder_that_became_a_link_keeps_its_pictures(run, tmp_path):
+    run()
+    (run.folder / "a").rename(tmp_path / "disk")
+    (run.folder / "a").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(run.folder)
+    assert counts(run()) == (0, 0, 4, 0, 0)
+    assert set(run.entries()) == {"red.png", "a/blue.webp", "a/b/green.JPG", "half.bmp"}
+    (tmp_path / "disk").rename(tmp_path / "not mounted")
+    done = run(prune=True)
+    assert counts(done) == (0, 0, 2, 0, 0) and done.kept == 0 and len(run.entries()) == 4
+    assert done.unreadable == [f"{run.folder / 'a'}: No such file or directory"]
+
+
+GONE = {"none": 0, "a tenth": 2, "over a tenth": 3, "all but one": 19}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE.keys())
+def test_over_a_tenth_is_removed_only_if_asked(tmp_path, gone):
+    run = Run(tmp_path / "pictures", str(tmp_path / "mine.db"))
+    for number in range(20):
+        paint(run.folder / f"{number:02}.png", "red", size=(12, 10 + number))
+    assert run().added == 20
+    for number in range(gone):
+        (run.folder / f"{number:02}.png").unlink()
+    allowed = gone <= 2
+    done = run()
+    assert (done.removed, done.kept) == ((gone, 0) if allowed else (0, gone))
+    assert len(run.entries()) == (20 - gone if allowed else 20)
+    done = run(prune=True)
+    assert (done.removed, done.kept) == (0 if allowed else gone, 0)
+    assert len(run.entries()) == 20 - gone
+
+
+def test_a_picture_with_other_content_is_replaced_without_asking(tmp_path):
+    run = Run(tmp_path / "pictures", str(tmp_path / "mine.db"))
+    for name in ("a", "b"):
+        paint(run.folder / f"{name}.png", "red", size=(12, 10 + ord(name)))
+    run()
+    for name in ("a", "b"):
+        paint(run.folder / f"{name}.png", "blue", size=(12, 10 + ord(name)))
+    assert counts(run()) == (2, 0, 0, 0, 2)
+
+
 def test_folders_share_a_store(run, tmp_path):
     run()
     other = Run(tmp_path / "other", run.uri)
