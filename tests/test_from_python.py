@@ -32,7 +32,11 @@ CALLS = {
     "a dict": (dict(instruction={}), "instruction: dict, expected text or a list of texts"),
     "a number among texts": (dict(instruction=["a", 5], image=["x"] * 2), "instruction: number 2 is 5"),
     "NUL": (dict(instruction="a\0"), "instruction: 'a\\x00' has a NUL character"),
-    "history": (dict(history=5), "history: 5, expected a list"),
+    "history": (dict(history=5), "history: number 1 is 5, expected a list of instructions"),
+    "histories": (
+        dict(instruction=["a"], image=["x"], history=5),
+        "history: 5, expected a list",
+    ),
     "history, NUL": (dict(history=["\0"]), "history: '\\x00' has a NUL character"),
     "image": (dict(image="x"), "image: str, expected a PIL image"),
     "image, nothing": (dict(image=None), "image: NoneType, expected a PIL image"),

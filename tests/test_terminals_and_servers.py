@@ -40,7 +40,7 @@ def test_a_silent_server_is_given_up_in_one_line(silent, monkeypatch, capsys):
 
 def test_training_from_a_silent_server_is_one_line(silent, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("CDD_ICM_ANSWER_SECONDS", "0.3")
-    settings = ["data.streaming=true", f"data.path={silent}", f"output_dir={tmp_path}/run"]
+    settings = [f"data.path={silent}", f"output_dir={tmp_path}/run"]
     assert cli.main(["train", TINY, *settings]) == 2
     assert f"cdd-icm: {silent}: no answer for 0.3 s" in capsys.readouterr().err.splitlines()[-1]
 
@@ -52,19 +52,11 @@ def test_a_limit_is_a_number_of_seconds(monkeypatch, seconds):
         open_stream("https://127.0.0.1:1/x.tar")
 
 
-@pytest.fixture(params=["ascii", "latin-1", "cp1252"])
-def terminal(request, monkeypatch):
-    streams = [io.TextIOWrapper(io.BytesIO(), encoding=request.param, write_through=True) for _ in range(2)]
-    monkeypatch.setattr(sys, "stdout", streams[0])
-    monkeypatch.setattr(sys, "stderr", streams[1])
-    return streams
-
-
-def shown(stream):
-    return stream.buffer.getvalue().decode(stream.encoding)
-
-
-def test_whatever_is_printed_is_shown(terminal, tmp_path, monkeypatch):
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_whatever_is_printed_is_shown(encoding, tmp_path, monkeypatch):
+    terminal = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True) for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", terminal[0])
+    monkeypatch.setattr(sys, "stderr", terminal[1])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "絵.yaml").write_text("x: 絵")
     assert cli.main(["train", "絵.yaml"]) == 2
@@ -78,8 +70,9 @@ def test_whatever_is_printed_is_shown(terminal, tmp_path, monkeypatch):
         pass
     say("絵", file=sys.stderr)
     print("絵")
-    assert "cdd-icm: \\u7d75.yaml: unknown key x" in shown(terminal[1])
-    assert "\\u7d75" in shown(terminal[0]) and "usage: cdd-icm train" in shown(terminal[0])
+    out, error = (stream.buffer.getvalue().decode(encoding) for stream in terminal)
+    assert "cdd-icm: \\u7d75.yaml: unknown key x" in error
+    assert "\\u7d75" in out and "usage: cdd-icm train" in out
 
 
 def test_an_unknown_argument_can_not_steer_the_terminal(capsys):

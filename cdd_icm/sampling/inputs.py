@@ -43,7 +43,6 @@ class TurnInputs:
             InputError: an empty instruction, lists of different lengths, or a wrong type.
         """
         of_type(instruction, (str, list, tuple), "instruction", "text or a list of texts")
-        of_type(history or [], (list, tuple), "history", "a list")
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         inputs = cls(
@@ -56,6 +55,7 @@ class TurnInputs:
         return inputs
 
     def _check(self) -> None:
+        of_type(self.histories, (list, tuple), "history", "a list")
         if not self.instructions:
             raise InputError("instruction: empty list")
         for position, text in enumerate(self.instructions, 1):

@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def listed(folder):
-    return [file.relative_to(folder).as_posix() for file in files_below(folder)]
+    return sorted(file.relative_to(folder).as_posix() for file in files_below(folder))
 
 
 OWN = [".hidden/3", "a/1", "a/b/2", "c"]

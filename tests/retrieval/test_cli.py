@@ -176,8 +176,8 @@ def test_a_listing_that_lost_its_pictures_removes_none(indexed, tmp_path, capsys
     capsys.readouterr()
     assert main(["index", str(pictures), *indexed]) == 2
     assert capsys.readouterr().err.endswith(
-        f"cdd-retrieval: {pictures}: 2 of the store's 3 pictures are no longer here, over a tenth of them, and "
-        "were not removed; --prune removes them\n"
+        f"cdd-retrieval: {pictures}: 2 of the store's 3 pictures are no longer here, over a tenth of them, "
+        "and were not removed; --prune removes them\n"
     )
     assert main(["index", str(pictures), *indexed, "--prune"]) == 0
     assert "2 removed; 1 pictures" in capsys.readouterr().out

@@ -152,6 +152,27 @@ def test_evaluate_prints_the_protocol_and_that_a_run_is_partial(evaluate, write,
     assert status == 0 and "composed: R@1" in out and "PARTIAL" not in out
 
 
+def test_queries_whose_target_is_the_excluded_reference_are_counted_apart(evaluate, write, tmp_path):
+    lines = [
+        {"reference": "1", "text": "redder", "target": "2"},
+        {"reference": "2", "text": "as it is", "target": "2"},
+    ]
+    for name in ("1", "2"):
+        Image.new("RGB", (4, 4), (90 * int(name), 0, 0)).save(tmp_path / f"{name}.png")
+    for number, (some, median) in enumerate(((lines, 1.0), (lines[1:], None))):
+        path = write(f"{number}.jsonl", "\n".join(map(json.dumps, some)))
+        status, out, _ = evaluate("--data", path, "--benchmark", "triplets", "--images", tmp_path)
+        row = read_report(tmp_path / "report.json")["rows"]["composed"]
+        assert status == 0 and row["median rank"] == median and row["left out of the median rank"] == 1
+        said = "1 queries, whose target is the excluded reference, left out of the median rank"
+        assert out.count(said) == 3  # composed, and either alone
+        table = compare([tmp_path / "report.json"])
+        assert f"| {'-' if median is None else '1.0'} |" in table
+        assert table.splitlines()[-1].startswith(
+            "In 1 queries the target is the excluded reference: left out"
+        )
+
+
 def test_evaluate_takes_the_readers_own_split(evaluate, write, tmp_path):
     objects = [{"val_image_id": i} for i in range(3)]
     entry = {"condition": "wall", "reference": objects[0], "target": objects[1], "gallery": objects[2:]}
