@@ -89,7 +89,8 @@ def test_every_text_file_is_read_in_one_encoding(tmp_path, capsys, name, text, c
     expected = (
         "UTF-16 text, expected UTF-8" if encoding == "utf-16" else "not UTF-8 text (byte 0xfc on line 1)"
     )
-    assert error.count("\n") == 1 and f"{file}" in error and expected in error
+    (line,) = (line for line in error.splitlines() if f"{file}" in line)  # `info` lists other faults, too
+    assert expected in line and (error.count("\n") == 1 or "info" in command)
 
 
 # --- characters and paths --------------------------------------------------------------------------------
@@ -127,8 +128,8 @@ COMMANDS = {
 }
 
 GIVEN = {
-    "NUL": ("a\0b", "argument: 'a\\x00b"),
-    "surrogate": ("a\udcffb", "argument: 'a\\udcffb"),
+    "NUL": ("a\0b", "a\\x00b' has a NUL character\n"),
+    "surrogate": ("a\udcffb", "a\\udcffb' has a lone surrogate\n"),
     "too long": (LONG, None),
 }
 
@@ -145,7 +146,7 @@ def test_any_argument_is_answered_in_one_line(tmp_path, capsys, monkeypatch, mod
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and ": " in error
     if line is not None:
-        assert line in error and error.rstrip().endswith(("has a NUL character", "has a lone surrogate"))
+        assert ": argument: '" in error and error.endswith(line)
 
 
 FOLDERS = {
