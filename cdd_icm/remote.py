@@ -57,6 +57,11 @@ class _Answering(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def close(self) -> None:
+        if not self.closed and hasattr(self, "_file"):
+            self._file.close()
+        super().close()
+
     def _within(self, call: Callable[[], Any]) -> Any:
         """Runs the call in a thread that does not keep the process from ending."""
         answer: Future = Future()

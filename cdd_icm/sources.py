@@ -12,7 +12,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import aiohttp
 import fsspec
 from braceexpand import braceexpand
 
@@ -111,6 +110,8 @@ _BLOCKS = {"https": {"block_size": 0}}
 def _options(scheme: str, limit: float) -> dict[str, Any]:
     """The options of a scheme's file system that keep it from retrying for minutes."""
     if scheme == "https":
+        import aiohttp  # takes a while, and only URLs need it
+
         # the default limits the whole download to five minutes
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=limit, sock_read=limit)
         return {"client_kwargs": {"timeout": timeout}}

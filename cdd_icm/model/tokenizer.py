@@ -108,10 +108,11 @@ def _warn_of_cut(text: str, rest: Encoding, length: int) -> None:
         warnings.warn("more texts are too long; they are no longer named", InputWarning, stacklevel=3)
         return
     # the start and end tokens have empty spans
-    start = next(low for low, high in rest.offsets if high > low)
+    start = next((low for low, high in rest.offsets if high > low), len(text) - 1)
     start = text.rfind(" ", 0, start + 1) + 1  # the word may have been cut in its middle
     word = text[start:].split(maxsplit=1)[0]
-    part = "earlier instructions" if TURN_SEPARATOR in f" {text[:start]}" else "text"
+    before = text[: start + len(TURN_SEPARATOR)]
+    part = "earlier instructions" if TURN_SEPARATOR in before else "text"
     warnings.warn(
         f"{part} cut before {word!r:.40}: more than the model's {length} tokens: {text[:60]!r}...",
         InputWarning,
