@@ -29,6 +29,7 @@ WAYS = {
     "commands": WAITING,
     "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
     "GOMP_SPINCOUNT=0": {"GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"},
+    "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 BUSY = "while True: pass"

@@ -21,7 +21,8 @@ from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.sources import check_link, local_path
+from cdd_icm.sources import check_link
+from cdd_icm.text import check_text
 
 RECORD = "session.json"
 
@@ -156,7 +157,7 @@ class DrawingSession:
         Raises:
             InputError: the folder can't be written.
         """
-        folder = local_path(folder)
+        folder = Path(folder)
         record = _Record(
             image_size=self.pipeline.image_size,
             seed=self.seed,
@@ -187,7 +188,7 @@ class DrawingSession:
             InputError: invalid JSON, a wrong field, a missing or damaged picture, or a picture size other
                 than the pipeline's; the message names file and field.
         """
-        folder = local_path(folder)
+        folder = Path(check_text(str(folder), "path"))
         file = folder / RECORD
         check_link(file, folder)
         record = from_dict(_Record, read_json(file), str(file))
