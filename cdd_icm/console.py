@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
 import re
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from cdd_icm.errors import InputError, os_error_line
+from cdd_icm.errors import InputError, InputWarning, os_error_line
+from cdd_icm.text import check_texts
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -34,6 +38,42 @@ def say(*values: object, file: TextIO | None = None, end: str = "\n", flush: boo
 def print_error(program: str, error: object) -> None:
     """Prints an error as one line on stderr."""
     say(f"{program}: {printable(error, one_line=True)}", file=sys.stderr)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that prints help and errors with `say`."""
+
+    def _print_message(self, message: str, file: TextIO | None = None) -> None:
+        if message:
+            say(message, file=file or sys.stderr, end="")
+
+
+def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
+    """Parses a command's arguments (None: the process's own), runs it, and returns its exit status, see
+    `exit_status`. What the terminal can't show is escaped, whoever prints it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    def command() -> int | None:
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        check_texts(given, "argument")
+        parsed = parser.parse_args(given)
+        return parsed.run(parsed)
+
+    show = warnings.showwarning
+
+    def show_warning(message: Warning | str, category: type[Warning], *rest) -> None:
+        if issubclass(category, InputWarning):
+            print_error(parser.prog, message)
+        else:
+            show(message, category, *rest)
+
+    warnings.showwarning = show_warning
+    try:
+        return exit_status(parser.prog, command)
+    finally:
+        warnings.showwarning = show
 
 
 def exit_status(program: str, command: Callable[[], int | None]) -> int:

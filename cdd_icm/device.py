@@ -14,6 +14,7 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import read_lines
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -106,8 +107,8 @@ def device_name(device: torch.device) -> str:
 
 def processor_name() -> str:
     """The CPU's model, such as "AMD EPYC", or its architecture if the model is unknown."""
-    with suppress(OSError):  # the only place where Linux has it
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+    with suppress(InputError):  # the only place where Linux has it
+        for line in read_lines(Path("/proc/cpuinfo")):
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""The exception for invalid input, and one-line messages for errors of the disk and of other libraries."""
+"""The exception and the warning for input, and one-line messages for other errors."""
 
 
 class InputError(ValueError):
@@ -7,6 +7,18 @@ class InputError(ValueError):
     The message is one line that names the file, the field and the value, and is all that a user sees:
     the command line prints it and exits with status 2.
     """
+
+
+class InputWarning(UserWarning):
+    """Input that is used, but not as given; one line, which the commands print on standard error."""
+
+
+def of_type(value: object, kinds: type | tuple[type, ...], name: str, expected: str) -> None:
+    """Raises InputError if an argument, called `name`, is not of one of the types. A bool is no number."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is int):
+        plain = value is None or isinstance(value, str | int | float)
+        shown = f"{value!r:.60}" if plain else type(value).__name__
+        raise InputError(f"{name}: {shown}, expected {expected}")
 
 
 def os_error_line(error: OSError) -> str:

@@ -19,8 +19,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cdd_icm.errors import InputError
-from cdd_icm.limits import MEMORY, TEXT, Limit, check_file, read_file
+from cdd_icm.limits import MEMORY, check_file
 from cdd_icm.number import RefusedNumber, real, refuse_constant, whole
+from cdd_icm.text import check_text, decode_text, read_text
 
 
 def unfinished_name(path: Path) -> Path:
@@ -38,6 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the disk is full, not writable, or the like; the message names `path`.
     """
+    check_text(str(path), "path")
     unfinished = unfinished_name(path)
     try:
         _remove(unfinished)
@@ -77,6 +79,7 @@ def check_writable(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns an OSError of the block into an InputError that names `path`."""
+    check_text(str(path), "path")
     try:
         yield
     except OSError as error:
@@ -89,7 +92,7 @@ def append_json(path: Path, values: dict[str, Any]) -> None:
     Raises:
         InputError: it can't be written; the message names `path`.
     """
-    with writing(path), open(path, "a") as file:
+    with writing(path), open(path, "a", encoding="utf-8") as file:
         file.write(to_json(values) + "\n")
 
 
@@ -109,25 +112,13 @@ def _plain_numbers(values: Any) -> Any:
     return values
 
 
-def read_local(file: str | Path, limit: Limit = TEXT) -> bytes:
-    """The content of a local file.
-
-    Raises:
-        InputError: it is missing, no regular file, or over the limit; the message names it.
-    """
-    try:
-        return read_file(file, limit)
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-
-
 def read_json(file: Path, foreign: bool = False) -> dict[str, Any]:
     """The object in a JSON file; `foreign` as in `parse_json`.
 
     Raises:
         InputError: the file is missing, is not JSON, or does not contain an object.
     """
-    values = parse_json(read_local(file), str(file), foreign)
+    values = parse_json(read_text(file), str(file), foreign)
     if not isinstance(values, dict):
         raise InputError(f"{file}: expected an object, found {type(values).__name__}")
     return values
@@ -142,16 +133,18 @@ def parse_json(
     """The value of a JSON text.
 
     Args:
+        encoded: bytes are UTF-8.
         where: the file or field, which the error message starts with.
         foreign: takes the numbers that `cdd_icm.number` refuses. Only for published files that have them in
             fields that are not read.
         pairs: makes objects from their pairs, as `object_pairs_hook` of `json.loads`.
 
     Raises:
-        InputError: it is not valid JSON, or has a refused number.
+        InputError: it is not valid JSON, is of another encoding, or has a refused number.
     """
+    text = decode_text(encoded, where) if isinstance(encoded, bytes) else encoded
     try:
-        return json.loads(encoded, object_pairs_hook=pairs, **({} if foreign else NUMBERS))
+        return json.loads(text, object_pairs_hook=pairs, **({} if foreign else NUMBERS))
     except InputError:
         raise
     except RefusedNumber as error:

@@ -79,7 +79,7 @@ def memory() -> int:
     """The bytes of memory that this process may use: the machine's, or fewer in a container."""
     found = psutil.virtual_memory().total
     try:
-        allowed = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        allowed = int(Path("/sys/fs/cgroup/memory.max").read_bytes())
     except (OSError, ValueError):  # no container, or "max"
         return found
     return min(found, allowed)
@@ -128,10 +128,17 @@ def open_file(path: str | Path, limit: Limit = MEMBER) -> BinaryIO:
     return open(path, "rb")
 
 
-def read_file(path: str | Path, limit: Limit = MEMBER) -> bytes:
-    """The content of a local file, after `check_file`."""
-    with open_file(path, limit) as file:
-        return read_stream(file, limit, str(path))
+def read_local(path: str | Path, limit: Limit = TEXT) -> bytes:
+    """The content of a local file.
+
+    Raises:
+        InputError: it is missing, no regular file, or over the limit; the message names it.
+    """
+    try:
+        with open_file(path, limit) as file:
+            return read_stream(file, limit, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def read_stream(stream: BinaryIO, limit: Limit, where: str) -> bytes:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import re
+from errno import ENAMETOOLONG
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fsspec
 from braceexpand import braceexpand
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.limits import ANY_SIZE, FILES, check_files, open_file
+from cdd_icm.remote import answer_seconds, answering
+from cdd_icm.text import check_text
 
 SCHEMES = {"https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """The schemes of URLs that can be read, and the package that fsspec needs for each."""
@@ -33,6 +36,7 @@ def scheme_of(address: str | Path) -> str | None:
     Raises:
         InputError: a scheme that is not in `SCHEMES`.
     """
+    of_type(address, (str, os.PathLike), "path", "text or a path")
     match = _SCHEME.match(str(address))
     if match is None:
         return None
@@ -44,9 +48,15 @@ def scheme_of(address: str | Path) -> str | None:
 
 
 def local_path(address: str | Path) -> Path:
-    """The address as a local path. Raises InputError if it is a URL."""
+    """The address as a local path. Raises InputError if it is a URL, or no path can have this name."""
     if scheme := scheme_of(address):
         raise InputError(f"{address}: {scheme}: is refused here; expected a local path")
+    check_text(str(address), "path")
+    try:
+        os.lstat(address)
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise InputError(f"{str(address)[:80]}...: the path is too long") from error
     return Path(address)
 
 
@@ -72,21 +82,40 @@ def open_stream(address: str) -> BinaryIO:
     """The file at a local path or URL, opened for reading from start to end.
 
     Raises:
-        InputError: the scheme is refused, its package is not installed, or a local file is no regular one.
+        InputError: the scheme is refused, its package is not installed, a local file is no regular one, or
+            the server does not answer for `answer_seconds`, now or at a later read.
         OSError: a local file can't be opened. For a URL, its package raises errors of its own.
     """
     scheme = scheme_of(address)
     if scheme is None:
         return open_file(address, ANY_SIZE)
+    limit = answer_seconds()
     try:
-        files = fsspec.filesystem(scheme)
+        files = fsspec.filesystem(scheme, **_options(scheme, limit))
     except ImportError:
         package = SCHEMES[scheme]
         raise InputError(
             f"{address}: {scheme}:// needs the package {package} (pip install {package})"
         ) from None
     # a server may not support ranges: without blocks the file comes in one response
-    return files.open(address, "rb", **({"block_size": 0} if scheme == "https" else {}))
+    return answering(address, lambda: files.open(address, "rb", **_BLOCKS.get(scheme, {})), limit)
+
+
+_BLOCKS = {"https": {"block_size": 0}}
+
+
+def _options(scheme: str, limit: float) -> dict[str, Any]:
+    """The options of a scheme's file system that keep it from retrying for minutes."""
+    if scheme == "https":
+        import aiohttp  # takes a while, and only URLs need it
+
+        # the default limits the whole download to five minutes
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=limit, sock_read=limit)
+        return {"client_kwargs": {"timeout": timeout}}
+    if scheme == "s3":
+        waits = {"connect_timeout": limit, "read_timeout": limit}
+        return {"config_kwargs": {**waits, "retries": {"max_attempts": 2}}}
+    return {"requests_timeout": limit} if scheme == "gs" else {}
 
 
 def path_within(name: str, where: str) -> str:

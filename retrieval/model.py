@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cdd_icm.config import check_speaker, to_plain
 from cdd_icm.data.picture import rgb, to_float
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json, replacing
 from cdd_icm.model.backbone import CLIPTowers
@@ -27,6 +27,7 @@ from cdd_icm.model.size import without_memory
 from cdd_icm.model.tokenizer import vocabulary_digest
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
+from cdd_icm.text import check_text
 from retrieval import backbones
 from retrieval.backbones.base import Backbone, ImageFeatures
 from retrieval.backbones.clip import CLIPBackbone
@@ -111,7 +112,7 @@ class RetrievalModel(nn.Module):
             self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
             vocabulary = vocabulary_digest(self.backbone.tokenizer)
             settings = {**self.settings, "vocabulary": vocabulary}
-            (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n")
+            (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -174,6 +175,11 @@ class RetrievalModel(nn.Module):
         if pictures is None and texts is None:
             raise InputError("a query needs a picture or a text")
         given = {"pictures": pictures, "texts": texts, "histories": history}
+        for name, values in given.items():
+            of_type([] if values is None else values, (list, tuple, Tensor), name, "a list")
+        for text in [*(texts or ()), *(text for past in history or () for text in past)]:
+            of_type(text, str, "texts", "texts")
+            check_text(text, "texts")
         counts = {name: len(values) for name, values in given.items() if values is not None}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -199,6 +205,7 @@ class RetrievalModel(nn.Module):
     def to_pixels(self, pictures: Pictures) -> Float[Tensor, "B 3 R R"]:
         """Preprocesses pictures in 0..255 to [-1, 1], on the model's device."""
         size = self.image_size
+        of_type(pictures, (list, tuple, Tensor), "pictures", "a list of pictures or a tensor")
         if not isinstance(pictures, Tensor):
             arrays = [self.preprocess(rgb(picture, "picture")) for picture in pictures]
             pictures = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)

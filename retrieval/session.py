@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import stack
 from retrieval.index.encoder import Encoder
 from retrieval.index.search import Hit, search, sheet
@@ -79,6 +79,7 @@ class RetrievalSession:
         Raises:
             InputError: there is no turn yet or no hit of that rank, or its file is gone.
         """
+        of_type(rank, int, "pick", "a rank")
         if not 1 <= rank <= len(self.hits):
             raise InputError(f"pick: {rank}, expected a rank from 1 to {len(self.hits)}")
         picture = self.hits[rank - 1].picture()
@@ -133,7 +134,7 @@ class RetrievalSession:
         """All turns, one below the other: each query with its hits.
 
         Raises:
-            InputError: there is no turn yet, or a hit's file is gone.
+            InputError: there is no turn yet.
         """
         if not self.turns:
             raise InputError("sheet: there is no turn yet")

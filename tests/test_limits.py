@@ -32,7 +32,7 @@ from cdd_icm.evaluation.report import read_report
 from cdd_icm.evaluation.sentences import read_sentences
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json
-from cdd_icm.limits import GIB, MEMBER, Limit, check_file, read_file, read_stream
+from cdd_icm.limits import GIB, MEMBER, Limit, check_file, read_local, read_stream
 from retrieval.benchmarks import read_benchmark
 from retrieval.evaluation import submission
 from retrieval.index.damage import check_store
@@ -390,4 +390,4 @@ def test_the_setting_is_a_positive_number(monkeypatch, tmp_path, text):
     monkeypatch.setenv(limits.SETTING, text)
     (tmp_path / "x").write_text("a")
     with pytest.raises(InputError, match=f"^CDD_ICM_LIMITS is '{text}', expected a positive number$"):
-        read_file(tmp_path / "x")
+        read_local(tmp_path / "x", MEMBER)

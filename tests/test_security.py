@@ -324,7 +324,7 @@ LEAVE = {
     "metadata, absolute": (lambda f: metadata(f, "/etc/x"), "metadata.jsonl:1: file_name: '/etc/x' leaves"),
     "metadata, inside": (lambda f: metadata(f, "a/../../x"), "file_name: 'a/../../x' leaves the folder"),
     "metadata, Windows": (lambda f: metadata(f, "..\\x.png"), "file_name: '..\\\\x.png' leaves the folder"),
-    "metadata, NUL": (lambda f: metadata(f, "a\0.png"), "file_name: 'a\\x00.png' leaves the folder"),
+    "metadata, NUL": (lambda f: metadata(f, "a\0.png"), "file_name: 'a\\x00.png' has a NUL character"),
     "a folder's file": (lambda f: lambda: FolderFiles(f).read("../x"), ": '../x' leaves the folder"),
     "zip": (lambda f: archive(f, "zip"), "x.zip//etc/passwd: no such file in the zip"),
     "tar, a link": (lambda f: archive(f, "tar"), "x.tar/a.png: no such file in the tar"),

@@ -11,6 +11,7 @@ from cdd_icm.cli.arguments import add_model, load_model, positive, sampling_sett
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
+from cdd_icm.text import read_lines
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -130,10 +131,4 @@ def _chat(arguments: argparse.Namespace) -> None:
 
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
-    from cdd_icm.io import read_local
-
-    try:
-        lines = read_local(local_path(file)).decode("utf-8-sig").splitlines()
-        return [line for line in lines if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: not UTF-8 ({error.reason})") from error
+    return [line for line in read_lines(local_path(file)) if line.strip()]

@@ -10,9 +10,10 @@ import yaml
 from cdd_icm.config.schema import Config
 from cdd_icm.config.values import fields, from_dict, sections
 from cdd_icm.errors import InputError
-from cdd_icm.limits import CONFIG, read_file
+from cdd_icm.limits import CONFIG
 from cdd_icm.number import RefusedNumber, checked_number
 from cdd_icm.sources import local_path
+from cdd_icm.text import read_text
 
 
 def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), cls: type = Config) -> Any:
@@ -24,13 +25,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
         InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
             value has the wrong type, or the combination is impossible.
     """
-    try:
-        text = read_file(local_path(path), CONFIG).decode()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not YAML ({error})") from None
-    values = _parse(text, f"{path}: not YAML") or {}
+    values = _parse(read_text(local_path(path), CONFIG), f"{path}: not YAML") or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
     parsed = [(override, *parse_override(override)) for override in overrides]

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from cdd_icm.data.picture import check_size, open_picture
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
-from cdd_icm.limits import read_file
+from cdd_icm.limits import MEMBER, open_file, read_stream
 
 PAINTER = "codraw-painter-1"  # part of every picture's key: change it when the pixels change
 WIDTH, HEIGHT = 500, 400
@@ -144,10 +144,12 @@ class ClipArt:
         return ImageOps.mirror(sprite) if flip else sprite
 
     def _read(self, png: str) -> bytes:
+        file = self.folder / png
         try:
-            return read_file(self.folder / png)
+            with open_file(file) as opened:
+                return read_stream(opened, MEMBER, str(file))
         except OSError as error:
-            raise InputError(f"{self.folder / png}: clip art: {error.strerror}") from error
+            raise InputError(f"{file}: clip art: {error.strerror}") from error
 
     def _open(self, png: str) -> Image.Image:
         encoded = self._read(png)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cdd_icm.errors import InputError
-from cdd_icm.io import read_local
-from cdd_icm.limits import ANY_SIZE, MEMBER, check_file
+from cdd_icm.limits import ANY_SIZE, MEMBER, check_file, read_local
 from cdd_icm.sources import path_within
+from cdd_icm.walk import files_below
 
 DAMAGED_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -43,7 +43,8 @@ class FolderFiles:
     root: Path
 
     def names(self) -> Iterator[str]:
-        return (file.relative_to(self.root).as_posix() for file in self.root.rglob("*") if file.is_file())
+        """At any depth, through symbolic links too. Raises InputError if a folder can't be listed."""
+        return (file.relative_to(self.root).as_posix() for file in files_below(self.root) if file.is_file())
 
     def read(self, name: str) -> bytes:
         path_within(name, str(self.root))

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from cdd_icm.data.files import Files
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hashing import content_digest
 from cdd_icm.limits import PIXELS
 
@@ -80,8 +80,10 @@ def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
     """RGB pixels of a PIL image; converts as `decode` does.
 
     Raises:
-        InputError: it has no pixels, its file is damaged (PIL reads it only now), or as in `decode`.
+        InputError: it is no PIL image, has no pixels, its file is damaged (PIL reads it only now), or as in
+            `decode`.
     """
+    of_type(image, Image.Image, where, "a PIL image")
     if 0 in image.size:
         raise InputError(f"{where}: {image.width}x{image.height} pixels, expected at least 1x1")
     if image.format == "EPS":  # PIL would run it in Ghostscript

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cdd_icm.errors import InputError
-from cdd_icm.io import read_local
+from cdd_icm.limits import read_local
 
 CHUNK = 1024
 """Rows that are written before their keys are, and so the most that a killed process loses."""

@@ -182,7 +182,7 @@ def _devices(folder: Path) -> list[str]:
 def _add_device(folder: Path, name: str) -> None:
     names = sorted({*_devices(folder), name})
     with replacing(folder / "devices.json") as path:
-        path.write_text(json.dumps({"drew": names}) + "\n")
+        path.write_text(json.dumps({"drew": names}) + "\n", encoding="utf-8")
 
 
 def training_device(model: Path) -> str | None:

@@ -19,7 +19,8 @@ from cdd_icm.evaluation.detector import Detector, load_detector, shipped_detecto
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.evaluation.sentences import NEAR, PARTS, STILL, Outcome, Sentence, judge, read_sentences, scenes
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import check_writable, read_local, replacing, to_json
+from cdd_icm.io import check_writable, replacing, to_json
+from cdd_icm.limits import read_local
 from cdd_icm.markdown import escaped
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import without_progress_bar
@@ -105,7 +106,7 @@ def replay_sentences(
         "seconds": round(time.monotonic() - started, 1),
     }
     with replacing(report) as path:
-        path.write_text(to_json(result, indent=1) + "\n")
+        path.write_text(to_json(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 

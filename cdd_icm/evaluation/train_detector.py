@@ -187,7 +187,7 @@ class DetectorRecipe(Recipe):
             validation = scores(average.detector, self.held_out, coordinator)
             if coordinator.main:
                 with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
-                    file.write_text(to_json(validation, indent=1) + "\n")
+                    file.write_text(to_json(validation, indent=1) + "\n", encoding="utf-8")
                 Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
         if coordinator.main:
@@ -205,7 +205,7 @@ class DetectorRecipe(Recipe):
             "config": without_places(self.config),
         }
         with replacing(self.root / "report.json") as file:
-            file.write_text(to_json(report, indent=2) + "\n")
+            file.write_text(to_json(report, indent=2) + "\n", encoding="utf-8")
 
 
 class DetectorBatch(NamedTuple):

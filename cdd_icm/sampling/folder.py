@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import diffusers
 import transformers
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from PIL import Image
 from torch import nn
@@ -28,8 +28,8 @@ from cdd_icm.diffusion.parameterisation import PREDICTION_TYPES
 from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError, first_line
 from cdd_icm.hub import load_tokenizer
-from cdd_icm.io import load_tensors, read_json, read_local
-from cdd_icm.limits import MEMBER
+from cdd_icm.io import load_tensors, read_json
+from cdd_icm.limits import MEMBER, read_local
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
@@ -59,7 +59,7 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     removed from `options`.
 
     Raises:
-        InputError: there is no such folder, and the name is not valid on the hub.
+        InputError: there is no such folder, and the name is not valid on the hub or can't be downloaded.
     """
     folder = local_path(name)
     if folder.is_dir():
@@ -69,13 +69,12 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     except HFValidationError:
         raise InputError(f"{folder}: no such folder") from None
     hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
-    return Path(
-        snapshot_download(
-            str(name),
-            allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
-            **{key: options.pop(key) for key in hub if key in options},
-        )
-    )
+    given = {key: options.pop(key) for key in hub if key in options}
+    try:
+        wanted = ["*.json", "*.txt", "*.safetensors", CANVAS]
+        return Path(snapshot_download(str(name), allow_patterns=wanted, **given))
+    except (OSError, ValueError, HfHubHTTPError) as error:  # no network, no such model, not allowed
+        raise InputError(f"{name}: can't be downloaded ({first_line(error)})") from error
 
 
 class CheckedFolder(NamedTuple):

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb, to_float, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
+from cdd_icm.text import check_texts
 
 OUTPUT_TYPES = ("pil", "np", "pt")
 
@@ -52,6 +52,7 @@ class TurnInputs:
         Raises:
             InputError: an empty instruction, lists of different lengths, or a wrong type.
         """
+        of_type(instruction, (str, list, tuple), "instruction", "text or a list of texts")
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         inputs = cls(
@@ -64,6 +65,7 @@ class TurnInputs:
         return inputs
 
     def _check(self) -> None:
+        of_type(self.histories, (list, tuple), "history", "a list")
         if not self.instructions:
             raise InputError("instruction: empty list")
         for position, text in enumerate(self.instructions, 1):
@@ -83,9 +85,8 @@ class TurnInputs:
                 raise InputError(
                     f"history: number {position} is {history!r}, expected a list of instructions"
                 )
-        for text in (*self.instructions, *sum(map(list, self.histories), [])):
-            if not is_utf8(text):
-                raise InputError(f"instruction: {text!r} has a lone surrogate")
+        check_texts(self.instructions, "instruction")
+        check_texts(self.histories, "history")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ class StepCallback:
     def of(cls, call: Any, tensors: tuple[str, ...]) -> StepCallback:
         """
         Raises:
-            InputError: it requests tensors other than the latents.
+            InputError: it is no function, or requests tensors other than the latents.
         """
+        if not (call is None or callable(call)):
+            of_type(call, (), "callback_on_step_end", "a function")
+        of_type(tensors, (list, tuple), "callback_on_step_end_tensor_inputs", "a list of names")
         if isinstance(call, PipelineCallback | MultiPipelineCallbacks):
             tensors = call.tensor_inputs
         if not set(tensors) <= {"latents"}:
@@ -110,12 +114,23 @@ class StepCallback:
         return cls(call, tuple(tensors))
 
     def __call__(self, pipeline: DiffusionPipeline, step: int, t: Tensor, latents: Tensor) -> Tensor:
-        """Calls the callback and returns the latents, which it may have changed."""
+        """Calls the callback and returns the latents, which it may have changed. Raises InputError if it
+        returns anything else."""
         if self.call is None:
             return latents
         offered = {"latents": latents}
         returned = self.call(pipeline, step, t, {name: offered[name] for name in self.tensors})
-        return (returned or {}).get("latents", latents)
+        if returned is None:
+            return latents
+        of_type(returned, dict, "callback_on_step_end: it returned", "a dict or None")
+        changed = returned.get("latents", latents)
+        of_type(changed, Tensor, "callback_on_step_end: its latents", "a tensor")
+        if changed.shape != latents.shape or not changed.is_floating_point():
+            raise InputError(
+                f"callback_on_step_end: its latents are {changed.dtype} {tuple(changed.shape)}, expected "
+                f"float {tuple(latents.shape)}"
+            )
+        return changed
 
 
 NO_CALLBACK = StepCallback(None, ())

@@ -25,7 +25,7 @@ from cdd_icm.config import (
 )
 from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import without_code
 from cdd_icm.io import replacing
 from cdd_icm.limits import MEMORY
@@ -184,6 +184,7 @@ class CDDICMPipeline(DiffusionPipeline):
         Raises:
             InputError: there is no such preset; the message lists the presets.
         """
+        of_type(name, str, "preset", "the name of a preset")
         presets = self.config.sampling_presets
         if name not in presets:
             known = f"this model has {', '.join(sorted(presets))}" if presets else "this model has none"

@@ -14,13 +14,14 @@ from PIL import Image
 from cdd_icm.config import SamplingConfig, from_dict
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, rgb, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
 from cdd_icm.sources import check_link
+from cdd_icm.text import check_text
 
 RECORD = "session.json"
 
@@ -57,6 +58,7 @@ class DrawingSession:
     def __init__(
         self, pipeline: CDDICMPipeline, canvas: Image.Image | None = None, seed: int = 0, **sampling
     ):
+        of_type(seed, int, "seed", "a whole number")
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
             raise InputError("canvas: the pipeline has none; give one to the session")
@@ -172,7 +174,7 @@ class DrawingSession:
             ),
         )
         with replacing(folder / RECORD) as path:
-            path.write_text(to_json(asdict(record), indent=1) + "\n")
+            path.write_text(to_json(asdict(record), indent=1) + "\n", encoding="utf-8")
         used = {record.canvas, *(turn.picture for turn in record.turns)}
         for file in folder.iterdir():
             if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in used:
@@ -188,7 +190,7 @@ class DrawingSession:
             InputError: invalid JSON, a wrong field, a missing or damaged picture, or a picture size other
                 than the pipeline's; the message names file and field.
         """
-        folder = Path(folder)
+        folder = Path(check_text(str(folder), "path"))
         file = folder / RECORD
         check_link(file, folder)
         record = from_dict(_Record, read_json(file), str(file))

@@ -26,8 +26,9 @@ from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
-from cdd_icm.io import read_json, read_local, replacing
+from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
+from cdd_icm.text import read_text
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
 
@@ -60,7 +61,7 @@ class GeneratedFolder:
         # settings without pictures may be replaced
         if state.is_main_process and not (file.exists() and any(folder.rglob("*.png"))):
             with replacing(file) as path:
-                path.write_text(json.dumps(settings, indent=1) + "\n")
+                path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         state.wait_for_everyone()
         saved = read_json(file)
         for key in sorted(saved.keys() | settings.keys()):
@@ -125,7 +126,7 @@ class GeneratedFolder:
         if not folder.exists():
             return False
         file = folder / "instructions.txt"
-        if not (file.is_file() and read_local(file) == _instructions(dialog).encode()):
+        if not (file.is_file() and read_text(file) == _instructions(dialog)):
             raise InputError(f"{file}: another dialog of this id is there; choose another folder")
         return True
 

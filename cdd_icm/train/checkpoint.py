@@ -62,7 +62,7 @@ def claim_folder(
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         with replacing(path) as unfinished:
-            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
         if changed:  # the tokenizer there may be from another `init`
             shutil.rmtree(root / "tokenizer", ignore_errors=True)
     if accelerator.log_with:
@@ -88,7 +88,7 @@ def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int
     with replacing(checkpoint_folder(root, samples)) as unfinished:
         unfinished.mkdir()
         yield unfinished
-        (unfinished / "state.json").write_text(json.dumps(state, indent=1))
+        (unfinished / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
     for old in checkpoints(root)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 

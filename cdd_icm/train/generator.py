@@ -185,7 +185,7 @@ class GeneratorRecipe(Recipe):
             with replacing(self.root / "pipeline") as folder:
                 pipeline.save_pretrained(folder, safe_serialization=True)
                 record = {"device": device_name(pipeline.device), "samples": samples}
-                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         generated = self._generate(pipeline, self.validation, coordinator)
         if coordinator.main:
             with replacing(self.root / "validation" / f"{samples:09d}.png") as file:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdd_icm.errors import InputError
-from cdd_icm.io import parse_json, read_local, replacing
+from cdd_icm.io import parse_json, replacing
+from cdd_icm.limits import read_local
 from retrieval.benchmarks import Benchmark, Query
 
 SERVER_SPLITS = (("cirr", "test1"), ("circo", "test"))

@@ -20,8 +20,9 @@ from milvus_lite.server_manager import server_manager_instance
 from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.sources import local_path, path_within
+from cdd_icm.text import check_text
 from retrieval.index.damage import check_store
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
@@ -213,11 +214,12 @@ class Store:
             )
         return rows[0]["count(*)"]
 
-    def of_folder(self, folder: str) -> Iterator[Entry]:
-        """All entries of a folder, in any order."""
+    def entries(self, folder: str | None = None) -> Iterator[Entry]:
+        """All entries, or those of a folder, in any order."""
+        where = "" if folder is None else _in(folder)
         with self._one_line_errors():
             pages = self._client.query_iterator(
-                self.collection, MAX_ROWS, filter=_in(folder), output_fields=_ENTRY_FIELDS
+                self.collection, MAX_ROWS, filter=where, output_fields=_ENTRY_FIELDS
             )
             while rows := pages.next():
                 yield from (_entry(row, self.uri) for row in rows)
@@ -233,6 +235,9 @@ class Store:
         Raises:
             InputError: an invalid expression, and as for all calls.
         """
+        of_type(k, int, "k", "a whole number")
+        of_type(filter, str, "filter", "text")
+        check_text(filter, "filter")
         if not 1 <= k <= MAX_ROWS:
             raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
         with self._one_line_errors(filter and f"filter {filter!r}"):

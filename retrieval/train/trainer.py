@@ -115,7 +115,9 @@ class RetrievalRecipe(Recipe):
         if coordinator.main:
             model.save_pretrained(root / "model")
             with replacing(root / "model" / "training.json") as path:
-                path.write_text(to_json(training_facts(root, samples, config), indent=1) + "\n")
+                path.write_text(
+                    to_json(training_facts(root, samples, config), indent=1) + "\n", encoding="utf-8"
+                )
         cache, frozen = config.data.cache_dir, config.encoder.trainable_blocks == 0
         encoded = encode(
             model, self.validation, ROWS, cache_dir=cache, frozen=frozen, spread=coordinator.spread
@@ -124,7 +126,7 @@ class RetrievalRecipe(Recipe):
             return
         rows = report(model, self.validation, encoded)["rows"]
         with replacing(validation_file(root, samples)) as path:
-            path.write_text(to_json(rows, indent=1) + "\n")
+            path.write_text(to_json(rows, indent=1) + "\n", encoding="utf-8")
         figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
         line = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
         Progress.write(f"{samples} queries: {line}")

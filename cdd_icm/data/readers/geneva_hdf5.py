@@ -28,7 +28,8 @@ from cdd_icm.data.readers.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
-from cdd_icm.limits import ANY_SIZE, MEMBER, PIXELS, check_file, read_file
+from cdd_icm.limits import ANY_SIZE, MEMBER, PIXELS, check_file
+from cdd_icm.text import read_lines
 
 DESCRIPTION = "GeNeVA's HDF5"
 COORDS_UNIT = 128
@@ -175,11 +176,7 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
         return names
     listed = path.with_name("objects.txt")
     if listed.exists():
-        try:
-            lines = read_file(listed).decode("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{listed}: can't be read ({error})") from error
-        return tuple(line.strip() for line in lines if line.strip())
+        return tuple(line.strip() for line in read_lines(listed) if line.strip())
     return None
 
 

@@ -136,7 +136,7 @@ FAULTS = {
     ),
     "text that is not UTF-8": (
         lambda folder: (folder / "text/CLEVR_train_000001.txt").write_bytes(b"\xff\xfe\x00"),
-        "text/CLEVR_train_000001.txt: not UTF-8",
+        "text/CLEVR_train_000001.txt: UTF-16 text, expected UTF-8",
     ),
 }
 

@@ -340,7 +340,7 @@ FAULTS = {
         dict(instruction="a c\udcffube"),
         r"instruction: 'a c\udcffube' has a lone surrogate",
     ),
-    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has a lone surrogate"),
+    "a history of no UTF-8": (dict(history=["a \udcff"]), r"history: 'a \udcff' has a lone surrogate"),
     "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected a number"),
