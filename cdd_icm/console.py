@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-from cdd_icm.errors import InputError, of_disk
+from cdd_icm.errors import InputError, Stopped, of_disk
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -40,10 +43,12 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     """Runs a command and returns the exit status of its program.
 
     Invalid input and disk errors print one line on stderr and return 2; a loss that is not finite prints one
-    line and returns 1; Ctrl-C returns 130; a closed output pipe returns 141.
+    line and returns 1; Ctrl-C returns 130 and SIGTERM 143, with a line that says where it stopped; a closed
+    output pipe returns 141.
     """
     try:
-        status = command() or 0
+        with _sigterm_raises():
+            status = command() or 0
         sys.stdout.flush()
         return status
     except InputError as error:
@@ -58,6 +63,28 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     except FloatingPointError as error:
         complain(program, error)
         return 1
+    except Stopped as error:
+        complain(program, error)
+        return 128 + error.number
     except KeyboardInterrupt:
-        say(f"{program}: stopped", file=sys.stderr)
-        return 130
+        complain(program, "stopped")
+        return 128 + signal.SIGINT
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Within the block SIGTERM ends the work as Ctrl-C does, which removes temporary files, unless the
+    program has a handler of its own."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped("stopped", number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

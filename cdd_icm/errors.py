@@ -1,4 +1,5 @@
-"""The exception for invalid input, and one-line messages for errors of the disk and of other libraries."""
+"""The exceptions for invalid input and for signals, and one-line messages for errors of the disk and of other
+libraries."""
 
 
 class InputError(ValueError):
@@ -7,6 +8,15 @@ class InputError(ValueError):
     The message is one line that names the file, the field and the value, and is all that a user sees:
     the command line prints it and exits with status 2.
     """
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended the work in order. The message says where; the exit status is 128 +
+    `number`."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.number = number
 
 
 def of_disk(error: OSError) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
 from cdd_icm.console import exit_status, printable, say
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, Stopped
 from cdd_icm.sources import local_path
 from retrieval import images
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
@@ -311,7 +311,8 @@ def _index(arguments: argparse.Namespace) -> None:
     if done.added:
         say(f"{done.seconds:.1f} s, the model ran for {done.model_seconds / done.seconds:.0%} of them")
     if done.stopped:
-        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
+        where = f"{arguments.images}: stopped before the end"
+        raise Stopped(f"{where}; run the same command again to resume", done.stopped)
     if done.unreadable and not arguments.allow_unreadable:
         raise InputError(
             f"{arguments.images}: {len(done.unreadable)} pictures can't be read and were left out, "

@@ -19,10 +19,12 @@ from cdd_icm.data.picture import rgb, to_float
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.lock import unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.tokenizer import as_built
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
 from retrieval import backbones
@@ -36,7 +38,7 @@ Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
 
 
 class RetrievalModel(nn.Module):
-    """Finds pictures by a reference picture and what to change about it.
+    """Finds pictures by a reference picture and what to change about it. Several threads may use one model.
 
     Args:
         composer: the system's name in `registry.SYSTEMS`. options: keyword arguments of its class.
@@ -71,8 +73,11 @@ class RetrievalModel(nn.Module):
         folder = local_path(folder)
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        if (folder / "model_index.json").is_file():
-            return _from_pipeline(folder)
+        with unchanged(folder):
+            return _from_pipeline(folder) if (folder / "model_index.json").is_file() else cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> RetrievalModel:
         file = folder / "config.json"
         config = read_json(file)
         if config.get("_class_name") != "RetrievalModel":
@@ -104,7 +109,7 @@ class RetrievalModel(nn.Module):
             unfinished.mkdir()
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
-            self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
+            as_built(self.backbone.tokenizer).save_pretrained(unfinished / "tokenizer")
             (unfinished / "config.json").write_text(json.dumps(self.settings, indent=1) + "\n")
 
     @property

@@ -14,7 +14,10 @@ nothing."""
 LAYERS = [
     ["cdd_icm.errors"],
     ["cdd_icm.console"],
-    ["cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"],
+    [
+        *("cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"),
+        *("cdd_icm.lock", "cdd_icm.signals"),
+    ],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],
     ["cdd_icm.filmstrip"],

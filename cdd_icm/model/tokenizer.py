@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import open_clip
@@ -59,6 +60,18 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
 
 
+_TOKENIZING = threading.Lock()
+"""A tokenizer notes padding and truncation of a call in itself, which fails where another thread uses it."""
+
+
+def as_built(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, without the padding and truncation of its last call, which would be saved with it."""
+    with _TOKENIZING:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+    return tokenizer
+
+
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
     """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower."""
     if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
@@ -74,7 +87,8 @@ def tokenize(
     """Token ids, padded to the tokenizer's context length, and their mask. Long texts are cut at the end,
     which is the oldest history. The empty text means "no instruction"."""
     # split_special_tokens: "<end>" in a user's text is plain text
-    out = tokenizer(
-        texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
-    )
+    with _TOKENIZING:
+        out = tokenizer(
+            texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
+        )
     return out["input_ids"], out["attention_mask"].bool()

@@ -32,11 +32,12 @@ from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_step
 from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer, without_code
 from cdd_icm.io import replacing
+from cdd_icm.lock import ThreadLock, serial, unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.model.tokenizer import as_built, tokenize
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
@@ -64,6 +65,9 @@ class CDDICMOutput(BaseOutput):
 
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
+
+    Several threads may use one pipeline: their calls run one after the other, each with its own generator,
+    callback and candidates, and draw what they would draw alone.
 
     Args:
         planner: the model's plan (see `plan.protocol`), or None. If a plan changes nothing, the reference is
@@ -100,6 +104,7 @@ class CDDICMPipeline(DiffusionPipeline):
         objective: dict[str, float] | None = None,
     ):
         super().__init__()
+        self._lock = ThreadLock()
         check_speaker(speaker)
         self.register_modules(
             **{"towers": towers, "fusion": fusion, "unet": unet, "planner": planner, "matcher": matcher},
@@ -126,11 +131,13 @@ class CDDICMPipeline(DiffusionPipeline):
         kwargs = without_code(kwargs)
         folder = local_folder(pretrained_model_name_or_path, kwargs)
         check_folder(folder)
-        canvas = kwargs.pop("canvas", None) or read_canvas(folder)
-        kwargs = {"tokenizer": load_tokenizer(folder / "tokenizer"), **kwargs}
         safe = {"use_safetensors": True, "trust_remote_code": False}
-        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
+        with unchanged(folder):
+            canvas = kwargs.pop("canvas", None) or read_canvas(folder)
+            kwargs = {"tokenizer": load_tokenizer(folder / "tokenizer"), **kwargs}
+            return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
+    @serial
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Like any diffusers pipeline; the canvas is saved as `canvas.png`."""
         file = Path(save_directory) / CANVAS
@@ -139,12 +146,15 @@ class CDDICMPipeline(DiffusionPipeline):
         else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
+        as_built(self.tokenizer)
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
         """Like any diffusers pipeline, with the canvas."""
-        return super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+        twin = super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+        twin._lock = getattr(pipeline, "_lock", twin._lock)  # they share the parts
+        return twin
 
     def enable_sequential_cpu_offload(self, *args, **kwargs) -> None:
         """Like any diffusers pipeline, but for the UNet only: the other parts are small, and their weights
@@ -188,6 +198,7 @@ class CDDICMPipeline(DiffusionPipeline):
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
         return sampling
 
+    @serial
     def use_preset(self, name: str) -> None:
         """Makes the preset `name` of `sampling_presets` the pipeline's defaults, including its scheduler.
 
@@ -205,6 +216,7 @@ class CDDICMPipeline(DiffusionPipeline):
         self.register_to_config(sampling=to_plain(settings))
 
     @torch.no_grad()
+    @serial
     def __call__(
         self,
         image: ImageInput | list[ImageInput],

@@ -36,6 +36,7 @@ from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json, replacing, writing
+from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
 from cdd_icm.sources import expand, open_stream, scheme_of
 
@@ -59,8 +60,8 @@ def convert(
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
-        partial.mkdir(parents=True, exist_ok=True)
-        with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+        options = {"desc": "writing shards", "unit": "dialogs", "disable": not progress}
+        with claimed(partial), Progress(total=len(dialogs), **options) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
                 of_split = [dialog for dialog in dialogs if dialog.split == split]
                 for start in range(0, len(of_split), max_dialogs_per_shard):
