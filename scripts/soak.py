@@ -1,0 +1,303 @@
+"""Kills each long command at random moments, runs it again, and compares what stands at the end byte by byte.
+
+python scripts/soak.py --report reports/soak.json
+python scripts/soak.py --kills 5 --commands train generate --signal TERM --work /tmp/soak
+
+The commands run on toy models and the sample data, each in a process that is forked once everything is
+imported, so that the random moments fall into the work itself. A whole run comes first, whose result the
+others must equal; left out of the comparison are measured times, and how a store's entries lie in its files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import benchmark
+import torch
+
+# imported before a command is forked, as each would do it anew
+import retrieval.evaluation.report
+import retrieval.index.build
+import retrieval.train.trainer  # noqa: F401
+from cdd_icm import cli
+from cdd_icm.console import say
+from cdd_icm.hashing import content_digest
+from cdd_icm.sources import local_path
+from retrieval import cli as retrieval_cli
+from retrieval.index.store import PREFIX, Store
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "data" / "iclevr_sample"
+DETECTOR = ROOT / "data" / "pretrained" / "detector_iclevr"
+
+MEASURED = ("images_per_second", "minutes", "seconds", "devices")
+"""Fields of JSON files that differ from run to run."""
+GRACE = 60
+"""Seconds in which a command has to end after SIGTERM."""
+
+SCHEDULE = ["training.batch_size=4", "training.total_samples=48", "training.warmup_samples=8"]
+SCHEDULE += ["training.log_samples=8", "training.checkpoint_samples=8", "training.ema_samples=4"]
+ENCODER = (
+    "encoder.model={embed_dim: 32, vision_cfg: {image_size: 32, patch_size: 8, width: 32, layers: 1, "
+    "head_width: 16}, text_cfg: {context_length: 52, vocab_size: 384, width: 32, heads: 2, layers: 1, "
+    "pool_type: eos, eos_id: 2, no_causal_mask: true}}"
+)
+DATA = [f"data.path={SAMPLE}", "data.image_size=32", "data.cache_dir=OUT/cache", "output_dir=OUT/run"]
+SMALL = [*DATA, ENCODER, "fusion={width: 32, layers: 1, heads: 2}", "matcher.width=32"]
+SETTINGS = ["--device", "cpu", "--dtype", "fp32"]
+SAY = "Add a blue cube at the center|Add a red sphere behind it on the left|Add a green cylinder behind it"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line: OUT is its output, IN the folder of the results of other commands."""
+
+    program: Callable[[Sequence[str]], int]
+    arguments: Sequence[str]
+    needs: Sequence[str] = ()
+    """Commands whose results it reads."""
+
+
+COMMANDS = {
+    "train": Command(
+        cli.main,
+        [
+            *("train", str(ROOT / "configs/generate/tiny.yaml"), *SMALL, *SCHEDULE),
+            *("unet.widths=[64, 64]", "sampling.num_inference_steps=2"),
+        ],
+    ),
+    "train-detector": Command(
+        cli.main,
+        [
+            *("train-detector", str(ROOT / "configs/detect/iclevr.yaml"), *DATA, *SCHEDULE),
+            *("widths=[16, 16, 16]", "blocks=[1, 1, 1]"),
+        ],
+    ),
+    "generate-say": Command(
+        cli.main,
+        ["generate", "--model", "IN/train/run/pipeline", "--say", SAY, "--out", "OUT", *SETTINGS],
+        ["train"],
+    ),
+    "generate": Command(
+        cli.main,
+        [
+            *("generate", "--model", "IN/train/run/pipeline", "--data", str(SAMPLE), "--out", "OUT"),
+            *("--batch-size", "1", *SETTINGS),
+        ],
+        ["train"],
+    ),
+    "evaluate": Command(
+        cli.main,
+        [
+            *("evaluate", "--model", "IN/train/run/pipeline", "--data", str(SAMPLE), "--limit", "4"),
+            *("--detector", str(DETECTOR), "--report", "OUT/report.json", "--batch-size", "1", *SETTINGS),
+        ],
+        ["train"],
+    ),
+    "convert": Command(cli.main, ["data", "convert", str(SAMPLE), "OUT/shards", "--dialogs-per-shard", "2"]),
+    "retrieval-train": Command(
+        retrieval_cli.main,
+        ["train", str(ROOT / "configs/retrieve/iclevr.yaml"), *SMALL, *SCHEDULE, "composer=tirg"],
+    ),
+    "features": Command(
+        retrieval_cli.main,
+        [
+            *("train", str(ROOT / "configs/retrieve/iclevr.yaml"), *SMALL, *SCHEDULE, "composer=combiner"),
+            *("init=IN/retrieval-train/run/model", "encoder.trainable_blocks=0"),
+        ],
+        ["retrieval-train"],
+    ),
+    "retrieval-evaluate": Command(
+        retrieval_cli.main,
+        [
+            *(
+                "evaluate",
+                "--model",
+                "IN/retrieval-train/run/model",
+                "--data",
+                str(SAMPLE),
+                "--device",
+                "cpu",
+            ),
+            *("--report", "OUT/report.json", "--cache-dir", "OUT/cache"),
+        ],
+        ["retrieval-train"],
+    ),
+    "index": Command(
+        retrieval_cli.main,
+        [
+            *("index", str(SAMPLE / "images"), "--store", "OUT/mine.db", "--batch-size", "2"),
+            *("--model", "IN/retrieval-train/run/model", "--device", "cpu"),
+        ],
+        ["retrieval-train"],
+    ),
+}
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=cli.positive, default=50, help="a command (default: %(default)s)")
+    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--signal", choices=("KILL", "TERM"), default="KILL", help="default: %(default)s")
+    parser.add_argument("--seed", type=cli.seed_number, default=0, help="of the moments")
+    parser.add_argument("--work", type=local_path, help="folder of the runs (default: a temporary one)")
+    parser.add_argument("--report", type=local_path, help="a JSON file")
+    a = parser.parse_args(given)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
+        soak = Soak((a.work or Path(temporary)).resolve(), signal.Signals[f"SIG{a.signal}"], a.seed)
+        report = {"signal": a.signal, "seed": a.seed, "commands": {}}
+        for name in a.commands:
+            report["commands"][name] = figures = soak.command(name, a.kills)
+            say(f"{name}: {json.dumps(figures)}", flush=True)
+    if a.report:
+        benchmark.write(a.report, report)
+    return 1 if any(not passed(figures) for figures in report["commands"].values()) else 0
+
+
+def passed(figures: dict) -> bool:
+    return figures["equal"] == figures["kills"] and not figures["faults"]
+
+
+class Soak:
+    """The runs of a folder: `out` is that of the current run, `in` has the whole ones."""
+
+    def __init__(self, work: Path, number: signal.Signals, seed: int):
+        self.out, self.whole, self.log = work / "out", work / "in", work / "log.txt"
+        self.number, self.moments = number, random.Random(seed)
+        work.mkdir(parents=True, exist_ok=True)
+
+    def command(self, name: str, kills: int) -> dict:
+        """The figures of a command that is killed so often, each time in a new run."""
+        seconds = self.run_whole(name)
+        expected = contents(self.whole / name)
+        done, different, faults, equal = Counter(), Counter(), [], 0
+        for _ in range(kills):
+            self.clear()
+            moment = self.moments.uniform(0, seconds)
+            status = self.run(name, moment)
+            if status >= 0:  # it ended by itself, or in order after SIGTERM
+                done["ended before the signal" if status == 0 else f"exit status {status}"] += 1
+            else:
+                done["killed"] += 1
+            if status not in (0, -signal.SIGKILL, 128 + signal.SIGTERM):
+                faults.append(f"at {moment:.2f} s: {self.last_line()}")
+            if status := self.run(name):
+                faults.append(f"again after {moment:.2f} s: exit status {status}: {self.last_line()}")
+            found = contents(self.out)
+            unequal = {file for file in expected | found if expected.get(file) != found.get(file)}
+            equal += not unequal
+            different.update(sorted(unequal))
+        return {
+            **{"kills": kills, "equal": equal, "ended": dict(done), "different": dict(different)},
+            **{"faults": faults, "files": len(expected), "seconds_of_a_whole_run": round(seconds, 2)},
+        }
+
+    def run_whole(self, name: str) -> float:
+        """Runs a command undisturbed, once for all that need it, and returns how long it took."""
+        for other in COMMANDS[name].needs:
+            self.run_whole(other)
+        seconds_of = self.whole / f"{name}.seconds"
+        if not seconds_of.exists():
+            self.clear()
+            start = time.perf_counter()
+            if status := self.run(name):
+                raise SystemExit(f"{name}: exit status {status}: {self.last_line()}")
+            seconds = time.perf_counter() - start
+            self.whole.mkdir(exist_ok=True)
+            self.out.rename(self.whole / name)
+            seconds_of.write_text(str(seconds))
+        return float(seconds_of.read_text())
+
+    def run(self, name: str, moment: float | None = None) -> int:
+        """Runs a command in a process of its own, which gets the signal after `moment` seconds; returns its
+        exit status, or minus the number of the signal that ended it."""
+        command = COMMANDS[name]
+        arguments = [
+            part.replace("OUT", str(self.out)).replace("IN/", f"{self.whole}/") for part in command.arguments
+        ]
+        gc.freeze()
+        if not (process := os.fork()):
+            os.setsid()
+            log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            status = 70
+            try:
+                status = command.program(arguments)
+                sys.stdout.flush()
+            finally:
+                os._exit(status)
+        if moment is not None:
+            time.sleep(moment)
+            os.killpg(process, self.number)  # as long as it has not been waited for it is there
+            if self.number == signal.SIGTERM:
+                signal.signal(signal.SIGALRM, lambda *_: os.killpg(process, signal.SIGKILL))
+                signal.alarm(GRACE)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        signal.alarm(0)
+        return status
+
+    def clear(self) -> None:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+
+    def last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return lines[-1].replace(str(self.out), "OUT") if lines else ""
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """A digest of each file, by its path, hidden and unfinished ones too; of a store, of each entry."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder).as_posix()
+        if file.suffix == ".db":
+            found |= {f"{name}/{content}": value for content, value in entries(file).items()}
+        elif file.is_file() and not any(part.endswith(".db") for part in file.relative_to(folder).parts[:-1]):
+            found[name] = content_digest(without_measured(file))
+    return found
+
+
+def entries(store: Path) -> dict[str, str]:
+    """A digest of each picture's entry and vector."""
+    (collection,) = (store / "collections").iterdir()
+    with Store(
+        str(store), collection.name.removeprefix(PREFIX), width=1
+    ) as opened:  # of a store that is there
+        rows = opened._client.query(opened.collection, "", output_fields=["*"], limit=1000)
+    return {row["content"]: content_digest(json.dumps(row, sort_keys=True, default=str)) for row in rows}
+
+
+def without_measured(file: Path) -> bytes:
+    """The file's bytes, of JSON without `MEASURED`."""
+    encoded = file.read_bytes()
+    if file.suffix not in (".json", ".jsonl"):
+        return encoded
+    values = [json.loads(line) for line in ([encoded] if file.suffix == ".json" else encoded.splitlines())]
+    return json.dumps(_without(values)).encode()
+
+
+def _without(value):
+    if isinstance(value, dict):
+        return {key: _without(part) for key, part in value.items() if key not in MEASURED}
+    return [_without(part) for part in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
