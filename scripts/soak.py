@@ -55,8 +55,14 @@ ENCODER = (
     "head_width: 16}, text_cfg: {context_length: 52, vocab_size: 384, width: 32, heads: 2, layers: 1, "
     "pool_type: eos, eos_id: 2, no_causal_mask: true}}"
 )
-DATA = [f"data.path={SAMPLE}", "data.image_size=32", "data.cache_dir=OUT/cache", "output_dir=OUT/run"]
-SMALL = [*DATA, ENCODER, "fusion={width: 32, layers: 1, heads: 2}", "matcher.width=32"]
+PLACES = ["data.image_size=32", "data.cache_dir=OUT/cache", "output_dir=OUT/run"]
+SMALL = [
+    f"data.path={SAMPLE}",
+    *PLACES,
+    ENCODER,
+    "fusion={width: 32, layers: 1, heads: 2}",
+    "matcher.width=32",
+]
 SETTINGS = ["--device", "cpu", "--dtype", "fp32"]
 SAY = "Add a blue cube at the center|Add a red sphere behind it on the left|Add a green cylinder behind it"
 
@@ -82,7 +88,13 @@ COMMANDS = {
     "train-detector": Command(
         cli.main,
         [
-            *("train-detector", str(ROOT / "configs/detect/iclevr.yaml"), *DATA, *SCHEDULE),
+            *(
+                "train-detector",
+                str(ROOT / "configs/detect/iclevr.yaml"),
+                "data.path=IN/data",
+                *PLACES,
+                *SCHEDULE,
+            ),
             *("widths=[16, 16, 16]", "blocks=[1, 1, 1]"),
         ],
     ),
@@ -180,7 +192,12 @@ class Soak:
     def __init__(self, work: Path, number: signal.Signals, seed: int):
         self.out, self.whole, self.log = work / "out", work / "in", work / "log.txt"
         self.number, self.moments = number, random.Random(seed)
-        work.mkdir(parents=True, exist_ok=True)
+        if not (
+            data := self.whole / "data"
+        ).exists():  # where the detector knows all classes of the split val
+            shutil.copytree(SAMPLE, data, ignore=shutil.ignore_patterns("CLEVR_val_*"))
+            for file in list(data.rglob("CLEVR_train_00000[0-2]*")):
+                shutil.copy(file, file.with_name(file.name.replace("train", "val")))
 
     def command(self, name: str, kills: int) -> dict:
         """The figures of a command that is killed so often, each time in a new run."""
@@ -219,7 +236,6 @@ class Soak:
             if status := self.run(name):
                 raise SystemExit(f"{name}: exit status {status}: {self.last_line()}")
             seconds = time.perf_counter() - start
-            self.whole.mkdir(exist_ok=True)
             self.out.rename(self.whole / name)
             seconds_of.write_text(str(seconds))
         return float(seconds_of.read_text())
