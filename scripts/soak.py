@@ -192,9 +192,7 @@ class Soak:
     def __init__(self, work: Path, number: signal.Signals, seed: int):
         self.out, self.whole, self.log = work / "out", work / "in", work / "log.txt"
         self.number, self.moments = number, random.Random(seed)
-        if not (
-            data := self.whole / "data"
-        ).exists():  # where the detector knows all classes of the split val
+        if not (data := self.whole / "data").exists():  # where the split val has no class of its own
             shutil.copytree(SAMPLE, data, ignore=shutil.ignore_patterns("CLEVR_val_*"))
             for file in list(data.rglob("CLEVR_train_00000[0-2]*")):
                 shutil.copy(file, file.with_name(file.name.replace("train", "val")))

@@ -152,7 +152,9 @@ class CDDICMPipeline(DiffusionPipeline):
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
         """Like any diffusers pipeline, with the canvas."""
-        twin = super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+        # diffusers would leave out the planner, whose class is not that of the signature
+        kept = {name: getattr(pipeline, name, None) for name in ("canvas", "planner")}
+        twin = super().from_pipe(pipeline, **{**kept, **kwargs})
         twin._lock = getattr(pipeline, "_lock", twin._lock)  # they share the parts
         return twin
 
