@@ -1,7 +1,10 @@
-"""Kills each long command at random moments, runs it again, and compares what stands at the end byte by byte.
+"""Disturbs each long command at random, runs it again, and compares what stands at the end byte by byte.
 
 python scripts/soak.py --report reports/soak.json
-python scripts/soak.py --kills 5 --commands train generate --signal TERM --work /tmp/soak
+python scripts/soak.py --kills 5 --commands train generate --faults TERM FULL --work /tmp/soak
+
+KILL and TERM are signals at a random moment; FULL is a disk with a random part of the space that is needed,
+and READONLY one that refuses to be written after a kill: both need the right to mount (`unshare -rm python`).
 
 The commands run on toy models and the sample data, each in a process that is forked once everything is
 imported, so that the random moments fall into the work itself. A whole run comes first, whose result the
@@ -11,19 +14,22 @@ others must equal; left out of the comparison are measured times, and how a stor
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import benchmark
 import torch
@@ -45,8 +51,8 @@ DETECTOR = ROOT / "data" / "pretrained" / "detector_iclevr"
 
 MEASURED = ("images_per_second", "minutes", "seconds", "devices")
 """Fields of JSON files that differ from run to run."""
-GRACE = 60
-"""Seconds in which a command has to end after SIGTERM."""
+FAULTS = ["KILL", "TERM", "FULL", "READONLY"]
+MOUNTED = ("FULL", "READONLY")
 
 SCHEDULE = ["training.batch_size=4", "training.total_samples=48", "training.warmup_samples=8"]
 SCHEDULE += ["training.log_samples=8", "training.checkpoint_samples=8", "training.ema_samples=4"]
@@ -163,65 +169,89 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=cli.positive, default=50, help="a command (default: %(default)s)")
+    parser.add_argument(
+        "--kills", type=cli.positive, default=50, help="of a command by each fault (default: %(default)s)"
+    )
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
-    parser.add_argument("--signal", choices=("KILL", "TERM"), default="KILL", help="default: %(default)s")
-    parser.add_argument("--seed", type=cli.seed_number, default=0, help="of the moments")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS, help="default: all")
+    parser.add_argument(
+        "--seed", type=cli.seed_number, default=0, help="of the moments (default: %(default)s)"
+    )
     parser.add_argument("--work", type=local_path, help="folder of the runs (default: a temporary one)")
     parser.add_argument("--report", type=local_path, help="a JSON file")
     a = parser.parse_args(given)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
-        soak = Soak((a.work or Path(temporary)).resolve(), signal.Signals[f"SIG{a.signal}"], a.seed)
-        report = {"signal": a.signal, "seed": a.seed, "commands": {}}
+        soak = Soak((a.work or Path(temporary)).resolve(), a.seed)
+        figures = {}
         for name in a.commands:
-            report["commands"][name] = figures = soak.command(name, a.kills)
-            say(f"{name}: {json.dumps(figures)}", flush=True)
+            for fault in a.faults:
+                figures[f"{name} {fault}"] = of_fault = soak.command(name, fault, a.kills)
+                say(f"{name} {fault}: {json.dumps(of_fault)}", flush=True)
     if a.report:
-        benchmark.write(a.report, report)
-    return 1 if any(not passed(figures) for figures in report["commands"].values()) else 0
-
-
-def passed(figures: dict) -> bool:
-    return figures["equal"] == figures["kills"] and not figures["faults"]
+        benchmark.write(a.report, {"seed": a.seed, "kills": a.kills, "figures": figures})
+    return 1 if any(each["equal"] < a.kills or each["wrong"] for each in figures.values()) else 0
 
 
 class Soak:
     """The runs of a folder: `out` is that of the current run, `in` has the whole ones."""
 
-    def __init__(self, work: Path, number: signal.Signals, seed: int):
+    def __init__(self, work: Path, seed: int):
         self.out, self.whole, self.log = work / "out", work / "in", work / "log.txt"
-        self.number, self.moments = number, random.Random(seed)
+        self.random = random.Random(seed)
         if not (data := self.whole / "data").exists():  # where the split val has no class of its own
             shutil.copytree(SAMPLE, data, ignore=shutil.ignore_patterns("CLEVR_val_*"))
             for file in list(data.rglob("CLEVR_train_00000[0-2]*")):
                 shutil.copy(file, file.with_name(file.name.replace("train", "val")))
 
-    def command(self, name: str, kills: int) -> dict:
-        """The figures of a command that is killed so often, each time in a new run."""
+    def command(self, name: str, fault: str, times: int) -> dict:
+        """The figures of a command that a fault disturbs so often, each time in a new run."""
         seconds = self.run_whole(name)
         expected = contents(self.whole / name)
-        done, different, faults, equal = Counter(), Counter(), [], 0
-        for _ in range(kills):
+        space = sum(file.stat().st_size for file in (self.whole / name).rglob("*") if file.is_file())
+        ended, different, wrong, equal = Counter(), Counter(), [], 0
+        for _ in range(times):
             self.clear()
-            moment = self.moments.uniform(0, seconds)
-            status = self.run(name, moment)
-            if status >= 0:  # it ended by itself, or in order after SIGTERM
-                done["ended before the signal" if status == 0 else f"exit status {status}"] += 1
-            else:
-                done["killed"] += 1
-            if status not in (0, -signal.SIGKILL, 128 + signal.SIGTERM):
-                faults.append(f"at {moment:.2f} s: {self.last_line()}")
-            if status := self.run(name):
-                faults.append(f"again after {moment:.2f} s: exit status {status}: {self.last_line()}")
-            found = contents(self.out)
+            part = self.random.random()
+            with self.disk(space, part if fault == "FULL" else 10.0, fault in MOUNTED) as remount:
+                if fault == "FULL":
+                    status, allowed = self.run(name), (0, 2)
+                else:
+                    number = signal.SIGTERM if fault == "TERM" else signal.SIGKILL
+                    status, allowed = self.run(name, part * seconds, number), (0, -9, 143)
+                    if fault == "READONLY" and status:
+                        remount("ro")
+                        status, allowed = self.run(name), (2,)
+                ended[str(status)] += 1
+                if status not in allowed or (status == 2 and self.last_line().count(": ") < 2):
+                    wrong.append(f"{part:.3f}: exit status {status}: {self.last_line()}")
+                remount(f"rw,size={100 * space + 2**24}")
+                if status and (status := self.run(name)):
+                    wrong.append(f"{part:.3f}, again: exit status {status}: {self.last_line()}")
+                found = contents(self.out)
             unequal = {file for file in expected | found if expected.get(file) != found.get(file)}
             equal += not unequal
             different.update(sorted(unequal))
         return {
-            **{"kills": kills, "equal": equal, "ended": dict(done), "different": dict(different)},
-            **{"faults": faults, "files": len(expected), "seconds_of_a_whole_run": round(seconds, 2)},
+            **{"equal": equal, "exit_statuses": dict(ended), "different": dict(different), "wrong": wrong},
+            **{"files": len(expected), "seconds_of_a_whole_run": round(seconds, 2)},
         }
+
+    @contextmanager
+    def disk(self, space: int, part: float, mounted: bool) -> Iterator[Callable[[str], None]]:
+        """A disk at `out` with room for a part of `space`, if it is to be `mounted`; yields how to mount it
+        anew."""
+
+        def mount(options: str) -> None:
+            if mounted:
+                subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.out], check=True)
+
+        mount(f"size={int(space * part) + 4096}")
+        try:
+            yield lambda options: mount(f"remount,{options}")
+        finally:
+            if mounted:
+                subprocess.run(["umount", self.out], check=True)
 
     def run_whole(self, name: str) -> float:
         """Runs a command undisturbed, once for all that need it, and returns how long it took."""
@@ -238,34 +268,34 @@ class Soak:
             seconds_of.write_text(str(seconds))
         return float(seconds_of.read_text())
 
-    def run(self, name: str, moment: float | None = None) -> int:
-        """Runs a command in a process of its own, which gets the signal after `moment` seconds; returns its
-        exit status, or minus the number of the signal that ended it."""
-        command = COMMANDS[name]
-        arguments = [
-            part.replace("OUT", str(self.out)).replace("IN/", f"{self.whole}/") for part in command.arguments
-        ]
-        gc.freeze()
-        if not (process := os.fork()):
-            os.setsid()
-            log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            status = 70
-            try:
-                status = command.program(arguments)
-                sys.stdout.flush()
-            finally:
-                os._exit(status)
+    def run(self, name: str, moment: float | None = None, number: int = 0) -> int:
+        """Runs a command in a process of its own, which gets the signal `number` after `moment` seconds.
+        Returns its exit status, or minus the number of the signal that ended it."""
+        places = (("OUT", str(self.out)), ("IN/", f"{self.whole}/"))
+        arguments = list(COMMANDS[name].arguments)
+        for word, place in places:
+            arguments = [argument.replace(word, place) for argument in arguments]
+        process = os.fork()
+        if not process:
+            self._be(COMMANDS[name].program, arguments)
         if moment is not None:
             time.sleep(moment)
-            os.killpg(process, self.number)  # as long as it has not been waited for it is there
-            if self.number == signal.SIGTERM:
-                signal.signal(signal.SIGALRM, lambda *_: os.killpg(process, signal.SIGKILL))
-                signal.alarm(GRACE)
-        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        signal.alarm(0)
-        return status
+            os.kill(process, number)  # as long as it has not been waited for it is there
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+    def _be(self, program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> NoReturn:
+        """What the new process does."""
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        status = 70
+        try:
+            status = program(arguments)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
 
     def clear(self) -> None:
         shutil.rmtree(self.out, ignore_errors=True)
