@@ -234,14 +234,13 @@ class Soak:
             equal += not unequal
             different.update(sorted(unequal))
         return {
-            **{
-                "times": times,
-                "equal": equal,
-                "exit_statuses": dict(ended),
-                "different": dict(different),
-                "wrong": wrong,
-            },
-            **{"files": len(expected), "seconds_of_a_whole_run": round(seconds, 2)},
+            "times": times,
+            "equal": equal,
+            "exit_statuses": dict(ended),
+            "different": dict(different),
+            "wrong": wrong,
+            "files": len(expected),
+            "seconds_of_a_whole_run": round(seconds, 2),
         }
 
     @contextmanager

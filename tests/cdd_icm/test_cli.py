@@ -159,7 +159,7 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
         (["--data", "https://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
         (["--say", "a", "--guidance-scale", "inf"], "guidance_scale is inf, expected a finite number"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
-        (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
+        (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt: can't be written"),
         (["--say", "a", "--dtype", "int8"], "dtype: 'int8', expected auto or one of fp32, bf16, fp16"),
     ],
 )

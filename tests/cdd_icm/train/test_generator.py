@@ -181,6 +181,20 @@ def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uni
     assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
 
 
+def test_a_validation_that_a_kill_cut_off_is_made_up_for(make_config, monkeypatch):
+    config = make_config(training__total_samples=28)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(GeneratorRecipe, "publish", lambda *_, **__: die())
+        train(config)
+    run = Path(config.output_dir)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000016", "000000000024"]
+    train(config)
+    assert [file.name for file in sorted((run / "validation").iterdir())] == [
+        "000000024.png",
+        "000000028.png",
+    ]
+
+
 def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
     def full(pipeline, references, instructions, *_, **__):
         raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
