@@ -49,7 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent not in _tidied:
             _tidied.add(path.parent)
-            remove_leftovers(path.parent)
+            with suppress(OSError):  # such as a folder that can't be listed
+                remove_leftovers(path.parent)
         yield unfinished
         for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
             _fsync(file)

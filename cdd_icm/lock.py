@@ -42,7 +42,8 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
         for part, folders, _ in os.walk(folder):
             # a folder within that has its own lock is another process's
             folders[:] = [name for name in folders if not (Path(part) / name / NAME).exists()]
-            remove_leftovers(Path(part), of_all_hosts=True)
+            with suppress(OSError):
+                remove_leftovers(Path(part), of_all_hosts=True)
         yield
 
 

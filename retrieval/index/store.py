@@ -344,7 +344,8 @@ def _connect_embedded(uri: str) -> MilvusClient:
         try:
             return MilvusClient(uri)
         except MilvusException as error:
-            raise InputError(f"{uri}: {next(reasons, error)}") from error
+            # that another program has it open comes with an error number, which says no more
+            raise InputError(f"{uri}: {str(next(reasons, error)).partition(': [Errno')[0]}") from error
 
 
 @contextmanager
