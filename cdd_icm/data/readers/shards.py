@@ -60,6 +60,7 @@ def convert(
     conversion = json.dumps([max_dialogs_per_shard, [(dialog.split, dialog.id) for dialog in dialogs]])
     partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
+        partial.mkdir(parents=True, exist_ok=True)
         options = {"desc": "writing shards", "unit": "dialogs", "disable": not progress}
         with claimed(partial), Progress(total=len(dialogs), **options) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
