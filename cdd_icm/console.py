@@ -6,12 +6,15 @@ import argparse
 import io
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
-from cdd_icm.errors import InputError, InputWarning, os_error_line
+from cdd_icm.errors import InputError, InputWarning, Stopped, os_error_line
 from cdd_icm.text import check_texts
 
 _CONTROL = re.compile(
@@ -80,10 +83,12 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     """Runs a command and returns the exit status of its program.
 
     Invalid input and disk errors print one line on stderr and return 2; a loss that is not finite prints one
-    line and returns 1; Ctrl-C returns 130; a closed output pipe returns 141.
+    line and returns 1; Ctrl-C returns 130 and SIGTERM 143, with a line that says where it stopped; a closed
+    output pipe returns 141.
     """
     try:
-        status = command() or 0
+        with _sigterm_raises():
+            status = command() or 0
         sys.stdout.flush()
         return status
     except InputError as error:
@@ -98,6 +103,28 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     except FloatingPointError as error:
         print_error(program, error)
         return 1
+    except Stopped as error:
+        print_error(program, error)
+        return 128 + error.number
     except KeyboardInterrupt:
-        say(f"{program}: stopped", file=sys.stderr)
-        return 130
+        print_error(program, "stopped")
+        return 128 + signal.SIGINT
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Within the block SIGTERM ends the work as Ctrl-C does, which removes temporary files, unless the
+    program has a handler of its own."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped("stopped", number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The exception and the warning for input, and one-line messages for other errors."""
+"""The exceptions for input and signals, the warning for input, and one-line messages for other errors."""
 
 
 class InputError(ValueError):
@@ -19,6 +19,15 @@ def of_type(value: object, kinds: type | tuple[type, ...], name: str, expected: 
         plain = value is None or isinstance(value, str | int | float)
         shown = f"{value!r:.60}" if plain else type(value).__name__
         raise InputError(f"{name}: {shown}, expected {expected}")
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM ended the work in order. The message says where; the exit status is 128 +
+    `number`."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.number = number
 
 
 def os_error_line(error: OSError) -> str:

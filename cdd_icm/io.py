@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
+import socket
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EISDIR
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import psutil
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -23,32 +28,38 @@ from cdd_icm.limits import MEMORY, check_file
 from cdd_icm.number import RefusedNumber, real, refuse_constant, whole
 from cdd_icm.text import check_text, decode_text, read_text
 
+HOST = zlib.crc32(socket.gethostname().encode())
+"""This machine in the names of temporary files."""
 
-def unfinished_name(path: Path) -> Path:
-    """Where `replacing` writes what becomes `path`; it keeps the suffix, by which PIL knows the format."""
-    return path.with_name(f".unfinished.{path.name}")
+_numbers = count()
+_LEFTOVER = re.compile(r"\.(unfinished|old)\.([0-9a-f]{8})-(\d{1,9})-\d+\.(.+)", re.DOTALL)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; the file or folder written there replaces `path` on success.
 
-    If the block fails or the process is killed, `path` is unchanged. While a folder is being replaced the
-    earlier one is called `.old.<name>`; a kill at that moment leaves both.
+    If the block fails or the process is killed, `path` is unchanged. Several processes and threads may do
+    this at once; the last one wins. While a folder is being replaced the earlier one has a name that begins
+    with `.old.`; the next use here brings back what a kill at that moment left, and removes all other
+    leftovers of dead processes.
 
     Raises:
         InputError: the disk is full, not writable, or the like; the message names `path`.
     """
     check_text(str(path), "path")
-    unfinished = unfinished_name(path)
+    # the suffix is kept, by which PIL knows the format
+    name = f"{HOST:08x}-{os.getpid()}-{next(_numbers)}.{path.name}"
+    unfinished, old = path.with_name(f".unfinished.{name}"), path.with_name(f".old.{name}")
     try:
-        _remove(unfinished)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in _tidied:
+            _tidied.add(path.parent)
+            with suppress(OSError):  # such as a folder that can't be listed
+                remove_leftovers(path.parent)
         yield unfinished
         for file in sorted(unfinished.rglob("*")) if unfinished.is_dir() else [unfinished]:
             _fsync(file)
-        old = path.with_name(f".old.{path.name}")
-        _remove(old)
         if unfinished.is_dir() and path.exists():
             path.rename(old)
         unfinished.replace(path)
@@ -61,6 +72,29 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(unfinished)
         raise
+
+
+_tidied: set[Path] = set()
+"""Folders in which this process has looked for leftovers."""
+
+
+def remove_leftovers(folder: Path, of_all_hosts: bool = False) -> None:
+    """Removes what `replacing` left in `folder` in processes that died; what was about to be replaced, and is
+    missing since, gets its name back.
+
+    Args:
+        of_all_hosts: also of processes of other machines, of which it is unknown whether they still run.
+    """
+    for file in list(folder.iterdir()):
+        if not (match := _LEFTOVER.fullmatch(file.name)):
+            continue
+        kind, host, pid, name = match.groups()
+        if psutil.pid_exists(int(pid)) if int(host, 16) == HOST else not of_all_hosts:
+            continue
+        if kind == "old" and not (folder / name).exists():
+            file.rename(folder / name)
+        else:
+            _remove(file)
 
 
 def check_writable(path: Path) -> None:

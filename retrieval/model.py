@@ -19,12 +19,13 @@ from cdd_icm.data.picture import rgb, to_float
 from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.lock import unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.size import without_memory
-from cdd_icm.model.tokenizer import vocabulary_digest
+from cdd_icm.model.tokenizer import as_built, vocabulary_digest
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
 from cdd_icm.text import check_text
@@ -39,7 +40,7 @@ Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
 
 
 class RetrievalModel(nn.Module):
-    """Finds pictures by a reference picture and what to change about it.
+    """Finds pictures by a reference picture and what to change about it. Several threads may use one model.
 
     Args:
         composer: the system's name in `registry.SYSTEMS`. options: keyword arguments of its class.
@@ -76,8 +77,11 @@ class RetrievalModel(nn.Module):
         folder = local_path(folder)
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        if (folder / "model_index.json").is_file():
-            return _from_pipeline(folder)
+        with unchanged(folder):
+            return _from_pipeline(folder) if (folder / "model_index.json").is_file() else cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> RetrievalModel:
         file = folder / "config.json"
         config = read_json(file)
         if config.get("_class_name") != "RetrievalModel":
@@ -109,8 +113,9 @@ class RetrievalModel(nn.Module):
             unfinished.mkdir()
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
-            self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
-            vocabulary = vocabulary_digest(self.backbone.tokenizer)
+            tokenizer = as_built(self.backbone.tokenizer)
+            tokenizer.save_pretrained(unfinished / "tokenizer")
+            vocabulary = vocabulary_digest(tokenizer)
             settings = {**self.settings, "vocabulary": vocabulary}
             (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdd_icm.cli.arguments import whole_number
 from cdd_icm.console import printable, say
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, Stopped
 from cdd_icm.sources import local_path
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _index(arguments: argparse.Namespace) -> None:
     if done.added:
         say(f"{done.seconds:.1f} s, the model ran for {done.model_seconds / done.seconds:.0%} of them")
     if done.stopped:
-        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
+        where = f"{arguments.images}: stopped before the end"
+        raise Stopped(f"{where}; run the same command again to resume", done.stopped)
     if done.kept:
         raise InputError(
             f"{arguments.images}: {done.kept} of the store's {total} pictures are no longer here, over a "

@@ -15,7 +15,10 @@ LAYERS = [
     ["cdd_icm.errors"],
     ["cdd_icm.console", "cdd_icm.text", "cdd_icm.limits", "cdd_icm.number"],
     ["cdd_icm.remote"],
-    ["cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub", "cdd_icm.walk"],
+    [
+        *("cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"),
+        *("cdd_icm.lock", "cdd_icm.signals", "cdd_icm.walk"),
+    ],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],
     ["cdd_icm.filmstrip"],

@@ -6,12 +6,16 @@ import argparse
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdd_icm.cli.arguments import add_model, load_model, positive, sampling_settings
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
 from cdd_icm.text import read_lines
+
+if TYPE_CHECKING:
+    from cdd_icm.sampling.session import DrawingSession
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -77,7 +81,7 @@ def _generate_split(arguments: argparse.Namespace) -> None:
 
 
 def _generate_dialog(arguments: argparse.Namespace) -> None:
-    from cdd_icm.io import replacing
+    from cdd_icm.lock import claimed
     from cdd_icm.sampling.session import DrawingSession
 
     if arguments.dialog:
@@ -89,25 +93,36 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
         raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instructions'}")
     settings = sampling_settings(arguments)
     session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
-    for turn, text in enumerate(texts, start=1):
-        start = time.perf_counter()
-        picture = session.say(text)
-        seconds = time.perf_counter() - start
-        with replacing(arguments.out / f"turn_{turn}.png") as path:
-            picture.save(path)
-        say(f"{arguments.out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
-    with replacing(arguments.out / "filmstrip.png") as path:
+    with claimed(arguments.out):
+        _draw(session, texts, arguments.out)
+
+
+def _draw(session: DrawingSession, texts: list[str], out: Path) -> None:
+    from cdd_icm.io import replacing
+    from cdd_icm.signals import StopSignal
+
+    with StopSignal() as stop:
+        for turn, text in enumerate(texts, start=1):
+            start = time.perf_counter()
+            picture = session.say(text)
+            seconds = time.perf_counter() - start
+            with replacing(out / f"turn_{turn}.png") as path:
+                picture.save(path)
+            say(f"{out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+            stop.check(f"{out}: stopped after turn {turn} of {len(texts)}")
+    with replacing(out / "filmstrip.png") as path:
         session.filmstrip().save(path)
-    for file in arguments.out.iterdir():  # left by an earlier, longer dialog
+    for file in out.iterdir():  # left by an earlier, longer dialog
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
-    say(arguments.out / "filmstrip.png")
+    say(out / "filmstrip.png")
 
 
 def _chat(arguments: argparse.Namespace) -> None:
     import contextlib
 
+    from cdd_icm.lock import claimed
     from cdd_icm.sampling.chat import Chat
     from cdd_icm.sampling.session import RECORD, DrawingSession
 
@@ -117,16 +132,17 @@ def _chat(arguments: argparse.Namespace) -> None:
     settings = sampling_settings(arguments)
     pipeline = load_model(arguments)
     out = arguments.out or Path("outputs") / time.strftime("chat-%Y%m%d-%H%M%S")
-    if (out / RECORD).exists():
-        session = DrawingSession.load(out, pipeline)
-        if arguments.seed is not None:
-            session.seed = arguments.seed
-        session.use(**settings)
-        say(f"resuming after turn {len(session.turns)} of the session in {out}; /help lists the commands")
-    else:
-        session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
-        say(f"say what to draw; pictures are saved in {out}; /help lists the commands")
-    Chat(session, out).run()
+    with claimed(out):
+        if (out / RECORD).exists():
+            session = DrawingSession.load(out, pipeline)
+            if arguments.seed is not None:
+                session.seed = arguments.seed
+            session.use(**settings)
+            say(f"resuming after turn {len(session.turns)} of the session in {out}; /help lists the commands")
+        else:
+            session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
+            say(f"say what to draw; pictures are saved in {out}; /help lists the commands")
+        Chat(session, out).run()
 
 
 def _lines(file: Path) -> list[str]:

@@ -80,15 +80,21 @@ class ZipFiles:
 
     def _zip(self) -> zipfile.ZipFile:
         try:
-            return _open_zip(self.path, os.getpid())
+            return _open_zip(self.path, os.getpid(), _version(self.path))
         except InputError:
             raise
         except DAMAGED_ZIP as error:
             raise InputError(f"{self.path}: not a readable zip ({error})") from error
 
 
+def _version(path: Path) -> tuple[int, ...]:
+    """Differs once the file is replaced or written to: what is remembered of it no longer holds."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=16)
-def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
+def _open_zip(path: Path, pid: int, version: tuple[int, ...]) -> zipfile.ZipFile:
     """`pid` is part of the cache key: handles shared across a fork would share their file position."""
     check_file(path, ANY_SIZE)
     return zipfile.ZipFile(path)
@@ -104,9 +110,10 @@ class TarFiles:
         return iter(self._offsets())
 
     def read(self, name: str) -> bytes:
-        if name not in self._offsets():
+        offsets = self._offsets()
+        if name not in offsets:
             raise InputError(f"{self.where(name)}: no such file in the tar")
-        offset, size = self._offsets()[name]
+        offset, size = offsets[name]
         with open(self.path, "rb") as file:
             file.seek(offset)
             return file.read(size)
@@ -116,7 +123,7 @@ class TarFiles:
 
     def _offsets(self) -> dict[str, tuple[int, int]]:
         try:
-            return _tar_offsets(self.path)
+            return _tar_offsets(self.path, _version(self.path))
         except InputError:
             raise
         except (tarfile.TarError, OSError) as error:
@@ -135,7 +142,7 @@ class Member(tarfile.TarInfo):
 
 
 @lru_cache(maxsize=256)
-def _tar_offsets(path: Path) -> dict[str, tuple[int, int]]:
+def _tar_offsets(path: Path, version: tuple[int, ...]) -> dict[str, tuple[int, int]]:
     check_file(path, ANY_SIZE)
     try:
         with tarfile.open(path, "r:", tarinfo=Member) as tar:

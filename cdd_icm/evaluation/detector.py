@@ -23,6 +23,7 @@ from cdd_icm.data.dialog import Dialog, SceneObject, class_names
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
 from cdd_icm.io import read_json
+from cdd_icm.lock import unchanged
 from cdd_icm.sampling.folder import check_weights
 from cdd_icm.sources import check_links, local_path
 
@@ -237,10 +238,11 @@ def load_detector(folder: Path) -> Detector:
     if not local_path(folder).is_dir():  # diffusers would look for the name on the hub
         raise InputError(f"{folder}: no such folder")
     check_links(folder)
-    check_weights(folder, Detector)
-    return Detector.from_pretrained(
-        folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
+    with unchanged(folder):
+        check_weights(folder, Detector)
+        return Detector.from_pretrained(
+            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
 
 
 def shipped_detector(dialogs: Sequence[Dialog]) -> Path:

@@ -201,7 +201,8 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
                 [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
             ),
         ]
-        stack(strips).save(folder / f"{rank:02}.png")
+        with replacing(folder / f"{rank:02}.png") as file:
+            stack(strips).save(file)
 
 
 def compare(paths: Sequence[Path]) -> str:

@@ -119,7 +119,7 @@ def train_detector(config: DetectorConfig) -> dict:
         InputError: the data has no annotation, the run in `output_dir` began with another config, or a file
             can't be written.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     recipe = DetectorRecipe(config)
     fit(recipe)
@@ -191,7 +191,12 @@ class DetectorRecipe(Recipe):
                 Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
         if coordinator.main:
-            average.detector.half().save_pretrained(self.root)
+            whole = self.root / "detector"
+            with replacing(whole) as folder:
+                average.detector.half().save_pretrained(folder)
+            for file in whole.iterdir():  # each is replaced at once
+                file.replace(self.root / file.name)
+            whole.rmdir()
         coordinator.wait()
         saved = load_detector(self.root).to(self.device)
         validation = scores(saved, self.held_out, coordinator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 
@@ -76,9 +77,23 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
 
 
+_TOKENIZING = threading.Lock()
+"""A tokenizer notes padding and truncation of a call in itself, which fails where another thread uses it."""
+
+
+def as_built(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, without the padding and truncation of its last call, which would be saved with it."""
+    with _TOKENIZING:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+    return tokenizer
+
+
 def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """Identifies how a tokenizer maps texts to ids. It is saved with the weights, which are trained on it."""
-    backend = parse_json(tokenizer.backend_tokenizer.to_str(), "tokenizer", foreign=True)
+    with _TOKENIZING:
+        encoded = tokenizer.backend_tokenizer.to_str()
+    backend = parse_json(encoded, "tokenizer", foreign=True)
     # without padding and truncation, which depend on the last call
     return fingerprint([backend["model"], backend["normalizer"], tokenizer.model_max_length])
 
@@ -104,9 +119,10 @@ def tokenize(
     which is the oldest history, with an `InputWarning` for each text. The empty text means "no
     instruction"."""
     # split_special_tokens: "<end>" in a user's text is plain text
-    out = tokenizer(
-        texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
-    )
+    with _TOKENIZING:
+        out = tokenizer(
+            texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
+        )
     for text, encoding in zip(texts, out.encodings, strict=True):
         if encoding.overflowing:
             _warn_of_cut(text, encoding.overflowing[0], tokenizer.model_max_length)

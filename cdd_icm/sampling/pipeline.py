@@ -29,11 +29,12 @@ from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import without_code
 from cdd_icm.io import replacing
 from cdd_icm.limits import MEMORY
+from cdd_icm.lock import ThreadLock, serial, unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import tokenize, vocabulary_digest
+from cdd_icm.model.tokenizer import as_built, tokenize, vocabulary_digest
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
@@ -55,6 +56,9 @@ from cdd_icm.sampling.noise import draw_noise
 
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
+
+    Several threads may use one pipeline: their calls run one after the other, each with its own generator,
+    callback and candidates, and draw what they would draw alone.
 
     Args:
         planner: the model's plan (see `plan.protocol`), or None. If a plan changes nothing, the reference is
@@ -93,6 +97,7 @@ class CDDICMPipeline(DiffusionPipeline):
         vocabulary: str = "",
     ):
         super().__init__()
+        self._lock = ThreadLock()
         check_speaker(speaker)
         self.register_modules(
             **{"towers": towers, "fusion": fusion, "unet": unet, "planner": planner, "matcher": matcher},
@@ -119,12 +124,14 @@ class CDDICMPipeline(DiffusionPipeline):
         """
         kwargs = without_code(kwargs)
         folder = local_folder(pretrained_model_name_or_path, kwargs)
-        checked = check_folder(folder)
-        canvas = kwargs.pop("canvas", None) or read_canvas(folder)
-        kwargs = {"tokenizer": checked.tokenizer, **kwargs}
         safe = {"use_safetensors": True, "trust_remote_code": False}
-        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
+        with unchanged(folder):
+            checked = check_folder(folder)
+            canvas = kwargs.pop("canvas", None) or read_canvas(folder)
+            kwargs = {"tokenizer": checked.tokenizer, **kwargs}
+            return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
+    @serial
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Like any diffusers pipeline; the canvas is saved as `canvas.png`."""
         file = Path(save_directory) / CANVAS
@@ -133,13 +140,17 @@ class CDDICMPipeline(DiffusionPipeline):
         else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
-        self.register_to_config(vocabulary=vocabulary_digest(self.tokenizer))
+        self.register_to_config(vocabulary=vocabulary_digest(as_built(self.tokenizer)))
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
         """Like any diffusers pipeline, with the canvas."""
-        return super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+        # diffusers would leave out the planner, whose class is not that of the signature
+        kept = {name: getattr(pipeline, name, None) for name in ("canvas", "planner")}
+        twin = super().from_pipe(pipeline, **{**kept, **kwargs})
+        twin._lock = getattr(pipeline, "_lock", twin._lock)  # they share the parts
+        return twin
 
     def enable_sequential_cpu_offload(self, *args, **kwargs) -> None:
         """Like any diffusers pipeline, but for the UNet only: the other parts are small, and their weights
@@ -178,6 +189,7 @@ class CDDICMPipeline(DiffusionPipeline):
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
         return sampling
 
+    @serial
     def use_preset(self, name: str) -> None:
         """Makes the preset `name` of `sampling_presets` the pipeline's defaults, including its scheduler.
 
@@ -195,6 +207,7 @@ class CDDICMPipeline(DiffusionPipeline):
             self.scheduler = scheduler_like(self.scheduler, presets[name]["scheduler"])
         self.register_to_config(sampling=to_plain(settings))
 
+    @serial
     def __call__(
         self,
         image: ImageInput | list[ImageInput],
@@ -258,6 +271,7 @@ class CDDICMPipeline(DiffusionPipeline):
         return out if return_dict else (out.images, out.scores)
 
     @torch.no_grad()
+    @serial
     def draw(
         self,
         image: ImageInput | list[ImageInput],

@@ -18,6 +18,7 @@ from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing, to_json
+from cdd_icm.lock import ThreadLock, serial
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
 from cdd_icm.sources import check_link
@@ -45,6 +46,7 @@ class DrawingSession:
 
     The noise of turn k depends on (`seed`, k) only: repeating an undone instruction gives the same picture
     unless `seed` was changed. As in an editor, undone turns can be redone until a new instruction is given.
+    Several threads may use one session: each method runs whole, as if one thread called them in some order.
 
     Args:
         pipeline: may be shared by several sessions; a session never changes it.
@@ -62,6 +64,7 @@ class DrawingSession:
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
             raise InputError("canvas: the pipeline has none; give one to the session")
+        self._lock = ThreadLock()
         self.pipeline, self.seed = pipeline, seed
         self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
         self._sampling: dict[str, Any] = {}
@@ -69,6 +72,7 @@ class DrawingSession:
         self._position = 0  # turns beyond it were undone
         self.use(**sampling)
 
+    @serial
     def use(self, **sampling) -> None:
         """Changes sampling settings for later turns; None restores the model's own.
 
@@ -79,6 +83,7 @@ class DrawingSession:
         self.pipeline.settings(**changed)
         self._sampling = {name: value for name, value in changed.items() if value is not None}
 
+    @serial
     def say(self, text: str, **overrides) -> Image.Image:
         """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
 
@@ -103,16 +108,19 @@ class DrawingSession:
         return self.picture
 
     @property
+    @serial
     def picture(self) -> Image.Image:
         """The current picture: that of the last turn, or the canvas."""
         turns = self._turns[: self._position]
         return (turns[-1].picture if turns else self.canvas).copy()
 
     @property
+    @serial
     def turns(self) -> list[SessionTurn]:
         """A copy of the turns so far."""
         return copy.deepcopy(self._turns[: self._position])
 
+    @serial
     def undo(self) -> Image.Image:
         """Undoes the last turn and returns the picture before it.
 
@@ -124,6 +132,7 @@ class DrawingSession:
         self._position -= 1
         return self.picture
 
+    @serial
     def redo(self) -> Image.Image:
         """Redoes the last undone turn and returns its picture.
 
@@ -135,12 +144,14 @@ class DrawingSession:
         self._position += 1
         return self.picture
 
+    @serial
     def branch(self) -> DrawingSession:
         """An independent copy of the session; the two share only the pipeline."""
         branch = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
         branch._turns, branch._position = copy.deepcopy(self._turns), self._position
         return branch
 
+    @serial
     def filmstrip(self) -> Image.Image:
         """The canvas and all pictures in a row, each under its instruction."""
         turns = self._turns[: self._position]
@@ -149,6 +160,7 @@ class DrawingSession:
             ["(canvas)", *(turn.instruction for turn in turns)],
         )
 
+    @serial
     def save(self, folder: str | Path) -> Path:
         """Writes `session.json` and the pictures, replacing a session saved there before, and returns the
         file of the current picture.

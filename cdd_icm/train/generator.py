@@ -69,7 +69,7 @@ def train(config: Config) -> Path:
     Raises:
         InputError: invalid data, a config that differs from the run's original one, or a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     recipe = GeneratorRecipe(config)
     fit(recipe)

@@ -18,8 +18,8 @@ from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.progress import Progress
+from cdd_icm.signals import StopSignal
 from cdd_icm.sources import local_path
-from cdd_icm.train.signals import StopSignal
 from cdd_icm.walk import files_below
 from retrieval.images import SUFFIXES
 from retrieval.index.encoder import Encoder
@@ -53,8 +53,8 @@ class Indexed:
     seconds: float = 0.0
     model_seconds: float = 0.0
     """How many of the `seconds` the model spent encoding."""
-    stopped: bool = False
-    """Whether Ctrl-C or SIGTERM ended it; the next run continues."""
+    stopped: int = 0
+    """The number of the signal, Ctrl-C's or SIGTERM's, that ended it; the next run continues."""
 
 
 def index(
@@ -108,7 +108,7 @@ def index(
                 puts.pop(0).result()
             bar.update(len(batch.names))
             if stop.received:
-                done.stopped = True
+                done.stopped = stop.received
                 break
         for put in puts:
             put.result()

@@ -12,7 +12,7 @@ import pyarrow.parquet as parquet
 from cdd_icm.errors import InputError, first_line
 from cdd_icm.io import read_json
 from cdd_icm.limits import MEMORY, open_file
-from cdd_icm.sources import check_links, path_within
+from cdd_icm.sources import path_within
 
 CONTENTS = "manifest.json"
 INDEX_HEAD = struct.Struct("<4siq")
@@ -23,10 +23,9 @@ def check_store(store: Path, collection: Path, width: int) -> None:
     """Checks the tables of a store of vectors of length `width`, reading only their headers.
 
     Raises:
-        InputError: a link out of the store; a table is gone, damaged or too large; or pictures and vectors
+        InputError: a table is gone, damaged or too large; or pictures and vectors
             don't match.
     """
-    check_links(store)
     if not (collection / "schema.json").is_file():
         return  # no store yet, or what `Store` itself reports
     contents = collection / CONTENTS

@@ -41,7 +41,7 @@ def train(config: RetrievalConfig) -> Path:
     Raises:
         InputError: bad data, a config that differs from the one the run started with, a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     for stage in registry.find(config.composer).stages(config):
         fit(RetrievalRecipe(stage))

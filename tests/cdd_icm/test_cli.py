@@ -158,7 +158,7 @@ def test_generate_another_data_set(tiny_folder, tmp_path, capsys):
         ),
         (["--data", "https://here/x.tar"], "/x.tar: data at a URL can only be trained on"),
         (["--say", "a", "--model", "someone/hub-name"], "someone/hub-name: no such folder"),
-        (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt/turn_1.png: can't be written"),
+        (["--say", "a", "--out", "{tmp}/empty.txt"], "{tmp}/empty.txt: can't be written"),
         (["--say", "a", "--dtype", "int8"], "dtype: 'int8', expected auto or one of fp32, bf16, fp16"),
     ],
 )
@@ -232,7 +232,8 @@ def test_training_without_data_leaves_no_folder(config, capsys):
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("output_dir=/dev/null/x", "/dev/null/x/config.yaml: can't be written (Not a directory)"),
+        ("output_dir=/dev/null/x", "/dev/null/x: can't be written (Not a directory)"),
+        ("data.cache_dir=/dev/null/x", "/dev/null/x: the picture cache can't be written (Not a directory)"),
         ("encoder.model.vision_cfg.width=97", "encoder.model: not an open_clip model config (embed_dim must"),
     ],
 )

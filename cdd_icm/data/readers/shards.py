@@ -38,6 +38,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json, replacing, to_json, writing
 from cdd_icm.limits import TEXT
+from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
 from cdd_icm.sources import expand, open_stream, scheme_of
 
@@ -62,7 +63,8 @@ def convert(
     partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
-        with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+        options = {"desc": "writing shards", "unit": "dialogs", "disable": not progress}
+        with claimed(partial), Progress(total=len(dialogs), **options) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
                 of_split = [dialog for dialog in dialogs if dialog.split == split]
                 for start in range(0, len(of_split), max_dialogs_per_shard):
