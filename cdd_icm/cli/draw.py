@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     generate.add_argument("--split", help="the split of --data (default: test)")
     generate.add_argument("--limit", type=positive, help="draw only the first N dialogs of --data")
     generate.add_argument("--batch-size", type=positive, help="dialogs of --data drawn at once (default: 16)")
+    generate.add_argument(
+        "--strict", action="store_true", help="exit with 1 if one of your instructions was not understood"
+    )
+    generate.add_argument(
+        "--json", action="store_true", help="print a JSON object for each of your instructions, for programs"
+    )
     add_model(generate)
     generate.set_defaults(run=_generate)
 
@@ -50,8 +58,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     chat.set_defaults(run=_chat)
 
 
-def _generate(arguments: argparse.Namespace) -> None:
+def _generate(arguments: argparse.Namespace) -> int | None:
     if arguments.data is not None:
+        for name in ("strict", "json"):
+            if getattr(arguments, name):
+                raise InputError(f"--{name}: not allowed with --data")
         return _generate_split(arguments)
     for name in ("split", "limit", "batch_size"):
         if getattr(arguments, name) is not None:
@@ -80,7 +91,8 @@ def _generate_split(arguments: argparse.Namespace) -> None:
         say(arguments.out)
 
 
-def _generate_dialog(arguments: argparse.Namespace) -> None:
+def _generate_dialog(arguments: argparse.Namespace) -> int:
+    """Returns the exit status: 1 where --strict is given and an instruction was not understood."""
     from cdd_icm.lock import claimed
     from cdd_icm.sampling.session import DrawingSession
 
@@ -94,21 +106,31 @@ def _generate_dialog(arguments: argparse.Namespace) -> None:
     settings = sampling_settings(arguments)
     session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
     with claimed(arguments.out):
-        _draw(session, texts, arguments.out)
+        understood = _draw(session, texts, arguments.out, arguments.json)
+    return int(arguments.strict and not understood)
 
 
-def _draw(session: DrawingSession, texts: list[str], out: Path) -> None:
+def _draw(session: DrawingSession, texts: list[str], out: Path, as_json: bool) -> bool:
+    """Draws and prints a turn for each text. Returns whether all were understood."""
     from cdd_icm.io import replacing
     from cdd_icm.signals import StopSignal
 
+    understood = True
     with StopSignal() as stop:
         for turn, text in enumerate(texts, start=1):
             start = time.perf_counter()
             picture = session.say(text)
             seconds = time.perf_counter() - start
-            with replacing(out / f"turn_{turn}.png") as path:
+            file = out / f"turn_{turn}.png"
+            with replacing(file) as path:
                 picture.save(path)
-            say(f"{out / f'turn_{turn}.png'}  {seconds:.2f} s  {text}", flush=True)
+            answer = session.answer
+            understood = understood and (answer is None or answer.is_understood)
+            if as_json:
+                fields = {"instruction": text, "picture": str(file), "answer": answer and asdict(answer)}
+                say(json.dumps(fields), flush=True)
+            else:
+                say(f"{file}  {seconds:.2f} s  {text}{f' -> {answer}' if answer else ''}", flush=True)
             stop.check(f"{out}: stopped after turn {turn} of {len(texts)}")
     with replacing(out / "filmstrip.png") as path:
         session.filmstrip().save(path)
@@ -116,7 +138,9 @@ def _draw(session: DrawingSession, texts: list[str], out: Path) -> None:
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
-    say(out / "filmstrip.png")
+    if not as_json:
+        say(out / "filmstrip.png")
+    return understood
 
 
 def _chat(arguments: argparse.Namespace) -> None:

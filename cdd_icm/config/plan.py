@@ -133,7 +133,36 @@ class RelationalPlanConfig:
         return self.grid
 
 
-KINDS = {"none": NoPlanConfig, "annotated": AnnotatedPlanConfig, "relational": RelationalPlanConfig}
+@section
+class EditPlanConfig:
+    """A plan for dialogs that add, remove, move and change objects, in any words (`plan/edits`)."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = RelationalPlanConfig.RULES
+
+    kind: Literal["edits"] = "edits"
+    """Plans what becomes of each object, and which are added; needs data whose objects are annotated."""
+    grid: AtLeastOne = 32
+    """Cells along a side of the grid on which a turn is planned."""
+    horizon: Annotated[Number, Field(lt=0.5)] | None = None
+    """As in `plan.kind: relational`."""
+    synthetic_turns: Count = 0
+    """Requests without pictures beside each sample, in many wordings (`worlds.py`)."""
+    reversed: Share = 0.0
+    """Share of the samples whose turn is taken back, with a text written for it."""
+
+    detection_weight: ClassVar[float] = 0.2
+
+    def places(self, image_size: int) -> int:
+        """Positions along a side at which an object can be placed: cells."""
+        return self.grid
+
+
+KINDS = {
+    "none": NoPlanConfig,
+    "annotated": AnnotatedPlanConfig,
+    "relational": RelationalPlanConfig,
+    "edits": EditPlanConfig,
+}
 """The registry: the value of `plan.kind`, and its section."""
 
 

@@ -35,6 +35,7 @@ def mirror_half(
     for name in PICTURES:
         out[name] = torch.where(mask, raw[name].flip(-1), raw[name])
     for name, mirror in (
+        ("former", _mirrored_objects),
         ("before", _mirrored_objects),
         ("after", _mirrored_objects),
         ("instruction", lambda text: swap_words(text, pairs)),

@@ -30,9 +30,11 @@ class Triplet(TypedDict):
     """All earlier instructions of the dialog, oldest first."""
     dialog: str
     turn: int
+    former: tuple[SceneObject, ...] | None
     before: tuple[SceneObject, ...] | None
     after: tuple[SceneObject, ...] | None
-    """The objects of the reference and of the target, None if the data is not annotated."""
+    """The objects before the turn before, those of the reference and those of the target; None if the data is
+    not annotated."""
     draw: int
     """The sample's random integer, 0 to 2^31 - 1: it chooses the negative and seeds all other random
     choices."""
@@ -63,6 +65,7 @@ def triplet(
         history=tuple(earlier.instruction for earlier in dialog.turns[:turn]),
         dialog=dialog.id,
         turn=turn,
+        former=dialog.turns[turn - 2].objects if turn > 1 else (),
         before=dialog.turns[turn - 1].objects if turn else (),
         after=dialog.turns[turn].objects,
         draw=draw,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jaxtyping import Float, Int
@@ -13,8 +14,8 @@ from cdd_icm.data.batch import Batch
 from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import training_scheduler
 from cdd_icm.model.backbone import CLIPTowers
-from cdd_icm.model.conditioning import encode_conditions
-from cdd_icm.model.fusion import GatedFusion
+from cdd_icm.model.conditioning import Conditions, encode_conditions
+from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.objectives.icm import MatchingBatch
@@ -114,3 +115,16 @@ class CDDICM(nn.Module):
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
         """The text's tokens before fusion, as in `Fused.words`."""
         return self.fusion.text_in(self.towers.encode_text(ids)[0])
+
+    def without_text(self, conditions: Conditions, batch: Batch) -> Fused:
+        """The fused condition of the references and the empty text."""
+        tokens, pooled = self.towers.encode_text(batch.null_ids)  # (1, Nw, Dw), (1, E)
+        size = len(conditions.reference)
+        return self.fusion(
+            replace(
+                conditions.encoded,
+                text_tokens=tokens.expand(size, -1, -1),
+                text_pooled=pooled.expand(size, -1),
+                mask=batch.null_mask.expand(size, -1),
+            )
+        )

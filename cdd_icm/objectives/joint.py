@@ -16,6 +16,7 @@ from cdd_icm.diffusion.parameterisation import add_noise
 from cdd_icm.diffusion.region import CHANGED_WEIGHT, Balance, changed_region, composite
 from cdd_icm.diffusion.schedule import noise_levels, snr_weight
 from cdd_icm.model.conditioning import Conditions
+from cdd_icm.model.fusion import Fused
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.objectives.cdd import cdd_loss
@@ -36,6 +37,9 @@ class JointModel(Protocol):
 
     def encode_words(self, ids: Int[Tensor, "B Nw"]) -> Float[Tensor, "B Nw D"]:
         """From token ids to the text's tokens before fusion."""
+
+    def without_text(self, conditions: Conditions, batch: Batch) -> Fused:
+        """The fused condition of the references and the empty text."""
 
 
 def joint_loss(
@@ -93,7 +97,10 @@ def _denoising(
     balance: Balance = "regions" if model.planner is None else model.planner.balance
     alpha, sigma = (x[items] for x in noise_levels(model.alphas_cumprod, draws.timestep))  # (n, 1, 1, 1)
     noisy = add_noise(batch.target[items], draws.noise[items], alpha, sigma)  # (n, 3, R, R)
-    fused = conditions.fused if objective.cdd_trains_fusion else conditions.fused.detach()
+    fused = conditions.fused
+    if model.planner is not None and model.planner.replaces_text:
+        fused = model.without_text(conditions, batch)
+    fused = fused if objective.cdd_trains_fusion else fused.detach()
     plan_map = None
     if model.planner is not None:
         plan_map = model.planner.feature_map(batch.plan, items)  # (n, P, h, h)

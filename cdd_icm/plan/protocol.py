@@ -28,6 +28,7 @@ from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.diffusion.region import Balance
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
+from cdd_icm.plan.answer import Answer
 
 Terms = dict[str, tuple[Float[Tensor, ""], float]]
 """Terms of the joint loss by name, each with its value and weight."""
@@ -41,6 +42,17 @@ class SampledPlans:
     """See `Plan.feature_map`."""
     no_op: Bool[Tensor, " B"]
     """Items whose plan changes nothing; their reference is returned unchanged."""
+    replaces_text: bool = False
+    """See `Plan.replaces_text`."""
+    answers: Sequence[Answer] | None = None
+    """What was understood of each instruction; None if the kind of plan does not tell."""
+
+    def answers_of_best(self, scores: Float[Tensor, "b n"] | None) -> list[Answer] | None:
+        """The answers to b instructions, each with the highest-scored of its n candidates; None for one."""
+        if self.answers is None or scores is None:
+            return None if self.answers is None else list(self.answers)
+        n = scores.shape[1]
+        return [self.answers[i * n + best] for i, best in enumerate(scores.argmax(dim=1).tolist())]
 
 
 class Plan(ABC):
@@ -97,6 +109,11 @@ class Plan(ABC):
     # Training
 
     @property
+    def replaces_text(self) -> bool:
+        """Whether the UNet is conditioned on the plan in place of the text, which it then does not see."""
+        return False
+
+    @property
     def balance(self) -> Balance:
         """How the error inside the region that a turn changes is weighed against the rest."""
         return "regions"
@@ -149,6 +166,7 @@ class Plan(ABC):
         reference: Float[Tensor, "B 3 R R"],
         noise: Float[Tensor, "B ..."],
         settings: SamplingConfig,
+        instructions: Sequence[str],
         histories: Sequence[Sequence[str]],
         context: Fused | None,
     ) -> SampledPlans:
@@ -156,6 +174,7 @@ class Plan(ABC):
 
         Args:
             condition: the fused condition. reference: in [-1, 1]. noise: from `noise`, stacked.
+            instructions, histories: what each dialog asks for now, and has asked for, oldest first.
             context: the texts of `context`, encoded and fused with the reference.
         """
 

@@ -9,11 +9,13 @@ from cdd_icm.config import Config
 from cdd_icm.data.batch import RawBatch
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
+from cdd_icm.plan.edits.plan import EditPlan
 from cdd_icm.plan.protocol import Plan
 
 PLANS: dict[str, type[Plan]] = {
     "annotated": AnnotatedPlan,
     "relational": AnnotatedPlan,
+    "edits": EditPlan,
 }
 """The class of each `plan.kind`; its settings are in the config's section `plan`."""
 

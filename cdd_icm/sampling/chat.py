@@ -69,7 +69,8 @@ class Chat:
         if not line.startswith("/"):
             start = time.perf_counter()
             self.session.say(line)
-            return f"{self._save()}  {time.perf_counter() - start:.2f} s"
+            answer = f"{self.session.answer}\n" if self.session.answer else ""
+            return f"{answer}{self._save()}  {time.perf_counter() - start:.2f} s"
         command, _, value = line.partition(" ")
         match command:
             case "/undo":

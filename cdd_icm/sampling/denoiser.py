@@ -70,7 +70,7 @@ class Denoiser:
         output = self.unet(
             noisy.repeat(k, 1, 1, 1),
             step.repeat(k),
-            Fused.cat([self.conditions[name] for name in names]),
+            Fused.cat([self._seen(name) for name in names]),
             references,
             references.new_zeros(len(references)),
             plan_map,
@@ -78,6 +78,11 @@ class Denoiser:
         levels = (part.repeat(k, 1, 1, 1) for part in (noisy, alpha, sigma))
         denoised = to_sample(output.prediction, *levels, self.prediction_type)
         return composite(denoised, output.mask, references).chunk(k)
+
+    def _seen(self, name: str) -> Fused:
+        """The condition that the UNet sees in a branch."""
+        planned = self.plan is not None and self.plan.replaces_text
+        return self.conditions["image_only" if planned and name == "full" else name]
 
     @torch.inference_mode(False)
     @torch.enable_grad()

@@ -18,7 +18,8 @@ from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.hashing import derive_seed, tensor_digest
 from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
-from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
+from cdd_icm.sampling.inputs import without_scheduler
+from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.store import GeneratedFolder, generate_missing
 
 

@@ -15,8 +15,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from cdd_icm.config import SamplingConfig
 from cdd_icm.data.picture import rgb, to_float, to_square
 from cdd_icm.errors import InputError, of_type
+from cdd_icm.plan.answer import Answer
 from cdd_icm.text import check_texts
 
 OUTPUT_TYPES = ("pil", "np", "pt")
@@ -31,10 +33,12 @@ Generators = torch.Generator | list[torch.Generator] | None
 @dataclass
 class CDDICMOutput(BaseOutput):
     """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
-    of each candidate, (B, num_candidates), or None with a single candidate."""
+    of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
+    each instruction; None if the model's plan does not tell."""
 
     images: list[Image.Image] | np.ndarray | Tensor
     scores: Float[Tensor, "B n"] | None = None
+    answers: list[Answer] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,3 +181,8 @@ def to_output(
     if output_type == "np":
         return array
     return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in array]
+
+
+def without_scheduler(settings: SamplingConfig) -> dict[str, Any]:
+    """The settings that are arguments of `CDDICMPipeline.__call__`."""
+    return {name: value for name, value in vars(settings).items() if name != "scheduler"}

@@ -268,7 +268,7 @@ class CDDICMPipeline(DiffusionPipeline):
         )
         callback = StepCallback.of(callback_on_step_end, callback_on_step_end_tensor_inputs)
         out = self.draw(image, instruction, history, settings, generator, output_type, callback)
-        return out if return_dict else (out.images, out.scores)
+        return out if return_dict else (out.images, out.scores, out.answers)
 
     @torch.no_grad()
     @serial
@@ -298,9 +298,10 @@ class CDDICMPipeline(DiffusionPipeline):
         latents, plan_noise = draw_noise(reference.shape, n, inputs.generator, self.planner, device)
         plan = None
         if self.planner is not None:
+            texts = [text for text in inputs.instructions for _ in range(n)]
             histories = [history for history in inputs.histories for _ in range(n)]
             full = conditions["full"]
-            plan = self.planner.sample(full, reference, plan_noise, settings, histories, context)
+            plan = self.planner.sample(full, reference, plan_noise, settings, texts, histories, context)
         denoiser = Denoiser(
             self.unet,
             self.matcher,
@@ -321,7 +322,7 @@ class CDDICMPipeline(DiffusionPipeline):
             pictures, scores = self._choose(pictures, conditions["full"], n)
         out = to_output(pictures, output_type)
         self.maybe_free_model_hooks()
-        return CDDICMOutput(images=out, scores=scores)
+        return CDDICMOutput(out, scores, None if plan is None else plan.answers_of_best(scores))
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""
@@ -339,8 +340,9 @@ class CDDICMPipeline(DiffusionPipeline):
         """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
         batch and repeated for each candidate."""
         names = branches(settings.guidance_scale, settings.image_guidance_scale)
-        if settings.icm_guidance_scale and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f'
+        planned = self.planner is not None and self.planner.replaces_text
+        if (settings.icm_guidance_scale or planned) and "image_only" not in names:
+            names = (*names, "image_only")  # the alternative query f', and what the UNet sees beside a plan
         full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
         empty = [""] * len(reference)
         pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
@@ -390,8 +392,3 @@ class CDDICMPipeline(DiffusionPipeline):
         scores = self.matcher(pictures.to(self.matcher.dtype), clean, condition.query).unflatten(0, (-1, n))
         pictures = pictures.unflatten(0, (-1, n))
         return pictures[torch.arange(len(scores)), scores.argmax(dim=1)], scores
-
-
-def without_scheduler(settings: SamplingConfig) -> dict[str, Any]:
-    """The settings that are arguments of `CDDICMPipeline.__call__`."""
-    return {name: value for name, value in vars(settings).items() if name != "scheduler"}

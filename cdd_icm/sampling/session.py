@@ -19,8 +19,10 @@ from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.lock import ThreadLock, serial
+from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling.dialogs import turn_generator
-from cdd_icm.sampling.pipeline import CDDICMPipeline, without_scheduler
+from cdd_icm.sampling.inputs import without_scheduler
+from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import check_link
 from cdd_icm.text import check_text
 
@@ -39,6 +41,8 @@ class SessionTurn:
     """The sampling settings of this picture, except the pipeline's scheduler."""
     scores: tuple[float, ...] | None
     """The matcher's score of each candidate; None if there was only one."""
+    answer: Answer | None = None
+    """What was understood; None if the model does not tell."""
 
 
 class DrawingSession:
@@ -70,6 +74,7 @@ class DrawingSession:
         self._sampling: dict[str, Any] = {}
         self._turns: list[SessionTurn] = []
         self._position = 0  # turns beyond it were undone
+        self.answer: Answer | None = None
         self.use(**sampling)
 
     @serial
@@ -86,6 +91,7 @@ class DrawingSession:
     @serial
     def say(self, text: str, **overrides) -> Image.Image:
         """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
+        `answer` then tells what was understood. A text that takes back the turn before does what `undo` does.
 
         Raises:
             InputError: an empty text, or an unknown or invalid setting; the session is unchanged.
@@ -99,12 +105,13 @@ class DrawingSession:
             settings,
             turn_generator(self.seed, "session", len(done)),
         )
+        self.answer = None if out.answers is None else out.answers[0]
+        if self.answer is not None and self.answer.outcome == "undo" and done:
+            return self.undo()
         scores = None if out.scores is None else tuple(out.scores[0].tolist())
-        self._turns = [
-            *done,
-            SessionTurn(text, out.images[0], self.seed, without_scheduler(settings), scores),
-        ]
-        self._position += 1
+        settings = without_scheduler(settings)
+        turn = SessionTurn(text, out.images[0], self.seed, settings, scores, self.answer)
+        self._turns, self._position = [*done, turn], len(done) + 1
         return self.picture
 
     @property
@@ -180,7 +187,8 @@ class DrawingSession:
             sampling=self._sampling,
             turns=tuple(
                 _TurnRecord(
-                    t.instruction, _write(folder, f"turn_{k}", t.picture), t.seed, t.settings, t.scores
+                    *(t.instruction, _write(folder, f"turn_{k}", t.picture)),
+                    *(t.seed, t.settings, t.scores, t.answer),
                 )
                 for k, t in enumerate(self._turns, start=1)
             ),
@@ -221,6 +229,7 @@ class DrawingSession:
                 turn.seed,
                 _settings(file, f"turns[{i}].settings", turn.settings),
                 turn.scores,
+                turn.answer,
             )
             for i, turn in enumerate(record.turns)
         ]
@@ -235,6 +244,7 @@ class _TurnRecord:
     seed: int
     settings: dict[str, Any]
     scores: tuple[float, ...] | None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from cdd_icm.data.batch import Collator
 from cdd_icm.model.conditioning import InstructionTokenizer
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
-from cdd_icm.plan.annotated.vocabulary import Vocabulary
+from cdd_icm.plan.shared.vocabulary import Vocabulary
 
 
 def plan_of(config, classes, traits=None, forms=None, several=False):

@@ -1,10 +1,10 @@
-"""Log-likelihoods of a plan and of the objects in the reference."""
+"""The log-likelihood of a plan."""
 
 from __future__ import annotations
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from cdd_icm.plan.annotated.logits import PlanLogits
 
@@ -32,17 +32,3 @@ def plan_loss(
 
     trait_terms = sum(of_drawn(values, traits[..., k]) for k, values in enumerate(logits.traits))
     return (presence + of_drawn(logits.cell, cells) + trait_terms) / len(cells)
-
-
-def cell_loss(
-    logits: Float[Tensor, "B C G G"], existing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
-) -> Float[Tensor, ""]:
-    """-log p(existing objects), with independent classes and cells; summed and divided as in `plan_loss`."""
-    truth = one_hot(existing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
-    loss = binary_cross_entropy_with_logits(
-        logits.float(),
-        truth.float(),
-        weight=valid[:, None, None, None].float(),
-        reduction="sum",
-    )
-    return loss / len(existing)

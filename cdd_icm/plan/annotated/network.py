@@ -13,11 +13,11 @@ from cdd_icm.model.fusion import Fused
 from cdd_icm.plan.annotated.cells import Cells, shared_embedding
 from cdd_icm.plan.annotated.class_queries import ClassQueryLayer
 from cdd_icm.plan.annotated.decoding import is_present
-from cdd_icm.plan.annotated.detector import ObjectDetector, existing_cells
 from cdd_icm.plan.annotated.logits import PlanLogits
 from cdd_icm.plan.annotated.placement import Placement
-from cdd_icm.plan.annotated.tuning import Tuning
-from cdd_icm.plan.annotated.word_context import WordContext
+from cdd_icm.plan.shared.detector import ObjectDetector, existing_cells
+from cdd_icm.plan.shared.tuning import Tuning
+from cdd_icm.plan.shared.word_context import WordContext
 
 
 class PlanNetwork(nn.Module):

@@ -12,18 +12,14 @@ from __future__ import annotations
 import math
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import grid_sample, linear
+from torch.nn.functional import grid_sample
 
 from cdd_icm.device import full_precision
-from cdd_icm.model.attention import Attention
-from cdd_icm.plan.annotated.camera import to_ground
-from cdd_icm.plan.annotated.word_context import WordContext
-
-FREQUENCIES = 6
-"""Number of octaves of sines and cosines that encode an object's position."""
+from cdd_icm.plan.shared.camera import to_ground
+from cdd_icm.plan.shared.decoder import FREQUENCIES, DecoderLayer, as_float, position_features
+from cdd_icm.plan.shared.word_context import WordContext
 
 
 class Placement(nn.Module):
@@ -143,39 +139,3 @@ class Placement(nn.Module):
             align_corners=True,
         )
         return shifted.flatten(1)
-
-
-class DecoderLayer(nn.Module):
-    """Objects attend to each other and to the words, then pass through an MLP; `exists` masks the objects."""
-
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.object_attention, self.word_attention = (Attention(width, heads) for _ in range(2))
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
-        )
-
-    def forward(
-        self,
-        x: Float[Tensor, "B n D"],
-        exists: Bool[Tensor, "B n"],
-        words: Float[Tensor, "B Nw D"],
-        mask: Bool[Tensor, "B Nw"],
-    ) -> Float[Tensor, "B n D"]:
-        normed = self.norms[0](x)
-        x = x + self.object_attention(normed, normed, exists)
-        x = x + self.word_attention(self.norms[1](x), words, mask)
-        return x + self.mlp(x)
-
-
-def as_float(layer: nn.Linear, x: Float[Tensor, "*n D"]) -> Float[Tensor, "*n m"]:
-    """Applies the layer in float32, whatever the type of its weights."""
-    return linear(x, layer.weight.float(), layer.bias.float())
-
-
-def position_features(position: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n F"]:
-    """A position in [0, 1], and its sines and cosines at doubling frequencies."""
-    octaves = math.pi * 2.0 ** torch.arange(FREQUENCIES, device=position.device)
-    angles = rearrange(position[..., None] * octaves, "b n two f -> b n (two f)")
-    return torch.cat([position, angles.sin(), angles.cos()], dim=-1)

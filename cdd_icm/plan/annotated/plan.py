@@ -24,16 +24,18 @@ from cdd_icm.model.fusion import Fused
 from cdd_icm.plan.annotated.cells import Cells
 from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.grammars.registry import grammar_for
-from cdd_icm.plan.annotated.losses import cell_loss, plan_loss
+from cdd_icm.plan.annotated.losses import plan_loss
 from cdd_icm.plan.annotated.network import PlanNetwork
 from cdd_icm.plan.annotated.relations import Relations, each_class, relation_loss
-from cdd_icm.plan.annotated.splats import TemplateSplats
 from cdd_icm.plan.annotated.template_ids import TemplateTable
 from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
 from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, Recaption, SyntheticTurns
-from cdd_icm.plan.annotated.tuning import Tuning
-from cdd_icm.plan.annotated.vocabulary import Vocabulary, middle_place
+from cdd_icm.plan.annotated.vocabulary import middle_place
 from cdd_icm.plan.protocol import Plan, SampledPlans, Terms
+from cdd_icm.plan.shared.detector import cell_loss
+from cdd_icm.plan.shared.splats import TemplateSplats
+from cdd_icm.plan.shared.tuning import Tuning
+from cdd_icm.plan.shared.vocabulary import Vocabulary
 
 QUERY_LAYERS = 2
 """Number of `ClassQueryLayer`s for data whose turns draw several objects."""
@@ -314,6 +316,7 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
         reference: Float[Tensor, "B 3 R R"],
         noise: Float[Tensor, "B C N"],
         settings: SamplingConfig,
+        instructions: Sequence[str],
         histories: Sequence[Sequence[str]],
         context: Fused | None,
     ) -> SampledPlans:

@@ -53,7 +53,7 @@ class QuadrantPlan(Plan, ModelMixin, ConfigMixin):
     def noise(self, generator):
         return -torch.empty(4, device=generator and generator.device).exponential_(generator=generator).log()
 
-    def sample(self, condition, reference, noise, settings, histories, context):
+    def sample(self, condition, reference, noise, settings, instructions, histories, context):
         index = (self.head(condition.query) + settings.plan_temperature * noise).argmax(dim=1)
         return SampledPlans(self._map(index).to(self.dtype), torch.zeros(len(index), dtype=torch.bool))
 

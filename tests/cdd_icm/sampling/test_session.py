@@ -1,6 +1,7 @@
 """A session is an editor's history of pictures; a saved one goes on as if it had never been closed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from PIL import Image
 
 from cdd_icm import io as disk
 from cdd_icm.errors import InputError
+from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling import pipeline as drawing
-from cdd_icm.sampling.pipeline import without_scheduler
+from cdd_icm.sampling.inputs import without_scheduler
 from cdd_icm.sampling.session import DrawingSession
 
 
@@ -292,3 +294,36 @@ def test_fault_table(session, tiny_pipeline, tmp_path, spoil, says):
         DrawingSession.load(tmp_path, tiny_pipeline)
     message = str(error.value)
     assert message.startswith(f"{tmp_path}/session.json: ") and says in message and "\n" not in message
+
+
+class Understanding:
+    """A pipeline whose plan tells what it understood: whether to go back is read off the text."""
+
+    def __init__(self, pipeline):
+        self.real = pipeline
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def draw(self, image, instruction, *rest, **options):
+        out = self.real.draw(image, instruction, *rest, **options)
+        outcome = "undo" if "undo" in instruction else "changed"
+        return replace(out, answers=[Answer(outcome, f"heard {instruction}", 0.9)])
+
+
+def test_an_answer_is_kept_with_its_turn(tiny_pipeline, tmp_path):
+    session = DrawingSession(Understanding(tiny_pipeline))
+    session.say("Add a red cube")
+    assert str(session.answer) == "heard Add a red cube"
+    session.save(tmp_path)
+    assert DrawingSession.load(tmp_path, tiny_pipeline).turns[0].answer == session.answer
+
+
+def test_a_text_can_take_back_the_turn_before(tiny_pipeline):
+    session = DrawingSession(Understanding(tiny_pipeline))
+    before = session.say("Add a red cube")
+    session.say("Add a blue sphere")
+    assert session.say("undo that") == before
+    assert len(session.turns) == 1 and session.answer.outcome == "undo"
+    session.redo()
+    assert len(session.turns) == 2

@@ -5,12 +5,13 @@ import torch
 
 from cdd_icm.errors import InputError
 from cdd_icm.model.fusion import Fused
-from cdd_icm.plan.annotated.camera import to_ground
-from cdd_icm.plan.annotated.detector import ObjectDetector, existing_cells
 from cdd_icm.plan.annotated.network import PlanNetwork
-from cdd_icm.plan.annotated.placement import Placement, position_features
+from cdd_icm.plan.annotated.placement import Placement
 from cdd_icm.plan.annotated.relations import each_class, relation_loss
-from cdd_icm.plan.annotated.tuning import Tuning
+from cdd_icm.plan.shared.camera import to_ground
+from cdd_icm.plan.shared.decoder import position_features
+from cdd_icm.plan.shared.detector import ObjectDetector, existing_cells
+from cdd_icm.plan.shared.tuning import Tuning
 
 GRID, CLASSES = 8, 3
 

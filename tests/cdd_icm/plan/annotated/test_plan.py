@@ -9,16 +9,18 @@ import torch
 from cdd_icm.data import SceneObject, load_dialogs
 from cdd_icm.errors import InputError
 from cdd_icm.model.fusion import Fused
-from cdd_icm.plan.annotated.decoding import median_score, sample_plan
+from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.logits import PlanLogits
-from cdd_icm.plan.annotated.losses import cell_loss, plan_loss
+from cdd_icm.plan.annotated.losses import plan_loss
 from cdd_icm.plan.annotated.network import PlanNetwork
 from cdd_icm.plan.annotated.plan import draws_several
 from cdd_icm.plan.annotated.relations import Relations, relation_loss
 from cdd_icm.plan.annotated.template_ids import TemplateTable
-from cdd_icm.plan.annotated.tuning import Tuning
 from cdd_icm.plan.annotated.vocabulary import drawn_objects, middle_place, to_cells, to_trait_values
-from cdd_icm.plan.annotated.word_context import WordContext
+from cdd_icm.plan.shared.detector import cell_loss
+from cdd_icm.plan.shared.places import median_score
+from cdd_icm.plan.shared.tuning import Tuning
+from cdd_icm.plan.shared.word_context import WordContext
 from tests.cdd_icm.conftest import SAMPLE
 
 CLASSES = ("ball", "cube", "tree")

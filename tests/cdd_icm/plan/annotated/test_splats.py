@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import conv_transpose2d
 
-from cdd_icm.plan.annotated.splats import TemplateSplats
+from cdd_icm.plan.shared.splats import TemplateSplats
 
 
 @pytest.mark.parametrize(("radius", "pixel"), [(0, 1), (2, 1), (1, 2), (0, 3)])

@@ -13,7 +13,7 @@ from cdd_icm.plan.annotated.decoding import sample_plan
 from cdd_icm.plan.annotated.grammars.iclevr import HORIZON
 from cdd_icm.plan.annotated.logits import PlanLogits
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
-from cdd_icm.plan.annotated.tuning import Tuning
+from cdd_icm.plan.shared.tuning import Tuning
 
 ROOT = Path(__file__).parents[4]
 SIZES = {"width": 8, "text_width": 8, "image_size": 32, "classes": ["ball", "cube"], "heads": 2, "grid": 4}

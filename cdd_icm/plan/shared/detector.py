@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    one_hot,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 
 
 class ObjectDetector(nn.Module):
@@ -45,3 +50,18 @@ def existing_cells(
     if antecedent is not None:
         exists = exists | (torch.arange(logits.shape[1], device=logits.device) == antecedent[:, None])
     return torch.where(exists, flat.argmax(dim=-1), -1)
+
+
+def cell_loss(
+    logits: Float[Tensor, "B C G G"], existing: Int[Tensor, "B C"], valid: Bool[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """-log p(existing objects), with independent classes and cells; summed over the
+    valid items and divided by the batch size."""
+    truth = one_hot(existing + 1, logits.shape[-1] ** 2 + 1)[..., 1:].view_as(logits)
+    loss = binary_cross_entropy_with_logits(
+        logits.float(),
+        truth.float(),
+        weight=valid[:, None, None, None].float(),
+        reduction="sum",
+    )
+    return loss / len(existing)
