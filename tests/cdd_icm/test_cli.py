@@ -249,7 +249,7 @@ def test_training_that_can_not_begin(config, capsys, handlers, override, says):
     [
         (
             ["preview", str(SAMPLE), "--out", "/dev/null/p.png"],
-            "/dev/null/p.png: can't be written (Not a dir",
+            "/dev/null/p.png: can't be written (File exists)",
         ),
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is not an image format"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
