@@ -145,8 +145,7 @@ class CDDICMPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
-        """Like any diffusers pipeline, with the canvas."""
-        # diffusers would leave out the planner, whose class is not that of the signature
+        """Like any diffusers pipeline, with the canvas and the planner, which diffusers would leave out."""
         kept = {name: getattr(pipeline, name, None) for name in ("canvas", "planner")}
         twin = super().from_pipe(pipeline, **{**kept, **kwargs})
         twin._lock = getattr(pipeline, "_lock", twin._lock)  # they share the parts

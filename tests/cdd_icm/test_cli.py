@@ -255,7 +255,7 @@ def test_a_cache_folder_that_can_not_be_written(config, capsys, handlers, monkey
     [
         (
             ["preview", str(SAMPLE), "--out", "/dev/null/p.png"],
-            "/dev/null/p.png: can't be written (Not a dir",
+            "/dev/null/p.png: can't be written (File exists)",
         ),
         (["preview", str(SAMPLE), "--out", "p.foo"], "--out p.foo: '.foo' is not an image format"),
         (["convert", str(SAMPLE), "/dev/null/x"], "/dev/null/x: can't be written (Not a directory)"),
