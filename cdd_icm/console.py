@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
-from cdd_icm.errors import InputError, os_error_line
+from cdd_icm.errors import InputError, InputWarning, Stopped, os_error_line
+from cdd_icm.text import check_texts
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -36,14 +43,52 @@ def print_error(program: str, error: object) -> None:
     say(f"{program}: {printable(error, one_line=True)}", file=sys.stderr)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that prints help and errors with `say`."""
+
+    def _print_message(self, message: str, file: TextIO | None = None) -> None:
+        if message:
+            say(message, file=file or sys.stderr, end="")
+
+
+def run(parser: Parser, arguments: Sequence[str] | None = None) -> int:
+    """Parses a command's arguments (None: the process's own), runs it, and returns its exit status, see
+    `exit_status`. What the terminal can't show is escaped, whoever prints it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    def command() -> int | None:
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        check_texts(given, "argument")
+        parsed = parser.parse_args(given)
+        return parsed.run(parsed)
+
+    show = warnings.showwarning
+
+    def show_warning(message: Warning | str, category: type[Warning], *rest) -> None:
+        if issubclass(category, InputWarning):
+            print_error(parser.prog, message)
+        else:
+            show(message, category, *rest)
+
+    warnings.showwarning = show_warning
+    try:
+        return exit_status(parser.prog, command)
+    finally:
+        warnings.showwarning = show
+
+
 def exit_status(program: str, command: Callable[[], int | None]) -> int:
     """Runs a command and returns the exit status of its program.
 
     Invalid input and disk errors print one line on stderr and return 2; a loss that is not finite prints one
-    line and returns 1; Ctrl-C returns 130; a closed output pipe returns 141.
+    line and returns 1; Ctrl-C returns 130 and SIGTERM 143, with a line that says where it stopped; a closed
+    output pipe returns 141.
     """
     try:
-        status = command() or 0
+        with _sigterm_raises():
+            status = command() or 0
         sys.stdout.flush()
         return status
     except InputError as error:
@@ -58,6 +103,28 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     except FloatingPointError as error:
         print_error(program, error)
         return 1
+    except Stopped as error:
+        print_error(program, error)
+        return 128 + error.number
     except KeyboardInterrupt:
-        say(f"{program}: stopped", file=sys.stderr)
-        return 130
+        print_error(program, "stopped")
+        return 128 + signal.SIGINT
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Within the block SIGTERM ends the work as Ctrl-C does, which removes temporary files, unless the
+    program has a handler of its own."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped("stopped", number)
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -6,7 +6,7 @@ import ctypes
 import os
 import platform
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import read_lines
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -45,6 +46,12 @@ def find_dtype(name: str, device: str) -> torch.dtype:
             raise InputError(f"dtype: {name!r}, expected auto or one of {', '.join(DTYPES)}")
         return DTYPES[name]
     return torch.bfloat16 if computes_in_bf16(find_device(device)) else torch.float32
+
+
+def full_precision(device: torch.device) -> AbstractContextManager:
+    """Within the block nothing is computed in half precision, also under autocast."""
+    # the meta device, on which a step's memory is worked out, has no autocast
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def layout(device: torch.device) -> torch.memory_format:
@@ -100,8 +107,8 @@ def device_name(device: torch.device) -> str:
 
 def processor_name() -> str:
     """The CPU's model, such as "AMD EPYC", or its architecture if the model is unknown."""
-    with suppress(OSError):  # the only place where Linux has it
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+    with suppress(InputError):  # the only place where Linux has it
+        for line in read_lines(Path("/proc/cpuinfo")):
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from cdd_icm.errors import InputError, first_line
 from cdd_icm.io import read_json
+from cdd_icm.limits import check_files
 
 RUNS_CODE = ("custom_pipeline", "custom_revision", "trust_remote_code")
 """Options of `DiffusionPipeline.from_pretrained` that load code from a folder or hub."""
@@ -21,6 +22,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     Raises:
         InputError: there is none, it is damaged, or it needs code of its own.
     """
+    check_files(folder)
     read_json(folder / "tokenizer_config.json")
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)

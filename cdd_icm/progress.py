@@ -6,7 +6,7 @@ import sys
 
 from tqdm import tqdm
 
-from cdd_icm.console import printable
+from cdd_icm.console import say
 
 INTERVAL = 10.0
 """Seconds between two lines of a log."""
@@ -44,8 +44,9 @@ class Progress(tqdm):
 
     @classmethod
     def write(cls, s: str, **options) -> None:
-        """Prints a `printable` message to standard output without breaking the bars."""
-        super().write(printable(s), **options)
+        """Prints a message to standard output, as `say` does, without breaking the bars."""
+        with cls.external_write_mode():
+            say(s, **options)
 
     def clear(self, nolock: bool = False) -> None:
         """Clears the bar; lines in a log are kept."""

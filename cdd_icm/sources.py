@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+from errno import ENAMETOOLONG
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fsspec
 from braceexpand import braceexpand
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
+from cdd_icm.limits import ANY_SIZE, FILES, check_files, open_file
+from cdd_icm.remote import answer_seconds, answering
+from cdd_icm.text import check_text
 
 SCHEMES = {"https": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """The schemes of URLs that can be read, and the package that fsspec needs for each."""
-
-MAX_FILES = 100_000
-"""Limit for the number of files that a brace pattern names."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # at least two letters: C: is a drive
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
@@ -35,6 +36,7 @@ def scheme_of(address: str | Path) -> str | None:
     Raises:
         InputError: a scheme that is not in `SCHEMES`.
     """
+    of_type(address, (str, os.PathLike), "path", "text or a path")
     match = _SCHEME.match(str(address))
     if match is None:
         return None
@@ -46,9 +48,15 @@ def scheme_of(address: str | Path) -> str | None:
 
 
 def local_path(address: str | Path) -> Path:
-    """The address as a local path. Raises InputError if it is a URL."""
+    """The address as a local path. Raises InputError if it is a URL, or no path can have this name."""
     if scheme := scheme_of(address):
         raise InputError(f"{address}: {scheme}: is refused here; expected a local path")
+    check_text(str(address), "path")
+    try:
+        os.lstat(address)
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise InputError(f"{str(address)[:80]}...: the path is too long") from error
     return Path(address)
 
 
@@ -56,12 +64,11 @@ def expand(pattern: str) -> list[str]:
     """The addresses that a brace pattern names, such as `https://host/train-{000000..000063}.tar`.
 
     Raises:
-        InputError: a refused scheme, more than `MAX_FILES` files (checked before any is listed), or
+        InputError: a refused scheme, more than `limits.FILES` (checked before any is listed), or
             unbalanced braces.
     """
     scheme_of(pattern)
-    if (count := _count(pattern)) > MAX_FILES:
-        raise InputError(f"{pattern}: names {count:.15g} files, over the limit of {MAX_FILES}")
+    FILES.check(_count(pattern), f"{pattern}: names")
     try:
         addresses = list(braceexpand(pattern))
     except ValueError as error:
@@ -75,21 +82,40 @@ def open_stream(address: str) -> BinaryIO:
     """The file at a local path or URL, opened for reading from start to end.
 
     Raises:
-        InputError: the scheme is refused, or its package is not installed.
+        InputError: the scheme is refused, its package is not installed, a local file is no regular one, or
+            the server does not answer for `answer_seconds`, now or at a later read.
         OSError: a local file can't be opened. For a URL, its package raises errors of its own.
     """
     scheme = scheme_of(address)
     if scheme is None:
-        return open(address, "rb")
+        return open_file(address, ANY_SIZE)
+    limit = answer_seconds()
     try:
-        files = fsspec.filesystem(scheme)
+        files = fsspec.filesystem(scheme, **_options(scheme, limit))
     except ImportError:
         package = SCHEMES[scheme]
         raise InputError(
             f"{address}: {scheme}:// needs the package {package} (pip install {package})"
         ) from None
     # a server may not support ranges: without blocks the file comes in one response
-    return files.open(address, "rb", **({"block_size": 0} if scheme == "https" else {}))
+    return answering(address, lambda: files.open(address, "rb", **_BLOCKS.get(scheme, {})), limit)
+
+
+_BLOCKS = {"https": {"block_size": 0}}
+
+
+def _options(scheme: str, limit: float) -> dict[str, Any]:
+    """The options of a scheme's file system that keep it from retrying for minutes."""
+    if scheme == "https":
+        import aiohttp  # takes a while, and only URLs need it
+
+        # the default limits the whole download to five minutes
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=limit, sock_read=limit)
+        return {"client_kwargs": {"timeout": timeout}}
+    if scheme == "s3":
+        waits = {"connect_timeout": limit, "read_timeout": limit}
+        return {"config_kwargs": {**waits, "retries": {"max_attempts": 2}}}
+    return {"requests_timeout": limit} if scheme == "gs" else {}
 
 
 def path_within(name: str, where: str) -> str:
@@ -113,10 +139,11 @@ def check_link(file: Path, folder: Path) -> None:
 
 
 def check_links(folder: Path) -> None:
-    """`check_link` for every file in a folder, at any depth."""
+    """`check_link` for every file in a folder, at any depth, and `check_files`."""
     for file in sorted(folder.rglob("*")):
         if file.is_symlink():
             check_link(file, folder)
+    check_files(folder)
 
 
 def _count(pattern: str) -> float:
@@ -145,5 +172,5 @@ def _product(text: str) -> float:
 
 
 def _number(digits: str) -> float:
-    """The number, limited to the range of a float; `MAX_FILES` is far below."""
+    """The number, limited to the range of a float; `FILES` is far below."""
     return min(max(float(digits), -1e300), 1e300)

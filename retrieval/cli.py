@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cdd_icm.cli.arguments import whole_number
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
-from cdd_icm.console import exit_status, printable, say
+from cdd_icm.console import Parser, run, say
 from cdd_icm.errors import InputError
-from cdd_icm.sources import local_path
-from retrieval import images
+from retrieval import images, store_cli
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
 from retrieval.evaluation import submission
-
-if TYPE_CHECKING:
-    from retrieval.model import RetrievalModel
-
-SHIPPED = Path(__file__).parents[1] / "data" / "pretrained" / "retrieval_iclevr"
-"""The model that comes with the sources; a package installed without them has none."""
 
 CACHE = "cache of decoded pictures and frozen towers' features (default: the user's cache folder)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
-    return exit_status("cdd-retrieval", lambda: parsed.run(parsed))
+    return run(_parser(), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cdd-retrieval", description="Composed image retrieval.")
+def _parser() -> Parser:
+    parser = Parser(prog="cdd-retrieval", description="Composed image retrieval.")
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
 
     benchmark = groups.add_parser("benchmark", help="read a benchmark's annotations")
@@ -73,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         help="leave out missing pictures and their queries",
     )
     evaluate.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
-    evaluate.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    evaluate.add_argument("--batch-size", type=whole_number, default=64, help="default: %(default)s")
     evaluate.add_argument("--cache-dir", help=CACHE)
     evaluate.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     evaluate.set_defaults(run=_evaluate)
@@ -99,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--images", required=True, help="folder or zip of the pictures")
     write.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files")
     write.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
-    write.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    write.add_argument("--batch-size", type=whole_number, default=64, help="default: %(default)s")
     write.add_argument("--cache-dir", help=CACHE)
     write.add_argument("options", nargs="*", metavar="option=value", help="for the benchmark's reader")
     write.set_defaults(run=_submission_write)
@@ -110,49 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument("--circo", metavar="PATH", help="the same for CIRCO; without COCO's list, ids alone")
     check.set_defaults(run=_submission_check)
 
-    index = groups.add_parser("index", help="update a store to the pictures in a folder")
-    index.add_argument("images", type=Path, metavar="IMAGES", help="folder; tags are in its metadata.jsonl")
-    _add_store(index)
-    index.add_argument("--batch-size", type=int, default=64, help="pictures (default: %(default)s)")
-    index.add_argument(
-        "--allow-unreadable", action="store_true", help="exit with 0 even if some were left out"
-    )
-    index.set_defaults(run=_index)
-
-    search = groups.add_parser("search", help="'this picture, but with ...' over a store")
-    _add_store(search)
-    search.add_argument(
-        "--image",
-        type=Path,
-        metavar="P",
-        help="the reference; without it, only the text",
-    )
-    search.add_argument("--text", help="what to change about it; without it, similar pictures are found")
-    search.add_argument("-k", type=int, default=10, help="how many to find (default: %(default)s)")
-    search.add_argument(
-        "--filter",
-        default="",
-        metavar="EXPR",
-        help="a condition on hits: 'width >= 64 and colour == \"red\"'",
-    )
-    search.add_argument("--out", type=Path, metavar="PNG", help="a sheet of the query and its hits")
-    search.set_defaults(run=_search)
+    store_cli.add_commands(groups)
     return parser
-
-
-def _add_store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--store", required=True, metavar="URI", help="a path that ends in .db, or a Milvus URL"
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="DIR",
-        default=SHIPPED,
-        required=not SHIPPED.is_dir(),
-        help="folder of a trained model (default: the shipped one, for i-CLEVR)",
-    )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or mps")
 
 
 def _benchmark_info(arguments: argparse.Namespace) -> None:
@@ -203,6 +153,7 @@ def _config(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from cdd_icm.device import find_device
     from retrieval.evaluation.measure import measure
+    from retrieval.evaluation.ranking import LEFT_OUT
     from retrieval.evaluation.report import make_report, write_report
     from retrieval.features import trained_frozen
     from retrieval.model import RetrievalModel
@@ -233,6 +184,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     write_report(arguments.report, report)
     for row, values in report["rows"].items():
         figures = [f"{name} {value:.2f}" for name, value in values.items() if isinstance(value, float)]
+        if left_out := values.get(LEFT_OUT):
+            figures.append(f"{left_out} queries, whose target is the excluded reference, {LEFT_OUT}")
         say(f"{row}: {', '.join(figures)}")
     if left_out := benchmark.partial:
         say(f"PARTIAL: {left_out['pictures']} pictures are missing, {left_out['queries']} queries left out")
@@ -289,75 +242,6 @@ def _submission_check(arguments: argparse.Namespace) -> None:
     elif arguments.circo:
         circo_queries = circo.read_queries(arguments.circo, "test")
     say(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
-
-
-def _index(arguments: argparse.Namespace) -> None:
-    from retrieval.index.build import check, index
-    from retrieval.index.store import Store
-
-    if arguments.batch_size < 1:
-        raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
-    model = _model(arguments)
-    check(arguments.images, model)  # first: a store that is made belongs to its model from then on
-    with Store(arguments.store, model.fingerprint, model.width, create=True) as store:
-        done = index(arguments.images, store, model, arguments.batch_size)
-        total = store.count()
-    for reason in done.unreadable:
-        say(f"left out: {reason}")
-    say(
-        f"{arguments.store}: {done.added} added, {done.updated} updated, {done.unchanged} unchanged, "
-        f"{done.duplicates} duplicates, {done.removed} removed; {total} pictures"
-    )
-    if done.added:
-        say(f"{done.seconds:.1f} s, the model ran for {done.model_seconds / done.seconds:.0%} of them")
-    if done.stopped:
-        raise InputError(f"{arguments.images}: stopped before the end; run the same command again to go on")
-    if done.unreadable and not arguments.allow_unreadable:
-        raise InputError(
-            f"{arguments.images}: {len(done.unreadable)} pictures can't be read and were left out, "
-            "which --allow-unreadable allows"
-        )
-
-
-def _search(arguments: argparse.Namespace) -> None:
-    from PIL import Image
-
-    from cdd_icm.data.files import FolderFiles
-    from cdd_icm.data.picture import EncodedPicture
-    from cdd_icm.io import check_writable, replacing
-    from retrieval.index.search import search, sheet
-    from retrieval.index.store import Store
-
-    if arguments.out and arguments.out.suffix != ".png":
-        raise InputError(f"--out {arguments.out}: expected a name that ends in .png")
-    if arguments.out:
-        check_writable(arguments.out)
-    picture = None
-    if arguments.image:
-        files = FolderFiles(local_path(arguments.image).parent)
-        picture = Image.fromarray(EncodedPicture(files, arguments.image.name).decode())
-    model = _model(arguments)
-    with Store(arguments.store, model.fingerprint, model.width) as store:
-        hits = search(store, model, picture, arguments.text, arguments.k, arguments.filter)
-        if not hits:
-            say(f"{arguments.store}: nothing found among {store.count()} pictures", file=sys.stderr)
-    for rank, hit in enumerate(hits, 1):
-        entry = hit.entry
-        tags = json.dumps(entry.tags, ensure_ascii=False)
-        line = f"{rank}\t{hit.score:.4f}\t{entry.file}\t{entry.width}x{entry.height}\t{tags}"
-        say(printable(line, one_line=True))
-    if arguments.out:
-        with replacing(arguments.out) as path:
-            sheet(picture, arguments.text, hits).save(path)
-        say(arguments.out)
-
-
-def _model(arguments: argparse.Namespace) -> RetrievalModel:
-    from cdd_icm.device import find_device
-    from retrieval.model import RetrievalModel
-
-    device = find_device(arguments.device)
-    return RetrievalModel.from_pretrained(arguments.model).to(device)
 
 
 def _print_protocol(benchmark: Benchmark) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from cdd_icm.data.picture import to_float
 from cdd_icm.data.rows import GrowingRows
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import check_writable, read_json, writing
+from cdd_icm.lock import held
 from cdd_icm.progress import Progress
 from retrieval.backbones.base import ImageFeatures, TextFeatures
 from retrieval.model import RetrievalModel
@@ -43,7 +43,7 @@ class FeatureCache:
             InputError: the index is damaged, or the disk refuses.
         """
         check_writable(self.file)
-        with writing(self.file), FileLock(self.file.with_suffix(".lock")):
+        with writing(self.file), held(self.file.with_suffix(".lock")):
             self.rows.map()
             missing = [key for key in dict.fromkeys(keys) if key not in self.rows]
             if not missing:

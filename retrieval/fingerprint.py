@@ -11,12 +11,13 @@ from transformers import PreTrainedTokenizerBase
 
 from cdd_icm.config import to_plain
 from cdd_icm.hashing import tensor_digest
+from cdd_icm.io import parse_json
 
 
 def content_hash(module: nn.Module, settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> str:
     """Hex digest of a module's tensors, its settings and its tokenizer's vocabulary."""
     # without the padding, which depends on the last call
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    backend = parse_json(tokenizer.backend_tokenizer.to_str(), "tokenizer", foreign=True)
     vocabulary = {"model": backend["model"], "normalizer": backend["normalizer"]}
     header = json.dumps(to_plain(dict(settings)), sort_keys=True)
     header += json.dumps([vocabulary, tokenizer.model_max_length], sort_keys=True)

@@ -16,15 +16,19 @@ from torch import Tensor, nn
 
 from cdd_icm.config import check_speaker, to_plain
 from cdd_icm.data.picture import rgb, to_float
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.lock import unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.size import without_memory
+from cdd_icm.model.tokenizer import as_built, vocabulary_digest
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
+from cdd_icm.text import check_text
 from retrieval import backbones
 from retrieval.backbones.base import Backbone, ImageFeatures
 from retrieval.backbones.clip import CLIPBackbone
@@ -36,7 +40,7 @@ Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
 
 
 class RetrievalModel(nn.Module):
-    """Finds pictures by a reference picture and what to change about it.
+    """Finds pictures by a reference picture and what to change about it. Several threads may use one model.
 
     Args:
         composer: the system's name in `registry.SYSTEMS`. options: keyword arguments of its class.
@@ -55,6 +59,8 @@ class RetrievalModel(nn.Module):
         super().__init__()
         check_speaker(speaker)
         self.backbone, self.towers = backbone, backbone.module
+        with without_memory():  # raises if it is too large
+            registry.build(composer, options)
         self.composer = registry.build(composer, options)
         self.composer_name, self.options = composer, to_plain(dict(options))
         self.history, self.speaker = history, speaker
@@ -71,8 +77,11 @@ class RetrievalModel(nn.Module):
         folder = local_path(folder)
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        if (folder / "model_index.json").is_file():
-            return _from_pipeline(folder)
+        with unchanged(folder):
+            return _from_pipeline(folder) if (folder / "model_index.json").is_file() else cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> RetrievalModel:
         file = folder / "config.json"
         config = read_json(file)
         if config.get("_class_name") != "RetrievalModel":
@@ -89,7 +98,7 @@ class RetrievalModel(nn.Module):
             model = cls(backbone, **settings, speaker=config.get("speaker", ""))
         except Exception as error:  # open_clip and diffusers raise errors of any kind
             raise InputError(f"{file}: no RetrievalModel can be built from it ({_line(error)})") from error
-        backbone.check_tokenizer(folder / "tokenizer")
+        backbone.check_tokenizer(folder / "tokenizer", config.get("vocabulary"))
         model.load_weights(tensors, folder / "model.safetensors")
         return model.eval().requires_grad_(False)
 
@@ -104,12 +113,15 @@ class RetrievalModel(nn.Module):
             unfinished.mkdir()
             tensors = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(tensors, unfinished / "model.safetensors")
-            self.backbone.tokenizer.save_pretrained(unfinished / "tokenizer")
-            (unfinished / "config.json").write_text(json.dumps(self.settings, indent=1) + "\n")
+            tokenizer = as_built(self.backbone.tokenizer)
+            tokenizer.save_pretrained(unfinished / "tokenizer")
+            vocabulary = vocabulary_digest(tokenizer)
+            settings = {**self.settings, "vocabulary": vocabulary}
+            (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The content of `config.json`: everything but the weights and the vocabulary."""
+        """The content of `config.json`, beside the digest of the vocabulary."""
         return {
             "_class_name": "RetrievalModel",
             "composer": self.composer_name,
@@ -168,6 +180,11 @@ class RetrievalModel(nn.Module):
         if pictures is None and texts is None:
             raise InputError("a query needs a picture or a text")
         given = {"pictures": pictures, "texts": texts, "histories": history}
+        for name, values in given.items():
+            of_type([] if values is None else values, (list, tuple, Tensor), name, "a list")
+        for text in [*(texts or ()), *(text for past in history or () for text in past)]:
+            of_type(text, str, "texts", "texts")
+            check_text(text, "texts")
         counts = {name: len(values) for name, values in given.items() if values is not None}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -193,6 +210,7 @@ class RetrievalModel(nn.Module):
     def to_pixels(self, pictures: Pictures) -> Float[Tensor, "B 3 R R"]:
         """Preprocesses pictures in 0..255 to [-1, 1], on the model's device."""
         size = self.image_size
+        of_type(pictures, (list, tuple, Tensor), "pictures", "a list of pictures or a tensor")
         if not isinstance(pictures, Tensor):
             arrays = [self.preprocess(rgb(picture, "picture")) for picture in pictures]
             pictures = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import stack
+from cdd_icm.lock import ThreadLock, serial
 from retrieval.index.encoder import Encoder
 from retrieval.index.search import Hit, search, sheet
 from retrieval.index.store import Store
@@ -28,7 +29,8 @@ class SearchTurn:
 class RetrievalSession:
     """A conversation that grows turn by turn, as `cdd_icm.sampling.session.DrawingSession` does: the best
     hit, or the one that was picked, is the next reference, and the earlier texts are the history. A reference
-    that was a hit of the previous turn is left out of the hits of its own turn.
+    that was a hit of the previous turn is left out of the hits of its own turn. Several threads may use one
+    session: each method runs whole, as if one thread called them in some order.
 
     Args:
         store, encoder: shared by all sessions; a session never changes them.
@@ -45,10 +47,12 @@ class RetrievalSession:
         filter: str = "",
     ):
         self.store, self.encoder, self.k, self.filter = store, encoder, k, filter
+        self._lock = ThreadLock()
         self._first = picture
         self._turns: list[SearchTurn] = []
         self._position = 0  # turns beyond it were undone
 
+    @serial
     def say(self, text: str) -> list[Hit]:
         """Searches with the reference, the text and its history, and returns the hits, best first.
 
@@ -73,12 +77,14 @@ class RetrievalSession:
         self._position += 1
         return hits
 
+    @serial
     def pick(self, rank: int) -> Image.Image:
         """Makes the hit of that rank, from 1, the reference of the next turn, and returns it.
 
         Raises:
             InputError: there is no turn yet or no hit of that rank, or its file is gone.
         """
+        of_type(rank, int, "pick", "a rank")
         if not 1 <= rank <= len(self.hits):
             raise InputError(f"pick: {rank}, expected a rank from 1 to {len(self.hits)}")
         picture = self.hits[rank - 1].picture()
@@ -87,12 +93,14 @@ class RetrievalSession:
         return picture
 
     @property
+    @serial
     def hits(self) -> list[Hit]:
         """The hits of the last turn."""
         turns = self.turns
         return turns[-1].hits if turns else []
 
     @property
+    @serial
     def reference(self) -> Image.Image | None:
         """The reference of the next turn: the last turn's chosen hit, or its own reference where it found
         nothing."""
@@ -103,10 +111,12 @@ class RetrievalSession:
         return last.hits[last.chosen].picture() if last.hits else last.reference
 
     @property
+    @serial
     def turns(self) -> list[SearchTurn]:
         """The turns so far, without those that were undone."""
         return self._turns[: self._position]
 
+    @serial
     def undo(self) -> list[Hit]:
         """Undoes the last turn and returns the hits of the one before it.
 
@@ -118,6 +128,7 @@ class RetrievalSession:
         self._position -= 1
         return self.hits
 
+    @serial
     def redo(self) -> list[Hit]:
         """Restores the turn that `undo` removed and returns its hits.
 
@@ -129,11 +140,12 @@ class RetrievalSession:
         self._position += 1
         return self.hits
 
+    @serial
     def sheet(self) -> Image.Image:
         """All turns, one below the other: each query with its hits.
 
         Raises:
-            InputError: there is no turn yet, or a hit's file is gone.
+            InputError: there is no turn yet.
         """
         if not self.turns:
             raise InputError("sheet: there is no turn yet")

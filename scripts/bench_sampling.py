@@ -149,7 +149,7 @@ def score_all(
         if key not in done:
             done[key] = score(pipeline, dialogs, detector, row, seed)
             with replacing(file) as path:
-                path.write_text(json.dumps(done))
+                path.write_text(json.dumps(done), encoding="utf-8")
         row["figures"], found[row["name"]] = done[key]["figures"], done[key]["dialogs"]
     for row in rows:
         if row["name"] in found:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import sys
 import tempfile
 import time
@@ -37,9 +36,11 @@ from cdd_icm.device import DTYPES, find_device, layout, mixed_precision, reuse_f
 from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
 from cdd_icm.plan.registry import plan_settings
+from cdd_icm.text import read_text
 from cdd_icm.train.batches import training_batches, training_dialogs
 from cdd_icm.train.generator import make_collator, train
 from cdd_icm.train.optim import make_optimizer
@@ -150,7 +151,7 @@ class Trainer:
             tracker="none",
         )
         train(dataclasses.replace(self.config, output_dir=str(self.folder), training=settings))
-        last = json.loads((self.folder / "log.jsonl").read_text().splitlines()[-1])
+        last = parse_json(read_text(self.folder / "log.jsonl").splitlines()[-1], "log.jsonl")
         return size / last["images_per_second"]
 
 

@@ -55,5 +55,7 @@ def machine(device: torch.device) -> dict[str, str | int]:
 def write(path: Path, report: dict) -> None:
     """Writes a benchmark's report, with the versions of the packages, and prints its path."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps({**report, "versions": package_versions()}, indent=1) + "\n")
+        unfinished.write_text(
+            json.dumps({**report, "versions": package_versions()}, indent=1) + "\n", encoding="utf-8"
+        )
     say(path)

@@ -16,8 +16,9 @@ from cdd_icm import CDDICMPipeline, load_config
 from cdd_icm.config import without_places
 from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
-from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.io import check_writable, parse_json, read_json, replacing
 from cdd_icm.sampling.folder import TRAINING, check_folder
+from cdd_icm.text import read_text
 from cdd_icm.train.log import seconds_logged
 
 
@@ -38,9 +39,9 @@ def export(run: Path, out: Path, report: Path) -> None:
             part.register_to_config(_name_or_path="")  # without the run's local path
     pipeline.save_pretrained(out, safe_serialization=True)
     with replacing(out / TRAINING) as file:
-        file.write_text(json.dumps(trained, indent=1) + "\n")
+        file.write_text(json.dumps(trained, indent=1) + "\n", encoding="utf-8")
 
-    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    last = parse_json(read_text(run / "log.jsonl").splitlines()[-1], f"{run}/log.jsonl")
     facts = {
         "config": without_places(load_config(run / "config.yaml")),
         "samples": last["samples"],
@@ -55,7 +56,7 @@ def export(run: Path, out: Path, report: Path) -> None:
         "last_log_line": last,
     }
     with replacing(report) as file:
-        file.write_text(json.dumps(facts, indent=1) + "\n")
+        file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:

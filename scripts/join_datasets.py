@@ -8,7 +8,6 @@ Ids get the number of their data set as a prefix; pictures are copied as they ar
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from cdd_icm.console import print_error, say
 from cdd_icm.data import Picture, load_dialogs
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
-from cdd_icm.io import replacing
+from cdd_icm.io import replacing, to_json
 
 
 def join(out: Path, sources: list[Path]) -> int:
@@ -40,7 +39,7 @@ def join(out: Path, sources: list[Path]) -> int:
                     {"instruction": turn.instruction, "picture": turn.picture, "objects": turn.objects}
                     for turn in dialog.turns
                 ]
-                with open(folder / dialog.split / "metadata.jsonl", "a") as file:
+                with open(folder / dialog.split / "metadata.jsonl", "a", encoding="utf-8") as file:
                     for turn, row in enumerate(rows):
                         fields = {
                             "file_name": save(row["picture"], folder / dialog.split, written),
@@ -52,7 +51,7 @@ def join(out: Path, sources: list[Path]) -> int:
                             fields["objects"] = [
                                 {**vars(obj), "look": dict(obj.look)} for obj in row["objects"]
                             ]
-                        file.write(json.dumps(fields) + "\n")
+                        file.write(to_json(fields) + "\n")
                 count += 1
     return count
 

@@ -12,6 +12,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import COLUMNS, read_report
 from cdd_icm.io import read_json
 from cdd_icm.markdown import escaped
+from cdd_icm.text import read_text
 
 HEAD = "<!-- Written by `make results` from reports/; change a report, not this page. -->"
 
@@ -73,14 +74,13 @@ def published(file: Path) -> dict[str, Any]:
     Raises:
         InputError: the file can't be read, or a data set or a row lacks a field.
     """
+    text = read_text(file)
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = yaml.safe_load(text)
         for name in TITLES:
             found[name]["differs_in_test"], found[name]["differs_in_training"]
             for row in found[name]["rows"]:
                 row["title"], row["system"], row["source"], *(float(row[column]) for column in COLUMNS)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"{file}: not the published figures ({error!r})") from error
     return found

@@ -228,7 +228,9 @@ class Ablation:
         if report is None:  # only the main process has one
             return
         with replacing(self.reports / f"{row.name}.json") as path:
-            path.write_text(json.dumps({**report, "ablation": self.budget_facts(row)}, indent=1) + "\n")
+            path.write_text(
+                json.dumps({**report, "ablation": self.budget_facts(row)}, indent=1) + "\n", encoding="utf-8"
+            )
 
     def run_all(self) -> int:
         """Runs all unfinished rows, and returns how many of them diverged."""

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cdd_icm.cli import seed_number
 from cdd_icm.console import say
 
 MODELS = {
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("data", choices=("iclevr", "codraw"))
     parser.add_argument("path", type=Path)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=(0, 1, 2))
+    parser.add_argument("--seeds", nargs="+", type=seed_number, default=(0, 1, 2))
     parser.add_argument("--runs", type=Path, default=Path("runs/retrieval"))
     parser.add_argument("--reports", type=Path, default=Path("reports/retrieval"))
     parser.add_argument("--split", default="test")

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         pages = {name: page(a.reports) for name, page in PAGES.items()}
         for name, text in pages.items():
             with replacing(a.docs / name) as path:
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8")
             say(a.docs / name)
     except InputError as error:
         print_error("write_results", error)

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import torch
 
-from cdd_icm.io import load_tensors
+from cdd_icm.io import HOST, load_tensors
 from cdd_icm.train.checkpoint import checkpoints
+
+DEAD = 999_999_999
+"""The number of a process that no machine has."""
+
+
+def leftover(path, kind="unfinished", host=HOST):
+    """What `path` is called that a dead process was writing."""
+    return path.with_name(f".{kind}.{host:08x}-{DEAD}-0.{path.name}")
 
 
 def newest(run):

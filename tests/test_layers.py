@@ -13,8 +13,12 @@ nothing."""
 
 LAYERS = [
     ["cdd_icm.errors"],
-    ["cdd_icm.console"],
-    ["cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"],
+    ["cdd_icm.console", "cdd_icm.text", "cdd_icm.limits", "cdd_icm.number"],
+    ["cdd_icm.remote"],
+    [
+        *("cdd_icm.io", "cdd_icm.hashing", "cdd_icm.device", "cdd_icm.sources", "cdd_icm.hub"),
+        *("cdd_icm.lock", "cdd_icm.signals", "cdd_icm.walk"),
+    ],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],
     ["cdd_icm.filmstrip"],
@@ -38,7 +42,7 @@ LAYERS = [
     ["retrieval.evaluation.metrics", "retrieval.evaluation.ranking"],
     ["retrieval.index", "retrieval.evaluation"],
     ["retrieval.session", "retrieval.train"],
-    ["retrieval.cli"],
+    ["retrieval.cli", "retrieval.store_cli"],
     ["retrieval"],
 ]
 """From the lowest. A module is of the layer that names it, or else of that which names the nearest package

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cdd_icm import CDDICMPipeline, DrawingSession, cli, sources
+from cdd_icm import CDDICMPipeline, DrawingSession, cli, limits
 from cdd_icm.data import load_dialogs
 from cdd_icm.data.files import FolderFiles, TarFiles, ZipFiles
 from cdd_icm.data.picture import decode
@@ -24,7 +24,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.hub import load_tokenizer
 from cdd_icm.model.backbone import model_settings
 from cdd_icm.sampling.folder import check_folder
-from cdd_icm.sources import MAX_FILES, check_links, expand, open_stream
+from cdd_icm.sources import check_links, expand, open_stream
 from retrieval import cli as retrieval_cli
 from retrieval.index.store import Store, _entry
 from tests.cdd_icm.conftest import tiny_folder, tiny_pipeline  # noqa: F401
@@ -35,6 +35,7 @@ SHIPPED = ROOT / "data" / "pretrained"
 # --- addresses -------------------------------------------------------------------------------------------
 
 ONLY = "expected a local path or one of https://, s3://, gs://, hf://"
+OVER = "over the limit of 100000 files"
 
 ADDRESSES = {
     "pipe:touch ran": f"pipe:touch ran: pipe: is refused; {ONLY}",
@@ -47,11 +48,14 @@ ADDRESSES = {
     "simplecache::https://host/x": f"simplecache::https://host/x: simplecache: is refused; {ONLY}",
     "{pipe:touch ran,x.tar}": f"pipe:touch ran: pipe: is refused; {ONLY}",
     "{pi,ca}pe:x": f"pipe:x: pipe: is refused; {ONLY}",
-    "x/{0..999999999}.tar": f"x/{{0..999999999}}.tar: names 1000000000 files, over the limit of {MAX_FILES}",
-    "{a..z}{0..9999}": f"{{a..z}}{{0..9999}}: names 260000 files, over the limit of {MAX_FILES}",
-    "{{0..99999},a}{1,2}": f"{{{{0..99999}},a}}{{1,2}}: names 200002 files, over the limit of {MAX_FILES}",
-    "{{0..999}\\,{0..999}}": "{{0..999}\\,{0..999}}: names 1000000 files, over the limit of 100000",
-    "\0000\0{0..999999}": f"\0000\0{{0..999999}}: names 1000000 files, over the limit of {MAX_FILES}",
+    "x/{0..999999999}.tar": f"x/{{0..999999999}}.tar: names 1000000000 files, {OVER} (CDD_ICM_LIMITS=10000 "
+    "allows it)",
+    "{a..z}{0..9999}": f"{{a..z}}{{0..9999}}: names 260000 files, {OVER} (CDD_ICM_LIMITS=3 allows it)",
+    "{{0..99999},a}{1,2}": "{{0..99999},a}{1,2}: names 200002 files, "
+    f"{OVER} (CDD_ICM_LIMITS=3 allows it)",
+    "{{0..999}\\,{0..999}}": "{{0..999}\\,{0..999}}: names 1000000 files, "
+    f"{OVER} (CDD_ICM_LIMITS=10 allows it)",
+    "\0000\0{0..999999}": f"\0000\0{{0..999999}}: names 1000000 files, {OVER} (CDD_ICM_LIMITS=10 allows it)",
     "{1{2,3}": "{1{2,3}: not a brace pattern (Unbalanced braces: '{1{2,3}')",
 }
 
@@ -74,10 +78,10 @@ PATTERNS = ("x-{000..063}", "{a,b}{1..3}", "{5..1..2}", "{b..e..2}", "{x{1..2},y
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_is_counted_as_it_is_listed(pattern, monkeypatch):
     listed = len(expand(pattern))
-    monkeypatch.setattr(sources, "MAX_FILES", listed)
+    monkeypatch.setenv(limits.SETTING, str(listed / limits.FILES.number))
     assert len(expand(pattern)) == listed
-    monkeypatch.setattr(sources, "MAX_FILES", listed - 1)
-    with pytest.raises(InputError, match=f"names {listed} files, over the limit of {listed - 1}$"):
+    monkeypatch.setenv(limits.SETTING, str((listed - 0.5) / limits.FILES.number))
+    with pytest.raises(InputError, match=f"names {listed} files, over the limit of {listed - 0.5} files"):
         expand(pattern)
 
 
@@ -320,7 +324,7 @@ LEAVE = {
     "metadata, absolute": (lambda f: metadata(f, "/etc/x"), "metadata.jsonl:1: file_name: '/etc/x' leaves"),
     "metadata, inside": (lambda f: metadata(f, "a/../../x"), "file_name: 'a/../../x' leaves the folder"),
     "metadata, Windows": (lambda f: metadata(f, "..\\x.png"), "file_name: '..\\\\x.png' leaves the folder"),
-    "metadata, NUL": (lambda f: metadata(f, "a\0.png"), "file_name: 'a\\x00.png' leaves the folder"),
+    "metadata, NUL": (lambda f: metadata(f, "a\0.png"), "file_name: 'a\\x00.png' has a NUL character"),
     "a folder's file": (lambda f: lambda: FolderFiles(f).read("../x"), ": '../x' leaves the folder"),
     "zip": (lambda f: archive(f, "zip"), "x.zip//etc/passwd: no such file in the zip"),
     "tar, a link": (lambda f: archive(f, "tar"), "x.tar/a.png: no such file in the tar"),

@@ -1,6 +1,8 @@
-"""No source calls what could run data: pickles, `eval`, a shell, a folder's own code."""
+"""No source calls what could run data (pickles, `eval`, a shell, a folder's own code), reads it past the
+limits and the numbers that are refused, or takes or writes text in another encoding than UTF-8."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,26 @@ FORBIDDEN = {
     "extractall": (),
     "AutoTokenizer.from_pretrained": ("hub",),
     "print": ("console",),
-    "Image.open": ("picture", "codraw_painter", "bench_retrieval"),
+    "Image.open": ("picture", "bench_retrieval"),
+    "json.load": (),
+    "json.loads": ("io", "annotations"),
+    "yaml.safe_load": ("describe", "pages"),  # of shipped configs
+    "load_file": ("io",),
+    "safe_open": (),
+    "h5py.File": ("geneva_hdf5",),
+    "zipfile.ZipFile": ("files",),
+    "tarfile.open": ("files", "shards"),
+    "lzma.open": ("codraw",),
+    "read_bytes": ("limits",),
 }
 """Calls and imports that may stand nowhere but in the modules named."""
+
+
+METHODS = ("gopen", "extractall", "read_bytes")
+"""Those of them that are found as methods of anything."""
+
+MAY_OPEN = ("limits", "io", "files", "checkpoint")
+"""The modules that may call `open` to read bytes."""
 
 
 def faults(tree: ast.AST, module: str) -> list[str]:
@@ -51,13 +70,16 @@ def faults(tree: ast.AST, module: str) -> list[str]:
             loader = keywords.get("Loader") or (ast.unparse(node.args[1]) if len(node.args) > 1 else "")
             if names[0] in ("yaml.load", "yaml.load_all") and loader not in loaders:
                 found.append(f"{node.lineno}: {names[0]} without a safe loader")
+            found += [f"{node.lineno}: {fault}" for fault in file_faults(node, keywords, module)]
+            if keywords.get("type") in ("int", "float"):
+                found.append(f"{node.lineno}: type={keywords['type']}, which takes nan and -0")
         for name in names:
             parts = name.split(".")
             for forbidden, allowed in FORBIDDEN.items():
                 wanted = forbidden.split(".")
                 # a bare name is a builtin or a module, not a method such as `model.eval()`
                 hit = name == forbidden or (len(wanted) > 1 and parts[-len(wanted) :] == wanted)
-                hit = hit or (forbidden in ("gopen", "extractall") and forbidden in parts)
+                hit = hit or (forbidden in METHODS and forbidden in parts)
                 if hit and module not in allowed:
                     found.append(f"{node.lineno}: {name}")
             if name.startswith("Auto") and name.endswith(".from_pretrained") and module != "hub":
@@ -66,6 +88,25 @@ def faults(tree: ast.AST, module: str) -> list[str]:
             if keywords.get(key, "False") != "False":
                 found.append(f"{node.lineno}: {key}={keywords[key]}")
     return found
+
+
+def file_faults(call: ast.Call, keywords: dict[str, str], module: str) -> Iterator[str]:
+    """What a call reads that `cdd_icm.text`, `io` or `limits` should read, or writes as text in an encoding
+    that depends on the machine."""
+    name = ast.unparse(call.func)
+    written_as_utf8 = keywords.get("encoding") == "'utf-8'"
+    if name.endswith(".read_text"):
+        yield f"{name}: read with cdd_icm.text"
+    if name.endswith(".write_text") and not written_as_utf8:
+        yield f"{name} without encoding"
+    method = name.endswith(".open") and not call.args and name not in FORBIDDEN
+    if name in ("open", "io.open") or method:
+        given = [keywords["mode"]] if "mode" in keywords else [ast.unparse(each) for each in call.args[1:2]]
+        mode = ast.literal_eval(given[0]) if given else "r"
+        if "b" not in mode and not (mode[0] in "awx" and written_as_utf8):
+            yield f"{name}: text without cdd_icm.text"
+        elif mode[0] == "r" and module not in MAY_OPEN:
+            yield f"{name}, to read"
 
 
 def _is_safe_loader(node: ast.AST) -> bool:
@@ -103,6 +144,22 @@ def test_no_source_breaks_the_rules(file):
         "tar.extractall(folder)",
         "print(name)",
         "Image.open(file)",
+        "json.loads(text)",
+        "json.load(file)",
+        "Path('x.json').read_bytes()",
+        "open(file, 'rb')",
+        "h5py.File(file)",
+        "from safetensors.torch import load_file",
+        "parser.add_argument('-k', type=int)",
+        "file.read_text()",
+        "Path(name).read_text(encoding='utf-8')",
+        "file.write_text(text)",
+        "file.write_text(text, encoding='latin-1')",
+        "open(file)",
+        "open(file, encoding='utf-8')",
+        "open(file, 'a')",
+        "file.open()",
+        "file.open(mode='w')",
     ],
 )
 def test_the_rules_find(line):
@@ -110,7 +167,9 @@ def test_the_rules_find(line):
 
 
 def test_the_rules_pass_what_is_meant():
-    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)"
+    fine = "model.eval()\nsubprocess.run(['ls'])\nclass L(yaml.SafeLoader): pass\nyaml.load(text, L)\n"
+    fine += "read_text(file)\nread_local(file)\nopen(file, 'ab')\nopen(file, 'a', encoding='utf-8')\n"
+    fine += "file.write_text(text, encoding='utf-8')"
     assert faults(ast.parse(fine), "module") == []
 
 

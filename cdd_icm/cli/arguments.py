@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdd_icm.config import LARGEST_SEED, SamplingConfig, from_dict
 from cdd_icm.config.describe import meaning
 from cdd_icm.config.values import fields
+from cdd_icm.number import real, whole
 
 if TYPE_CHECKING:
     from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -28,7 +30,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else str
         help = meaning(SamplingConfig, name).replace("%", "%%")
         option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=kind, metavar=METAVARS[kind], help=help)
+        group.add_argument(option, type=PARSERS[kind], metavar=METAVARS[kind], help=help)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -70,24 +72,38 @@ def sampling_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def number(text: str) -> float:
+    """An argument type for argparse: a number, as `cdd_icm.number` takes it."""
+    return _parsed(real, text)
+
+
 def positive(text: str) -> int:
     """An argument type for argparse: a whole number of at least 1."""
-    number = _whole_number(text)
-    if number < 1:
+    value = whole_number(text)
+    if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
+    return value
 
 
 def seed_number(text: str) -> int:
     """An argument type for argparse: a seed that both torch and numpy accept."""
-    number = _whole_number(text)
-    if not 0 <= number <= LARGEST_SEED:
+    value = whole_number(text)
+    if not 0 <= value <= LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LARGEST_SEED}")
-    return number
+    return value
 
 
-def _whole_number(text: str) -> int:
+def whole_number(text: str) -> int:
+    """An argument type for argparse: a whole number, as `cdd_icm.number` takes it."""
+    return _parsed(whole, text)
+
+
+def _parsed(parse: Callable[[str], Any], text: str) -> Any:
     try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        return parse(text)
+    except ValueError as error:  # argparse shows the text of its own error only
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+PARSERS = {int: whole_number, float: number, str: str}
+"""How an argument of each type is read."""

@@ -8,11 +8,16 @@ import re
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdd_icm.cli.arguments import add_model, load_model, positive, sampling_settings
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.sources import local_path
+from cdd_icm.text import read_lines
+
+if TYPE_CHECKING:
+    from cdd_icm.sampling.session import DrawingSession
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -88,7 +93,7 @@ def _generate_split(arguments: argparse.Namespace) -> None:
 
 def _generate_dialog(arguments: argparse.Namespace) -> int:
     """Returns the exit status: 1 where --strict is given and an instruction was not understood."""
-    from cdd_icm.io import replacing
+    from cdd_icm.lock import claimed
     from cdd_icm.sampling.session import DrawingSession
 
     if arguments.dialog:
@@ -100,35 +105,48 @@ def _generate_dialog(arguments: argparse.Namespace) -> int:
         raise InputError(f"{source}: {'an instruction is empty' if texts else 'no instructions'}")
     settings = sampling_settings(arguments)
     session = DrawingSession(load_model(arguments), seed=arguments.seed or 0, **settings)
+    with claimed(arguments.out):
+        understood = _draw(session, texts, arguments.out, arguments.json)
+    return int(arguments.strict and not understood)
+
+
+def _draw(session: DrawingSession, texts: list[str], out: Path, as_json: bool) -> bool:
+    """Draws and prints a turn for each text. Returns whether all were understood."""
+    from cdd_icm.io import replacing
+    from cdd_icm.signals import StopSignal
+
     understood = True
-    for turn, text in enumerate(texts, start=1):
-        start = time.perf_counter()
-        picture = session.say(text)
-        seconds = time.perf_counter() - start
-        with replacing(arguments.out / f"turn_{turn}.png") as path:
-            picture.save(path)
-        answer = session.answer
-        understood = understood and (answer is None or answer.is_understood)
-        file = arguments.out / f"turn_{turn}.png"
-        if arguments.json:
-            fields = {"instruction": text, "picture": str(file), "answer": answer and asdict(answer)}
-            say(json.dumps(fields), flush=True)
-        else:
-            say(f"{file}  {seconds:.2f} s  {text}{f' -> {answer}' if answer else ''}", flush=True)
-    with replacing(arguments.out / "filmstrip.png") as path:
+    with StopSignal() as stop:
+        for turn, text in enumerate(texts, start=1):
+            start = time.perf_counter()
+            picture = session.say(text)
+            seconds = time.perf_counter() - start
+            file = out / f"turn_{turn}.png"
+            with replacing(file) as path:
+                picture.save(path)
+            answer = session.answer
+            understood = understood and (answer is None or answer.is_understood)
+            if as_json:
+                fields = {"instruction": text, "picture": str(file), "answer": answer and asdict(answer)}
+                say(json.dumps(fields), flush=True)
+            else:
+                say(f"{file}  {seconds:.2f} s  {text}{f' -> {answer}' if answer else ''}", flush=True)
+            stop.check(f"{out}: stopped after turn {turn} of {len(texts)}")
+    with replacing(out / "filmstrip.png") as path:
         session.filmstrip().save(path)
-    for file in arguments.out.iterdir():  # left by an earlier, longer dialog
+    for file in out.iterdir():  # left by an earlier, longer dialog
         number = re.fullmatch(r"turn_(\d+)\.png", file.name)
         if number and int(number[1]) > len(texts):
             file.unlink()
-    if not arguments.json:
-        say(arguments.out / "filmstrip.png")
-    return int(arguments.strict and not understood)
+    if not as_json:
+        say(out / "filmstrip.png")
+    return understood
 
 
 def _chat(arguments: argparse.Namespace) -> None:
     import contextlib
 
+    from cdd_icm.lock import claimed
     from cdd_icm.sampling.chat import Chat
     from cdd_icm.sampling.session import RECORD, DrawingSession
 
@@ -138,24 +156,19 @@ def _chat(arguments: argparse.Namespace) -> None:
     settings = sampling_settings(arguments)
     pipeline = load_model(arguments)
     out = arguments.out or Path("outputs") / time.strftime("chat-%Y%m%d-%H%M%S")
-    if (out / RECORD).exists():
-        session = DrawingSession.load(out, pipeline)
-        if arguments.seed is not None:
-            session.seed = arguments.seed
-        session.use(**settings)
-        say(f"resuming after turn {len(session.turns)} of the session in {out}; /help lists the commands")
-    else:
-        session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
-        say(f"say what to draw; pictures are saved in {out}; /help lists the commands")
-    Chat(session, out).run()
+    with claimed(out):
+        if (out / RECORD).exists():
+            session = DrawingSession.load(out, pipeline)
+            if arguments.seed is not None:
+                session.seed = arguments.seed
+            session.use(**settings)
+            say(f"resuming after turn {len(session.turns)} of the session in {out}; /help lists the commands")
+        else:
+            session = DrawingSession(pipeline, seed=arguments.seed or 0, **settings)
+            say(f"say what to draw; pictures are saved in {out}; /help lists the commands")
+        Chat(session, out).run()
 
 
 def _lines(file: Path) -> list[str]:
     """The lines of a text file that are not blank."""
-    try:
-        lines = local_path(file).read_text(encoding="utf-8-sig").splitlines()
-        return [line for line in lines if line.strip()]
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: not UTF-8 ({error.reason})") from error
+    return [line for line in read_lines(local_path(file)) if line.strip()]

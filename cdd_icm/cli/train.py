@@ -20,6 +20,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "config", type=Path, metavar="CONFIG", help="a YAML file, such as configs/generate/tiny.yaml"
     )
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.batch_size=16")
+    train.add_argument("--dry-run", action="store_true", help="tell data, batch and memory, and do not train")
     train.set_defaults(run=_train)
 
     detector = commands.add_parser(
@@ -52,9 +53,9 @@ def _train(arguments: argparse.Namespace) -> None:
 
     config = load_config(arguments.config, arguments.overrides)
 
-    from cdd_icm.train.generator import train  # slow to import, so after the config is checked
+    from cdd_icm.train.generator import dry_run, train  # slow to import, so after the config is checked
 
-    say(train(config))
+    say(dry_run(config) if arguments.dry_run else train(config))
 
 
 def _train_detector(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from cdd_icm.config.values import error_line
 from cdd_icm.errors import InputError
+from cdd_icm.number import real
 
 SETTINGS = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
@@ -36,7 +37,7 @@ def _number(value: Any) -> Any:
     """YAML reads 1e-4 as text; there is no other way to mean it."""
     if isinstance(value, str):
         try:
-            return float(value)
+            return real(value)
         except ValueError:
             pass
     return value

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from cdd_icm.config.values import check_keys, fields, sections
 from cdd_icm.errors import InputError
+from cdd_icm.text import read_text
 
 SHIPPED = Path(__file__).parents[2] / "configs"
 """The configs that come with the sources; a package installed without them has none."""
@@ -94,7 +95,7 @@ def _shipped(cls: type) -> dict[str, dict[str, Any]]:
     """What the shipped configs of this class set, by name."""
     found = {}
     for file in sorted(SHIPPED.glob("*/*.yaml")):
-        values = yaml.safe_load(file.read_text())
+        values = yaml.safe_load(read_text(file))
         try:
             check_keys(cls, values, str(file))
         except InputError:  # of another class

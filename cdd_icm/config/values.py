@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_texts
 
 PLAIN = (str, int, float, bool, type(None))
 """What the values of YAML and of JSON have in common, but for lists and sections."""
@@ -27,6 +28,7 @@ def from_dict(cls: type, values: dict[str, Any], source: str = "config", prefix:
             out of range; the message begins with `source` and names key (after `prefix`) and value.
     """
     check_keys(cls, values, source, prefix)
+    check_texts(values, f"{source}: {prefix.rstrip('.')}" if prefix else source)
     try:
         # as JSON, in which strict means that text is no number, but a list may become a tuple
         return _adapter(cls).validate_json(json.dumps(values), strict=True)
@@ -176,6 +178,23 @@ def _expected(error: dict[str, Any]) -> str:
         return f"{', '.join(options[:-1])} or {options[-1]}; the nearest is {near}"
     known = EXPECTED.get(error["type"])
     return known.format(**context) if known else error["msg"]
+
+
+def form_fault(form: Any, value: Any) -> str | None:
+    """What is wrong with plain values that should have the form of a type, such as a TypedDict, in one line;
+    None if nothing is."""
+    try:
+        _adapter(form).validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        place = place.lstrip(".") or "it"
+        if first["type"] == "missing":
+            return f"{place} is missing"
+        if first["type"] == "value_error":
+            return f"{place} {first['ctx']['error']}"
+        return f"{place} is {first['input']!r:.60}, expected {_expected(first)}"
+    return None
 
 
 def differing_keys(a: Any, b: Any, prefix: str = "") -> list[str]:

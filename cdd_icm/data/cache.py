@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import UInt8
 
 from cdd_icm.data.dialog import Picture
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.data.rows import GrowingRows
 from cdd_icm.errors import InputError
+from cdd_icm.lock import held
 from cdd_icm.progress import Progress
 
 Preprocess = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "size size 3"]]
@@ -64,7 +64,7 @@ class PictureCache:
         by_key = {picture.key: picture for picture in pictures}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / f"{size}px-{method}.lock"):
+            with held(folder / f"{size}px-{method}.lock"):
                 cache = cls(folder, size, method)
                 missing = {key: picture for key, picture in by_key.items() if key not in cache}
                 if missing:

@@ -6,7 +6,6 @@ type, type, x, y, z, flip. x and y are the centre of the piece on a canvas of 50
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,8 +15,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from cdd_icm.data.picture import check_size, open_picture
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
+from cdd_icm.limits import MEMBER, open_file, read_stream
 
 PAINTER = "codraw-painter-1"  # part of every picture's key: change it when the pixels change
 WIDTH, HEIGHT = 500, 400
@@ -143,15 +144,21 @@ class ClipArt:
         return ImageOps.mirror(sprite) if flip else sprite
 
     def _read(self, png: str) -> bytes:
+        file = self.folder / png
         try:
-            return (self.folder / png).read_bytes()
+            with open_file(file) as opened:
+                return read_stream(opened, MEMBER, str(file))
         except OSError as error:
-            raise InputError(f"{self.folder / png}: clip art: {error.strerror}") from error
+            raise InputError(f"{file}: clip art: {error.strerror}") from error
 
     def _open(self, png: str) -> Image.Image:
         encoded = self._read(png)
         try:
-            return Image.open(io.BytesIO(encoded), formats=["PNG"]).convert("RGBA")
+            sprite = open_picture(encoded, formats=["PNG"])
+            check_size(sprite, str(self.folder / png))
+            return sprite.convert("RGBA")
+        except InputError:
+            raise
         except Exception as error:  # Pillow raises many kinds of error for damaged files
             raise InputError(f"{self.folder / png}: clip art can't be decoded ({error})") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.errors import InputError
+from cdd_icm.text import check_text
 
 _REQUIRED = object()
 
@@ -26,7 +27,7 @@ def field(fields: object, name: str, kind: Any, where: str, default: Any = _REQU
 
 
 def checked(value: Any, name: str, kind: Any, where: str) -> Any:
-    """The value, checked to be of type `kind`; numbers must be finite and texts valid Unicode.
+    """The value, checked to be of type `kind`; numbers must be finite and texts pass `check_text`.
 
     Raises:
         InputError: it is not; the message starts with `where` and `name`.
@@ -35,19 +36,9 @@ def checked(value: Any, name: str, kind: Any, where: str) -> Any:
         raise InputError(f"{where}: {name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     if isinstance(value, float | int) and not abs(value) <= sys.float_info.max:
         raise InputError(f"{where}: {name}: {value!r} is not a finite number")
-    if isinstance(value, str) and not is_utf8(value):
-        raise InputError(f"{where}: {name}: {value!r} has a lone surrogate")
+    if isinstance(value, str):
+        check_text(value, f"{where}: {name}")
     return value
-
-
-def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can encode the text. It can't encode lone surrogates, which JSON can contain and Python
-    uses for undecodable command-line input."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def valid_file_name(value: str, name: str, where: str, forbidden: str = "/\0") -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cdd_icm.errors import InputError
+from cdd_icm.limits import ANY_SIZE, MEMBER, check_file, read_local
 from cdd_icm.sources import path_within
+from cdd_icm.walk import files_below
 
 DAMAGED_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -41,14 +43,12 @@ class FolderFiles:
     root: Path
 
     def names(self) -> Iterator[str]:
-        return (file.relative_to(self.root).as_posix() for file in self.root.rglob("*") if file.is_file())
+        """At any depth, through symbolic links too. Raises InputError if a folder can't be listed."""
+        return (file.relative_to(self.root).as_posix() for file in files_below(self.root) if file.is_file())
 
     def read(self, name: str) -> bytes:
         path_within(name, str(self.root))
-        try:
-            return (self.root / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.where(name)}: {error.strerror}") from error
+        return read_local(self.root / name, MEMBER)
 
     def where(self, name: str) -> str:
         return str(self.root / name)
@@ -66,7 +66,10 @@ class ZipFiles:
     def read(self, name: str) -> bytes:
         archive = self._zip()
         try:
+            MEMBER.check(archive.getinfo(name).file_size, f"{self.where(name)}: unpacks to")
             return archive.read(name)
+        except InputError:
+            raise
         except KeyError as error:
             raise InputError(f"{self.where(name)}: no such file in the zip") from error
         except DAMAGED_ZIP as error:
@@ -77,14 +80,23 @@ class ZipFiles:
 
     def _zip(self) -> zipfile.ZipFile:
         try:
-            return _open_zip(self.path, os.getpid())
+            return _open_zip(self.path, os.getpid(), _version(self.path))
+        except InputError:
+            raise
         except DAMAGED_ZIP as error:
             raise InputError(f"{self.path}: not a readable zip ({error})") from error
 
 
+def _version(path: Path) -> tuple[int, ...]:
+    """Differs once the file is replaced or written to: what is remembered of it no longer holds."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=16)
-def _open_zip(path: Path, pid: int) -> zipfile.ZipFile:
+def _open_zip(path: Path, pid: int, version: tuple[int, ...]) -> zipfile.ZipFile:
     """`pid` is part of the cache key: handles shared across a fork would share their file position."""
+    check_file(path, ANY_SIZE)
     return zipfile.ZipFile(path)
 
 
@@ -98,9 +110,10 @@ class TarFiles:
         return iter(self._offsets())
 
     def read(self, name: str) -> bytes:
-        if name not in self._offsets():
+        offsets = self._offsets()
+        if name not in offsets:
             raise InputError(f"{self.where(name)}: no such file in the tar")
-        offset, size = self._offsets()[name]
+        offset, size = offsets[name]
         with open(self.path, "rb") as file:
             file.seek(offset)
             return file.read(size)
@@ -110,15 +123,32 @@ class TarFiles:
 
     def _offsets(self) -> dict[str, tuple[int, int]]:
         try:
-            return _tar_offsets(self.path)
+            return _tar_offsets(self.path, _version(self.path))
+        except InputError:
+            raise
         except (tarfile.TarError, OSError) as error:
             raise InputError(f"{self.path}: not a readable tar ({error})") from error
 
 
+class Member(tarfile.TarInfo):
+    """A member of a tar whose declared size is checked with its header: long names and other headers are
+    read at once."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Member:
+        member = super().frombuf(buf, encoding, errors)
+        MEMBER.check(member.size, f"{member.name}: declares")
+        return member
+
+
 @lru_cache(maxsize=256)
-def _tar_offsets(path: Path) -> dict[str, tuple[int, int]]:
-    with tarfile.open(path, "r:") as tar:
-        return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+def _tar_offsets(path: Path, version: tuple[int, ...]) -> dict[str, tuple[int, int]]:
+    check_file(path, ANY_SIZE)
+    try:
+        with tarfile.open(path, "r:", tarinfo=Member) as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+    except InputError as error:
+        raise InputError(f"{path}/{error}") from None
 
 
 @dataclass(frozen=True)

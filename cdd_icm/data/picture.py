@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,10 +14,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from cdd_icm.data.files import Files
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hashing import content_digest
-
-MAX_PIXELS = 64_000_000  # larger ones are refused before they are decoded
+from cdd_icm.limits import PIXELS
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,10 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
     animations give their first frame.
 
     Raises:
-        InputError: not a picture, truncated, PostScript, more than `MAX_PIXELS`, or more than 8 bits per
-            channel.
+        InputError: not a picture, truncated, PostScript, over `limits.PIXELS`, or more than 8 bits a channel.
     """
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with open_picture(encoded) as image:
             return rgb(image, where)
     except InputError:
         raise
@@ -57,18 +57,38 @@ def decode(encoded: bytes, where: str) -> UInt8[np.ndarray, "h w 3"]:
         raise InputError(f"{where}: picture can't be decoded ({reason}; {len(encoded)} bytes)") from error
 
 
+_opening = Lock()
+
+
+def open_picture(encoded: bytes, formats: Sequence[str] | None = None) -> Image.Image:
+    """`Image.open` without Pillow's own limit, in place of which `check_size` must be called before the
+    picture is decoded. (Pillow's is a global, which an application may need.)"""
+    with _opening:  # reads the header only
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(encoded), formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def check_size(image: Image.Image, where: str) -> None:
+    """Raises InputError if the picture, which need not be decoded yet, has more pixels than the limit."""
+    PIXELS.check(image.width * image.height, f"{where}: {image.width}x{image.height} are")
+
+
 def rgb(image: Image.Image, where: str) -> UInt8[np.ndarray, "h w 3"]:
     """RGB pixels of a PIL image; converts as `decode` does.
 
     Raises:
-        InputError: it has no pixels, its file is damaged (PIL reads it only now), or as in `decode`.
+        InputError: it is no PIL image, has no pixels, its file is damaged (PIL reads it only now), or as in
+            `decode`.
     """
+    of_type(image, Image.Image, where, "a PIL image")
     if 0 in image.size:
         raise InputError(f"{where}: {image.width}x{image.height} pixels, expected at least 1x1")
     if image.format == "EPS":  # PIL would run it in Ghostscript
         raise InputError(f"{where}: PostScript is a program, not a picture; save it as PNG")
-    if image.width * image.height > MAX_PIXELS:
-        raise InputError(f"{where}: {image.width}x{image.height} pixels is over the limit of {MAX_PIXELS}")
+    check_size(image, where)
     if image.mode.startswith(("I", "F")):
         raise InputError(f"{where}: mode {image.mode} has more than 8 bits per channel; save it as 8-bit RGB")
     try:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cdd_icm.errors import InputError
+from cdd_icm.limits import read_local
 
 CHUNK = 1024
 """Rows that are written before their keys are, and so the most that a killed process loses."""
@@ -88,7 +89,7 @@ class GrowingRows:
         """The keys whose rows are in the file."""
         if not self.index.exists() or not self.file.exists():
             return []
-        header, *lines = self.index.read_bytes().split(b"\n")[:-1] or [self.header.strip()]
+        header, *lines = read_local(self.index).split(b"\n")[:-1] or [self.header.strip()]
         try:
             keys = [line.decode() for line in lines]
             if header + b"\n" != self.header or len(set(keys)) < len(keys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import cdd_icm
 from cdd_icm.data.dialog import Dialog, SceneObject, class_names
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
+from cdd_icm.lock import unchanged
 from cdd_icm.sampling.folder import check_weights
 from cdd_icm.sources import check_links, local_path
 
@@ -271,10 +271,11 @@ def load_detector(folder: Path) -> Detector:
     if not local_path(folder).is_dir():  # diffusers would look for the name on the hub
         raise InputError(f"{folder}: no such folder")
     check_links(folder)
-    check_weights(folder, Detector)
-    return Detector.from_pretrained(
-        folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
+    with unchanged(folder):
+        check_weights(folder, Detector)
+        return Detector.from_pretrained(
+            folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
 
 
 def shipped_detector(dialogs: Sequence[Dialog]) -> Path:
@@ -310,7 +311,7 @@ PRETRAINED = Path(cdd_icm.__file__).parents[1] / "data" / "pretrained"
 
 def _shipped() -> Iterable[_Shipped]:
     for file in sorted(PRETRAINED.glob("detector_*/config.json")):
-        config = json.loads(file.read_text())
+        config = read_json(file)
         yield _Shipped(file.parent, set(config["classes"]), config.get("class_traits") or {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from cdd_icm.evaluation.protocol import (
 )
 from cdd_icm.evaluation.report import FORMAT, package_versions, write_report, write_worst
 from cdd_icm.io import check_writable, read_json, replacing
+from cdd_icm.lock import claimed
 from cdd_icm.sampling.dialogs import generate_dialogs
 from cdd_icm.sampling.folder import TRAINING, check_classes
 from cdd_icm.sampling.loading import load_pipeline
@@ -76,7 +78,9 @@ def evaluate_model(
 
     Raises:
         InputError: the model, data, detector or weights are invalid, the data is of another data set than the
-            model's, or existing pictures were generated with other settings or code.
+            model's, existing pictures were generated with other settings or code, or another process is
+            evaluating into this report.
+        Stopped: after Ctrl-C or SIGTERM while drawing, once the current dialogs are saved.
     """
     state = process_state()
     torch_device, torch_dtype = find_device(device), find_dtype(dtype, device)
@@ -110,76 +114,77 @@ def evaluate_model(
         "dtype": str(torch_dtype).removeprefix("torch."),
     }
     folder = report.with_suffix(".pictures")
-    pictures = GeneratedFolder(folder, settings, generated_and_true)
-    no_op_pictures = GeneratedFolder(folder / "no-op", settings, generated_and_true)
-    no_op = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
+    with claimed(folder) if state.is_main_process else nullcontext():
+        pictures = GeneratedFolder(folder, settings, generated_and_true)
+        no_op_pictures = GeneratedFolder(folder / "no-op", settings, generated_and_true)
+        no_op = no_op_dialogs(dialogs[:NO_OP_DIALOGS])
 
-    started, missing = time.monotonic(), pictures.missing(dialogs)
-    if missing or no_op_pictures.missing(no_op):
-        if state.is_main_process:
-            _add_device(folder, device_name(torch_device))
-        pipeline = _load(model, device, dtype, preset, sampling.get("scheduler"))
-        options = {name: value for name, value in sampling.items() if name != "scheduler"}
-        generate = partial(
-            generate_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options
-        )
-        generate_missing(dialogs, pictures, partial(generate, teacher_forced=teacher_forced), batch_size)
-        generate_missing(no_op, no_op_pictures, generate, batch_size)
-    state.wait_for_everyone()
-    if not state.is_main_process:
-        return None
+        started, missing = time.monotonic(), pictures.missing(dialogs)
+        if missing or no_op_pictures.missing(no_op):
+            if state.is_main_process:
+                _add_device(folder, device_name(torch_device))
+            pipeline = _load(model, device, dtype, preset, sampling.get("scheduler"))
+            options = {name: value for name, value in sampling.items() if name != "scheduler"}
+            generate = partial(
+                generate_dialogs, pipeline, batch_size=batch_size, seed=seed, progress=False, **options
+            )
+            generate_missing(dialogs, pictures, partial(generate, teacher_forced=teacher_forced), batch_size)
+            generate_missing(no_op, no_op_pictures, generate, batch_size)
+        state.wait_for_everyone()
+        if not state.is_main_process:
+            return None
 
-    seconds = time.monotonic() - started
-    generated = [pictures.load(dialog) for dialog in dialogs]
-    side = detector_model.config.image_size
-    figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
-    if edits is not None:
-        kept = [dialog["preservation"] for dialog in figures["dialogs"]]
-        scored = evaluate_edits(
-            dialogs, edits, generated, kept, detector_model, teacher_forced, known_words, seed
-        )
-        for dialog, turns in zip(figures["dialogs"], scored["dialogs"], strict=True):
-            dialog["edits"] = turns
-        figures["edits"] = {"wordings_of": wordings_of and wordings_of.name, "rows": scored["rows"]}
-    result = {
-        "format": FORMAT,
-        "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},
-        "data": {
-            "name": data.name,
-            "split": split,
-            "dialogs": len(dialogs),
-            "of": len(whole_split),
-            "pictures": sum(figures["pictures_by_turn"]),
-            "fingerprint": fingerprint.of_data(dialogs),
-        },
-        "detector": {"name": detector_folder.name, "fingerprint": fingerprint.of_folder(detector_folder)},
-        "seed": seed,
-        "teacher_forced": teacher_forced,
-        "preset": preset,
-        "sampling": sampling,
-        "fidelity": fidelity(
-            np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
-            np.concatenate([squares(pictures_of_dialog, side) for pictures_of_dialog in generated]),
-            detector_folder,
-            weights,
-            seed,
-        ),
-        "no_op": evaluate_no_op(no_op, [no_op_pictures.load(dialog) for dialog in no_op], detector_model),
-        "versions": package_versions(),
-        "code": settings["code"],
-        "devices": {"drew": _devices(folder), "trained": training_device(model)},
-        "dtype": settings["dtype"],
-        "processes": state.num_processes,
-        **figures,
-    }
-    result["seconds"] = {
-        "drawing_in_this_run": round(seconds, 1),
-        "pictures_drawn_in_this_run": sum(len(dialog.turns) for dialog in missing),
-        "scoring": round(time.monotonic() - started - seconds, 1),
-    }
-    write_worst(report.with_suffix(".worst"), result, dialogs, generated)
-    write_report(report, result)
-    return result
+        seconds = time.monotonic() - started
+        generated = [pictures.load(dialog) for dialog in dialogs]
+        side = detector_model.config.image_size
+        figures = evaluate_pictures(dialogs, generated, detector_model, teacher_forced, seed)
+        if edits is not None:
+            kept = [dialog["preservation"] for dialog in figures["dialogs"]]
+            scored = evaluate_edits(
+                dialogs, edits, generated, kept, detector_model, teacher_forced, known_words, seed
+            )
+            for dialog, turns in zip(figures["dialogs"], scored["dialogs"], strict=True):
+                dialog["edits"] = turns
+            figures["edits"] = {"wordings_of": wordings_of and wordings_of.name, "rows": scored["rows"]}
+        result = {
+            "format": FORMAT,
+            "model": {"name": model.name, "fingerprint": settings["model"], "config": _configs(model)},
+            "data": {
+                "name": data.name,
+                "split": split,
+                "dialogs": len(dialogs),
+                "of": len(whole_split),
+                "pictures": sum(figures["pictures_by_turn"]),
+                "fingerprint": fingerprint.of_data(dialogs),
+            },
+            "detector": {"name": detector_folder.name, "fingerprint": fingerprint.of_folder(detector_folder)},
+            "seed": seed,
+            "teacher_forced": teacher_forced,
+            "preset": preset,
+            "sampling": sampling,
+            "fidelity": fidelity(
+                np.concatenate([true_pictures(dialog, side) for dialog in dialogs]),
+                np.concatenate([squares(pictures_of_dialog, side) for pictures_of_dialog in generated]),
+                detector_folder,
+                weights,
+                seed,
+            ),
+            "no_op": evaluate_no_op(no_op, [no_op_pictures.load(dialog) for dialog in no_op], detector_model),
+            "versions": package_versions(),
+            "code": settings["code"],
+            "devices": {"drew": _devices(folder), "trained": training_device(model)},
+            "dtype": settings["dtype"],
+            "processes": state.num_processes,
+            **figures,
+        }
+        result["seconds"] = {
+            "drawing_in_this_run": round(seconds, 1),
+            "pictures_drawn_in_this_run": sum(len(dialog.turns) for dialog in missing),
+            "scoring": round(time.monotonic() - started - seconds, 1),
+        }
+        write_worst(report.with_suffix(".worst"), result, dialogs, generated)
+        write_report(report, result)
+        return result
 
 
 def _load(model: Path, device: str, dtype: str, preset: str | None, scheduler: str | None) -> CDDICMPipeline:
@@ -201,7 +206,7 @@ def _devices(folder: Path) -> list[str]:
 def _add_device(folder: Path, name: str) -> None:
     names = sorted({*_devices(folder), name})
     with replacing(folder / "devices.json") as path:
-        path.write_text(json.dumps({"drew": names}) + "\n")
+        path.write_text(json.dumps({"drew": names}) + "\n", encoding="utf-8")
 
 
 def training_device(model: Path) -> str | None:

@@ -17,7 +17,9 @@ from cdd_icm.data import Dialog
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest, fingerprint, tensor_digest
 from cdd_icm.io import load_tensors, read_json
+from cdd_icm.limits import read_local
 from cdd_icm.sampling.folder import TRAINING
+from cdd_icm.text import read_text
 
 SOURCES = Path(cdd_icm.__file__).parents[1]
 """The folder that contains the package `cdd_icm`."""
@@ -49,9 +51,7 @@ def of_data(dialogs: Iterable[Dialog]) -> str:
 def of_code(sources: Path = SOURCES) -> str:
     """The fingerprint of the code of `drawing_modules`: their names and statements, without comments,
     docstrings and formatting."""
-    return fingerprint(
-        [(name, _parsed(file.read_text(encoding="utf-8"))[1]) for name, file in drawing_modules(sources)]
-    )
+    return fingerprint([(name, _parsed(read_text(file))[1]) for name, file in drawing_modules(sources)])
 
 
 def drawing_modules(sources: Path = SOURCES) -> list[tuple[str, Path]]:
@@ -67,7 +67,7 @@ def drawing_modules(sources: Path = SOURCES) -> list[tuple[str, Path]]:
         file = _file_of(name, sources)
         if file is not None and name not in modules and name != cdd_icm.__name__:
             modules[name] = file
-            todo += _parsed(file.read_text(encoding="utf-8"))[0]
+            todo += _parsed(read_text(file))[0]
             todo.append(name.rpartition(".")[0])  # importing a module runs its package's __init__
     return sorted(modules.items())
 
@@ -90,9 +90,9 @@ def of_folder(folder: Path) -> str:
         if file.suffix == WEIGHTS:  # how a part is split into files has no effect
             tensors[file.parent.relative_to(folder).as_posix()] |= load_tensors(file)
         elif file.suffix == CONFIG:
-            parts[name] = json.dumps(_settings(read_json(file)), sort_keys=True)
+            parts[name] = json.dumps(_settings(read_json(file, foreign=True)), sort_keys=True)
         elif file.suffix in OTHER_MODEL_FILES:
-            parts[name] = content_digest(file.read_bytes())
+            parts[name] = content_digest(read_local(file))
     parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(part.items())) for name, part in tensors.items()}
     if not parts:
         raise InputError(f"{folder}: no model here (no weights, no config)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -20,7 +19,8 @@ from cdd_icm.evaluation.detector import Detector, load_detector, name_of, shippe
 from cdd_icm.evaluation.report import package_versions
 from cdd_icm.evaluation.sentences import NEAR, PARTS, STILL, Outcome, Sentence, judge, read_sentences, scenes
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import check_writable, replacing
+from cdd_icm.io import check_writable, replacing, to_json
+from cdd_icm.limits import read_local
 from cdd_icm.markdown import escaped
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.dialogs import without_progress_bar
@@ -81,7 +81,7 @@ def replay_sentences(
     cases = replay(pipeline, sentences, detector_model, names, seed)
     result = {
         "format": FORMAT,
-        "sentences": {"name": file.name, "fingerprint": content_digest(file.read_bytes())},
+        "sentences": {"name": file.name, "fingerprint": content_digest(read_local(file))},
         "model": {"name": model.resolve().name, "fingerprint": fingerprint.of_folder(model)},
         "detector": {
             "name": detector_folder.resolve().name,
@@ -107,7 +107,7 @@ def replay_sentences(
         "seconds": round(time.monotonic() - started, 1),
     }
     with replacing(report) as path:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(to_json(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 

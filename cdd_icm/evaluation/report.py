@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -11,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from cdd_icm.config.values import form_fault
 from cdd_icm.data import Dialog, to_square
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.metrics import bootstrap_interval
 from cdd_icm.evaluation.protocol import ANNOTATION, DETECTOR, LOWER, MODEL, UPPER, Pictures, true_pictures
+from cdd_icm.evaluation.report_schema import Report, ReportOfFormat1
 from cdd_icm.filmstrip import filmstrip, stack
-from cdd_icm.io import replacing
+from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
 
@@ -63,11 +64,11 @@ def write_report(path: Path, report: dict) -> None:
         InputError: a file can't be written; the message names it.
     """
     with replacing(path.with_suffix(".md")) as file:
-        file.write_text(markdown(report))
+        file.write_text(markdown(report), encoding="utf-8")
     with replacing(path.with_suffix(".png")) as file:
         plot_by_turn(report).savefig(file, dpi=110)
     with replacing(path) as file:
-        file.write_text(json.dumps(report, indent=1) + "\n")
+        file.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> dict:
@@ -76,25 +77,22 @@ def read_report(path: Path) -> dict:
     For reports of format 1, "no_op" is None and "devices" is empty.
 
     Raises:
-        InputError: the file is missing or not a report.
+        InputError: the file is missing, not a report, or of an unknown format.
     """
-    try:
-        report = json.loads(local_path(path).read_text())
-        known = report["format"] in (1, FORMAT)
-        report["data"]["split"], report["detector"]["fingerprint"], _settings(report)
-        [_with_interval(report["figures"][MODEL][DETECTOR][name]) for name in (*COLUMNS, "preservation")]
-        for dialog in report["dialogs"]:
-            turns = np.array([dialog[name] for name in ("precision", "recall", "f1", "rsim")], dtype=float)
-            dialog["fingerprint"], turns[:, -1]
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: not a report of cdd-icm evaluate ({error!r})") from error
-    if not known:
-        raise InputError(f"{path}: format: {report['format']!r} is not the report format {FORMAT}")
-    return report if report["format"] == FORMAT else _from_format_1(report)
+    report = read_json(local_path(path))
+    form = _form(report.get("format"))
+    if form is None and "format" in report:
+        raise InputError(f"{path}: format: {report['format']!r:.60} is not the report format {FORMAT}")
+    if fault := form_fault(form or Report, report):
+        raise InputError(f"{path}: not a report of cdd-icm evaluate ({fault})")
+    return report if form is Report else _from_format_1(report)
+
+
+def _form(format: object) -> type | None:
+    """The form of reports of this format, or None for an unknown one."""
+    if isinstance(format, int) and not isinstance(format, bool):
+        return {1: ReportOfFormat1, FORMAT: Report}.get(format)
+    return None
 
 
 def _from_format_1(report: dict) -> dict:
@@ -226,7 +224,8 @@ def write_worst(folder: Path, report: dict, dialogs: Sequence[Dialog], generated
                 [canvas, *true_pictures(dialog, side)], ["true", *(t.instruction for t in dialog.turns)]
             ),
         ]
-        stack(strips).save(folder / f"{rank:02}.png")
+        with replacing(folder / f"{rank:02}.png") as file:
+            stack(strips).save(file)
 
 
 def compare(paths: Sequence[Path]) -> str:

@@ -28,7 +28,6 @@ is there already, or one that shall be moved is already where it shall go.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import dist, inf
@@ -36,10 +35,10 @@ from pathlib import Path
 from typing import Literal
 
 from cdd_icm.config.values import from_dict
-from cdd_icm.data.fields import is_utf8
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import Detections
 from cdd_icm.io import parse_json
+from cdd_icm.text import read_lines
 
 STILL = 0.05
 """An object within this distance of its place is still there; one that shall move has to go as far."""
@@ -145,13 +144,9 @@ def read_sentences(file: Path) -> list[Sentence]:
     Raises:
         InputError: the file can't be read, has no line, or a line is not of the form that the module tells.
     """
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
     sentences = [
         _sentence(parse_json(line, f"{file}:{number}"), f"{file}:{number}")
-        for number, line in enumerate(lines, 1)
+        for number, line in enumerate(read_lines(file), 1)
         if line.strip()
     ]
     if not sentences:
@@ -162,8 +157,6 @@ def read_sentences(file: Path) -> list[Sentence]:
 def _sentence(fields: object, where: str) -> Sentence:
     if not isinstance(fields, dict):
         raise InputError(f"{where}: {fields!r} is not a JSON object")
-    if not is_utf8(json.dumps(fields, ensure_ascii=False)):
-        raise InputError(f"{where}: holds half a character")
     sentence = from_dict(Sentence, fields, where)
     texts = {"kind": [sentence.kind], "before": sentence.before, "sentence": [sentence.sentence]}
     for name, text in ((name, text) for name, each in texts.items() for text in each):

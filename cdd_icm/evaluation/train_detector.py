@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from cdd_icm.config import (
 )
 from cdd_icm.config.base import AtLeastOne, Count, Positive, Seed
 from cdd_icm.data import Dialog, Picture, PictureCache, ResumableSampler, SceneObject, load_dialogs
-from cdd_icm.device import process_state
+from cdd_icm.device import full_precision, process_state
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.detector import (
     DEPTH_LEVELS,
@@ -45,7 +44,8 @@ from cdd_icm.evaluation.detector import (
     to_input,
 )
 from cdd_icm.evaluation.metrics import precision_recall_f1
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, replacing, to_json
+from cdd_icm.model.size import without_memory
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import TRAIN, VALIDATION, make_loader
 from cdd_icm.train.loop import MicroBatch, Recipe, fit
@@ -122,7 +122,7 @@ def train_detector(config: DetectorConfig) -> dict:
         InputError: the data has no annotation, the run in `output_dir` began with another config, or a file
             can't be written.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     recipe = DetectorRecipe(config)
     fit(recipe)
@@ -157,10 +157,18 @@ class DetectorRecipe(Recipe):
 
     def build(self, accelerator: Accelerator) -> nn.Module:
         c, self.device = self.config, accelerator.device
-        detector = Detector(
-            self.classes, c.coordinates, c.data.image_size, c.widths, c.blocks, c.trunk, c.class_traits
+        settings = (
+            self.classes,
+            c.coordinates,
+            c.data.image_size,
+            c.widths,
+            c.blocks,
+            c.trunk,
+            c.class_traits,
         )
-        return DetectorObjective(detector)
+        with without_memory():  # raises if it is too large
+            Detector(*settings)
+        return DetectorObjective(Detector(*settings))
 
     def learning_rate(self, samples: int) -> float:
         return learning_rate_at(samples, self.settings, minimum=0.0)
@@ -190,11 +198,16 @@ class DetectorRecipe(Recipe):
             validation = scores(average.detector, self.held_out, coordinator)
             if coordinator.main:
                 with replacing(self.root / "validation" / f"{samples:09d}.json") as file:
-                    file.write_text(json.dumps(validation, indent=1) + "\n")
+                    file.write_text(to_json(validation, indent=1) + "\n", encoding="utf-8")
                 Progress.write(f"{samples} pictures: F1 {validation['f1']:.2f}")
             return
         if coordinator.main:
-            average.detector.half().save_pretrained(self.root)
+            whole = self.root / "detector"
+            with replacing(whole) as folder:
+                average.detector.half().save_pretrained(folder)
+            for file in whole.iterdir():  # each is replaced at once
+                file.replace(self.root / file.name)
+            whole.rmdir()
         coordinator.wait()
         saved = load_detector(self.root).to(self.device)
         validation = scores(saved, self.held_out, coordinator)
@@ -208,7 +221,7 @@ class DetectorRecipe(Recipe):
             "config": without_places(self.config),
         }
         with replacing(self.root / "report.json") as file:
-            file.write_text(json.dumps(report, indent=2) + "\n")
+            file.write_text(to_json(report, indent=2) + "\n", encoding="utf-8")
 
 
 class DetectorBatch(NamedTuple):
@@ -229,7 +242,7 @@ class DetectorObjective(nn.Module):
     def forward(self, batch: DetectorBatch) -> dict[str, Tensor]:
         """`loss` and the three terms of `detector_losses`, each ()."""
         output = self.detector(batch.pictures)
-        with torch.autocast(batch.pictures.device.type, enabled=False):
+        with full_precision(batch.pictures.device):
             losses = detector_losses(output, batch.present, batch.coordinates)
             presence, heat, place = (losses[name] for name in ("presence", "heat", "place"))
             loss = presence + HEAT_WEIGHT * heat + PLACE_WEIGHT * place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import normalize
 
-from cdd_icm.config import EncoderConfig
+from cdd_icm.config import EncoderConfig, to_plain
 from cdd_icm.errors import InputError, first_line
-from cdd_icm.io import load_tensors
+from cdd_icm.io import check_finite, load_tensors
 from cdd_icm.model.attention import attention_kernel
+from cdd_icm.model.size import without_memory
 from cdd_icm.sources import local_path
 
 EMBEDDING_STD = 0.5
@@ -63,6 +63,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**settings)
             self.image_size: int = settings["vision_cfg"].get("image_size", 224)
             self.image_tokens, self.image_width = _image_shape(clip, self.image_size)
+        except InputError:  # of `without_memory`
+            raise
         except Exception as error:  # invalid numbers raise all kinds of error, even AssertionError
             raise InputError(f"encoder.model: not an open_clip model config ({first_line(error)})") from None
         for name, part in clip.named_modules():
@@ -78,7 +80,8 @@ class CLIPTowers(ModelMixin, ConfigMixin):
 
     @classmethod
     def from_settings(cls, settings: EncoderConfig) -> CLIPTowers:
-        """Builds the towers, with pretrained weights if `settings.pretrained` names some.
+        """Builds the towers, with pretrained weights if `settings.pretrained` names some; on the meta device,
+        without weights.
 
         Raises:
             InputError: as in `load_pretrained`, or the architecture has batch normalisation and no pretrained
@@ -88,9 +91,12 @@ class CLIPTowers(ModelMixin, ConfigMixin):
         if isinstance(settings.model, str) and settings.pretrained is not None:
             tag = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
             statistics = {name: tag[name] for name in ("mean", "std") if name in tag}
+        with without_memory():  # raises if they are too large
+            cls(settings.model)
         towers = cls(settings.model, **statistics)
         if settings.pretrained is not None:
-            towers.load_pretrained(settings.pretrained)
+            if towers.device.type != "meta":
+                towers.load_pretrained(settings.pretrained)
         elif any(isinstance(part, nn.BatchNorm2d) for part in towers.modules()):
             raise InputError(
                 f"encoder.model: {settings.model!r} has batch normalisation, whose statistics are not learnt "
@@ -164,6 +170,7 @@ class CLIPTowers(ModelMixin, ConfigMixin):
             raise InputError(
                 f"encoder.pretrained: {pretrained} is neither a file nor one of the tags {known}"
             )
+        check_finite(weights.items(), Path(pretrained))
         try:
             self.clip.load_state_dict(weights)
         except RuntimeError as error:
@@ -211,7 +218,7 @@ def model_settings(model: str | dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: open_clip has no such architecture, or its text tower or vocabulary is not CLIP's own.
     """
-    settings = open_clip.get_model_config(model) if isinstance(model, str) else json.loads(json.dumps(model))
+    settings = open_clip.get_model_config(model) if isinstance(model, str) else to_plain(model)
     if settings is None:
         raise InputError(f"encoder.model: open_clip has no architecture {model!r}")
     if "hf_model_name" in settings.get("text_cfg", {}):  # transformers would load it and run its code

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from pathlib import Path
 
 import open_clip
 from jaxtyping import Bool, Int
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Encoding,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from torch import Tensor
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from cdd_icm.config import END_ID
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, InputWarning
+from cdd_icm.hashing import fingerprint
+from cdd_icm.io import parse_json
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.prompt import TURN_SEPARATOR
+
+MOST_WARNINGS = 10
+"""Of texts that are too long, in one process."""
+
+_warned: set[tuple[str, int]] = set()
 
 
 def clip_tokenizer(context_length: int = 77) -> PreTrainedTokenizerBase:
@@ -59,8 +77,34 @@ def learn_tokenizer(texts: list[str], vocab_size: int, context_length: int) -> P
     )
 
 
-def check_tokenizer(tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path) -> None:
-    """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower."""
+_TOKENIZING = threading.Lock()
+"""A tokenizer notes padding and truncation of a call in itself, which fails where another thread uses it."""
+
+
+def as_built(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, without the padding and truncation of its last call, which would be saved with it."""
+    with _TOKENIZING:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+    return tokenizer
+
+
+def vocabulary_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Identifies how a tokenizer maps texts to ids. It is saved with the weights, which are trained on it."""
+    with _TOKENIZING:
+        encoded = tokenizer.backend_tokenizer.to_str()
+    backend = parse_json(encoded, "tokenizer", foreign=True)
+    # without padding and truncation, which depend on the last call
+    return fingerprint([backend["model"], backend["normalizer"], tokenizer.model_max_length])
+
+
+def check_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, towers: CLIPTowers, folder: Path, saved: str | None = None
+) -> None:
+    """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower, or is not that
+    whose digest was `saved`; older models have none."""
+    if saved and (found := vocabulary_digest(tokenizer)) != saved:
+        raise InputError(f"{folder}: the tokenizer of another model: its vocabulary is {found}, not {saved}")
     if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
         raise InputError(
             f"{folder}: {len(tokenizer)} tokens and texts of {tokenizer.model_max_length}, but the text "
@@ -72,9 +116,35 @@ def tokenize(
     tokenizer: PreTrainedTokenizerBase, texts: list[str]
 ) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
     """Token ids, padded to the tokenizer's context length, and their mask. Long texts are cut at the end,
-    which is the oldest history. The empty text means "no instruction"."""
+    which is the oldest history, with an `InputWarning` for each text. The empty text means "no
+    instruction"."""
     # split_special_tokens: "<end>" in a user's text is plain text
-    out = tokenizer(
-        texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
-    )
+    with _TOKENIZING:
+        out = tokenizer(
+            texts, padding="max_length", truncation=True, split_special_tokens=True, return_tensors="pt"
+        )
+    for text, encoding in zip(texts, out.encodings, strict=True):
+        if encoding.overflowing:
+            _warn_of_cut(text, encoding.overflowing[0], tokenizer.model_max_length)
     return out["input_ids"], out["attention_mask"].bool()
+
+
+def _warn_of_cut(text: str, rest: Encoding, length: int) -> None:
+    """Warns once of a text whose end, `rest`, was dropped; after `MOST_WARNINGS` texts, no more."""
+    if (text, length) in _warned or len(_warned) > MOST_WARNINGS:
+        return
+    _warned.add((text, length))
+    if len(_warned) > MOST_WARNINGS:
+        warnings.warn("more texts are too long; they are no longer named", InputWarning, stacklevel=3)
+        return
+    # the start and end tokens have empty spans
+    start = next((low for low, high in rest.offsets if high > low), len(text) - 1)
+    start = text.rfind(" ", 0, start + 1) + 1  # the word may have been cut in its middle
+    word = text[start:].split(maxsplit=1)[0]
+    before = text[: start + len(TURN_SEPARATOR)]
+    part = "earlier instructions" if TURN_SEPARATOR in before else "text"
+    warnings.warn(
+        f"{part} cut before {word!r:.40}: more than the model's {length} tokens: {text[:60]!r}...",
+        InputWarning,
+        stacklevel=3,
+    )

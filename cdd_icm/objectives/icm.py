@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from cdd_icm.device import full_precision
+
 
 def gather(x: Tensor) -> Tensor:
     """Concatenates the rows of all processes in rank order; gradients flow back to each row's process."""
@@ -57,7 +59,7 @@ def info_nce(
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     labels = torch.arange(len(queries), device=queries.device) + rank * len(queries)
     queries, images = queries.float(), images.float()
-    with torch.autocast(queries.device.type, enabled=False):  # half precision is too coarse for the logits
+    with full_precision(queries.device):  # half precision is too coarse for the logits
         rows = [scale * score(queries, gather(images))]
         if hard_images is not None:
             hard = scale * torch.stack([paired(queries, hard_set) for hard_set in hard_images.float()], dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from cdd_icm.config.values import fields
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
+from cdd_icm.number import RefusedNumber, real, whole
 from cdd_icm.sampling.session import DrawingSession
 
 SETTINGS = {f"/{name.replace('_', '-')}": name for name in fields(SamplingConfig) if name != "scheduler"}
@@ -95,7 +95,7 @@ class Chat:
             case "/help":
                 return HELP
             case _ if command in SETTINGS:
-                self.session.use(**{SETTINGS[command]: _value(value)})
+                self.session.use(**{SETTINGS[command]: _value(command, value)})
                 self._save()
                 return f"{command[1:]} {value.strip() or 'reset'}"
         near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
@@ -111,14 +111,18 @@ class Chat:
 
 def _seed(text: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"/seed: {text.strip()!r} is not a whole number") from None
+        return whole(text.strip())
+    except ValueError as error:
+        raise InputError(f"/seed: {error}") from None
 
 
-def _value(text: str) -> int | float | str | None:
-    """A setting's value; `SamplingConfig` validates it."""
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
+def _value(command: str, text: str) -> int | float | str | None:
+    """A setting's value; `SamplingConfig` validates it. Raises InputError for a number that is refused."""
+    for parse in (whole, real):
+        try:
+            return parse(text.strip())
+        except RefusedNumber as error:
+            raise InputError(f"{command}: {error}") from None
+        except ValueError:
+            continue
     return text.strip() or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from cdd_icm.data.picture import to_square
 from cdd_icm.device import process_state
 from cdd_icm.filmstrip import filmstrip, stack
 from cdd_icm.hashing import derive_seed, tensor_digest
+from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.inputs import without_scheduler
 from cdd_icm.sampling.pipeline import CDDICMPipeline
@@ -137,7 +138,9 @@ def generate_split(
     pipeline.
 
     Raises:
-        InputError: `out` has pictures of other settings, another model or other dialogs, or can't be written.
+        InputError: `out` has pictures of other settings, another model or other dialogs, is in use by another
+            process, or can't be written.
+        Stopped: after Ctrl-C or SIGTERM, once the current dialogs are saved.
     """
     settings = {
         "model": weights_fingerprint(pipeline),
@@ -149,8 +152,10 @@ def generate_split(
     def generate(part: Sequence[Dialog]) -> list[np.ndarray]:
         return generate_dialogs(pipeline, part, batch_size=batch_size, seed=seed, progress=False, **sampling)
 
-    generate_missing(dialogs, GeneratedFolder(out, settings), generate, batch_size, progress)
-    process_state().wait_for_everyone()
+    state = process_state()
+    with claimed(out) if state.is_main_process else nullcontext():
+        generate_missing(dialogs, GeneratedFolder(out, settings), generate, batch_size, progress)
+        state.wait_for_everyone()
 
 
 def weights_fingerprint(pipeline: CDDICMPipeline) -> str:

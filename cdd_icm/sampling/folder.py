@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import diffusers
 import transformers
-from accelerate import init_empty_weights
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from cdd_icm.config import (
@@ -27,12 +25,15 @@ from cdd_icm.config import (
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.picture import decode
 from cdd_icm.diffusion.parameterisation import PREDICTION_TYPES
+from cdd_icm.diffusion.schedule import NUM_TRAIN_TIMESTEPS
 from cdd_icm.errors import InputError, first_line
 from cdd_icm.hub import load_tokenizer
-from cdd_icm.io import read_json
+from cdd_icm.io import load_tensors, read_json
+from cdd_icm.limits import MEMBER, read_local
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import GatedFusion
 from cdd_icm.model.matcher import Matcher
+from cdd_icm.model.size import without_memory
 from cdd_icm.model.tokenizer import check_tokenizer
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
@@ -58,7 +59,7 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     removed from `options`.
 
     Raises:
-        InputError: there is no such folder, and the name is not valid on the hub.
+        InputError: there is no such folder, and the name is not valid on the hub or can't be downloaded.
     """
     folder = local_path(name)
     if folder.is_dir():
@@ -68,13 +69,12 @@ def local_folder(name: str | os.PathLike, options: dict[str, Any]) -> Path:
     except HFValidationError:
         raise InputError(f"{folder}: no such folder") from None
     hub = ("cache_dir", "force_download", "local_files_only", "revision", "token")
-    return Path(
-        snapshot_download(
-            str(name),
-            allow_patterns=["*.json", "*.txt", "*.safetensors", CANVAS],
-            **{key: options.pop(key) for key in hub if key in options},
-        )
-    )
+    given = {key: options.pop(key) for key in hub if key in options}
+    try:
+        wanted = ["*.json", "*.txt", "*.safetensors", CANVAS]
+        return Path(snapshot_download(str(name), allow_patterns=wanted, **given))
+    except (OSError, ValueError, HfHubHTTPError) as error:  # no network, no such model, not allowed
+        raise InputError(f"{name}: can't be downloaded ({first_line(error)})") from error
 
 
 class CheckedFolder(NamedTuple):
@@ -86,7 +86,7 @@ class CheckedFolder(NamedTuple):
 
 
 def check_folder(folder: Path) -> CheckedFolder:
-    """Checks that configs and weights fit each other, reading only the weights' headers.
+    """Checks that configs and weights fit each other, and that all weights are finite.
 
     Raises:
         InputError: a missing folder or file, a link out of the folder, pickled weights, invalid JSON, an
@@ -135,13 +135,19 @@ def check_folder(folder: Path) -> CheckedFolder:
         part_class = getattr(library, str(entry[1]), None) if known else None
         if not (isinstance(part_class, type) and issubclass(part_class, kind)):
             raise InputError(f"{index_file}: {name} is {entry!r}, expected a class of {library.__name__}")
-        read_json(folder / name / f"{name}_config.json")
+        # diffusers itself writes -Infinity into those of schedulers
+        own = read_json(folder / name / f"{name}_config.json", foreign=True)
+        if (steps := own.get("num_train_timesteps", NUM_TRAIN_TIMESTEPS)) != NUM_TRAIN_TIMESTEPS:
+            raise InputError(
+                f"{folder / name / f'{name}_config.json'}: num_train_timesteps is {steps!r}, expected "
+                f"{NUM_TRAIN_TIMESTEPS}, as in training"
+            )
     for name, value in index.items():
         if isinstance(value, list) and name not in (*MODELS, "planner", *LIBRARY_PARTS):
             raise InputError(f"{index_file}: {name} is {value!r}, but the pipeline has no such part")
     _check_parts(folder, **parts)
     tokenizer = load_tokenizer(folder / "tokenizer")
-    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer")
+    check_tokenizer(tokenizer, parts["towers"], folder / "tokenizer", index.get("vocabulary"))
     return CheckedFolder(index, tokenizer)
 
 
@@ -190,21 +196,24 @@ def check_classes(folder: Path, dialogs: Sequence[Dialog], data: Path) -> None:
 def read_canvas(folder: Path) -> Image.Image | None:
     """The folder's canvas, or None if there is none."""
     file = folder / CANVAS
-    return Image.fromarray(decode(file.read_bytes(), str(file))) if file.is_file() else None
+    return Image.fromarray(decode(read_local(file, MEMBER), str(file))) if file.is_file() else None
 
 
 def check_weights(folder: Path, kind: type) -> nn.Module:
-    """Checks that one model's weights fit its config.json, reading only the weights' headers, and returns the
-    model without weights (on the meta device).
+    """Checks that one model's weights fit its config.json and are finite, and returns the model without
+    weights (on the meta device).
 
     Raises:
-        InputError: a file is missing, truncated or not JSON, the config is not valid for `kind`, or the
-            weights don't fit it; the message names the file.
+        InputError: a file is missing, truncated or not JSON, the config is that of another class or not valid
+            for `kind`, the model is too large, or the weights don't fit it or are not finite; the message
+            names the file.
     """
     config_file = folder / "config.json"
     config = read_json(config_file)
+    if (name := config.get("_class_name", kind.__name__)) != kind.__name__:
+        raise InputError(f"{config_file}: _class_name is {name!r}, expected {kind.__name__!r}")
     try:
-        with init_empty_weights():
+        with without_memory():
             model = kind.from_config(config)
         expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     except Exception as error:  # invalid numbers raise all kinds of error in open_clip and diffusers
@@ -214,7 +223,8 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
             path_within(str(name), f"{file}: weight_map")
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
-        for key, shape in _header(file).items():
+        for key, tensor in load_tensors(file).items():
+            shape = tuple(tensor.shape)
             where[key] = file
             if expected.get(key) != shape:
                 reason = f"expects {expected[key]}" if key in expected else "has no such tensor"
@@ -224,12 +234,3 @@ def check_weights(folder: Path, kind: type) -> nn.Module:
     if missing := sorted(expected.keys() - where.keys()):
         raise InputError(f"{file}: {missing[0]} is missing, but {config_file.name} expects it")
     return model
-
-
-def _header(file: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors in a safetensors file."""
-    try:
-        with safe_open(file, framework="pt") as weights:
-            return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{file}: not a complete safetensors file ({first_line(error)})") from error

@@ -1,4 +1,4 @@
-"""Checks a pipeline call's inputs, and converts pictures to and from tensors."""
+"""What a pipeline call takes, checked, and what it returns: pictures to and from tensors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from diffusers.utils import BaseOutput
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from cdd_icm.config import SamplingConfig
-from cdd_icm.data.fields import is_utf8
 from cdd_icm.data.picture import rgb, to_float, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
+from cdd_icm.plan.answer import Answer
+from cdd_icm.text import check_texts
 
 OUTPUT_TYPES = ("pil", "np", "pt")
 
@@ -26,6 +28,17 @@ TOLERANCE = 0.01
 
 ImageInput = Image.Image | np.ndarray | Tensor
 Generators = torch.Generator | list[torch.Generator] | None
+
+
+@dataclass
+class CDDICMOutput(BaseOutput):
+    """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
+    of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
+    each instruction; None if the model's plan does not tell."""
+
+    images: list[Image.Image] | np.ndarray | Tensor
+    scores: Float[Tensor, "B n"] | None = None
+    answers: list[Answer] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class TurnInputs:
         Raises:
             InputError: an empty instruction, lists of different lengths, or a wrong type.
         """
+        of_type(instruction, (str, list, tuple), "instruction", "text or a list of texts")
         if isinstance(instruction, str):
             instruction, history = [instruction], [history or []]
         inputs = cls(
@@ -55,6 +69,7 @@ class TurnInputs:
         return inputs
 
     def _check(self) -> None:
+        of_type(self.histories, (list, tuple), "history", "a list")
         if not self.instructions:
             raise InputError("instruction: empty list")
         for position, text in enumerate(self.instructions, 1):
@@ -74,9 +89,8 @@ class TurnInputs:
                 raise InputError(
                     f"history: number {position} is {history!r}, expected a list of instructions"
                 )
-        for text in (*self.instructions, *sum(map(list, self.histories), [])):
-            if not is_utf8(text):
-                raise InputError(f"instruction: {text!r} has a lone surrogate")
+        check_texts(self.instructions, "instruction")
+        check_texts(self.histories, "history")
 
 
 @dataclass(frozen=True)
@@ -90,8 +104,11 @@ class StepCallback:
     def of(cls, call: Any, tensors: tuple[str, ...]) -> StepCallback:
         """
         Raises:
-            InputError: it requests tensors other than the latents.
+            InputError: it is no function, or requests tensors other than the latents.
         """
+        if not (call is None or callable(call)):
+            of_type(call, (), "callback_on_step_end", "a function")
+        of_type(tensors, (list, tuple), "callback_on_step_end_tensor_inputs", "a list of names")
         if isinstance(call, PipelineCallback | MultiPipelineCallbacks):
             tensors = call.tensor_inputs
         if not set(tensors) <= {"latents"}:
@@ -101,12 +118,23 @@ class StepCallback:
         return cls(call, tuple(tensors))
 
     def __call__(self, pipeline: DiffusionPipeline, step: int, t: Tensor, latents: Tensor) -> Tensor:
-        """Calls the callback and returns the latents, which it may have changed."""
+        """Calls the callback and returns the latents, which it may have changed. Raises InputError if it
+        returns anything else."""
         if self.call is None:
             return latents
         offered = {"latents": latents}
         returned = self.call(pipeline, step, t, {name: offered[name] for name in self.tensors})
-        return (returned or {}).get("latents", latents)
+        if returned is None:
+            return latents
+        of_type(returned, dict, "callback_on_step_end: it returned", "a dict or None")
+        changed = returned.get("latents", latents)
+        of_type(changed, Tensor, "callback_on_step_end: its latents", "a tensor")
+        if changed.shape != latents.shape or not changed.is_floating_point():
+            raise InputError(
+                f"callback_on_step_end: its latents are {changed.dtype} {tuple(changed.shape)}, expected "
+                f"float {tuple(latents.shape)}"
+            )
+        return changed
 
 
 NO_CALLBACK = StepCallback(None, ())

@@ -5,15 +5,11 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
@@ -29,22 +25,24 @@ from cdd_icm.config import (
 )
 from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import without_code
 from cdd_icm.io import replacing
+from cdd_icm.limits import MEMORY
+from cdd_icm.lock import ThreadLock, serial, unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import tokenize
+from cdd_icm.model.tokenizer import as_built, tokenize, vocabulary_digest
 from cdd_icm.model.unet import ConditionalUNet
-from cdd_icm.plan.answer import Answer
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
 from cdd_icm.sampling.denoiser import Denoiser
 from cdd_icm.sampling.folder import CANVAS, check_folder, local_folder, read_canvas
 from cdd_icm.sampling.inputs import (
     NO_CALLBACK,
+    CDDICMOutput,
     Generators,
     ImageInput,
     StepCallback,
@@ -53,21 +51,14 @@ from cdd_icm.sampling.inputs import (
     to_output,
     to_reference,
 )
-
-
-@dataclass
-class CDDICMOutput(BaseOutput):
-    """`images`: one picture for each instruction, in the call's `output_type`. `scores`: the matcher's score
-    of each candidate, (B, num_candidates), or None with a single candidate. `answers`: what was understood of
-    each instruction; None if the model's plan does not tell."""
-
-    images: list[Image.Image] | np.ndarray | Tensor
-    scores: Float[Tensor, "B n"] | None = None
-    answers: list[Answer] | None = None
+from cdd_icm.sampling.noise import draw_noise
 
 
 class CDDICMPipeline(DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
+
+    Several threads may use one pipeline: their calls run one after the other, each with its own generator,
+    callback and candidates, and draw what they would draw alone.
 
     Args:
         planner: the model's plan (see `plan.protocol`), or None. If a plan changes nothing, the reference is
@@ -79,6 +70,7 @@ class CDDICMPipeline(DiffusionPipeline):
         sampling_presets: alternative defaults by name, see `use_preset`.
         objective: training settings on which guidance depends (see `config.check_trained`); missing ones
             count as trained.
+        vocabulary: digest of the tokenizer that was saved with the weights.
     """
 
     model_cpu_offload_seq = "towers->fusion->unet"
@@ -102,8 +94,10 @@ class CDDICMPipeline(DiffusionPipeline):
         canvas: Image.Image | None = None,
         sampling_presets: dict[str, dict[str, Any]] | None = None,
         objective: dict[str, float] | None = None,
+        vocabulary: str = "",
     ):
         super().__init__()
+        self._lock = ThreadLock()
         check_speaker(speaker)
         self.register_modules(
             **{"towers": towers, "fusion": fusion, "unet": unet, "planner": planner, "matcher": matcher},
@@ -116,6 +110,7 @@ class CDDICMPipeline(DiffusionPipeline):
             sampling=dict(sampling or {}),
             sampling_presets=dict(sampling_presets or {}),
             objective=dict(objective or {}),
+            vocabulary=vocabulary,
         )
         self.canvas = canvas
 
@@ -129,12 +124,14 @@ class CDDICMPipeline(DiffusionPipeline):
         """
         kwargs = without_code(kwargs)
         folder = local_folder(pretrained_model_name_or_path, kwargs)
-        checked = check_folder(folder)
-        canvas = kwargs.pop("canvas", None) or read_canvas(folder)
-        kwargs = {"tokenizer": checked.tokenizer, **kwargs}
         safe = {"use_safetensors": True, "trust_remote_code": False}
-        return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
+        with unchanged(folder):
+            checked = check_folder(folder)
+            canvas = kwargs.pop("canvas", None) or read_canvas(folder)
+            kwargs = {"tokenizer": checked.tokenizer, **kwargs}
+            return super().from_pretrained(folder, **{**kwargs, "canvas": canvas, **safe})
 
+    @serial
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Like any diffusers pipeline; the canvas is saved as `canvas.png`."""
         file = Path(save_directory) / CANVAS
@@ -143,12 +140,16 @@ class CDDICMPipeline(DiffusionPipeline):
         else:  # first, because diffusers may push the folder to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
+        self.register_to_config(vocabulary=vocabulary_digest(as_built(self.tokenizer)))
         super().save_pretrained(save_directory, **kwargs)
 
     @classmethod
     def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs) -> CDDICMPipeline:
-        """Like any diffusers pipeline, with the canvas."""
-        return super().from_pipe(pipeline, **{"canvas": getattr(pipeline, "canvas", None), **kwargs})
+        """Like any diffusers pipeline, with the canvas and the planner, which diffusers would leave out."""
+        kept = {name: getattr(pipeline, name, None) for name in ("canvas", "planner")}
+        twin = super().from_pipe(pipeline, **{**kept, **kwargs})
+        twin._lock = getattr(pipeline, "_lock", twin._lock)  # they share the parts
+        return twin
 
     def enable_sequential_cpu_offload(self, *args, **kwargs) -> None:
         """Like any diffusers pipeline, but for the UNet only: the other parts are small, and their weights
@@ -187,12 +188,14 @@ class CDDICMPipeline(DiffusionPipeline):
         check_trained(sampling, ObjectiveConfig(**self.config.objective))
         return sampling
 
+    @serial
     def use_preset(self, name: str) -> None:
         """Makes the preset `name` of `sampling_presets` the pipeline's defaults, including its scheduler.
 
         Raises:
             InputError: there is no such preset; the message lists the presets.
         """
+        of_type(name, str, "preset", "the name of a preset")
         presets = self.config.sampling_presets
         if name not in presets:
             known = f"this model has {', '.join(sorted(presets))}" if presets else "this model has none"
@@ -203,6 +206,7 @@ class CDDICMPipeline(DiffusionPipeline):
             self.scheduler = scheduler_like(self.scheduler, presets[name]["scheduler"])
         self.register_to_config(sampling=to_plain(settings))
 
+    @serial
     def __call__(
         self,
         image: ImageInput | list[ImageInput],
@@ -266,6 +270,7 @@ class CDDICMPipeline(DiffusionPipeline):
         return out if return_dict else (out.images, out.scores, out.answers)
 
     @torch.no_grad()
+    @serial
     def draw(
         self,
         image: ImageInput | list[ImageInput],
@@ -282,12 +287,14 @@ class CDDICMPipeline(DiffusionPipeline):
         device = self._execution_device  # slow: searches all modules
         set_steps(self.scheduler, settings.num_inference_steps, device)
         inputs = TurnInputs.of(image, instruction, history, generator)
+        drawn = len(inputs.images) * settings.num_candidates
+        MEMORY.check(12 * drawn * self.image_size**2, f"instruction: {drawn} pictures at once need at least")
         reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
 
         n = settings.num_candidates
         conditions, context = self._encode_branches(inputs, reference, settings)
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
-        latents, plan_noise = self._randomness(len(reference), n, inputs.generator, device)
+        latents, plan_noise = draw_noise(reference.shape, n, inputs.generator, self.planner, device)
         plan = None
         if self.planner is not None:
             texts = [text for text in inputs.instructions for _ in range(n)]
@@ -346,20 +353,6 @@ class CDDICMPipeline(DiffusionPipeline):
         fused = self.encode(torch.cat(pictures), sum(texts, [])).split(len(reference))
         fused = [part.repeat_interleave(settings.num_candidates) for part in fused]
         return dict(zip(names, fused, strict=False)), fused[-1] if context is not None else None
-
-    def _randomness(
-        self, items: int, n: int, generator: Generators, device: torch.device
-    ) -> tuple[Float[Tensor, "Bn 3 R R"], Tensor | None]:
-        """The initial noise and the plan's noise, drawn picture by picture, so that a picture does not depend
-        on the rest of the batch. A list of generators has one for every `n` pictures."""
-        latents, plans = [], []
-        for i in range(items):
-            g = generator[i // n] if isinstance(generator, list) else generator
-            shape = (1, 3, self.image_size, self.image_size)
-            latents.append(randn_tensor(shape, generator=g, device=device))
-            if self.planner is not None:
-                plans.append(self.planner.noise(g).to(device))
-        return torch.cat(latents), torch.stack(plans) if plans else None
 
     def _denoise(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,15 +14,17 @@ from PIL import Image
 from cdd_icm.config import SamplingConfig, from_dict
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture, rgb, to_square
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, replacing, to_json
+from cdd_icm.lock import ThreadLock, serial
 from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.inputs import without_scheduler
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import check_link
+from cdd_icm.text import check_text
 
 RECORD = "session.json"
 
@@ -49,6 +50,7 @@ class DrawingSession:
 
     The noise of turn k depends on (`seed`, k) only: repeating an undone instruction gives the same picture
     unless `seed` was changed. As in an editor, undone turns can be redone until a new instruction is given.
+    Several threads may use one session: each method runs whole, as if one thread called them in some order.
 
     Args:
         pipeline: may be shared by several sessions; a session never changes it.
@@ -62,9 +64,11 @@ class DrawingSession:
     def __init__(
         self, pipeline: CDDICMPipeline, canvas: Image.Image | None = None, seed: int = 0, **sampling
     ):
+        of_type(seed, int, "seed", "a whole number")
         canvas = pipeline.canvas if canvas is None else canvas
         if canvas is None:
             raise InputError("canvas: the pipeline has none; give one to the session")
+        self._lock = ThreadLock()
         self.pipeline, self.seed = pipeline, seed
         self.canvas = Image.fromarray(to_square(rgb(canvas, "canvas"), pipeline.image_size))
         self._sampling: dict[str, Any] = {}
@@ -73,6 +77,7 @@ class DrawingSession:
         self.answer: Answer | None = None
         self.use(**sampling)
 
+    @serial
     def use(self, **sampling) -> None:
         """Changes sampling settings for later turns; None restores the model's own.
 
@@ -83,6 +88,7 @@ class DrawingSession:
         self.pipeline.settings(**changed)
         self._sampling = {name: value for name, value in changed.items() if value is not None}
 
+    @serial
     def say(self, text: str, **overrides) -> Image.Image:
         """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
         `answer` then tells what was understood. A text that takes back the turn before does what `undo` does.
@@ -109,16 +115,19 @@ class DrawingSession:
         return self.picture
 
     @property
+    @serial
     def picture(self) -> Image.Image:
         """The current picture: that of the last turn, or the canvas."""
         turns = self._turns[: self._position]
         return (turns[-1].picture if turns else self.canvas).copy()
 
     @property
+    @serial
     def turns(self) -> list[SessionTurn]:
         """A copy of the turns so far."""
         return copy.deepcopy(self._turns[: self._position])
 
+    @serial
     def undo(self) -> Image.Image:
         """Undoes the last turn and returns the picture before it.
 
@@ -130,6 +139,7 @@ class DrawingSession:
         self._position -= 1
         return self.picture
 
+    @serial
     def redo(self) -> Image.Image:
         """Redoes the last undone turn and returns its picture.
 
@@ -141,12 +151,14 @@ class DrawingSession:
         self._position += 1
         return self.picture
 
+    @serial
     def branch(self) -> DrawingSession:
         """An independent copy of the session; the two share only the pipeline."""
         branch = DrawingSession(self.pipeline, self.canvas, self.seed, **self._sampling)
         branch._turns, branch._position = copy.deepcopy(self._turns), self._position
         return branch
 
+    @serial
     def filmstrip(self) -> Image.Image:
         """The canvas and all pictures in a row, each under its instruction."""
         turns = self._turns[: self._position]
@@ -155,6 +167,7 @@ class DrawingSession:
             ["(canvas)", *(turn.instruction for turn in turns)],
         )
 
+    @serial
     def save(self, folder: str | Path) -> Path:
         """Writes `session.json` and the pictures, replacing a session saved there before, and returns the
         file of the current picture.
@@ -181,7 +194,7 @@ class DrawingSession:
             ),
         )
         with replacing(folder / RECORD) as path:
-            path.write_text(json.dumps(asdict(record), indent=1) + "\n")
+            path.write_text(to_json(asdict(record), indent=1) + "\n", encoding="utf-8")
         used = {record.canvas, *(turn.picture for turn in record.turns)}
         for file in folder.iterdir():
             if re.fullmatch(r"(canvas|turn_\d+)-[0-9a-f]{8}\.png", file.name) and file.name not in used:
@@ -197,7 +210,7 @@ class DrawingSession:
             InputError: invalid JSON, a wrong field, a missing or damaged picture, or a picture size other
                 than the pipeline's; the message names file and field.
         """
-        folder = Path(folder)
+        folder = Path(check_text(str(folder), "path"))
         file = folder / RECORD
         check_link(file, folder)
         record = from_dict(_Record, read_json(file), str(file))

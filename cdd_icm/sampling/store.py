@@ -28,6 +28,8 @@ from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
 from cdd_icm.io import read_json, replacing
 from cdd_icm.progress import Progress
+from cdd_icm.signals import StopSignal
+from cdd_icm.text import read_text
 
 Pictures = UInt8[np.ndarray, "T S S 3"]
 
@@ -60,7 +62,7 @@ class GeneratedFolder:
         # settings without pictures may be replaced
         if state.is_main_process and not (file.exists() and any(folder.rglob("*.png"))):
             with replacing(file) as path:
-                path.write_text(json.dumps(settings, indent=1) + "\n")
+                path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         state.wait_for_everyone()
         saved = read_json(file)
         for key in sorted(saved.keys() | settings.keys()):
@@ -125,7 +127,7 @@ class GeneratedFolder:
         if not folder.exists():
             return False
         file = folder / "instructions.txt"
-        if not (file.is_file() and file.read_text(encoding="utf-8") == _instructions(dialog)):
+        if not (file.is_file() and read_text(file) == _instructions(dialog)):
             raise InputError(f"{file}: another dialog of this id is there; choose another folder")
         return True
 
@@ -138,18 +140,23 @@ def generate_missing(
     progress: bool = True,
 ) -> None:
     """Generates the missing pictures, `batch_size` dialogs at a time. Under `accelerate launch` or `torchrun`
-    each process generates its share and does not wait for the others."""
+    each process generates its share and does not wait for the others.
+
+    Raises:
+        Stopped: after Ctrl-C or SIGTERM, once the current dialogs are saved.
+    """
     folder.check(dialogs)
     state = process_state()
     todo = folder.missing(dialogs[state.process_index :: state.num_processes])
     turns = sum(len(dialog.turns) for dialog in todo)
     quiet = not (progress and state.is_main_process)
-    with Progress(total=turns, desc="generating", unit="turns", disable=quiet) as bar:
+    with Progress(total=turns, desc="generating", unit="turns", disable=quiet) as bar, StopSignal() as stop:
         for start in range(0, len(todo), batch_size):
             part = todo[start : start + batch_size]
             for dialog, pictures in zip(part, generate(part), strict=True):
                 folder.save(dialog, pictures)
                 bar.update(len(pictures))
+            stop.check(f"{folder.folder}: stopped after {start + len(part)} of {len(todo)} missing dialogs")
 
 
 def _instructions(dialog: Dialog) -> str:

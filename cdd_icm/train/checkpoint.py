@@ -13,6 +13,7 @@ import torch
 import torch.distributed.checkpoint as dcp
 import yaml
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.checkpoint import HuggingFaceStorageWriter
@@ -27,7 +28,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.io import load_tensors, read_json, replacing, unfinished_name
+from cdd_icm.io import load_tensors, parse_json, read_json, replacing
 
 MAX_CHECKPOINTS = 2
 """Number of checkpoints kept per run; older ones are deleted."""
@@ -62,7 +63,7 @@ def claim_folder(
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         with replacing(path) as unfinished:
-            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+            unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
         if changed:  # the tokenizer there may be from another `init`
             shutil.rmtree(root / "tokenizer", ignore_errors=True)
     if accelerator.log_with:
@@ -88,7 +89,7 @@ def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int
     with replacing(checkpoint_folder(root, samples)) as unfinished:
         unfinished.mkdir()
         yield unfinished
-        (unfinished / "state.json").write_text(json.dumps(state, indent=1))
+        (unfinished / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
     for old in checkpoints(root)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -97,14 +98,27 @@ def checkpoint_folder(root: Path, samples: int) -> Path:
     return root / f"{samples:012d}"
 
 
-def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: int, data: str) -> None:
+def save(
+    root: Path,
+    model,
+    ema,
+    optimizer,
+    accelerator: Accelerator,
+    samples: int,
+    data: str,
+    unpublished: bool = False,
+) -> None:
     """Writes a checkpoint for exact resumption: a safetensors file each for the model, its average and the
-    optimiser's state; `data`: the fingerprint of the training data. All processes must call it.
+    optimiser's state. All processes must call it.
+
+    Args:
+        data: the fingerprint of the training data.
+        unpublished: whether a validation is to follow, which a run that goes on from here has to repeat.
 
     Raises:
         InputError: it can't be written; the message names the folder.
     """
-    state = {"samples": samples, "data": data}
+    state = {"samples": samples, "data": data, "unpublished": unpublished}
     if accelerator.scaler is not None:  # of fp16
         state["scaler"] = accelerator.scaler.state_dict()
     tensors = {
@@ -117,13 +131,9 @@ def save(root: Path, model, ema, optimizer, accelerator: Accelerator, samples: i
         },
     }
     root, own = root / "checkpoints", ema.whole.state_dict()
-    others = nullcontext(unfinished_name(checkpoint_folder(root, samples)))
-    with (
-        new_checkpoint(root, samples, state, MAX_CHECKPOINTS)
-        if accelerator.is_main_process
-        else others as folder
-    ):
-        accelerator.wait_for_everyone()  # for the folder
+    main = accelerator.is_main_process
+    with new_checkpoint(root, samples, state, MAX_CHECKPOINTS) if main else nullcontext() as folder:
+        (folder,) = broadcast_object_list([folder])  # the others wait for it
         for name, values in tensors.items():
             if accelerator.is_fsdp2:
                 write_shards(folder, name, values, scalars_of(values, own), accelerator)
@@ -181,7 +191,7 @@ def to_scalars(file: Path, names: Collection[str]) -> None:
     """Changes the shape of some tensors from (1,) to () in the header of a safetensors file, in place."""
     with open(file, "r+b") as opened:
         size = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(size))
+        header = parse_json(opened.read(size), str(file))
         for name in names:
             header[name]["shape"] = []
         changed = json.dumps(header, separators=(",", ":")).encode().ljust(size)
@@ -191,15 +201,16 @@ def to_scalars(file: Path, names: Collection[str]) -> None:
         opened.write(changed)
 
 
-def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> int:
-    """Loads the newest checkpoint under `root`, if any, and returns its number of samples seen.
+def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: str) -> tuple[int, bool]:
+    """Loads the newest checkpoint under `root`, if any, and returns its number of samples seen and its
+    `unpublished`, see `save`.
 
     Raises:
         InputError: the checkpoint is damaged, doesn't fit the model, or its data fingerprint is not `data`.
     """
     saved_checkpoints = checkpoints(root / "checkpoints")
     if not saved_checkpoints:
-        return 0
+        return 0, False
     folder = saved_checkpoints[-1]
     state = read_json(folder / "state.json")
     if state.get("data", data) != data:
@@ -235,7 +246,7 @@ def restore(root: Path, model, ema, optimizer, accelerator: Accelerator, data: s
                     moments[kind] = torch.empty_like(parameter).copy_(value)
         if accelerator.scaler is not None and "scaler" in state:
             accelerator.scaler.load_state_dict(state["scaler"])
-        return state["samples"]
+        return state["samples"], state.get("unpublished", False)
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{folder}: the checkpoint doesn't fit the model ({reason})") from None

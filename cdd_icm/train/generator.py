@@ -40,6 +40,7 @@ from cdd_icm.train.batches import sample_order, training_batches, training_dialo
 from cdd_icm.train.checkpoint import checkpoints
 from cdd_icm.train.log import means_by_noise_level
 from cdd_icm.train.loop import MicroBatch, Recipe, fit
+from cdd_icm.train.memory import check_memory, step_memory
 from cdd_icm.train.processes import Coordinator
 from cdd_icm.train.schedule import learning_rate_at
 from cdd_icm.train.tokenizer import copy_tokenizer, run_tokenizer
@@ -68,12 +69,36 @@ def train(config: Config) -> Path:
     Raises:
         InputError: invalid data, a config that differs from the run's original one, or a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     recipe = GeneratorRecipe(config)
     fit(recipe)
     process_state().destroy_process_group()
     return recipe.root / "pipeline"
+
+
+def dry_run(config: Config) -> str:
+    """What `train` would do: the data that it finds, its batch, and the memory that a step needs. Nothing is
+    written.
+
+    Raises:
+        InputError: as `train`, as far as that is known without training.
+    """
+    recipe, device = GeneratorRecipe(config), process_state().device
+    dialogs = training_dialogs(config.data)
+    validation = validation_dialogs(config.data, dialogs)
+    check_augmentation(config, dialogs)
+    turns = sum(len(dialog.turns) for dialog in dialogs)
+    t, size = recipe.settings, config.data.image_size
+    first = f"the first {len(dialogs)} of a stream" if config.data.streams else f"{len(dialogs)}"
+    return "\n".join(
+        (
+            f"data: {config.data.path}: {first} dialogs with {turns} turns; {len(validation)} to validate",
+            f"batch: {t.batch_size} turns of {size}x{size} pixels, of which "
+            f"{t.batch_size // recipe.gradient_accumulation} at once; {t.total_samples} turns in all",
+            f"a step on {device.type}: {step_memory(config, dialogs, device)}",
+        )
+    )
 
 
 class GeneratorRecipe(Recipe):
@@ -97,6 +122,7 @@ class GeneratorRecipe(Recipe):
         self.device = accelerator.device
         self.dialogs = dialogs = training_dialogs(config.data)
         self.validation = validation_dialogs(config.data, dialogs)[:VALIDATION_DIALOGS]
+        check_memory(config, dialogs, self.device)
         self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
         check_augmentation(config, dialogs)
         model = CDDICM(config, plan_settings(config, dialogs))
@@ -159,7 +185,7 @@ class GeneratorRecipe(Recipe):
             with replacing(self.root / "pipeline") as folder:
                 pipeline.save_pretrained(folder, safe_serialization=True)
                 record = {"device": device_name(pipeline.device), "samples": samples}
-                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n")
+                (folder / TRAINING).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         generated = self._generate(pipeline, self.validation, coordinator)
         if coordinator.main:
             with replacing(self.root / "validation" / f"{samples:09d}.png") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cdd_icm.io import append_json, replacing
+from cdd_icm.io import append_json, parse_json, replacing
+from cdd_icm.text import read_lines
 
 Means = Callable[[dict[str, Tensor]], dict[str, float | None]]
 """From values (n,) to the columns of a log line."""
@@ -47,11 +47,9 @@ class Log:
         self.parts: list[dict[str, Tensor]] = []
         self._begin(samples)
         if accelerator.is_main_process and path.exists():
-            earlier = [
-                line for line in path.read_text().splitlines(keepends=True) if _samples(line) <= samples
-            ]
+            earlier = [f"{line}\n" for line in read_lines(path) if _samples(line) <= samples]
             with replacing(path) as rewritten:
-                rewritten.write_text("".join(earlier))
+                rewritten.write_text("".join(earlier), encoding="utf-8")
 
     def add(self, out: dict[str, Tensor]) -> None:
         """Adds the model's outputs for a batch: tensors () or (n,)."""
@@ -78,14 +76,14 @@ class Log:
 
 def _samples(line: str) -> float:
     try:
-        return float(json.loads(line)["samples"])
+        return float(parse_json(line, "")["samples"])
     except (ValueError, TypeError, LookupError):  # such as an incomplete line of a killed run
         return float("inf")
 
 
 def seconds_logged(path: Path) -> float:
     """The training time of a run according to its log, without startup, checkpoints and validation."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [parse_json(line, str(path)) for line in read_lines(path) if line]
     starts = [0, *(line["samples"] for line in lines)]
     return sum(
         (line["samples"] - start) / line["images_per_second"]

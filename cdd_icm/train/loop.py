@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +13,18 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from cdd_icm.config import RunConfig
-from cdd_icm.device import reuse_freed_memory
+from cdd_icm.device import process_state, reuse_freed_memory
 from cdd_icm.hashing import derive_seed, fingerprint
+from cdd_icm.limits import MEMORY, PIXELS, WORKERS
+from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
+from cdd_icm.signals import StopSignal
 from cdd_icm.train.checkpoint import claim_folder, restore, save
 from cdd_icm.train.finite import FiniteCheck
 from cdd_icm.train.log import Log, mean_of_each
 from cdd_icm.train.optim import MAX_GRAD_NORM, clip_gradients
 from cdd_icm.train.processes import Coordinator, make_accelerator
 from cdd_icm.train.schedule import is_due, learning_rate_at, set_learning_rate
-from cdd_icm.train.signals import StopSignal
 from cdd_icm.train.state import EMA_HALF_LIFE, prepare, update_ema
 
 
@@ -59,8 +62,15 @@ class Recipe(ABC):
     every step, which takes time, and fails otherwise."""
 
     def __init__(self, config: Any, settings: RunConfig):
-        """`config`: saved in the run's folder; has `output_dir` and `seed`. `settings`: read by the loop."""
+        """`config`: saved in the run's folder; has `output_dir`, `seed` and `data`. `settings`: read by the
+        loop. Raises InputError if pictures, batch or loader processes alone are over a limit."""
         self.config, self.settings, self.root = config, settings, Path(config.output_dir)
+        side, batch, workers = config.data.image_size, settings.batch_size, config.data.num_workers
+        PIXELS.check(side**2, f"data.image_size is {side}: a picture has")
+        MEMORY.check(
+            batch * 12 * side**2, f"training.batch_size is {batch}: pictures of {side}x{side} need at least"
+        )
+        WORKERS.check(workers, "data.num_workers asks for")
 
     @abstractmethod
     def build(self, accelerator: Accelerator) -> nn.Module:
@@ -117,11 +127,16 @@ def fit(recipe: Recipe) -> None:
     """Trains to the end, resuming from the last checkpoint in the run's folder if there is one.
 
     Raises:
-        InputError: a config that differs from the run's original one, a damaged checkpoint, or a setting that
-            this machine does not support.
+        InputError: a config that differs from the run's original one, a damaged checkpoint, a setting that
+            this machine does not support, or another process trains in the folder.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
+    with claimed(recipe.root) if process_state().is_main_process else nullcontext():
+        _fit(recipe)
+
+
+def _fit(recipe: Recipe) -> None:
     t, root, accumulation = recipe.settings, recipe.root, recipe.gradient_accumulation
     accelerator = make_accelerator(root, t, accumulation, recipe.has_unused_parameters)
     rank, world = accelerator.process_index, accelerator.num_processes
@@ -132,7 +147,7 @@ def fit(recipe: Recipe) -> None:
         accelerator, recipe.build(accelerator), t, recipe.betas, recipe.weight_decay
     )
     data = fingerprint(recipe.data_order())
-    samples = restore(root, model, ema, optimizer, accelerator, data)
+    samples, unpublished = restore(root, model, ema, optimizer, accelerator, data)
     coordinator, check = Coordinator(accelerator), FiniteCheck(accelerator, root)
     log = Log(root / "log.jsonl", samples, accelerator, recipe.means)
 
@@ -140,6 +155,8 @@ def fit(recipe: Recipe) -> None:
         function(ema.gather(), coordinator, *arguments)
         coordinator.wait()  # for the main process, which writes
 
+    if unpublished:  # a process was killed or stopped before it had
+        with_average(recipe.publish, samples, False)
     size = t.batch_size // accumulation  # of one process's micro-batch
     batches = recipe.batches(size, samples, rank, world)
     model.train()
@@ -170,7 +187,7 @@ def fit(recipe: Recipe) -> None:
             samples += accumulation * size * world
             bar.update(samples - before)
 
-            last, stopping = samples >= t.total_samples, coordinator.any(stop.received)
+            last, stopping = samples >= t.total_samples, coordinator.any(bool(stop.received))
             logging, saving, validating = (
                 last or is_due(interval, before, samples)
                 for interval in (t.log_samples, t.checkpoint_samples, t.validation_samples)
@@ -186,9 +203,10 @@ def fit(recipe: Recipe) -> None:
                 line = log.write(samples, learning_rate=learning_rate, grad_norm=float(norm))
                 bar.set_postfix({name: f"{line[name]:.4f}" for name in recipe.shown_losses})
             if saving or stopping:
-                save(root, model, ema, optimizer, accelerator, samples, data)
+                save(root, model, ema, optimizer, accelerator, samples, data, validating and not last)
             if stopping:
-                raise KeyboardInterrupt
+                seen = f"{samples} of {t.total_samples} {recipe.unit}"
+                stop.stop(f"{root}: stopped after {seen}, which are in a checkpoint")
             if validating and not last:
                 with_average(recipe.publish, samples, False)
     with_average(recipe.publish, samples, True)

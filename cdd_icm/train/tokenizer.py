@@ -14,7 +14,7 @@ from cdd_icm.hub import load_tokenizer
 from cdd_icm.io import replacing
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.prompt import compose_text
-from cdd_icm.model.tokenizer import check_tokenizer, clip_tokenizer, learn_tokenizer
+from cdd_icm.model.tokenizer import as_built, check_tokenizer, clip_tokenizer, learn_tokenizer
 
 
 def run_tokenizer(
@@ -34,7 +34,7 @@ def run_tokenizer(
             prompts = [compose_text(text, (), 0, encoder.speaker) for text in texts]
             tokenizer = learn_tokenizer(prompts, encoder.learnt_vocabulary, towers.context_length)
         with replacing(folder) as unfinished:
-            tokenizer.save_pretrained(unfinished)
+            as_built(tokenizer).save_pretrained(unfinished)
     accelerator.wait_for_everyone()
     tokenizer = load_tokenizer(folder)
     check_tokenizer(tokenizer, towers, folder)

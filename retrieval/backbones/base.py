@@ -119,8 +119,9 @@ class Backbone(Protocol):
             InputError: no backbone can be built from them.
         """
 
-    def check_tokenizer(self, folder: Path) -> None:
-        """Raises InputError where the tokenizer, loaded from that folder, doesn't fit the weights."""
+    def check_tokenizer(self, folder: Path, saved: str | None = None) -> None:
+        """Raises InputError where the tokenizer, loaded from that folder, doesn't fit the weights, or is not
+        that whose digest was `saved` with them."""
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from cdd_icm.config import EncoderConfig, to_plain
 from cdd_icm.data.picture import METHOD, to_square
 from cdd_icm.model.backbone import CLIPTowers
+from cdd_icm.model.size import without_memory
 from cdd_icm.model.tokenizer import check_tokenizer, tokenize
 from retrieval.backbones.base import ImageFeatures, TextFeatures, TextTokens
 from retrieval.fingerprint import content_hash
@@ -49,10 +50,12 @@ class CLIPBackbone:
     def from_settings(
         cls, settings: dict[str, Any], image_size: int, tokenizer: PreTrainedTokenizerBase
     ) -> CLIPBackbone:
+        with without_memory():  # raises if they are too large
+            CLIPTowers(**settings)
         return cls(CLIPTowers(**settings), tokenizer, image_size)
 
-    def check_tokenizer(self, folder: Path) -> None:
-        check_tokenizer(self.tokenizer, self.module, folder)
+    def check_tokenizer(self, folder: Path, saved: str | None = None) -> None:
+        check_tokenizer(self.tokenizer, self.module, folder, saved)
 
     @property
     def settings(self) -> dict[str, Any]:

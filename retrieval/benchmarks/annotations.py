@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdd_icm.errors import InputError
+from cdd_icm.io import NUMBERS
+from cdd_icm.number import RefusedNumber
+from cdd_icm.text import read_text
 
 _GAP = re.compile(r"[\s,]*")
 
@@ -148,7 +151,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     Raises:
         InputError: the file is missing, empty, unreadable, not JSON, or contains anything but objects.
     """
-    text = _read(path)
+    text = read_text(path)
     if text.lstrip().startswith("["):
         values, source = _parse(path, text), _Source(path, text, None)
     else:
@@ -165,7 +168,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
 
 def read_object(path: Path) -> Entry:
     """A file that is one JSON object."""
-    text = _read(path)
+    text = read_text(path)
     value = _parse(path, text)
     if not isinstance(value, dict):
         raise InputError(f"{path}: {_short(value)} is not an object")
@@ -189,7 +192,7 @@ def by_id(entries: Iterable[Entry], field: str) -> dict[str, Entry]:
 
 def read_ids(path: Path) -> tuple[str, ...]:
     """A JSON list of distinct image ids, in order."""
-    text = _read(path)
+    text = read_text(path)
     values = _parse(path, text)
     if not isinstance(values, list):
         raise InputError(f"{path}: {_short(values)} is not a list of image ids")
@@ -198,7 +201,7 @@ def read_ids(path: Path) -> tuple[str, ...]:
 
 def read_lines(path: Path) -> tuple[str, ...]:
     """A text file with one image id a line, all distinct."""
-    text = _read(path)
+    text = read_text(path)
     lines = {number: line.strip() for number, line in enumerate(text.split("\n"), 1) if line.strip()}
     return _distinct(_Source(path, text, tuple(lines)), lines.values())
 
@@ -214,22 +217,15 @@ def _distinct(source: _Source, values: Iterable[object]) -> tuple[str, ...]:
     return tuple(distinct)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-
-
 def _parse(path: Path, text: str, line: int | None = None):
     try:
-        return json.loads(text)
+        return json.loads(text, **NUMBERS)
     except json.JSONDecodeError as error:
         at = line or error.lineno
         raise InputError(f"{path}: line {at}, column {error.colno}: not JSON ({error.msg})") from error
-    except (ValueError, RecursionError) as error:  # numbers with too many digits, or too deep nesting
+    except RefusedNumber as error:
+        raise InputError(f"{path}: {f'line {line}: ' * bool(line)}{error}") from error
+    except (ValueError, RecursionError) as error:  # a refused number, or too deep nesting
         raise InputError(f"{path}: JSON that can't be read ({error})") from error
 
 

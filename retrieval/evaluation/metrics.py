@@ -93,9 +93,10 @@ def recall(ranks: Int[Tensor, " q"], k: int) -> float:
     return 100 * int((ranks <= k).sum()) / len(ranks)
 
 
-def median_rank(ranks: Int[Tensor, " q"]) -> float:
-    """The median position of the target."""
-    return float(median(ranks.tolist()))
+def median_rank(ranks: Int[Tensor, " q"]) -> float | None:
+    """The median position of the target over the queries whose target is ranked; None if there is none."""
+    ranked = ranks[ranks != NEVER].tolist()
+    return float(median(ranked)) if ranked else None
 
 
 def mean_average_precision(ranks: Int[Tensor, "q g"], relevant: Int[Tensor, " q"], k: int) -> float:

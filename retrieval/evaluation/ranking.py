@@ -14,6 +14,10 @@ from retrieval.evaluation import metrics
 from retrieval.evaluation.metrics import Similarity
 from retrieval.systems.scores import dot
 
+LEFT_OUT = "left out of the median rank"
+"""Name of the number of queries whose target is the excluded reference, and so has no rank. For recall they
+count as not found."""
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -97,7 +101,7 @@ def summarise(benchmark: Benchmark, ranking: Ranking) -> dict:
     }
     names = next(iter(parts.values()))
     row: dict = {name: sum(figures[name] for figures in parts.values()) / len(parts) for name in names}
-    row["median rank"] = metrics.median_rank(ranking.target)
+    row |= _median_rank(ranking.target)
     row["headline"] = sum(row[name] for name in benchmark.headline) / len(benchmark.headline)
     if len(parts) > 1:
         row["parts"] = parts
@@ -105,8 +109,8 @@ def summarise(benchmark: Benchmark, ranking: Ranking) -> dict:
         row["tags"] = {}
         for tag in tags:
             chosen = [tag in query.tags for query in queries]
-            median_rank = metrics.median_rank(ranking.target[torch.tensor(chosen)])
-            row["tags"][tag] = {**_figures(benchmark, ranking, chosen), "median rank": median_rank}
+            median_rank = _median_rank(ranking.target[torch.tensor(chosen)])
+            row["tags"][tag] = {**_figures(benchmark, ranking, chosen), **median_rank}
     return row
 
 
@@ -198,6 +202,12 @@ def _score(
         for some, scores in metrics.score_chunks(queries[rows], vectors, similarity):
             chunk = [benchmark.queries[row] for row in rows[some]]
             yield _Chunk(rows[some], chunk, gallery, column, scores)
+
+
+def _median_rank(positions: Int[Tensor, " q"]) -> dict[str, float | int | None]:
+    """The median rank of the target and, if there are any, the number of queries without a rank."""
+    never = int((positions == metrics.NEVER).sum())
+    return {"median rank": metrics.median_rank(positions), **({LEFT_OUT: never} if never else {})}
 
 
 def _figures(benchmark: Benchmark, ranking: Ranking, chosen: Sequence[bool]) -> dict[str, float]:

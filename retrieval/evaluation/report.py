@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,13 +9,17 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from cdd_icm.config.values import form_fault
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation.report import package_versions
-from cdd_icm.io import read_json, replacing
+from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.markdown import escaped
 from cdd_icm.sources import local_path
+from cdd_icm.text import read_text
 from retrieval.benchmarks import Benchmark
 from retrieval.evaluation.measure import ROWS
+from retrieval.evaluation.ranking import LEFT_OUT
+from retrieval.evaluation.report_schema import Report
 from retrieval.model import RetrievalModel
 
 FORMAT = 1
@@ -52,14 +55,16 @@ def make_report(
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Raises InputError where the disk refuses."""
     with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=1) + "\n")
+        unfinished.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Raises InputError where the file is missing or not such a report."""
+    """Raises InputError if the file is missing, not such a report, or of another format."""
     report = read_json(local_path(path))
-    if report.get("format") != FORMAT or not {"name", "data", "protocol", "rows", "model"} <= report.keys():
-        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` of format {FORMAT}")
+    if report.get("format", FORMAT) != FORMAT:
+        raise InputError(f"{path}: format: {report['format']!r:.60} is not the report format {FORMAT}")
+    if fault := form_fault(Report, report):
+        raise InputError(f"{path}: not a report of `cdd-retrieval evaluate` ({fault})")
     return report
 
 
@@ -70,7 +75,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     tags such as the turn, has headline and median rank by tag. Partial reports are marked in the head.
 
     Raises:
-        InputError: no report, or reports of different data or protocols, which can't be compared.
+        InputError: no report, or reports of different data, protocols, or kinds of model under one name,
+            which can't be compared.
     """
     reports = [escaped(read_report(path)) for path in paths]
     if not reports:
@@ -79,9 +85,15 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
         for key in ("data", "protocol"):
             if report[key] != reports[0][key]:
                 raise InputError(f"{path}: its {key} differs from that of {paths[0]}")
+        for row in reports[0]["rows"]:
+            if _names(report, row) != _names(reports[0], row):
+                raise InputError(f"{path}: rows.{row}: its figures are not those of {paths[0]}")
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for report in reports:
-        by_name[report["name"]].append(report)
+    for path, report in zip(paths, reports, strict=True):
+        same = by_name[report["name"]]
+        if same and _kind(report) != _kind(same[0]):
+            raise InputError(f"{path}: another kind of model than the other reports of {report['name']!r}")
+        same.append(report)
     best_first = sorted(by_name.items(), key=lambda item: -_figure(item[1], "headline")[0])
     composed = reports[0]["rows"]["composed"]
     metrics = [name for name in composed if "@" in name]
@@ -98,7 +110,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     head += ["weights (M)", "minutes", "runs"]
     lines = [head, ["---"] + ["--:"] * (len(head) - 1)]
     for name, some in best_first:
-        minutes = [report["training"]["minutes"] for report in some if report["training"]]
+        trained = [report["training"] or {} for report in some]
+        minutes = [training["minutes"] for training in trained if "minutes" in training]
         facts = [f"{some[0]['model']['parameters'] / 1e6:.2f}"]
         facts += [f"{mean(minutes):.1f}" if minutes else "", str(len(some))]
         alone_cells = [_cell(some, headline, row=row) for row in alone_rows]
@@ -107,6 +120,8 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
             blank = [""] * (len(alone_cells) + 2)
             lines.append([f"{name}, {row}", *_cells(some, columns, row), *blank, str(len(some))])
     table = _markdown(lines)
+    if left_out := composed.get(LEFT_OUT):
+        table += f"\nIn {left_out} queries the target is the excluded reference: {LEFT_OUT}.\n"
     if tags := sorted(composed.get("tags", {}), key=_by_number):
         metric = headline if headline in metrics else metrics[0]
         head = [f"{metric} / median rank", *tags]
@@ -120,6 +135,11 @@ def compare(paths: Sequence[Path], alone: bool = False) -> str:
     return table
 
 
+def _kind(report: dict[str, Any]) -> dict[str, Any]:
+    """What the models of one name have in common, whatever their seeds."""
+    return {key: value for key, value in report["model"].items() if key != "fingerprint"}
+
+
 def fill(page: Path, name: str, table: str) -> None:
     """Inserts a table between the page's comments `<!-- table NAME -->` and `<!-- end of table NAME -->`.
 
@@ -127,10 +147,7 @@ def fill(page: Path, name: str, table: str) -> None:
         InputError: the page is missing, or has no such comments.
     """
     begin, end = BEGIN.format(name), END.format(name)
-    try:
-        text = page.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{page}: {error.strerror}") from error
+    text = read_text(page)
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
@@ -139,12 +156,21 @@ def fill(page: Path, name: str, table: str) -> None:
         unfinished.write_text(f"{before}{begin}\n{table}{end}{after}", encoding="utf-8")
 
 
+def _names(report: dict[str, Any], row: str) -> dict[str, set[str]]:
+    """The names of a row's figures, and of those of each tag."""
+    figures = report["rows"].get(row, {})
+    tags = {tag: set(some) for tag, some in figures.get("tags", {}).items()}
+    return {"": figures.keys() - {LEFT_OUT}, **tags}
+
+
 def _figure(
     reports: Sequence[dict], name: str, row: str = "composed", tag: str | None = None
-) -> tuple[float, float | None]:
-    """Mean and standard deviation of a figure over reports."""
+) -> tuple[float | None, float | None]:
+    """Mean and standard deviation of a figure over reports; None if a report has none."""
     rows = [report["rows"][row] for report in reports]
     values = [(figures if tag is None else figures["tags"][tag])[name] for figures in rows]
+    if None in values:
+        return None, None
     return mean(values), stdev(values) if len(values) > 1 else None
 
 
@@ -152,6 +178,8 @@ def _cell(
     reports: Sequence[dict], name: str, digits: int = 2, row: str = "composed", tag: str | None = None
 ) -> str:
     value, spread = _figure(reports, name, row, tag)
+    if value is None:
+        return "-"
     return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
 
 

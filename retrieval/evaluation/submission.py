@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdd_icm.errors import InputError
-from cdd_icm.io import replacing
+from cdd_icm.io import parse_json, replacing
+from cdd_icm.limits import read_local
 from retrieval.benchmarks import Benchmark, Query
 
 SERVER_SPLITS = (("cirr", "test1"), ("circo", "test"))
@@ -69,11 +70,7 @@ def check(
         InputError: the first reason for which a server would refuse the file or score it wrongly.
     """
     path = Path(path)
-    try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    return _check(path, encoded, benchmark, circo_queries)
+    return _check(path, read_local(path), benchmark, circo_queries)
 
 
 def _write(path: Path, content: Mapping[str, object], benchmark: Benchmark) -> Path:
@@ -188,12 +185,7 @@ def _parse(path: Path, encoded: bytes) -> dict:
             raise InputError(f"{path}: query id {twice!r} appears twice")
         return content
 
-    try:
-        content = json.loads(encoded, object_pairs_hook=unique)
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
+    content = parse_json(encoded, str(path), pairs=unique)
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a JSON object")
     return content

@@ -18,14 +18,17 @@ from cdd_icm.data.picture import decode
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.progress import Progress
+from cdd_icm.signals import StopSignal
 from cdd_icm.sources import local_path
-from cdd_icm.train.signals import StopSignal
+from cdd_icm.walk import files_below
 from retrieval.images import SUFFIXES
 from retrieval.index.encoder import Encoder
 from retrieval.index.store import MAX_TEXT_BYTES, Entry, Store
 from retrieval.index.tags import read_tags
 
 READERS = 8  # threads; decoding a picture releases the interpreter lock
+PRUNE_SHARE = 0.1
+"""The share of a store that `index` removes without `prune`: more is rather a disk that is not mounted."""
 AHEAD = 2  # batches prepared ahead of the model
 BEHIND = 2  # encoded batches waiting to be written to the store
 
@@ -43,24 +46,33 @@ class Indexed:
     """Files with the same content as another file of the folder."""
     removed: int = 0
     """Pictures of the store that are no longer in the folder."""
+    kept: int = 0
+    """Pictures that are no longer in the folder, but stay because they are more than `PRUNE_SHARE`."""
     unreadable: list[str] = field(default_factory=list)
     """One line for each file that was left out."""
     seconds: float = 0.0
     model_seconds: float = 0.0
     """How many of the `seconds` the model spent encoding."""
-    stopped: bool = False
-    """Whether Ctrl-C or SIGTERM ended it; the next run continues."""
+    stopped: int = 0
+    """The number of the signal, Ctrl-C's or SIGTERM's, that ended it; the next run continues."""
 
 
 def index(
-    folder: str | Path, store: Store, encoder: Encoder, batch_size: int = 64, progress: bool = True
+    folder: str | Path,
+    store: Store,
+    encoder: Encoder,
+    batch_size: int = 64,
+    progress: bool = True,
+    prune: bool = False,
 ) -> Indexed:
-    """Updates the store to the pictures of the folder, at any depth.
+    """Updates the store to the pictures of the folder, at any depth and through symbolic links.
 
     Identical files are encoded and stored once, under the first of their paths. Pictures already in the store
     are not encoded again, so that a run that was stopped or killed resumes when started again. Entries of
-    this folder whose file is gone or has other content are removed at the end. Files without a picture's
-    suffix are ignored; pictures that can't be read are left out and listed.
+    this folder whose file is gone or has other content are removed at the end; without `prune`, none whose
+    file is gone is removed if these are more than `PRUNE_SHARE` of the store. Files without a picture's
+    suffix are ignored; pictures that can't be read, and broken links, are left out and listed, and what the
+    store has of them stays.
 
     Raises:
         InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model with several vectors a
@@ -78,7 +90,7 @@ def index(
         Progress(total=len(names), desc="indexing", unit="pictures", disable=not progress) as bar,
         StopSignal() as stop,
     ):
-        run = _Run(files, store, encoder, readers, store_thread, tags)
+        run = _Run(files, names, store, encoder, readers, store_thread, tags)
         puts: list[Future] = []
         for batch in _ahead(map(run.prepare, batches), preparer):
             done.unreadable += batch.unreadable
@@ -96,12 +108,12 @@ def index(
                 puts.pop(0).result()
             bar.update(len(batch.names))
             if stop.received:
-                done.stopped = True
+                done.stopped = stop.received
                 break
         for put in puts:
             put.result()
         if not done.stopped:
-            done.removed = store_thread.submit(run.remove_gone).result()
+            done.removed, done.kept = store_thread.submit(run.remove_gone, prune).result()
         store_thread.submit(store.flush).result()
     done.seconds = perf_counter() - started
     return done
@@ -120,10 +132,15 @@ def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, 
     if not root.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = _FilesAndLinks(root)
-    names = sorted(name for name in files.names() if PurePosixPath(name).suffix.lower() in SUFFIXES)
-    if not names:
+    # a broken link may be a folder of pictures on a disk that is not mounted
+    names = sorted(name for name in files.names() if _is_picture(name) or not (root / name).exists())
+    if not any(map(_is_picture, names)):
         raise InputError(f"{folder}: no pictures here ({', '.join(SUFFIXES)})")
     return files, names, read_tags(files)
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def _single_vectors(vectors: Tensor) -> Float[Tensor, "B E"]:
@@ -136,7 +153,7 @@ class _FilesAndLinks(FolderFiles):
     """Also lists broken links: their targets may reappear."""
 
     def names(self) -> Iterator[str]:
-        for file in self.root.rglob("*"):
+        for file in files_below(self.root):
             if file.is_file() or (file.is_symlink() and not file.exists()):
                 yield file.relative_to(self.root).as_posix()
 
@@ -159,6 +176,7 @@ class _Run:
     def __init__(
         self,
         files: FolderFiles,
+        names: Sequence[str],
         store: Store,
         encoder: Encoder,
         readers: ThreadPoolExecutor,
@@ -166,6 +184,7 @@ class _Run:
         tags: dict[str, dict],
     ):
         self.files, self.store, self.encoder = files, store, encoder
+        self.names = frozenset(names)
         self.readers, self.store_thread, self.tags = readers, store_thread, tags
         self.folder = str(files.root)
         self.path: dict[str, str] = {}
@@ -221,17 +240,25 @@ class _Run:
             batch.pixels = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
         return batch
 
-    def remove_gone(self) -> int:
-        """Removes the folder's entries whose file is gone; entries of unreadable files stay."""
+    def remove_gone(self, prune: bool) -> tuple[int, int]:
+        """Removes the folder's entries whose file is gone or has other content, and returns how many were
+        removed and how many stay for want of `prune`. Entries of unreadable files and of what is below broken
+        links stay."""
         if self.store.count(self.folder) == len(self.path) - len(self.undecodable):
-            return 0
-        gone = [
-            entry.content
-            for entry in self.store.of_folder(self.folder)
-            if self.path.get(entry.content) != entry.path and entry.path not in self.left_out
+            return 0, 0
+        old = [
+            entry
+            for entry in self.store.entries(self.folder)
+            if self.path.get(entry.content) != entry.path
+            and self.left_out.isdisjoint([entry.path, *map(str, PurePosixPath(entry.path).parents)])
         ]
-        self.store.remove(gone)
-        return len(gone)
+        gone = [entry for entry in old if entry.path not in self.names]
+        if not prune and len(gone) > PRUNE_SHARE * self.store.count():
+            old = [entry for entry in old if entry.path in self.names]
+        else:
+            gone = []
+        self.store.remove([entry.content for entry in old])
+        return len(old), len(gone)
 
     def _read(self, name: str) -> tuple[str, bytes] | InputError:
         try:

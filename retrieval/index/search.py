@@ -9,7 +9,7 @@ from PIL import Image
 
 from cdd_icm.data.files import FolderFiles
 from cdd_icm.data.picture import EncodedPicture
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
 from cdd_icm.filmstrip import filmstrip, stack
 from retrieval.index.encoder import Encoder
 from retrieval.index.store import Entry, Store
@@ -24,6 +24,11 @@ class Hit:
     entry: Entry
     score: float
     """Cosine of its vector and the query's."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether its file is gone."""
+        return not self.entry.file.is_file()
 
     def picture(self) -> Image.Image:
         """Reads its file. Raises InputError where that is gone or was damaged since it was indexed."""
@@ -53,8 +58,10 @@ def search(
     """
     if picture is None and text is None:
         raise InputError("query: neither a picture nor a text is given")
-    if text is not None and not text.strip():
-        raise InputError(f"text: {text!r} is empty")
+    if text is not None:
+        of_type(text, str, "text", "text")
+        if not text.strip():
+            raise InputError(f"text: {text!r} is empty")
     (query,) = encoder.encode_query(
         None if picture is None else [picture],
         None if text is None else [text],
@@ -66,15 +73,21 @@ def search(
 def sheet(
     picture: Image.Image | None, text: str | None, hits: Sequence[Hit], height: int = 160
 ) -> Image.Image:
-    """An image with the query in the first row and the hits below, in order, with rank, score and path.
-
-    Raises:
-        InputError: a hit's file is gone or was damaged since it was indexed.
-    """
+    """An image with the query in the first row and the hits below, in order, with rank, score and path. A hit
+    whose file is gone, or was damaged since it was indexed, is a grey square with the word "gone" or
+    "damaged"."""
     blank = Image.new("RGB", (height, height), (235, 235, 235))
     rows = [filmstrip([blank if picture is None else picture], [text or "(no text)"], height)]
     for start in range(0, len(hits), ROW):
         some = hits[start : start + ROW]
-        captions = [f"{rank}. {hit.score:.3f} {hit.entry.path}" for rank, hit in enumerate(some, start + 1)]
-        rows.append(filmstrip([hit.picture() for hit in some], captions, height))
+        pictures, captions = [], []
+        for rank, hit in enumerate(some, start + 1):
+            caption = f"{rank}. {hit.score:.3f} {hit.entry.path}"
+            try:
+                pictures.append(hit.picture())
+            except InputError:
+                pictures.append(blank)
+                caption += " (gone)" if hit.gone else " (damaged)"
+            captions.append(caption)
+        rows.append(filmstrip(pictures, captions, height))
     return stack(rows)

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from milvus_lite.server_manager import server_manager_instance
 from pymilvus import DataType, MilvusClient, MilvusException
 from torch import Tensor
 
-from cdd_icm.errors import InputError
+from cdd_icm.errors import InputError, of_type
+from cdd_icm.lock import ThreadLock, claimed, serial
 from cdd_icm.sources import check_links, local_path, path_within
+from cdd_icm.text import check_text
+from retrieval.index.damage import check_store
 
 FIELDS = ("content", "folder", "path", "width", "height", "vector")
 """The columns of a store. A picture's tags are further columns, so they can't have these names."""
@@ -42,6 +45,9 @@ SERVERS = ("http", "https", "tcp", "unix")
 MAX_TEXT_BYTES = 65535  # Milvus's limit for a text column
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
+
+PATIENCE = 10.0
+"""Seconds that a search waits for the process that has the store open."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,14 @@ class Store:
     """The vectors of one model, by the content of the pictures; putting a picture again replaces it.
 
     Every call raises a one-line `InputError` where Milvus can't be reached or refuses. Once `put` returns,
-    its pictures stay in the store even if the process is killed.
+    its pictures stay in the store even if the process is killed. Several threads may use one store: its calls
+    run one after the other.
 
     Args:
         uri: a path that ends in .db, http://HOST:PORT, or http://HOST:PORT/DATABASE for one of several stores
-            on a server. Only one process at a time can open a path.
+            on a server. Only one process at a time can open a path; where another does to search, it waits
+            `PATIENCE` seconds. A server has no lock: several may index there, as long as it is not the same
+            folder.
         fingerprint, width: of the model, see `retrieval.index.encoder.Encoder`.
         create: creates the store if it doesn't exist.
 
@@ -87,13 +96,19 @@ class Store:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
         self._embedded = "://" not in uri
-        with self._one_line_errors():
-            self._client = _connect_embedded(uri, create) if self._embedded else _connect(uri)
-        try:
+        self._lock, self._opened = ThreadLock(), ExitStack()
+        with self._opened:
+            if self._embedded:
+                path = _check_path(uri, create)
+                self._opened.enter_context(claimed(path, 0 if create else PATIENCE))
+                self._opened.callback(server_manager_instance.release_server, uri)
+            with self._one_line_errors():
+                if self._embedded:
+                    check_store(path, self._folder, width)
+                self._client = _connect_embedded(uri) if self._embedded else _connect(uri)
+            self._opened.callback(self._client.close)
             self._open(fingerprint, width, create)
-        except BaseException:
-            self.close()
-            raise
+            self._opened = self._opened.pop_all()  # it stays open where all went well
 
     def _open(self, fingerprint: str, width: int, create: bool) -> None:
         with self._one_line_errors():
@@ -160,6 +175,7 @@ class Store:
                 self.collection, schema=schema, consistency_level="Strong", timeout=ANSWER_SECONDS
             )
 
+    @serial
     def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N E"]) -> None:
         """Adds pictures. Old tags of a picture that is already in the store may remain: use `change` for
         those."""
@@ -179,6 +195,7 @@ class Store:
             with self._one_line_errors():
                 self._client.upsert(self.collection, rows, timeout=ANSWER_SECONDS)
 
+    @serial
     def get(self, contents: Sequence[str]) -> dict[str, Entry]:
         """The entries with these content digests, as far as they are in the store."""
         return {
@@ -186,6 +203,7 @@ class Store:
             for entry in (_entry(row, self.uri) for row in self._rows(contents, _ENTRY_FIELDS))
         }
 
+    @serial
     def change(self, entries: Sequence[Entry]) -> None:
         """Replaces path and tags of pictures that are in the store; their vectors stay. They are removed and
         put again, so a process that is killed in between may lose some of them."""
@@ -195,12 +213,14 @@ class Store:
             self.remove(contents)  # in Milvus Lite, put alone would mix old and new tags
             self.put(entries, torch.tensor([found[content] for content in contents]))
 
+    @serial
     def remove(self, contents: Sequence[str]) -> None:
         for start in range(0, len(contents), MAX_ROWS):
             with self._one_line_errors():
                 some = list(contents[start : start + MAX_ROWS])
                 self._client.delete(self.collection, ids=some, timeout=ANSWER_SECONDS)
 
+    @serial
     def count(self, folder: str | None = None) -> int:
         """The number of pictures, in all or of one folder."""
         where = "" if folder is None else _in(folder)
@@ -210,16 +230,18 @@ class Store:
             )
         return rows[0]["count(*)"]
 
-    def of_folder(self, folder: str) -> Iterator[Entry]:
-        """All entries of a folder, in any order."""
+    def entries(self, folder: str | None = None) -> Iterator[Entry]:
+        """All entries, or those of a folder, in any order."""
+        where = "" if folder is None else _in(folder)
         with self._one_line_errors():
             pages = self._client.query_iterator(
-                self.collection, MAX_ROWS, filter=_in(folder), output_fields=_ENTRY_FIELDS
+                self.collection, MAX_ROWS, filter=where, output_fields=_ENTRY_FIELDS
             )
             while rows := pages.next():
                 yield from (_entry(row, self.uri) for row in rows)
             pages.close()
 
+    @serial
     def search(self, query: Float[Tensor, " E"], k: int, filter: str = "") -> list[tuple[float, Entry]]:
         """The k pictures nearest to the query, best first, each with its score: the inner product.
 
@@ -230,6 +252,9 @@ class Store:
         Raises:
             InputError: an invalid expression, and as for all calls.
         """
+        of_type(k, int, "k", "a whole number")
+        of_type(filter, str, "filter", "text")
+        check_text(filter, "filter")
         if not 1 <= k <= MAX_ROWS:
             raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
         with self._one_line_errors(filter and f"filter {filter!r}"):
@@ -245,16 +270,16 @@ class Store:
         # the name of the key's field depends on the server's version, but every version has `id`
         return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]}, self.uri)) for hit in hits]
 
+    @serial
     def flush(self) -> None:
         """Writes the pictures that were put to segments, which are fast to search."""
         with self._one_line_errors(), _faiss_quiet():
             self._client.flush(self.collection, timeout=ANSWER_SECONDS)
 
+    @serial
     def close(self) -> None:
         """Closes the store, so that another process can open it."""
-        self._client.close()
-        if self._embedded:
-            server_manager_instance.release_server(self.uri)
+        self._opened.close()
 
     def __enter__(self) -> Store:
         return self
@@ -308,7 +333,8 @@ def _connect(uri: str) -> MilvusClient:
     return MilvusClient(uri, timeout=CONNECT_SECONDS)
 
 
-def _connect_embedded(uri: str, create: bool) -> MilvusClient:
+def _check_path(uri: str, create: bool) -> Path:
+    """The folder of an embedded store. Raises InputError if it can't be one."""
     path = local_path(uri)
     if path.suffix != ".db":
         raise InputError(f"{uri}: expected a path that ends in .db, or http://HOST:PORT")
@@ -317,13 +343,17 @@ def _connect_embedded(uri: str, create: bool) -> MilvusClient:
             raise InputError(f"{uri}: a store is a folder, but {folder} is a file")
     if not create and not path.exists():
         raise InputError(f"{uri}: no store here")
-    check_links(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_links(path)  # before its lock is written into it
+    return path
+
+
+def _connect_embedded(uri: str) -> MilvusClient:
     with _logged("milvus_lite.server_manager") as reasons:
         try:
             return MilvusClient(uri)
         except MilvusException as error:
-            raise InputError(f"{uri}: {next(reasons, error)}") from error
+            # that another program has it open comes with an error number, which says no more
+            raise InputError(f"{uri}: {str(next(reasons, error)).partition(': [Errno')[0]}") from error
 
 
 @contextmanager

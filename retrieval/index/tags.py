@@ -14,6 +14,8 @@ from typing import Any
 from cdd_icm.data.files import Files
 from cdd_icm.data.readers.folder import METADATA
 from cdd_icm.errors import InputError
+from cdd_icm.io import parse_json
+from cdd_icm.text import check_texts, decode_text, split_lines
 from retrieval.index.store import FIELDS
 
 MAX_TAG_BYTES = 65535
@@ -30,7 +32,8 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
     names = set(files.names())
     tags: dict[str, dict[str, Any]] = {}
     for metadata in sorted(name for name in names if PurePosixPath(name).name == METADATA):
-        for number, line in enumerate(files.read(metadata).splitlines(), 1):
+        text = decode_text(files.read(metadata), files.where(metadata))
+        for number, line in enumerate(split_lines(text), 1):
             if line.strip():
                 where = f"{files.where(metadata)}:{number}"
                 name, fields = _parse(line, where)
@@ -43,12 +46,14 @@ def read_tags(files: Files) -> dict[str, dict[str, Any]]:
     return tags
 
 
-def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
+def _parse(line: str, where: str) -> tuple[str, dict[str, Any]]:
     """The row's file name and its other fields."""
     try:
-        fields = json.loads(line, parse_int=_int64, parse_constant=_refuse)
+        fields = parse_json(line, where)
         name = fields.pop("file_name", None) if isinstance(fields, dict) else None
         size = len(json.dumps(fields, ensure_ascii=False).encode())
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON that the store can hold ({error})") from error
     if not isinstance(fields, dict):
@@ -58,17 +63,7 @@ def _parse(line: bytes, where: str) -> tuple[str, dict[str, Any]]:
     for taken in (*FIELDS, "$meta"):
         if taken in fields:
             raise InputError(f"{where}: {taken}: the name of a field of the store itself")
+    check_texts({"file_name": name, **fields}, where)
     if size > MAX_TAG_BYTES:
         raise InputError(f"{where}: {size} bytes of tags, expected at most {MAX_TAG_BYTES}")
     return name, fields
-
-
-def _int64(digits: str) -> int:
-    value = int(digits)
-    if not -(2**63) <= value < 2**63:
-        raise ValueError(f"{digits} needs more than 64 bits")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from cdd_icm.config import to_plain, without_places
 from cdd_icm.data import ResumableSampler
 from cdd_icm.device import process_state
 from cdd_icm.errors import InputError
-from cdd_icm.io import replacing
+from cdd_icm.io import replacing, to_json
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.progress import Progress
 from cdd_icm.train.batches import make_loader
@@ -42,7 +41,7 @@ def train(config: RetrievalConfig) -> Path:
     Raises:
         InputError: bad data, a config that differs from the one the run started with, a damaged checkpoint.
         FloatingPointError: a loss or gradient is not finite; the last checkpoint is kept.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is written.
+        Stopped: after Ctrl-C or SIGTERM, once a checkpoint is written.
     """
     for stage in registry.find(config.composer).stages(config):
         fit(RetrievalRecipe(stage))
@@ -116,7 +115,9 @@ class RetrievalRecipe(Recipe):
         if coordinator.main:
             model.save_pretrained(root / "model")
             with replacing(root / "model" / "training.json") as path:
-                path.write_text(json.dumps(training_facts(root, samples, config), indent=1) + "\n")
+                path.write_text(
+                    to_json(training_facts(root, samples, config), indent=1) + "\n", encoding="utf-8"
+                )
         cache, frozen = config.data.cache_dir, config.encoder.trainable_blocks == 0
         encoded = encode(
             model, self.validation, ROWS, cache_dir=cache, frozen=frozen, spread=coordinator.spread
@@ -125,7 +126,7 @@ class RetrievalRecipe(Recipe):
             return
         rows = report(model, self.validation, encoded)["rows"]
         with replacing(validation_file(root, samples)) as path:
-            path.write_text(json.dumps(rows, indent=1) + "\n")
+            path.write_text(to_json(rows, indent=1) + "\n", encoding="utf-8")
         figures = {name: value for name, value in rows["composed"].items() if name.startswith("R@")}
         line = ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
         Progress.write(f"{samples} queries: {line}")

@@ -115,7 +115,7 @@ FAULTS = {
     "zero": ("training.batch_size=0", "training.batch_size is 0, expected at least 1"),
     "not a number": (
         "training.learning_rate=.nan",
-        "training.learning_rate is nan, expected a finite number",
+        "(line 1: .nan is not a finite number)",
     ),
     "no rate": ("training.learning_rate=0", "training.learning_rate is 0, expected a number over 0"),
     "number for text": ("output_dir=3", "output_dir is 3, expected text"),
@@ -240,12 +240,12 @@ def test_fault_table(override, says, tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "cannot be read"),
+        (None, "No such file or directory"),
         (b"a: [", r"not YAML \(line 1: "),
         (b"a: 1\nb:\n\t- 1\n", r"not YAML \(line 3: found character '\\t'"),
         (b"a:\n  b: 1\n  c: 2\n  b: 3\n", r"not YAML \(line 4: the key b comes twice\)"),
         (b"day: 2024-31-12", r"not YAML \(month must be in 1..12\)"),
-        (b"\xff\xfe\x00a", "not YAML"),
+        (b"\xff\xfe\x00a", "UTF-16 text, expected UTF-8"),
         (b"- 1", "expected a mapping"),
     ],
 )

@@ -123,12 +123,72 @@ def test_index_then_search(indexed, tmp_path, capsys):
     assert captured.out == "" and f"{indexed[1]}: nothing found among 3 pictures\n" in captured.err
 
 
+def test_status_and_remove(indexed, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    paint(pictures / "a" / "white.png", "white")
+    main(["index", str(pictures), *indexed])
+    capsys.readouterr()
+    assert main(["status", *indexed]) == 0
+    uri = indexed[1]
+    assert capsys.readouterr().out.splitlines() == [
+        f"4\t{pictures}",
+        f"{uri}: 4 pictures; 0 files are gone and 0 changed",
+    ]
+    (pictures / "green.png").unlink()
+    paint(pictures / "blue.png", "red", "green")
+    assert main(["status", *indexed]) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        f"4\t{pictures}",
+        f"gone\t{pictures / 'green.png'}",
+        f"changed\t{pictures / 'blue.png'}",
+        f"{uri}: 4 pictures; 1 files are gone and 1 changed",
+    ]
+    query = ["--text", "green", "-k", "4", "--out", str(tmp_path / "sheet.png")]
+    assert main(["search", *indexed, *query]) == 0
+    captured = capsys.readouterr()
+    first, *others, last = captured.out.splitlines()
+    assert first.endswith("green.png\t12x10\t{}\tgone") and last == str(tmp_path / "sheet.png")
+    assert not any(line.endswith("\tgone") for line in others)
+    assert captured.err == f"{uri}: the files of 1 hits are gone; `cdd-retrieval status` lists all of them\n"
+
+    for arguments, status, says in (
+        (["--gone"], 0, f"{uri}: 1 removed; 3 pictures\n"),
+        ([str(pictures / "a")], 0, f"{uri}: 1 removed; 2 pictures\n"),
+        ([str(pictures / "red.png")], 0, f"{uri}: 1 removed; 1 pictures\n"),
+        (["--gone"], 2, f"no picture whose file is gone is in {uri}; its folders: {pictures}\n"),
+        ([str(tmp_path / "other")], 2, f"other: no picture of it is in {uri}; its folders: {pictures}\n"),
+        ([], 2, "remove: give either PATH or --gone\n"),
+        ([str(pictures), "--gone"], 2, "remove: give either PATH or --gone\n"),
+    ):
+        assert main(["remove", *arguments, *indexed]) == status
+        captured = capsys.readouterr()
+        assert (captured.err if status else captured.out).endswith(says)
+    pictures.rename(tmp_path / "moved")  # the folder is gone
+    assert main(["remove", str(pictures), *indexed]) == 0
+    assert capsys.readouterr().out == f"{uri}: 1 removed; 0 pictures\n"
+
+
+def test_a_listing_that_lost_its_pictures_removes_none(indexed, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    main(["index", str(pictures), *indexed])
+    for name in ("green", "blue"):
+        (pictures / f"{name}.png").unlink()
+    capsys.readouterr()
+    assert main(["index", str(pictures), *indexed]) == 2
+    assert capsys.readouterr().err.endswith(
+        f"cdd-retrieval: {pictures}: 2 of the store's 3 pictures are no longer here, over a tenth of them, "
+        "and were not removed; --prune removes them\n"
+    )
+    assert main(["index", str(pictures), *indexed, "--prune"]) == 0
+    assert "2 removed; 1 pictures" in capsys.readouterr().out
+
+
 def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
     """Without its folder, --model must be given."""
     index = ["index", "pictures", "--store", "mine.db"]
     config = json.loads((_parser().parse_args(index).model / "config.json").read_text())
     assert config["composer"] == "fusion"
-    monkeypatch.setattr("retrieval.cli.SHIPPED", tmp_path / "none")
+    monkeypatch.setattr("retrieval.store_cli.SHIPPED", tmp_path / "none")
     with pytest.raises(SystemExit):
         _parser().parse_args(index)
 

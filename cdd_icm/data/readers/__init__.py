@@ -18,7 +18,8 @@ from cdd_icm.data.dialog import Dialog
 from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.readers import codraw, folder, geneva_hdf5, iclevr, shards
 from cdd_icm.errors import InputError
-from cdd_icm.sources import scheme_of
+from cdd_icm.limits import ANY_SIZE, check_file
+from cdd_icm.sources import local_path, scheme_of
 
 READERS: tuple[ModuleType, ...] = (folder, iclevr, codraw, geneva_hdf5, shards)
 """The first reader that recognises the data is used."""
@@ -53,7 +54,9 @@ def kind_of(path: str | Path) -> str:
 def _reader(path: str | Path) -> tuple[ModuleType, str]:
     if scheme_of(path):
         raise InputError(f"{path}: data at a URL can only be trained on; download the shards first")
-    path = Path(path)
+    path = local_path(path)
+    if path.exists() and not path.is_dir():
+        check_file(path, ANY_SIZE)
     for reader in READERS if path.exists() else (shards,):
         if kind := reader.kind_of(path):
             return reader, kind

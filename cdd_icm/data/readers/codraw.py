@@ -12,7 +12,9 @@ import lzma
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from cdd_icm.data.codraw_painter import HEIGHT, WIDTH, ClipArt, PaintedPicture, Piece, parse_canvas
 from cdd_icm.data.dialog import Dialog, SceneObject, Turn
@@ -20,6 +22,7 @@ from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.fields import checked
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
+from cdd_icm.limits import TEXT, open_file, read_stream
 from cdd_icm.sources import local_path
 
 KIND = "codraw"
@@ -163,8 +166,14 @@ def _json_files(path: Path) -> list[Path]:
     return [path] if path.name.endswith((".json", ".json.xz")) else []
 
 
-def _open(file: Path):
-    return lzma.open(file) if file.suffix == ".xz" else open(file, "rb")
+@contextmanager
+def _open(file: Path) -> Iterator[BinaryIO]:
+    with open_file(file, TEXT) as opened:
+        if file.suffix == ".xz":
+            with lzma.open(opened) as unpacked:
+                yield unpacked
+        else:
+            yield opened
 
 
 def _looks_like_codraw(file: Path) -> bool:
@@ -173,6 +182,8 @@ def _looks_like_codraw(file: Path) -> bool:
     try:
         with _open(file) as stream:
             return b'"abs_' in stream.read(1 << 16)
+    except InputError:  # so that `read` reports it
+        return True
     except (OSError, EOFError, lzma.LZMAError):
         return False
 
@@ -180,7 +191,7 @@ def _looks_like_codraw(file: Path) -> bool:
 def _load(file: Path) -> object:
     try:
         with _open(file) as stream:
-            encoded = stream.read()
+            encoded = read_stream(stream, TEXT, str(file))
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise InputError(f"{file}: can't be read ({error})") from error
     return parse_json(encoded, str(file))

@@ -30,6 +30,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
 from cdd_icm.sources import path_within
+from cdd_icm.text import read_lines
 
 KIND = "folder"
 DESCRIPTION = "a folder with metadata.jsonl"
@@ -93,7 +94,7 @@ def _rows(metadata: Path, path: Path, on_fault: OnFault) -> dict[tuple[str, str]
     """The rows of each (split, dialog). A dialog with a faulty row is skipped."""
     default_split = "train" if metadata.parent == path else metadata.parent.name
     rows, faulty = defaultdict(list), set()
-    for number, line in enumerate(metadata.read_bytes().splitlines(), 1):
+    for number, line in enumerate(read_lines(metadata), 1):
         if not line.strip():
             continue
         where, dialog = f"{metadata}:{number}", None

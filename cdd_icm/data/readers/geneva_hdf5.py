@@ -8,6 +8,7 @@ Each dialog is a group: `images` (T, H, W, 3) uint8 in BGR order; `text` (i-CLEV
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from cdd_icm.data.readers.iclevr import COLORS, ICLEVR_CLASSES
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json
+from cdd_icm.limits import ANY_SIZE, MEMBER, PIXELS, check_file
+from cdd_icm.text import read_lines
 
 DESCRIPTION = "GeNeVA's HDF5"
 COORDS_UNIT = 128
@@ -173,11 +176,7 @@ def _classes(file: h5py.File, path: Path) -> tuple[str, ...] | None:
         return names
     listed = path.with_name("objects.txt")
     if listed.exists():
-        try:
-            lines = listed.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{listed}: can't be read ({error})") from error
-        return tuple(line.strip() for line in lines if line.strip())
+        return tuple(line.strip() for line in read_lines(listed) if line.strip())
     return None
 
 
@@ -187,8 +186,12 @@ def _member(group: h5py.Group, file: Path, key: str) -> h5py.Group | h5py.Datase
     if not isinstance(group.get(key, getlink=True, default=h5py.HardLink()), h5py.HardLink):
         raise InputError(f"{where}: a link, which may lead to another file")
     member = group.get(key)
-    if isinstance(member, h5py.Dataset) and (member.is_virtual or member.external):
-        raise InputError(f"{where}: its values are in another file")
+    if isinstance(member, h5py.Dataset):
+        if member.is_virtual or member.external:
+            raise InputError(f"{where}: its values are in another file")
+        # a chunk is unpacked as a whole
+        chunk = math.prod(member.chunks or ()) * member.dtype.itemsize * bool(member.chunks)
+        MEMBER.check(chunk, f"{where}: its chunks have")
     return member
 
 
@@ -210,6 +213,7 @@ def _numbers(group: h5py.Group, file: Path, key: str) -> np.ndarray:
 
 def _load(group: h5py.Group, file: Path, key: str) -> Any:
     dataset = _field(group, file, key)
+    MEMBER.check(dataset.nbytes, f"{file}: {dataset.name[1:]}: declares")
     with _readable(f"{file}: {dataset.name[1:]}"):
         return dataset[()]
 
@@ -228,6 +232,8 @@ def _check_pictures(dataset: h5py.Dataset, file: Path, axes: tuple[str, ...]) ->
     if dataset.dtype != np.uint8 or len(dataset.shape or ()) != len(axes) or dataset.shape[-1] != 3:
         kind = f"{dataset.dtype} {dataset.shape}"
         raise InputError(f"{file}: {dataset.name[1:]} is {kind}, not uint8 ({', '.join(axes)})")
+    height, width, _ = dataset.shape[-3:]
+    PIXELS.check(height * width, f"{file}: {dataset.name[1:]}: {width}x{height} are")
 
 
 def _dialogs(file: h5py.File) -> list[str]:
@@ -254,6 +260,8 @@ def _readable(where: str) -> Iterator[None]:
 def _open(path: Path) -> h5py.File:
     try:
         return _open_in_process(path, os.getpid())
+    except InputError:
+        raise
     except DAMAGED as error:
         raise InputError(f"{path}: not a readable HDF5 file ({error})") from error
 
@@ -261,4 +269,5 @@ def _open(path: Path) -> h5py.File:
 @lru_cache(maxsize=8)
 def _open_in_process(path: Path, pid: int) -> h5py.File:
     """`pid` is part of the cache key: HDF5 handles must not be shared across a fork."""
+    check_file(path, ANY_SIZE)
     return h5py.File(path, "r")

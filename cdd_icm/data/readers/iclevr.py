@@ -18,6 +18,7 @@ from cdd_icm.data.files import Files, FolderFiles, ZipFiles
 from cdd_icm.data.picture import EncodedPicture
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
+from cdd_icm.text import decode_text, split_lines
 
 KIND = "iclevr"
 DESCRIPTION = "i-CLEVR"
@@ -125,18 +126,16 @@ def _dialog(
 
 
 def _text(files: Files, name: str) -> str:
-    try:
-        text = files.read(name).decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{files.where(name)}: not UTF-8 text ({error})") from error
+    text = decode_text(files.read(name), files.where(name)).strip()
     if not text:
         raise InputError(f"{files.where(name)}: the dialog has no text")
-    return "\n".join(line.strip() for line in text.splitlines())
+    return "\n".join(line.strip() for line in split_lines(text))
 
 
 def _objects(files: Files, name: str) -> tuple[SceneObject, ...]:
     where = files.where(name)
-    values = field(parse_json(files.read(name), where), "objects", list, where)
+    # the published scenes have -0.0 in fields that are not read
+    values = field(parse_json(files.read(name), where, foreign=True), "objects", list, where)
     objects = tuple(_object(value, f"{where}: objects") for value in values)
     for number, obj in enumerate(objects):
         if obj.name in (other.name for other in objects[:number]):

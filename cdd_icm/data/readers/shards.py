@@ -19,23 +19,26 @@ from glob import glob
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from random import Random
+from typing import Any, BinaryIO
 
 import numpy as np
 import webdataset
 from jaxtyping import UInt8
 from PIL import Image
 from torch.utils.data import IterableDataset, get_worker_info
-from webdataset.tariterators import group_by_keys, tar_file_expander
+from webdataset.tariterators import base_plus_ext, group_by_keys
 
 from cdd_icm.data.dialog import Dialog, Picture, Turn
 from cdd_icm.data.faults import OnFault, stop
 from cdd_icm.data.fields import field, scene_object, valid_file_name
-from cdd_icm.data.files import Files, MemoryFiles, TarFiles
+from cdd_icm.data.files import Files, Member, MemoryFiles, TarFiles
 from cdd_icm.data.picture import EncodedPicture, to_square
 from cdd_icm.data.triplets import Triplet, triplet
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
-from cdd_icm.io import parse_json, replacing, writing
+from cdd_icm.io import parse_json, replacing, to_json, writing
+from cdd_icm.limits import TEXT
+from cdd_icm.lock import claimed
 from cdd_icm.progress import Progress
 from cdd_icm.sources import expand, open_stream, scheme_of
 
@@ -60,7 +63,8 @@ def convert(
     partial = out.with_name(f"{out.name}.{content_digest(conversion)[:8]}.partial")
     with writing(out):
         partial.mkdir(parents=True, exist_ok=True)
-        with Progress(total=len(dialogs), desc="writing shards", unit="dialogs", disable=not progress) as bar:
+        options = {"desc": "writing shards", "unit": "dialogs", "disable": not progress}
+        with claimed(partial), Progress(total=len(dialogs), **options) as bar:
             for split in sorted({dialog.split for dialog in dialogs}):
                 of_split = [dialog for dialog in dialogs if dialog.split == split]
                 for start in range(0, len(of_split), max_dialogs_per_shard):
@@ -211,7 +215,7 @@ def _sample(dialog: Dialog, key: str) -> dict[str, str | bytes]:
         record["turns"].append(
             {"instruction": turn.instruction, "picture": f"{number}{suffix}", "objects": objects}
         )
-    return {"__key__": key, "json": json.dumps(record).encode(), **members}
+    return {"__key__": key, "json": to_json(record).encode(), **members}
 
 
 def _encoded(picture: Picture) -> tuple[str, bytes]:
@@ -254,14 +258,15 @@ def _turn(files: Files, key: str, record: object, where: str) -> Turn:
 def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
     for shard in shards:
         try:
-            # webdataset's own opener would pass addresses to a shell, so it gets an open stream
+            # webdataset's own opener would pass addresses to a shell
             with open_stream(shard) as stream:
-                for sample in group_by_keys(tar_file_expander([{"url": shard, "stream": stream}])):
+                for sample in group_by_keys(_members(stream, shard)):
                     key = sample["__key__"]
                     members = {f"{key}.{suffix}": data for suffix, data in sample.items() if suffix[0] != "_"}
                     yield _dialog(MemoryFiles(shard, members), key)
-        except InputError:
-            raise
+        except InputError as error:
+            where = "" if str(error).startswith(shard) else f"{shard}/"
+            raise InputError(f"{where}{error}") from error
         except Exception as error:  # each scheme's package raises errors of its own
             if scheme_of(shard):  # their text contains Python objects and is not deterministic
                 raise InputError(f"{shard}: can't be reached, or is not a complete tar") from error
@@ -269,6 +274,22 @@ def _stream(shards: Sequence[str]) -> Iterator[Dialog]:
                 raise
             reason = getattr(error, "strerror", None) or next(iter(error.args), "unexpected end of file")
             raise InputError(f"{shard}: not a readable tar ({reason})") from error
+
+
+def _members(stream: BinaryIO, shard: str) -> Iterator[dict[str, Any]]:
+    """The files in a tar, which may be compressed, in webdataset's form. A member and a whole dialog may not
+    be larger than their limits."""
+    last, size = None, 0
+    with tarfile.open(fileobj=stream, mode="r|*", tarinfo=Member) as tar:
+        for member in tar:
+            tar.members = []  # tarfile would keep them all
+            if member.isreg():
+                key, _ = base_plus_ext(member.name)
+                size = member.size + (size if key == last else 0)
+                last = key
+                TEXT.check(size, f"{key}: the dialog has")
+                data = tar.extractfile(member).read()
+                yield {"fname": member.name, "data": data, "__url__": shard}
 
 
 def _shards(shards: str | Sequence[str]) -> list[str]:

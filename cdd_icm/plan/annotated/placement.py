@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
+from cdd_icm.device import full_precision
 from cdd_icm.plan.shared.camera import to_ground
 from cdd_icm.plan.shared.decoder import FREQUENCIES, DecoderLayer, as_float, position_features
 from cdd_icm.plan.shared.word_context import WordContext
@@ -103,7 +104,7 @@ class Placement(nn.Module):
         for layer in self.layers:
             x = layer(x, attended, words, mask)
         x = self.norm(x).float()
-        with torch.autocast(x.device.type, enabled=False):  # bf16 is too coarse for the kernels' edges
+        with full_precision(x.device):  # bf16 is too coarse for the kernels' edges
             cells = self.sharpening * as_float(self.map_out, x[:, -1]) @ self.maps.float()  # (B, G^2)
             shifted = self._shifted_kernels(
                 as_float(self.kernel_out, x[:, :-1]).flatten(0, 1), at.flatten(0, 1)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from cdd_icm.device import full_precision
 from cdd_icm.plan.edits.half_planes import FUNCTIONS, HalfPlanes
 from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.requests import MAX_ADDED, MAX_OBJECTS, Scene
@@ -112,7 +113,7 @@ class EditNetwork(nn.Module):
         for layer in self.layers:
             x = layer(x, attended, words, mask)
         x = self.norm(x).float()
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x.device):
             states, request = x[:, :-1], x[:, -1]
             old, new = states[:, :MAX_OBJECTS], states[:, MAX_OBJECTS:]
             classes, *traits = as_float(self.what_out, states).split(
@@ -147,7 +148,7 @@ class EditNetwork(nn.Module):
             x_anchor and y_placed > y_anchor, and the pair: the numbers of the placed object and of the
             anchor's cell.
         """
-        with torch.autocast(states.device.type, enabled=False):
+        with full_precision(states.device):
             placed = states[items, slots]  # (P, D)
             logits = SCALE * as_float(self.map_out, placed) @ self.maps.float()  # (P, G^2)
             number = torch.arange(anchors.shape[1], device=anchors.device)

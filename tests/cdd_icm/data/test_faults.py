@@ -85,7 +85,7 @@ FAULTS = {
         swollen,
         "images/CLEVR_train_000001_2.png: picture can't be decoded (Decompressed data too large",
     ),
-    "huge picture": (huge, "images/CLEVR_train_000001_2.png: 9000x8000 pixels is over the limit"),
+    "huge picture": (huge, "images/CLEVR_train_000001_2.png: 9000x8000 are 72000000 pixels, over the limit"),
     "16-bit picture": (deep, "images/CLEVR_train_000001_2.png: mode I;16 has more than 8 bits"),
     "scene that is not JSON": (not_json, "scenes/CLEVR_train_000001.json: not JSON"),
     "unknown class": (unknown_class, "scenes/CLEVR_train_000001.json: objects: unknown class 'red cone'"),
@@ -136,7 +136,7 @@ FAULTS = {
     ),
     "text that is not UTF-8": (
         lambda folder: (folder / "text/CLEVR_train_000001.txt").write_bytes(b"\xff\xfe\x00"),
-        "text/CLEVR_train_000001.txt: not UTF-8",
+        "text/CLEVR_train_000001.txt: UTF-16 text, expected UTF-8",
     ),
 }
 

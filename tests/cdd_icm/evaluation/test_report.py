@@ -112,7 +112,7 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
     with pytest.raises(InputError, match="strange.json: no dialog in common"):
         compare([tmp_path / "good.json", tmp_path / "strange.json"])
     (tmp_path / "text.json").write_text("not JSON")
-    with pytest.raises(InputError, match="text.json: not a report"):
+    with pytest.raises(InputError, match="text.json: not JSON"):
         compare([tmp_path / "good.json", tmp_path / "text.json"])
     figures = copy.deepcopy(good["figures"])
     figures["model"]["detector"]["ap"]["value"] = "high"
@@ -125,7 +125,7 @@ def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detec
         (tmp_path / "hollow.json").write_text(json.dumps(good | hollow))
         with pytest.raises(InputError, match="hollow.json: not a report"):
             compare([tmp_path / "good.json", tmp_path / "hollow.json"])
-    with pytest.raises(InputError, match="absent.json: cannot be read"):
+    with pytest.raises(InputError, match="absent.json: No such file"):
         compare([tmp_path / "absent.json"])
 
 

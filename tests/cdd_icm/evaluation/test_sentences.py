@@ -223,7 +223,7 @@ def test_scenes_hold_what_is_present():
         ({"sentence": 3}, "sentence is 3, expected text"),
         ({"sentence": " "}, "sentence: ' ' has no text"),
         ({"before": [""]}, "before: '' has no text"),
-        ({"sentence": "\ud800"}, "holds half a character"),
+        ({"sentence": "\ud800"}, r"sentence: '.ud800' has a lone surrogate"),
         ({"sentense": "s"}, "unknown key sentense; the nearest is sentence"),
         ({"expect": []}, "expect: has 0 entries"),
         ({"expect": [NONE, ADD]}, "expect: has 2 entries, expected 'none' alone"),

@@ -17,7 +17,7 @@ from cdd_icm.sampling.dialogs import (
     turn_generator,
     without_progress_bar,
 )
-from tests.runs import run_two_processes
+from tests.runs import leftover, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
 
@@ -119,8 +119,9 @@ def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
         generate_split(tiny_pipeline, dialogs, out, batch_size=1, progress=False)
     # what kill -9 leaves: the true pictures of a dialog, and a folder that was never renamed
     (out / f"{dialogs[1].id}_gt").mkdir()
-    (out / f".unfinished.{dialogs[1].id}").mkdir()
-    (out / f".unfinished.{dialogs[1].id}" / "0.png").write_bytes(b"half")
+    unfinished = leftover(out / dialogs[1].id)
+    unfinished.mkdir()
+    (unfinished / "0.png").write_bytes(b"half")
 
     seen = []
 

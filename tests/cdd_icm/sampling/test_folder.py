@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 from cdd_icm import CDDICMPipeline, DrawingSession
 from cdd_icm.diffusion.samplers import scheduler_like
 from cdd_icm.errors import InputError
-from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer
+from cdd_icm.model.tokenizer import as_built, clip_tokenizer, learn_tokenizer, tokenize
 from cdd_icm.plan.registry import PLANS
 from cdd_icm.sampling.dialogs import weights_fingerprint
 from cdd_icm.sampling.folder import MODELS
@@ -35,6 +35,23 @@ def test_saved_and_loaded_gives_the_same_pixels(tiny_pipeline, tiny_folder):
     assert np.array_equal(np.asarray(loaded.canvas), np.asarray(tiny_pipeline.canvas))
     assert loaded.settings() == tiny_pipeline.settings()
     assert np.array_equal(draw(loaded), draw(tiny_pipeline))
+
+
+def test_a_tokenizer_is_saved_as_it_was_built_whatever_it_was_used_for(tmp_path):
+    tokenizer = learn_tokenizer(["add a red cube"], 300, 24)
+    as_built(tokenizer).save_pretrained(tmp_path / "new")
+    tokenize(tokenizer, ["add a red cube"])
+    tokenizer.save_pretrained(tmp_path / "without")
+    as_built(tokenizer).save_pretrained(tmp_path / "used")
+    files = {name: (tmp_path / name / "tokenizer.json").read_bytes() for name in ("new", "used", "without")}
+    assert files["new"] == files["used"] != files["without"]
+
+
+def test_a_pipeline_is_saved_with_that_tokenizer(tiny_pipeline, tmp_path):
+    tiny_pipeline.encode(torch.zeros(1, 3, 32, 32), ["add a red cube"])
+    tiny_pipeline.save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "tokenizer" / "tokenizer.json").read_text())
+    assert saved["padding"] is None and saved["truncation"] is None
 
 
 def test_loading_draws_no_bar_and_leaves_diffusers_as_it_was(tiny_folder, capsys):

@@ -305,7 +305,10 @@ FAULTS = {
     ),
     "too many generators": (dict(generator=seeded(1, 2)), "generator: 2 given for 1 instructions"),
     "no picture": (dict(image="cube.png"), "image: str, expected a PIL image, an array or a tensor"),
-    "huge": (dict(image=Image.new("1", (9000, 8000))), "image: 9000x8000 pixels is over the limit"),
+    "huge": (
+        dict(image=Image.new("1", (9000, 8000))),
+        "image: 9000x8000 are 72000000 pixels, over the limit",
+    ),
     "deep": (dict(image=Image.new("I;16", (8, 8))), "image: mode I;16 has more than 8 bits"),
     "floats": (
         dict(image=np.zeros((8, 8, 3))),
@@ -337,7 +340,7 @@ FAULTS = {
         dict(instruction="a c\udcffube"),
         r"instruction: 'a c\udcffube' has a lone surrogate",
     ),
-    "a history of no UTF-8": (dict(history=["a \udcff"]), r"instruction: 'a \udcff' has a lone surrogate"),
+    "a history of no UTF-8": (dict(history=["a \udcff"]), r"history: 'a \udcff' has a lone surrogate"),
     "candidates": (dict(num_candidates=10**13), "num_candidates is 10000000000000, expected at most 256"),
     "steps": (dict(num_inference_steps=0), "num_inference_steps is 0, expected at least 1"),
     "scale": (dict(guidance_scale="strong"), "guidance_scale is 'strong', expected a number"),

@@ -249,7 +249,7 @@ def picture(write):
 FAULTS = {
     "no record": (lambda f: (f / "session.json").unlink(), "session.json: No such file or directory"),
     "not JSON": (lambda f: (f / "session.json").write_text('{"seed": 1'), "session.json: not JSON"),
-    "not UTF-8": (lambda f: (f / "session.json").write_bytes(b"\xff\xfe"), "session.json: not JSON"),
+    "not UTF-8": (lambda f: (f / "session.json").write_bytes(b"\xff\xfe"), "session.json: UTF-16 text"),
     "a list": (lambda f: (f / "session.json").write_text("[]"), "expected an object, found list"),
     "missing field": (edit(seed=...), "session.json: seed is missing"),
     "unknown field": (edit(sead=1), "session.json: unknown key sead; the nearest is seed"),

@@ -6,6 +6,7 @@ import sys
 import bench_retrieval
 import bench_sampling
 import bench_train
+import bench_waiting
 import pytest
 import yaml
 from bench_sampling import settings
@@ -157,3 +158,17 @@ def test_exact_evaluation_holds_a_part_of_the_scores_alone():
     memory = bench_retrieval.bench_memory(4000, 50_000, 8)
     assert bench_retrieval.SCORE_BYTES < memory["ours"] < 3 * bench_retrieval.SCORE_BYTES
     assert memory["bare"] == 4 * 4000 * 50_000
+
+
+@pytest.mark.slow
+def test_ways_of_waiting(tiny_folder, tmp_path, monkeypatch, capsys):
+    two = {name: bench_waiting.WAYS[name] for name in (bench_waiting.OWN, "commands")}
+    monkeypatch.setattr(bench_waiting, "WAYS", two)
+    report = tmp_path / "w.json"
+    command = ["--model", str(tiny_folder), "--rounds", "1", "--report", str(report)]
+    assert bench_waiting.main(command) == 0
+    written, said = json.loads(report.read_text()), capsys.readouterr().out
+    for load in ("quiet", "busy"):
+        assert f"{load}: OpenMP's own 1.00, commands " in said
+        assert written[load]["ratios"].keys() == two.keys()
+        assert all(len(seconds) == 1 for seconds in written[load]["seconds"].values())

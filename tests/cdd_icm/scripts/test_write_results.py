@@ -131,7 +131,7 @@ def test_published_figures_that_lack_something_are_named(reports, change, messag
     with pytest.raises(InputError, match=rf"published\.yaml: {message}"):
         results_page(reports)
     file.unlink()
-    with pytest.raises(InputError, match=r"published\.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"published\.yaml: No such file"):
         results_page(reports)
 
 

@@ -1,5 +1,6 @@
 """Checkpoints appear whole or not at all, and what is damaged is named."""
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -8,9 +9,10 @@ from safetensors import SafetensorError
 
 from cdd_icm import io as disk
 from cdd_icm.errors import InputError
-from cdd_icm.io import load_tensors, read_json, replacing
+from cdd_icm.io import HOST, load_tensors, read_json, remove_leftovers, replacing
 from cdd_icm.train import checkpoint
 from cdd_icm.train.checkpoint import checkpoints, new_checkpoint, to_scalars, write_whole
+from tests.runs import DEAD, leftover
 
 TENSORS = {
     "model": {"a": torch.arange(6.0).reshape(2, 3).T},
@@ -79,12 +81,20 @@ def test_one_that_was_killed_while_it_was_written_counts_for_nothing(tmp_path, m
         patch.setattr(disk, "_fsync", killed)
         patch.setattr(disk, "_remove", lambda path: None)
         write(tmp_path, 16)
-    assert (tmp_path / ".unfinished.000000000016").exists() and checkpoints(tmp_path) == [kept]
-    assert checkpoints(tmp_path) + [write(tmp_path, 16)] == checkpoints(tmp_path)
+    (left,) = tmp_path.glob(".unfinished.*.000000000016")
+    assert checkpoints(tmp_path) == [kept]
+    of_the_dead(left)
+    disk._tidied.clear()  # as in another process
+    assert [kept, write(tmp_path, 16)] == checkpoints(tmp_path) == sorted(tmp_path.iterdir())
+
+
+def of_the_dead(left):
+    """Gives a leftover of this process to a dead one."""
+    left.rename(left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{DEAD}-")))
 
 
 def test_a_folder_that_is_replaced_is_there_throughout(tmp_path, monkeypatch):
-    """A kill between the two renames leaves the old one under another name, beside the new one."""
+    """A kill between the two renames leaves the old one under another name, which the next use gives back."""
 
     def killed(*_):
         raise SystemExit
@@ -97,11 +107,26 @@ def test_a_folder_that_is_replaced_is_there_throughout(tmp_path, monkeypatch):
             if number:
                 patch.setattr(disk.Path, "replace", killed)
                 patch.setattr(disk, "_remove", lambda path: None)
-    assert [file.name for file in (tmp_path / ".old.pipeline").iterdir()] == ["0"]
-    assert [file.name for file in (tmp_path / ".unfinished.pipeline").iterdir()] == ["1"]
-    with replacing(folder) as unfinished:
-        unfinished.mkdir()
-    assert list(tmp_path.iterdir()) == [folder]
+    left = list(tmp_path.iterdir())
+    assert sorted(file.name.split(".")[1] for file in left) == ["old", "unfinished"]
+    remove_leftovers(tmp_path)
+    assert sorted(left) == sorted(tmp_path.iterdir())  # the process that wrote them lives
+    for file in left:
+        of_the_dead(file)
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == [folder] and [file.name for file in folder.iterdir()] == ["0"]
+
+
+def test_leftovers_are_removed_only_of_the_dead(tmp_path):
+    kept, other_host = tmp_path / ".unfinished.txt", leftover(tmp_path / "a.png", host=HOST ^ 1)
+    for file in (kept, other_host, leftover(tmp_path / "a.png"), leftover(tmp_path / "a.png", "old")):
+        file.write_text("half")
+    (tmp_path / "a.png").write_text("whole")
+    remove_leftovers(tmp_path)
+    assert set(tmp_path.iterdir()) == {kept, other_host, tmp_path / "a.png"}
+    remove_leftovers(tmp_path, of_all_hosts=True)
+    assert set(tmp_path.iterdir()) == {kept, tmp_path / "a.png"}
+    assert (tmp_path / "a.png").read_text() == "whole"
 
 
 def damaged(folder):

@@ -40,7 +40,7 @@ from cdd_icm.train.state import prepare, update_ema
 from cdd_icm.train.tokenizer import copy_tokenizer
 from tests.cdd_icm.plans import plan_of
 from tests.cdd_icm.two_processes import publish
-from tests.runs import distance, identical, log_of, newest, run_two_processes
+from tests.runs import distance, identical, leftover, log_of, newest, run_two_processes
 
 SAMPLE = Path(__file__).parents[3] / "data" / "iclevr_sample"
 
@@ -89,15 +89,16 @@ def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
         train(config)
     assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000008", "000000000016"]
     # what else a kill may leave behind
-    unfinished = run / "checkpoints" / ".unfinished.000000000024"
+    unfinished = leftover(run / "checkpoints" / "000000000024")
     unfinished.mkdir()
     (unfinished / "model.safetensors").write_bytes(b"half")
-    (run / ".unfinished.tokenizer").mkdir()
+    leftover(run / "tokenizer").mkdir()
     with open(run / "log.jsonl", "a") as file:
         file.write('{"samples": 20, "loss": 1}\n{"samples": 24, "lo')
     train(config)
     assert identical(newest(run), newest(uninterrupted))
     assert log_of(run) == log_of(uninterrupted)
+    assert not list(run.rglob(".*"))
     for file in sorted(uninterrupted.glob("pipeline/*/*.safetensors")):
         assert file.read_bytes() == (run / file.relative_to(uninterrupted)).read_bytes()
 
@@ -136,7 +137,10 @@ def test_a_signal_to_all_its_processes_stops_a_run_in_order(tmp_path):
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGTERM)
     said = run.communicate(timeout=DEADLINE)[1]
-    assert run.returncode == 130 and "Traceback" not in said, said
+    assert run.returncode == 143 and "Traceback" not in said, said
+    assert re.search(
+        r"run: stopped after \d+ of 9600 images, which are in a checkpoint; run the same", said
+    ), said
     assert checkpoints(tmp_path / "run" / "checkpoints")
 
 
@@ -177,6 +181,20 @@ def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uni
     pipeline = CDDICMPipeline.from_pretrained(train(config))
     assert pipeline.canvas.size == (32, 32)
     assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
+
+
+def test_a_validation_that_a_kill_cut_off_is_made_up_for(make_config, monkeypatch):
+    config = make_config(training__total_samples=28)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(GeneratorRecipe, "publish", lambda *_, **__: die())
+        train(config)
+    run = Path(config.output_dir)
+    assert [folder.name for folder in checkpoints(run / "checkpoints")] == ["000000000016", "000000000024"]
+    train(config)
+    assert [file.name for file in sorted((run / "validation").iterdir())] == [
+        "000000024.png",
+        "000000028.png",
+    ]
 
 
 def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
@@ -629,7 +647,7 @@ def test_the_scale_of_the_gradients_in_fp16_goes_on(config, tmp_path):
     accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     checkpoint.save(*parts, samples=4, data="")
     accelerator.scaler = torch.amp.GradScaler("cpu")
-    assert checkpoint.restore(*parts, data="") == 4 and accelerator.scaler.get_scale() == 8.0
+    assert checkpoint.restore(*parts, data="") == (4, False) and accelerator.scaler.get_scale() == 8.0
 
 
 def truncated(folder):

@@ -105,4 +105,8 @@ def test_top_k_is_the_head_of_the_ranking_without_the_excluded():
 
 def test_median_rank():
     assert metrics.median_rank(torch.tensor([1, 2, 9])) == 2
+    assert metrics.median_rank(torch.tensor([1, 4])) == 2.5
+    # a target that is the excluded reference has no rank, and is not averaged
+    assert metrics.median_rank(torch.tensor([1, metrics.NEVER])) == 1
+    assert metrics.median_rank(torch.tensor([metrics.NEVER])) is None
     assert metrics.median_rank(torch.tensor([1, 2, 5, 9])) == 3.5

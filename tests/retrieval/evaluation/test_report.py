@@ -152,6 +152,27 @@ def test_evaluate_prints_the_protocol_and_that_a_run_is_partial(evaluate, write,
     assert status == 0 and "composed: R@1" in out and "PARTIAL" not in out
 
 
+def test_queries_whose_target_is_the_excluded_reference_are_counted_apart(evaluate, write, tmp_path):
+    lines = [
+        {"reference": "1", "text": "redder", "target": "2"},
+        {"reference": "2", "text": "as it is", "target": "2"},
+    ]
+    for name in ("1", "2"):
+        Image.new("RGB", (4, 4), (90 * int(name), 0, 0)).save(tmp_path / f"{name}.png")
+    for number, (some, median) in enumerate(((lines, 1.0), (lines[1:], None))):
+        path = write(f"{number}.jsonl", "\n".join(map(json.dumps, some)))
+        status, out, _ = evaluate("--data", path, "--benchmark", "triplets", "--images", tmp_path)
+        row = read_report(tmp_path / "report.json")["rows"]["composed"]
+        assert status == 0 and row["median rank"] == median and row["left out of the median rank"] == 1
+        said = "1 queries, whose target is the excluded reference, left out of the median rank"
+        assert out.count(said) == 3  # composed, and either alone
+        table = compare([tmp_path / "report.json"])
+        assert f"| {'-' if median is None else '1.0'} |" in table
+        assert table.splitlines()[-1].startswith(
+            "In 1 queries the target is the excluded reference: left out"
+        )
+
+
 def test_evaluate_takes_the_readers_own_split(evaluate, write, tmp_path):
     objects = [{"val_image_id": i} for i in range(3)]
     entry = {"condition": "wall", "reference": objects[0], "target": objects[1], "gallery": objects[2:]}
@@ -172,7 +193,7 @@ def test_reports_that_no_table_can_hold(write):
     for other, says in (
         (report("sum", 1.0, protocol={"split": "val"}), "other.json: its protocol differs from that of"),
         (report("sum", 1.0, data="codraw"), "other.json: its data differs from that of"),
-        (report("sum", 1.0, format=2), "other.json: not a report of `cdd-retrieval evaluate`"),
+        (report("sum", 1.0, format=2), "other.json: format: 2 is not the report format 1"),
     ):
         with pytest.raises(InputError, match=says):
             compare([one, write("other.json", other)])
@@ -193,7 +214,7 @@ def test_faults_are_one_line_and_exit_status_2(make_model, tmp_path, capsys):
     base = ["evaluate", "--model", str(tmp_path / "model"), "--report"]
     for arguments, says in (
         (["train", str(tmp_path / "bad.yaml")], "unknown key training.total_sample; the nearest"),
-        (["train", str(tmp_path / "none.yaml")], "cannot be read"),
+        (["train", str(tmp_path / "none.yaml")], "none.yaml: No such file"),
         ([*base, str(tmp_path / "r.txt"), "--data", str(SAMPLE)], "the name must end in .json"),
         ([*base, str(tmp_path / "r.json"), "--data", str(tmp_path / "none")], "no such file or folder"),
         ([*base, str(tmp_path / "r.json"), "--data", str(SAMPLE), "--device", "tpu"], "device: 'tpu'"),

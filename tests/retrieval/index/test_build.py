@@ -27,17 +27,17 @@ class Run:
     def __init__(self, folder: Path, uri: str):
         self.folder, self.uri = folder, uri
 
-    def __call__(self, batch_size: int = 4, encoder: Colours | None = None) -> Indexed:
+    def __call__(self, batch_size: int = 4, encoder: Colours | None = None, prune: bool = False) -> Indexed:
         encoder = encoder or Colours()
         with Store(self.uri, encoder.fingerprint, encoder.width, create=True) as store:
-            done = index(self.folder, store, encoder, batch_size, progress=False)
+            done = index(self.folder, store, encoder, batch_size, progress=False, prune=prune)
         assert done.added == encoder.encoded
         return done
 
     def entries(self) -> dict:
         """What the store knows, by path."""
         with Store(self.uri, Colours().fingerprint, Colours.width) as store:
-            found = list(store.of_folder(str(self.folder.resolve())))
+            found = list(store.entries(str(self.folder.resolve())))
             assert len(found) == store.count() == len({entry.content for entry in found})
         return {entry.path: entry for entry in found}
 
@@ -104,8 +104,51 @@ def test_the_store_follows_the_folder(run):
     (run.folder / "half.bmp").unlink()  # gone
     paint(run.folder / "red.png", "white")  # other content
     (run.folder / "a" / "blue.webp").rename(run.folder / "blue.webp")  # another path
-    assert counts(run()) == (1, 1, 1, 0, 2)
+    assert counts(run(prune=True)) == (1, 1, 1, 0, 2)
     assert set(run.entries()) == {"red.png", "blue.webp", "a/b/green.JPG"}
+
+
+def test_a_folder_that_became_a_link_keeps_its_pictures(run, tmp_path):
+    run()
+    (run.folder / "a").rename(tmp_path / "disk")
+    (run.folder / "a").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(run.folder)
+    assert counts(run()) == (0, 0, 4, 0, 0)
+    assert set(run.entries()) == {"red.png", "a/blue.webp", "a/b/green.JPG", "half.bmp"}
+    (tmp_path / "disk").rename(tmp_path / "not mounted")
+    done = run(prune=True)
+    assert counts(done) == (0, 0, 2, 0, 0) and done.kept == 0 and len(run.entries()) == 4
+    assert done.unreadable == [f"{run.folder / 'a'}: No such file or directory"]
+
+
+GONE = {"none": 0, "a tenth": 2, "over a tenth": 3, "all but one": 19}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE.keys())
+def test_over_a_tenth_is_removed_only_if_asked(tmp_path, gone):
+    run = Run(tmp_path / "pictures", str(tmp_path / "mine.db"))
+    for number in range(20):
+        paint(run.folder / f"{number:02}.png", "red", size=(12, 10 + number))
+    assert run().added == 20
+    for number in range(gone):
+        (run.folder / f"{number:02}.png").unlink()
+    allowed = gone <= 2
+    done = run()
+    assert (done.removed, done.kept) == ((gone, 0) if allowed else (0, gone))
+    assert len(run.entries()) == (20 - gone if allowed else 20)
+    done = run(prune=True)
+    assert (done.removed, done.kept) == (0 if allowed else gone, 0)
+    assert len(run.entries()) == 20 - gone
+
+
+def test_a_picture_with_other_content_is_replaced_without_asking(tmp_path):
+    run = Run(tmp_path / "pictures", str(tmp_path / "mine.db"))
+    for name in ("a", "b"):
+        paint(run.folder / f"{name}.png", "red", size=(12, 10 + ord(name)))
+    run()
+    for name in ("a", "b"):
+        paint(run.folder / f"{name}.png", "blue", size=(12, 10 + ord(name)))
+    assert counts(run()) == (2, 0, 0, 0, 2)
 
 
 def test_folders_share_a_store(run, tmp_path):
@@ -157,7 +200,7 @@ def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
     [
         ("{", "not JSON"),
         ("[1]\n", "not a JSON object"),
-        ('{"file_name": "red.png", "n": NaN}\n', "NaN is not a JSON number"),
+        ('{"file_name": "red.png", "n": NaN}\n', "NaN is not a finite number"),
         ('{"file_name": "red.png", "n": 9223372036854775808}\n', "needs more than 64 bits"),
         ('{"file_name": "red.png", "n": "\\ud800"}\n', "not JSON that the store can hold"),
         ({"name": "red.png"}, "file_name: None, expected a text"),

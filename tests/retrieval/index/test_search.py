@@ -84,8 +84,11 @@ def test_a_sheet_shows_query_and_hits(store, folder):
     kept = gone.read_bytes()
     gone.unlink()
     try:
+        assert hits[0].gone and not hits[1].gone
+        without = np.asarray(sheet(None, "blue", hits, height=40))
+        assert (without == (0, 0, 255)).all(2).sum() <= blue - 40 * 40
         with pytest.raises(InputError, match="blue blue.png: No such file"):
-            sheet(None, "blue", hits)
+            hits[0].picture()
     finally:
         gone.write_bytes(kept)
 

@@ -36,7 +36,7 @@ def test_what_is_put_comes_back(uri):
     with Store(uri, "m0de1", WIDTH) as store:
         assert store.get([e.content for e in entries] + ["none"]) == {e.content: e for e in entries}
         assert (store.count(), store.count(entries[0].folder), store.count("/nowhere")) == (3, 2, 0)
-        assert {e.path for e in store.of_folder(entries[0].folder)} == {"0.png", "1.png"}
+        assert {e.path for e in store.entries(entries[0].folder)} == {"0.png", "1.png"}
 
 
 @pytest.mark.parametrize("flushed", [False, True])

@@ -76,7 +76,7 @@ def test_pictures_of_any_mode(write, tmp_path):
         ({"objects": [{"name": "cat", "x": 160, "y": 3}]}, "metadata.jsonl:1: objects: x 160"),
         (
             {"objects": [{"name": "cat", "x": 10**400, "y": 3}]},
-            f"metadata.jsonl:1: objects: x: {10**400} is not a finite number",
+            f"metadata.jsonl:1: 1{'0' * 39} needs more than 64 bits",
         ),
         (
             {"objects": [{"name": "cat", "x": 0, "y": 0, "look": {"pose": 3}}]},

@@ -76,7 +76,7 @@ def test_codraw_takes_its_names_from_objects_txt(codraw_h5):
     (dialog,) = load_dialogs(codraw_h5)
     assert dialog.turns[0].objects[0].name == "thing_3"
     codraw_h5.with_name("objects.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"objects\.txt: can't be read"):
+    with pytest.raises(InputError, match=r"objects\.txt: UTF-16 text, expected UTF-8"):
         load_dialogs(codraw_h5)
 
 

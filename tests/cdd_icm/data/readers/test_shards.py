@@ -173,7 +173,7 @@ FAULTS = {
     "no number": (
         ["turns", 0, "objects", 0, "depth"],
         math.nan,
-        "turns[0]: objects: depth: nan is not a fin",
+        "NaN is not a finite number",
     ),
     "list as class": (["turns", 0, "objects", 0, "name"], ["a"], "turns[0]: objects: name: ['a'] is not of"),
 }
