@@ -22,6 +22,7 @@ import cdd_icm
 from cdd_icm.data.dialog import Dialog, SceneObject, class_names
 from cdd_icm.data.picture import to_float
 from cdd_icm.errors import InputError
+from cdd_icm.io import read_json
 from cdd_icm.lock import unchanged
 from cdd_icm.sampling.folder import check_weights
 from cdd_icm.sources import check_links, local_path
