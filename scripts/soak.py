@@ -59,13 +59,13 @@ FAULTS = ["KILL", "TERM", "FULL", "READONLY"]
 MOUNTED = ("FULL", "READONLY")
 
 SCHEDULE = ["training.batch_size=4", "training.total_samples=32", "training.warmup_samples=8"]
-SCHEDULE += ["training.log_samples=8", "training.checkpoint_samples=8", "training.ema_samples=4"]
+SCHEDULE += ["training.log_samples=8", "training.checkpoint_samples=8"]
 ENCODER = (
     "encoder.model={embed_dim: 32, vision_cfg: {image_size: 32, patch_size: 8, width: 32, layers: 1, "
     "head_width: 16}, text_cfg: {context_length: 52, vocab_size: 384, width: 32, heads: 2, layers: 1, "
     "pool_type: eos, eos_id: 2, no_causal_mask: true}}"
 )
-PLACES = ["data.image_size=32", "data.cache_dir=OUT/cache", "output_dir=OUT/run"]
+PLACES = ["data.image_size=32", "output_dir=OUT/run"]
 SMALL = [
     f"data.path={SAMPLE}",
     *PLACES,
@@ -297,6 +297,7 @@ class Soak:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        os.environ["XDG_CACHE_HOME"] = str(self.out / "cache")  # of pictures and features
         status = 70
         try:
             status = program(arguments)

@@ -197,7 +197,7 @@ CONFIGS = {
     "NUL": ('output_dir: "a\\0b"', "output_dir: 'a\\x00b' has a NUL character"),
     "surrogate": ('output_dir: "\\ud800"', "output_dir: '\\ud800' has a lone surrogate"),
     "in a section": ('data: {path: "\\0"}', "data: path: '\\x00' has a NUL character"),
-    "in a list": ('objective: {antonym_negatives: [["a", "\\0"]]}', "'\\x00' has a NUL character"),
+    "in a list": ('objective: {augmentations: ["a", "\\0"]}', "'\\x00' has a NUL character"),
 }
 
 

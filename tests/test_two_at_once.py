@@ -58,7 +58,8 @@ def here(tmp_path, monkeypatch, tiny_folder, iclevr, make_model):  # noqa: F811
     monkeypatch.setattr(store, "PATIENCE", 0.1)
     make_model().save_pretrained("found")
     short = {"batch_size": 2, "total_samples": 2, "warmup_samples": 0}
-    data = {"path": SAMPLE, "image_size": 32, "cache_dir": "cache"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data = {"path": SAMPLE, "image_size": 32}
     for name, settings in (("config", drawing.TINY), ("retrieval", retrieving.TINY)):
         Path(f"{name}.yaml").write_text(yaml.safe_dump({**settings, "data": data, "training": short}))
     return tmp_path

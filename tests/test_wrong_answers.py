@@ -267,19 +267,11 @@ def test_a_detector_of_another_class(tmp_path):
 
 
 def test_reports_of_other_detectors_are_not_compared(tmp_path):
-    figure = {"value": 1.0, "low": 0.0, "high": 2.0}
-    figures = {name: figure for name in ("ap", "ar", "f1", "rsim", "preservation")}
-    turns = {name: [1.0] for name in ("precision", "recall", "f1", "rsim")}
-    base = {
-        **{"format": 2, "seed": 0, "teacher_forced": False, "preset": None, "sampling": {}},
-        "data": {"name": "d", "split": "test", "dialogs": 1},
-        "figures": {"model": {"detector": figures}},
-        "dialogs": [{"fingerprint": "a", "id": "a", **turns}],
-    }
+    published = json.loads((Path(__file__).parents[1] / "reports" / "iclevr_test.json").read_text())
     files = []
     for name in ("one", "two"):
         files.append(tmp_path / f"{name}.json")
-        files[-1].write_text(json.dumps(base | {"detector": {"name": name, "fingerprint": name}}))
+        files[-1].write_text(json.dumps(published | {"detector": {"name": name, "fingerprint": name}}))
     with pytest.raises(InputError, match="two.json: detector two is not that of .*one.json, one: their fig"):
         compare(files)
 
