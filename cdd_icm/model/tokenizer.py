@@ -103,13 +103,13 @@ def check_tokenizer(
 ) -> None:
     """Raises InputError if the tokenizer, loaded from `folder`, does not fit the text tower, or is not that
     whose digest was `saved`; older models have none."""
-    if saved and (found := vocabulary_digest(tokenizer)) != saved:
-        raise InputError(f"{folder}: the tokenizer of another model: its vocabulary is {found}, not {saved}")
     if len(tokenizer) > towers.vocab_size or tokenizer.model_max_length != towers.context_length:
         raise InputError(
             f"{folder}: {len(tokenizer)} tokens and texts of {tokenizer.model_max_length}, but the text "
             f"tower of encoder.model has {towers.vocab_size} tokens and texts of {towers.context_length}"
         )
+    if saved and (found := vocabulary_digest(tokenizer)) != saved:
+        raise InputError(f"{folder}: the tokenizer of another model: its vocabulary is {found}, not {saved}")
 
 
 def tokenize(

@@ -248,8 +248,8 @@ def test_output_types(pipe):
     assert pt.min() >= 0 and pt.max() <= 1
     assert np.array_equal(pt.permute(0, 2, 3, 1).numpy(), array)
     assert np.array_equal((array[0] * 255).round().astype(np.uint8), np.asarray(image))
-    images, scores = pipe(pipe.canvas, SAID[0], return_dict=False)
-    assert len(images) == 1 and scores is None
+    images, scores, answers = pipe(pipe.canvas, SAID[0], return_dict=False)
+    assert len(images) == 1 and scores is None and answers is None
 
 
 def same_pixels(mode):
