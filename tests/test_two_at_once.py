@@ -2,13 +2,13 @@
 
 import re
 import socket
-import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cdd_icm import cli
+from cdd_icm.console import say
 from retrieval import cli as retrieval_cli
 from retrieval.index import store
 from tests.cdd_icm import conftest as drawing
@@ -91,7 +91,12 @@ def test_a_search_waits_until_the_store_is_free(here, capsys, monkeypatch):
     _, search, _ = WRITERS["search"]
     assert retrieval_cli.main(index) == 0
     with another_process(here / "out.db") as other:
-        threading.Timer(0.5, other.release.set).start()
+
+        def told(*values, **options):
+            say(*values, **options)
+            other.release.set()
+
+        monkeypatch.setattr("cdd_icm.lock.say", told)
         assert retrieval_cli.main(search) == 0
     said = capsys.readouterr()
     assert f"out.db: waiting for process {other.pid} on" in said.err and ".webp" in said.out
