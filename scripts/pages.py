@@ -18,8 +18,12 @@ HEAD = "<!-- Written by `make results` from reports/; change a report, not this 
 
 TITLES = {"iclevr": "i-CLEVR", "codraw": "CoDraw"}
 
-SENTENCES = {"iclevr": "blocks", "codraw": "clip_art"}
-"""By data set, the file in data/plain_speech of its world."""
+SENTENCES = {
+    "blocks": ("blocks", "Blocks (plan of edits)"),
+    "iclevr": ("blocks", "i-CLEVR"),
+    "codraw": ("clip_art", "CoDraw"),
+}
+"""By model, the file in data/plain_speech of its world, and its title."""
 
 COMMANDS = {
     "ablation": "python scripts/run_ablation.py configs/generate/iclevr_64.yaml --samples 28000 --dialogs 60 "
@@ -35,7 +39,7 @@ COMMANDS = {
     **{
         f"sentences_{name}": f"cdd-icm sentences data/plain_speech/{file}.jsonl "
         f"--model data/pretrained/{name} --report reports/sentences_{name}.json"
-        for name, file in SENTENCES.items()
+        for name, (file, _) in SENTENCES.items()
     },
     **{
         name: f"cdd-icm evaluate --model data/pretrained/{name} --data PATH/TO/{name} --split test "

@@ -206,12 +206,12 @@ def plain_speech(reports: Path) -> list[str]:
         "asks for; training never saw them (data/plain_speech). Right is a picture in which exactly that "
         "change is seen."
     ]
-    for name in SENTENCES:
+    for name, (_, title) in SENTENCES.items():
         report = json_report(reports / f"sentences_{name}.json")
         if report is None:
-            lines += ["", not_measured(TITLES[name], COMMANDS[f"sentences_{name}"])]
+            lines += ["", not_measured(title, COMMANDS[f"sentences_{name}"])]
             continue
-        heads = [TITLES[name], "sentences", "unusable", "right, per cent"]
+        heads = [title, "sentences", "unusable", "right, per cent"]
         lines += ["", *table(heads, rows(report)), "", f"{summary(report)} Drawn on {report['device']}."]
         lines += ["", f"`{COMMANDS[f'sentences_{name}']}`"]
     return lines

@@ -40,6 +40,8 @@ from tests.cdd_icm.conftest import tiny_pipeline, write_iclevr  # noqa: F401
 from tests.retrieval.colours import Colours
 from tests.retrieval.conftest import make_model  # noqa: F401
 
+pytestmark = pytest.mark.slow  # many inputs
+
 ROOT = Path(__file__).parents[1]
 LONG = int(os.environ.get("FUZZ_EXAMPLES", 0))
 

@@ -17,6 +17,8 @@ from tests.cdd_icm.test_lock import another_process
 from tests.retrieval import conftest as retrieving
 from tests.retrieval.conftest import make_model  # noqa: F401
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 ROOT = Path(__file__).parents[1]
 STORE = ["--store", "out.db", "--model", "found"]
 SAMPLE = str(ROOT / "data" / "iclevr_sample")

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 SHOW = """
 import os, sys
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 class Torch:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
