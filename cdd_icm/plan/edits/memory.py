@@ -13,6 +13,11 @@ from cdd_icm.plan.edits.requests import KEEP, MAX_OBJECTS, REMOVE, TOUCHED, TOUC
 
 REMEMBERED = 8
 """Number of earlier instructions that are read again."""
+NEAR = 2
+"""Distance in cells within which a detection is the object that is remembered there."""
+
+Detected = tuple[int, tuple[int, ...], int]
+"""An object: class, traits and cell."""
 
 
 @dataclass
@@ -20,7 +25,7 @@ class Remembered:
     """The objects of a picture as a dialog's instructions made them, in the order in which they were added:
     class, traits and cell of each; and the numbers of those that the last turn added or changed."""
 
-    objects: list[tuple[int, tuple[int, ...], int]] = field(default_factory=list)
+    objects: list[Detected] = field(default_factory=list)
     touched: list[int] = field(default_factory=list)
 
     def after(self, edits: Edits, item: int) -> Remembered:
@@ -42,18 +47,28 @@ class Remembered:
             kept.append((classes[MAX_OBJECTS + slot], traits[MAX_OBJECTS + slot], cells[MAX_OBJECTS + slot]))
         return Remembered(kept, touched if touched else [])
 
-    def seen_in(self, detected: Sequence[tuple[int, tuple[int, ...], int]]) -> Remembered:
+    def seen_in(self, detected: Sequence[Detected], grid: int) -> Remembered:
         """What is detected in the picture, in the order of the objects remembered; those of which nothing is
-        remembered were there first."""
-        rest, found, touched = list(detected), [], []
-        for number, (remembered, *_) in enumerate(self.objects):
-            match = next((obj for obj in rest if obj[0] == remembered), None)
-            if match is not None:
-                rest.remove(match)
-                if number in self.touched:
-                    touched.append(len(found))
-                found.append(match)
+        remembered were there first.
+
+        A detection is the remembered object of its class, or else the one that is remembered in its place:
+        what was asked for is surer than what a badly drawn object looks like. Its look is as remembered.
+        """
+        rest, matches = list(detected), {}
+        for same in (lambda old, new: old[0] == new[0], lambda old, new: apart(old, new, grid) <= NEAR):
+            for number, old in enumerate(self.objects):
+                match = next((new for new in rest if number not in matches and same(old, new)), None)
+                if match is not None:
+                    rest.remove(match)
+                    matches[number] = (*old[:2], match[2])
+        found = [matches[number] for number in sorted(matches)]
+        touched = [sorted(matches).index(number) for number in self.touched if number in matches]
         return Remembered([*rest, *found], [number + len(rest) for number in touched])
+
+
+def apart(one: Detected, other: Detected, grid: int) -> int:
+    """The larger of the distances in columns and in rows."""
+    return max(abs(one[2] % grid - other[2] % grid), abs(one[2] // grid - other[2] // grid))
 
 
 def scene_of(memories: Sequence[Remembered], trait_count: int, device: torch.device) -> Scene:

@@ -191,7 +191,9 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
     ) -> SampledPlans:
         detected = existing_objects(self.detector(reference), self.trait_sizes, self.tuning.expected_objects)
         memories = self._remember(histories, settings, reference.device)
-        memories = [memory.seen_in(found) for memory, found in zip(memories, detected, strict=True)]
+        memories = [
+            memory.seen_in(found, self.config.grid) for memory, found in zip(memories, detected, strict=True)
+        ]
         scene = scene_of(memories, len(self.trait_sizes), reference.device)
         edits = self._edits(instructions, scene, noise, settings)
         describer = self._describer()
