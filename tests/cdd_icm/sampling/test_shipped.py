@@ -1,5 +1,6 @@
 """The models that ship draw what they are told, with the commands of the README."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -89,3 +90,27 @@ def test_make_demo_passes_the_texts_unchanged(tmp_path):
     model = "data/pretrained/iclevr"
     expected = ["generate", "--model", model, "--preset", "fast", "--say", said, "--out", "outputs/demo"]
     assert told.stdout.splitlines() == expected
+
+
+def test_blocks_edits_in_any_words_and_says_what_it_understood(tmp_path, capsys):
+    said = "a red ball in the middle, please|add a dog|get rid of the ball"
+    settings = ["--preset", "fast", "--device", "cpu", "--dtype", "fp32"]
+    command = [
+        "generate",
+        "--model",
+        str(SHIPPED / "blocks"),
+        "--say",
+        said,
+        "--out",
+        str(tmp_path),
+        "--json",
+    ]
+    assert main([*command, "--strict", *settings]) == 1  # no dog
+    answers = [json.loads(line)["answer"] for line in capsys.readouterr().out.splitlines()]
+    assert [answer["outcome"] for answer in answers] == ["changed", "not understood", "changed"]
+    assert answers[0]["understood"] == "adds a red sphere"
+    assert answers[2]["understood"] == "removes the red sphere"
+    ball, same, gone = (np.asarray(Image.open(tmp_path / f"turn_{n}.png")).astype(int) for n in (1, 2, 3))
+    assert np.array_equal(ball, same)
+    red = [(picture[..., 0] - picture[..., 2] > 60).sum() for picture in (ball, gone)]
+    assert red[0] > 100 and red[1] < red[0] / 10
