@@ -1,5 +1,5 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
-# `make test-fast` leaves out the tests marked slow: under two minutes on two cores.
+# `make test-fast` leaves out the tests marked slow.
 # `make demo PRESET=fast` draws in fewer steps, `make demo DATASET=codraw` draws clip art; `make results` writes docs/
 # anew from reports/.
 PYTHON ?= python3

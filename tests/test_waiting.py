@@ -9,12 +9,12 @@ import pytest
 
 from cdd_icm.cli import WAITING
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 ROOT = Path(__file__).parents[1]
 
 SHOW = """
 import os, sys
-
-pytestmark = pytest.mark.slow  # each starts a process
 
 class Torch:
     def find_spec(self, name, path=None, target=None):

@@ -152,6 +152,7 @@ def test_no_phrase_has_a_word_of_those_that_training_asks_for_nothing_with():
     assert not words(" ".join(NO_OP_PHRASES)) & words(" ".join(NO_OP_TEXTS))
 
 
+@pytest.mark.slow  # reads whole data sets
 @pytest.mark.parametrize("name", ["iclevr", "codraw"])
 def test_training_never_saw_the_phrases(name):
     if "CDD_ICM_DATA" not in os.environ:

@@ -281,6 +281,7 @@ def training_texts(folder):
     return {plain(text) for text in (*texts, *messages)}
 
 
+@pytest.mark.slow  # reads whole data sets
 @pytest.mark.parametrize("data", ["iclevr", "codraw", "clevr_edits"])
 def test_training_never_saw_the_sentences(real_data, data):
     if not (real_data / data).exists():

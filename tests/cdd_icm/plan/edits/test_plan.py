@@ -11,6 +11,7 @@ from cdd_icm.data.dialog import Dialog, SceneObject, Turn
 from cdd_icm.data.readers.folder import WhitePicture
 from cdd_icm.errors import InputError
 from cdd_icm.plan.answer import Outcome
+from cdd_icm.plan.edits import plan
 from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.plan import EditPlan
 from cdd_icm.sampling.loading import load_pipeline
@@ -24,7 +25,9 @@ def run(settings_in, tmp_path_factory):
     settings = settings_in(tmp_path_factory.mktemp("edits") / "run") | {"plan": PLAN}
     settings["training"] |= {"total_samples": 8, "log_samples": 4}
     config = from_dict(Config, settings)
-    return train(config), config
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "TEXTS", 300)
+        return train(config), config
 
 
 def test_it_trains_and_draws(run):
