@@ -24,6 +24,8 @@ FREQUENT = 12
 errors."""
 ALIKE = 0.75
 """A word is taken for a typing error of a known one if it is as similar to it (`difflib`)."""
+SHORT = 3
+"""Words of so many letters are too short for that: each is like some known one."""
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
@@ -155,5 +157,6 @@ def unknown_words(text: str, known: Collection[str]) -> tuple[str, ...]:
     return tuple(
         word
         for word in found
-        if word not in known and not difflib.get_close_matches(word, known, n=1, cutoff=ALIKE)
+        if word not in known
+        and (len(word) <= SHORT or not difflib.get_close_matches(word, known, n=1, cutoff=ALIKE))
     )

@@ -58,5 +58,9 @@ def test_known_words_are_frequent():
     assert known_words(["Add a cube"] * FREQUENT + ["ad a cube"] * (FREQUENT - 1)) == ["a", "add", "cube"]
 
 
+def test_a_short_word_is_no_typing_error():
+    assert unknown_words("add a dog", ("add", "a", "do")) == ("dog",)
+
+
 def test_typing_errors_are_no_unknown_words():
     assert unknown_words("remve the cueb and the zebra", WORDS) == ("and", "zebra")
