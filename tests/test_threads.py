@@ -177,12 +177,20 @@ def test_a_store(filled):
     assert at_once(find) == [find(number) for number in range(THREADS)]
 
 
-def test_a_retrieval_session_loses_no_turn(filled):
+def test_a_retrieval_session_is_as_if_one_thread_had_said_it_all(filled):
     session = RetrievalSession(*filled, k=3)
     at_once(lambda number: session.say(COLOURS[number % 4]))
-    # not the hits of one thread: pictures that score alike may come in another order, and lead elsewhere
-    assert sorted(turn.text for turn in session.turns) == sorted(COLOURS * (THREADS // 4))
-    assert all(len(turn.hits) == 3 for turn in session.turns)
+    turns = session.turns
+    assert sorted(turn.text for turn in turns) == sorted(COLOURS * (THREADS // 4))
+    for number, turn in enumerate(turns):
+        earlier, best = [done.text for done in turns[:number]], None
+        if number:
+            best = turns[number - 1].hits[0].entry.content
+            assert np.array_equal(turn.reference, turns[number - 1].hits[0].picture())
+        hits = search(*filled, turn.reference, turn.text, 3 + bool(best), "", earlier)
+        expected = [hit.score for hit in hits if hit.entry.content != best][:3]
+        # not the entries: pictures that score alike may come in any order
+        assert [hit.score for hit in turn.hits] == pytest.approx(expected, abs=1e-5)
 
 
 def test_nothing_is_left_open(tmp_path):

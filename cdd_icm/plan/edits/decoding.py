@@ -48,8 +48,8 @@ def choose_edits(
     place: Literal["likeliest", "median"],
 ) -> Edits:
     """The edits: what is done with which object is the likeliest; looks that are left open, and places, are
-    drawn by `gumbel` at `temperature`. An object that would be of class and looks of another one in the scene
-    gets the next likeliest class.
+    drawn by `gumbel` at `temperature`. An object that would be of the class of another one in the scene gets
+    the next likeliest class.
 
     Args:
         gumbel: standard Gumbel noise, a number for each cell, class and trait's value in turn.

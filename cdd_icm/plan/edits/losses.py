@@ -63,22 +63,3 @@ def side_loss(
     """-log p(signs) over the pairs that are in different columns (or rows), summed."""
     new, old = (torch.stack([cell % grid, cell // grid], dim=-1) for cell in (placed, anchors))
     return binary(sides, new > old, new != old)
-
-
-def right_requests(network: EditNetwork, requests: Requests) -> dict[str, Tensor]:
-    """Whether, of each text, the likeliest edits are those asked for, (B,): `what` without places, `intent`,
-    and the share of placed objects on the asked side of each anchor, `sides` (Q,)."""
-    asked, scene = requests.asked, requests.scene
-    logits = network(requests.ids, requests.mask, scene)
-    n = MAX_OBJECTS
-    there = asked.actions >= 0
-    changed = asked.actions == CHANGE
-    right = ((logits.actions.argmax(dim=-1) == asked.actions) | ~there).all(dim=1)
-    right &= ((logits.added > 0) == asked.added).all(dim=1)
-    aspects = torch.cat([asked.classes[:, :n, None], asked.traits[:, :n], asked.cells[:, :n, None]], dim=-1)
-    right &= (((logits.aspects > 0) == (aspects >= 0)) | ~changed[..., None]).flatten(1).all(dim=1)
-    right &= ((logits.classes.argmax(dim=-1) == asked.classes) | (asked.classes < 0)).all(dim=1)
-    for k, values in enumerate(logits.traits):
-        truth = asked.traits[..., k]
-        right &= ((values.argmax(dim=-1) == truth) | (truth < 0)).all(dim=1)
-    return {"what": right, "intent": logits.intents.argmax(dim=-1) == asked.intents}

@@ -19,7 +19,6 @@ from cdd_icm.config import Config, SamplingConfig, from_dict
 from cdd_icm.data.augment import all_objects, no_objects_error
 from cdd_icm.data.batch import RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog
-from cdd_icm.diffusion.region import Balance
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
 from cdd_icm.plan.edits.answers import Describer, known_words
@@ -128,10 +127,6 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
 
     def reworded(self, truth: EditTruth) -> tuple[Int[Tensor, "B Nw"], Bool[Tensor, "B Nw"]]:
         return truth.ids, truth.mask
-
-    @property
-    def balance(self) -> Balance:
-        return "regions"
 
     def map_parameters(self) -> list[nn.Parameter]:
         return list(self.splats.parameters())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.benchmark import in_benchmark_style
+from cdd_icm.plan.edits.blocks.benchmark_style import in_benchmark_style
 from cdd_icm.plan.edits.blocks.clauses import clauses_for
 from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.mentions import Mention

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from cdd_icm.plan.edits.losses import edit_loss, right_requests, side_loss
+from cdd_icm.plan.edits.losses import edit_loss, side_loss
+from cdd_icm.plan.edits.requests import CHANGE, MAX_OBJECTS
 from tests.cdd_icm.plan.edits.toy import GRID, network, requests
 
 
@@ -56,3 +57,21 @@ def test_a_network_that_learns_the_requests_gets_them_right():
         optimizer.step()
     right = right_requests(net, both)
     assert right["what"].all() and right["intent"].all()
+
+
+def right_requests(network, requests):
+    """Whether, of each text, the likeliest edits are right, (B,): `what` without places, and `intent`."""
+    asked, scene = requests.asked, requests.scene
+    logits = network(requests.ids, requests.mask, scene)
+    n = MAX_OBJECTS
+    there = asked.actions >= 0
+    changed = asked.actions == CHANGE
+    right = ((logits.actions.argmax(dim=-1) == asked.actions) | ~there).all(dim=1)
+    right &= ((logits.added > 0) == asked.added).all(dim=1)
+    aspects = torch.cat([asked.classes[:, :n, None], asked.traits[:, :n], asked.cells[:, :n, None]], dim=-1)
+    right &= (((logits.aspects > 0) == (aspects >= 0)) | ~changed[..., None]).flatten(1).all(dim=1)
+    right &= ((logits.classes.argmax(dim=-1) == asked.classes) | (asked.classes < 0)).all(dim=1)
+    for k, values in enumerate(logits.traits):
+        truth = asked.traits[..., k]
+        right &= ((values.argmax(dim=-1) == truth) | (truth < 0)).all(dim=1)
+    return {"what": right, "intent": logits.intents.argmax(dim=-1) == asked.intents}
