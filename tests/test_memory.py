@@ -17,8 +17,9 @@ from cdd_icm.evaluation.detector import Detector, load_detector
 from cdd_icm.evaluation.train_detector import DetectorConfig, train_detector
 from cdd_icm.io import load_tensors
 from cdd_icm.limits import GIB, Limit
+from cdd_icm.plan.registry import plan_settings
 from cdd_icm.train.generator import dry_run, train
-from cdd_icm.train.memory import step_memory
+from cdd_icm.train.memory import Memory, step_memory
 from retrieval.config import RetrievalConfig
 from retrieval.model import RetrievalModel
 from retrieval.train import trainer
@@ -197,17 +198,44 @@ def test_a_dry_run_tells_data_batch_and_memory(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def memory_of_a_step(**changed) -> Memory:
+    config, dialogs = generator(**changed), load_dialogs(SAMPLE, "train")
+    return step_memory(config, plan_settings(config, dialogs), dialogs, torch.device("cpu"))
+
+
 def test_the_memory_of_a_step(tmp_path):
     """Weights are counted; the estimate of activations grows with the batch and shrinks with its parts."""
-    cpu, dialogs = torch.device("cpu"), load_dialogs(SAMPLE, "train")
-    config = generator(out=str(tmp_path), training={"batch_size": 8})
-    needed = step_memory(config, dialogs, cpu)
+    needed = memory_of_a_step(out=str(tmp_path), training={"batch_size": 8})
     assert needed.optimizer == 2 * needed.gradients and needed.gradients <= needed.weights == needed.average
     assert needed.total == sum(vars(needed).values())
-    larger = step_memory(generator(out=str(tmp_path), training={"batch_size": 16}), dialogs, cpu)
+    larger = memory_of_a_step(out=str(tmp_path), training={"batch_size": 16})
     assert larger.activations == 2 * needed.activations and larger.weights == needed.weights
     parts = {"batch_size": 16, "gradient_accumulation": 2}
-    assert step_memory(generator(out=str(tmp_path), training=parts), dialogs, cpu) == needed
+    assert memory_of_a_step(out=str(tmp_path), training=parts) == needed
+
+
+@pytest.fixture
+def few_texts(monkeypatch):
+    monkeypatch.setattr("cdd_icm.plan.edits.plan.TEXTS", 300)
+
+
+@pytest.mark.parametrize("no_op_share", [0.0, 0.99])
+def test_a_step_of_edits_is_measured(tmp_path, no_op_share, few_texts):
+    """Also where no text asks for anything."""
+    plan, objective = {"kind": "edits", "synthetic_turns": 0}, {"no_op_share": no_op_share}
+    assert memory_of_a_step(out=str(tmp_path), plan=plan, objective=objective).activations > 0
+
+
+ELSEWHERE = {"codraw": ["plan.template_attributes=[]"]}
+"""What has to change so that a config for other data is for i-CLEVR's."""
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "configs/generate").glob("*.yaml")), ids=lambda c: c.stem)
+def test_a_step_of_every_shipped_config_is_measured(config, few_texts, capsys):
+    changed = [f"data.path={SAMPLE}", "training.batch_size=4", "training.gradient_accumulation=1"]
+    changed += ELSEWHERE.get(config.stem, [])
+    assert cli.main(["train", "--dry-run", str(config), *changed]) == 0
+    assert " GiB of memory: " in capsys.readouterr().out
 
 
 def test_the_estimate_is_what_autograd_keeps(tmp_path):

@@ -11,8 +11,8 @@ from torch import Tensor
 
 
 class TensorFields:
-    """A dataclass whose tensors, also those of nested `TensorFields`, move together; other fields are
-    unchanged."""
+    """A dataclass whose tensors, also those of nested `TensorFields` and of tuples of them, move together;
+    other fields are unchanged."""
 
     def on(self, device: torch.device) -> Self:
         """A copy on `device`."""
@@ -31,4 +31,6 @@ class TensorFields:
                 changed[name] = tensor(value)
             elif isinstance(value, TensorFields):
                 changed[name] = fields(value)
+            elif isinstance(value, tuple) and all(isinstance(part, TensorFields) for part in value):
+                changed[name] = tuple(fields(part) for part in value)
         return replace(self, **changed)

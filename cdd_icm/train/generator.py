@@ -90,13 +90,14 @@ def dry_run(config: Config) -> str:
     check_augmentation(config, dialogs)
     turns = sum(len(dialog.turns) for dialog in dialogs)
     t, size = recipe.settings, config.data.image_size
+    plan = plan_settings(config, dialogs)
     first = f"the first {len(dialogs)} of a stream" if config.data.streams else f"{len(dialogs)}"
     return "\n".join(
         (
             f"data: {config.data.path}: {first} dialogs with {turns} turns; {len(validation)} to validate",
             f"batch: {t.batch_size} turns of {size}x{size} pixels, of which "
             f"{t.batch_size // recipe.gradient_accumulation} at once; {t.total_samples} turns in all",
-            f"a step on {device.type}: {step_memory(config, dialogs, device)}",
+            f"a step on {device.type}: {step_memory(config, plan, dialogs, device)}",
         )
     )
 
@@ -122,10 +123,11 @@ class GeneratorRecipe(Recipe):
         self.device = accelerator.device
         self.dialogs = dialogs = training_dialogs(config.data)
         self.validation = validation_dialogs(config.data, dialogs)[:VALIDATION_DIALOGS]
-        check_memory(config, dialogs, self.device)
+        plan = plan_settings(config, dialogs)
+        check_memory(config, plan, dialogs, self.device)
         self.canvas = Image.fromarray(to_square(dialogs[0].canvas.decode(), config.data.image_size))
         check_augmentation(config, dialogs)
-        model = CDDICM(config, plan_settings(config, dialogs))
+        model = CDDICM(config, plan)
         started = bool(checkpoints(root / "checkpoints"))  # they replace any initialisation
         if config.init and not started:
             load_init_weights(model, local_path(config.init))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from cdd_icm.diffusion.noise import RandomNumbers
 from cdd_icm.limits import GIB, MEMORY, Limit
 from cdd_icm.model.cddicm import CDDICM
 from cdd_icm.model.size import bytes_of, without_memory
-from cdd_icm.plan.registry import augmentation, plan_settings
+from cdd_icm.plan.registry import augmentation
 
 META = torch.device("meta")
 
@@ -51,23 +52,30 @@ def memory_of(device: torch.device) -> Limit:
     return MEMORY
 
 
-def check_memory(config: Config, dialogs: Sequence[Dialog], device: torch.device) -> None:
-    """Raises InputError if a training step needs more than `memory_of(device)`."""
+def check_memory(
+    config: Config, plan: Mapping[str, Any] | None, dialogs: Sequence[Dialog], device: torch.device
+) -> None:
+    """Raises InputError if a training step needs more than `memory_of(device)`; see `step_memory`."""
     with without_memory():
-        weights = bytes_of(CDDICM(config, plan_settings(config, dialogs)))
+        weights = bytes_of(CDDICM(config, plan))
     pictures = 12 * config.training.batch_size * config.data.image_size**2
     if 4 * weights + 10_000 * pictures > memory_of(device).number / 2:  # else it fits
-        step_memory(config, dialogs, device)
+        step_memory(config, plan, dialogs, device)
 
 
-def step_memory(config: Config, dialogs: Sequence[Dialog], device: torch.device) -> Memory:
+def step_memory(
+    config: Config, plan: Mapping[str, Any] | None, dialogs: Sequence[Dialog], device: torch.device
+) -> Memory:
     """The memory of a training step on `dialogs`.
+
+    Args:
+        plan: see `plan_settings`.
 
     Raises:
         InputError: the model alone is over the limit, or the whole is over `memory_of(device)`.
     """
     with without_memory():
-        model = CDDICM(config, plan_settings(config, dialogs))
+        model = CDDICM(config, plan)
     samples = 2 * config.objective.cdd_every
     micro_batch = config.training.batch_size // config.training.gradient_accumulation
     kept = _kept(model, _batch(config, model, dialogs, samples), _draws(config, samples))

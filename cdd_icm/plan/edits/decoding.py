@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.network import EditLogits, EditNetwork
-from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_ADDED, MAX_OBJECTS, REMOVE, Scene
+from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_ADDED, MAX_OBJECTS, REMOVE, Placed, Scene
 from cdd_icm.plan.shared.places import median_score, nearness
 from cdd_icm.plan.shared.tuning import Tuning
 
@@ -137,7 +137,7 @@ def _place(
         if not len(items):
             continue
         slots = torch.full_like(items, slot)
-        scores, _, _ = network.places(logits.states, items, slots, anchors)
+        scores, _, _ = network.places(logits.states, Placed.of(items, slots, anchors), anchors)
         near = nearness(occupied[items], network.grid, tuning.existing_width).sum(dim=1).flatten(1)
         if place == "median" and not temperature:
             scores = median_score(scores[:, None], tuning)[:, 0] - tuning.existing_price * near

@@ -8,18 +8,22 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from cdd_icm.plan.edits.network import EditNetwork
-from cdd_icm.plan.edits.requests import CHANGE, MAX_OBJECTS, Requests
+from cdd_icm.plan.edits.requests import CHANGE, MAX_OBJECTS, Placed, Requests
 
 SIDES_WEIGHT = 1.0
 """Weight of the sides of anchors on which placed objects are, which teach what relations mean sooner than the
 exact cells."""
 
 
-def edit_loss(network: EditNetwork, requests: Requests) -> dict[str, Float[Tensor, ""]]:
+def edit_loss(network: EditNetwork, requests: Requests, placed: Placed) -> dict[str, Float[Tensor, ""]]:
     """-log p of each part of the edits, summed over the objects that it is asked of and divided by the number
-    of requests."""
-    asked, scene = requests.asked, requests.scene
-    logits = network(requests.ids, requests.mask, scene)
+    of requests.
+
+    Args:
+        placed: `Placed.asked_by(requests)`.
+    """
+    asked = requests.asked
+    logits = network(requests.ids, requests.mask, requests.scene)
     n, count = MAX_OBJECTS, len(requests.ids)
 
     def chosen(values: Float[Tensor, "B k N"], truth: Int[Tensor, "B k"]) -> Float[Tensor, ""]:
@@ -39,11 +43,9 @@ def edit_loss(network: EditNetwork, requests: Requests) -> dict[str, Float[Tenso
     }
     for k, values in enumerate(logits.traits):
         terms["traits"] = terms.get("traits", 0.0) + chosen(values, asked.traits[..., k])
-    items, slots = (asked.cells >= 0).nonzero(as_tuple=True)  # (P,) each
-    if len(items):
-        anchors = torch.cat([scene.cells, asked.cells[:, n:]], dim=1)  # (B, m)
-        cells, sides, pairs = network.places(logits.states, items, slots, anchors)
-        truth = asked.cells[items, slots]  # (P,)
+    if len(placed.items):
+        cells, sides, pairs = network.places(logits.states, placed, requests.anchor_cells)
+        truth = asked.cells[placed.items, placed.slots]  # (P,)
         terms["places"] = cross_entropy(cells, truth, reduction="sum") / count
         terms["sides"] = SIDES_WEIGHT * side_loss(sides, truth[pairs[0]], pairs[1], network.grid) / count
     return terms

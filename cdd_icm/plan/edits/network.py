@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cdd_icm.device import full_precision
 from cdd_icm.plan.edits.half_planes import FUNCTIONS, HalfPlanes
 from cdd_icm.plan.edits.intents import INTENTS
-from cdd_icm.plan.edits.requests import MAX_ADDED, MAX_OBJECTS, Scene
+from cdd_icm.plan.edits.requests import MAX_ADDED, MAX_OBJECTS, Placed, Scene
 from cdd_icm.plan.shared.decoder import FREQUENCIES as PLACE_FREQUENCIES
 from cdd_icm.plan.shared.decoder import DecoderLayer, as_float, position_features
 from cdd_icm.plan.shared.word_context import WordContext
@@ -132,16 +132,13 @@ class EditNetwork(nn.Module):
     def places(
         self,
         states: Float[Tensor, "B m D"],
-        items: Int[Tensor, " P"],
-        slots: Int[Tensor, " P"],
-        anchors: Int[Tensor, "B m"],
+        objects: Placed,
+        anchor_cells: Int[Tensor, "B m"],
     ) -> tuple[Float[Tensor, "P G2"], Float[Tensor, "Q 2"], Int[Tensor, "2 Q"]]:
-        """Logits of the cells of P placed objects, which are `slots` of `items` of the batch.
+        """Logits of the cells of P placed objects.
 
         Args:
-            anchors: the cells of the objects beside which one may be placed, else -1: of existing ones the
-                cell before the turn, of added ones that of the turn. An added object's anchors are the added
-                ones before it only.
+            anchor_cells: the cells of the objects beside which one may be placed, see `Requests`.
 
         Returns:
             The logits; and for each of Q pairs of a placed object and an anchor, the logits of x_placed >
@@ -149,15 +146,14 @@ class EditNetwork(nn.Module):
             anchor's cell.
         """
         with full_precision(states.device):
-            placed = states[items, slots]  # (P, D)
+            which, anchor = objects.which, objects.anchors  # (Q,) each
+            items = objects.items[which]  # (Q,)
+            placed = states[objects.items, objects.slots]  # (P, D)
             logits = SCALE * as_float(self.map_out, placed) @ self.maps.float()  # (P, G^2)
-            number = torch.arange(anchors.shape[1], device=anchors.device)
-            before = (number < MAX_OBJECTS) | (number < slots[:, None])  # (P, m)
-            which, anchor = (before & (anchors[items] >= 0)).nonzero(as_tuple=True)  # (Q,) each
-            cells = anchors[items[which], anchor]
-            itself = (slots[which] == anchor).float()[:, None]
+            cells = anchor_cells[items, anchor]
+            itself = (objects.slots[which] == anchor).float()[:, None]
             hidden = as_float(self.placed_in, placed)[which] + itself
-            hidden = hidden + as_float(self.anchor_in, states[items[which], anchor])
+            hidden = hidden + as_float(self.anchor_in, states[items, anchor])
             hidden = as_float(self.pair[1], self.pair[0](hidden))
             weights, sides = as_float(self.pair_out, self.pair[2](hidden)).split([FUNCTIONS, 2], dim=-1)
             around = self.half_planes(SCALE * weights, cells)  # (Q, G^2)

@@ -157,11 +157,9 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
     ) -> Terms:
         """The terms of `edit_loss`, and `detection`."""
         terms: dict[str, Tensor] = {}
-        parts = torch.arange(len(truth.requests.ids)).tensor_split(len(truth.lengths))
-        for part, length in zip(parts, truth.lengths, strict=True):
-            requests = truth.requests[slice(int(part[0]), int(part[-1]) + 1)].trimmed(length)
-            for name, value in edit_loss(self.network, requests).items():
-                terms[name] = terms.get(name, 0.0) + value / len(parts)
+        for part in truth.parts:
+            for name, value in edit_loss(self.network, part.requests, part.placed).items():
+                terms[name] = terms.get(name, 0.0) + value / len(truth.parts)
         detected = self.detector(truth.shifted + reference_noise)  # (B, L, G, G)
         valid = torch.ones(len(detected), dtype=torch.bool, device=detected.device)
         terms["detection"] = cell_loss(detected, truth.shifted_looks, valid)
@@ -229,7 +227,8 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         cleared = torch.stack([scene.cells.where(goes, -1), torch.full_like(scene.cells, self.looks)], dim=-1)
         looks = look_of(edits.classes, edits.traits, self.trait_sizes)
         drawn = torch.stack([edits.cells.where(looks >= 0, -1), looks], dim=-1)
-        return self.splats(torch.cat([cleared, drawn], dim=1))  # (B, n + m, 2)
+        marks = torch.cat([cleared, drawn], dim=1)  # (B, n + m, 2)
+        return self.splats(marks, marks[..., 0].numel())  # all, as counting them would synchronise with a GPU
 
     @classmethod
     def check_data(cls, saved: Mapping[str, Any], dialogs: Sequence[Dialog]) -> str | None:

@@ -74,9 +74,45 @@ class Requests(TensorFields):
         parts = (of_items(part, items) for part in (self.scene, self.asked))
         return Requests(self.ids[items], self.mask[items], *parts)
 
+    @property
+    def anchor_cells(self) -> Int[Tensor, "B m"]:
+        """The cells of existing objects before the turn, and of added ones after it; -1 for none."""
+        return torch.cat([self.scene.cells, self.asked.cells[:, MAX_OBJECTS:]], dim=1)
+
     def trimmed(self, length: int) -> Requests:
         """The same with texts of `length` tokens, beyond which all must be padding."""
         return replace(self, ids=self.ids[:, :length], mask=self.mask[:, :length])
+
+
+@dataclass
+class Placed(TensorFields):
+    """P objects that are placed, and Q pairs of one of them and an object beside which it may be placed: any
+    existing one, and of the added ones those before it."""
+
+    items: Int[Tensor, " P"]
+    """The item of the batch."""
+    slots: Int[Tensor, " P"]
+    """The object among the item's m."""
+    which: Int[Tensor, " Q"]
+    """The placed object of a pair, among the P."""
+    anchors: Int[Tensor, " Q"]
+    """The other object of a pair, among its item's m."""
+
+    @classmethod
+    def of(cls, items: Int[Tensor, " P"], slots: Int[Tensor, " P"], cells: Int[Tensor, "B m"]) -> Placed:
+        """
+        Args:
+            cells: of all objects, see `anchor_cells`; -1 where there is none.
+        """
+        number = torch.arange(cells.shape[1], device=cells.device)
+        before = (number < MAX_OBJECTS) | (number < slots[:, None])  # (P, m)
+        return cls(items, slots, *(before & (cells[items] >= 0)).nonzero(as_tuple=True))
+
+    @classmethod
+    def asked_by(cls, requests: Requests) -> Placed:
+        """Those that are added or moved. It waits for the device, so that training calls it in the loader."""
+        items, slots = (requests.asked.cells >= 0).nonzero(as_tuple=True)
+        return cls.of(items, slots, requests.anchor_cells)
 
 
 def of_items(fields: Any, items: slice | Tensor) -> Any:

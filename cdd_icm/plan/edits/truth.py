@@ -18,7 +18,7 @@ from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.errors import InputError
 from cdd_icm.plan.edits.changes import ObjectChange, changes_between, touched_by
 from cdd_icm.plan.edits.decoding import look_of
-from cdd_icm.plan.edits.requests import Asked, RequestEncoder, Requests, Scene, of_items
+from cdd_icm.plan.edits.requests import Asked, Placed, RequestEncoder, Requests, Scene, of_items
 from cdd_icm.plan.edits.rewording import look_name, reword
 from cdd_icm.plan.shared.shifted import shifted
 
@@ -54,6 +54,14 @@ class World(Protocol):
 
 
 @dataclass
+class RequestPart(TensorFields):
+    """Requests whose texts are alike in length, and the objects that they place."""
+
+    requests: Requests
+    placed: Placed
+
+
+@dataclass
 class EditTruth(TensorFields):
     """The true edits of a batch; further requests without pictures; and pictures to train the detector."""
 
@@ -63,10 +71,8 @@ class EditTruth(TensorFields):
     ids: Int[Tensor, "B Nw"]
     mask: Bool[Tensor, "B Nw"]
     """The batch's own edits in the plan's words, see `reword`."""
-    requests: Requests
-    """The batch's own and the synthetic ones, by the lengths of their texts."""
-    lengths: tuple[int, ...]
-    """The largest number of tokens in each of `PARTS` equal parts of the requests."""
+    parts: tuple[RequestPart, ...]
+    """The batch's own requests and the synthetic ones, in up to `PARTS` parts by the lengths of texts."""
     shifted: Tensor  # (B, 3, R, R)
     """Targets, shifted and mirrored; uint8, and in [-1, 1] after `on`."""
     shifted_looks: Int[Tensor, "B L"]
@@ -116,11 +122,16 @@ class EditTruthEncoder:
         spoken = [i for i, item in enumerate(items) if item.text.strip()]
         spoken = spoken[: len(spoken) // PARTS * PARTS or None]
         lengths = requests.mask.sum(dim=1)
-        order = torch.tensor(sorted(spoken, key=lambda i: int(lengths[i])))
-        longest = tuple(int(part.max()) for part in lengths[order].tensor_split(PARTS) if len(part))
+        order = torch.tensor(sorted(spoken, key=lambda i: int(lengths[i])), dtype=torch.long)
+        parts = [
+            requests[part].trimmed(int(lengths[part].max()))
+            for part in order.tensor_split(PARTS)
+            if len(part)
+        ]
         reworded = [(self.reworded(item), ()) for item in items[own]]
         words = self.tokenize(reworded)
-        return EditTruth(scene, asked, *words, requests[order], longest, *self._shifted(raw))
+        placed = tuple(RequestPart(part, Placed.asked_by(part)) for part in parts)
+        return EditTruth(scene, asked, *words, placed, *self._shifted(raw))
 
     def reworded(self, item: SyntheticRequest) -> str:
         """The changes of a turn in the plan's words, see `reword`."""

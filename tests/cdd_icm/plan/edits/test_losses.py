@@ -6,14 +6,18 @@ import pytest
 import torch
 
 from cdd_icm.plan.edits.losses import edit_loss, side_loss
-from cdd_icm.plan.edits.requests import CHANGE, MAX_OBJECTS
+from cdd_icm.plan.edits.requests import CHANGE, MAX_OBJECTS, Placed
 from tests.cdd_icm.plan.edits.toy import GRID, network, requests
+
+
+def loss_of(net, made):
+    return edit_loss(net, made, Placed.asked_by(made))
 
 
 def test_the_loss_is_the_mean_over_requests():
     net, both = network(), requests()
-    whole = edit_loss(net, both)
-    single = [edit_loss(net, both[slice(i, i + 1)]) for i in range(len(both.ids))]
+    whole = loss_of(net, both)
+    single = [loss_of(net, both[slice(i, i + 1)]) for i in range(len(both.ids))]
     for name, value in whole.items():
         alone = sum(float(terms.get(name, 0.0)) for terms in single) / len(single)
         assert float(value) == pytest.approx(alone, rel=2e-2)  # half-planes are in bfloat16
@@ -23,13 +27,13 @@ def test_padding_changes_nothing():
     net, both = network(), requests()
     short = both[slice(0, 1)]
     trimmed = short.trimmed(int(short.mask.sum()))
-    for name, value in edit_loss(net, short).items():
-        assert float(value) == pytest.approx(float(edit_loss(net, trimmed)[name]), abs=1e-4)
+    for name, value in loss_of(net, short).items():
+        assert float(value) == pytest.approx(float(loss_of(net, trimmed)[name]), abs=1e-4)
 
 
 def test_every_weight_has_a_gradient():
     net = network()
-    sum(edit_loss(net, requests()).values()).backward()
+    sum(loss_of(net, requests()).values()).backward()
     without = {name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()}
     assert not without
 
@@ -39,7 +43,7 @@ def test_uninformed_places_are_uniform():
     for last in (net.map_out, net.pair_out):
         torch.nn.init.zeros_(last.weight)
     placed = 2 / 4  # of four requests, one adds and one moves
-    assert float(edit_loss(net, requests())["places"]) == pytest.approx(placed * math.log(GRID**2), rel=1e-4)
+    assert float(loss_of(net, requests())["places"]) == pytest.approx(placed * math.log(GRID**2), rel=1e-4)
 
 
 def test_sides_count_only_where_they_differ():
@@ -53,7 +57,7 @@ def test_a_network_that_learns_the_requests_gets_them_right():
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     for _ in range(60):
         optimizer.zero_grad()
-        sum(edit_loss(net, both).values()).backward()
+        sum(loss_of(net, both).values()).backward()
         optimizer.step()
     right = right_requests(net, both)
     assert right["what"].all() and right["intent"].all()
