@@ -16,7 +16,7 @@ endif
 unexport SAY
 
 # One thread a worker: two workers with two threads each would wait for each other.
-FAST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo test test-fast results
 
@@ -26,12 +26,11 @@ demo: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(FAST)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST)
 
 test-fast: .venv/installed-test
 	$(BIN)/ruff check .
-	$(FAST)
+	$(PYTEST) -m "not slow"
 
 results: .venv/installed
 	$(BIN)/python scripts/write_results.py

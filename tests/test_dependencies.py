@@ -7,6 +7,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 NOT_IMPORTED = {
@@ -42,6 +44,7 @@ def _plain(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
+@pytest.mark.slow
 def test_the_sources_import_what_is_declared_and_all_of_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = declared(project["dependencies"])

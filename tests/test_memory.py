@@ -83,6 +83,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "line"), CONFIGS.values(), ids=CONFIGS.keys())
 def test_a_config_is_refused_beforehand(tmp_path, small, changed, line):
     config = generator(out=str(tmp_path / "run"), **changed)
@@ -203,6 +204,7 @@ def memory_of_a_step(**changed) -> Memory:
     return step_memory(config, plan_settings(config, dialogs), dialogs, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_step(tmp_path):
     """Weights are counted; the estimate of activations grows with the batch and shrinks with its parts."""
     needed = memory_of_a_step(out=str(tmp_path), training={"batch_size": 8})
@@ -230,6 +232,7 @@ ELSEWHERE = {"codraw": ["plan.template_attributes=[]"]}
 """What has to change so that a config for other data is for i-CLEVR's."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", sorted((ROOT / "configs/generate").glob("*.yaml")), ids=lambda c: c.stem)
 def test_a_step_of_every_shipped_config_is_measured(config, few_texts, capsys):
     changed = [f"data.path={SAMPLE}", "training.batch_size=4", "training.gradient_accumulation=1"]

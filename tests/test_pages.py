@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/**/*.md")]
 
 
+SOURCES = ("cdd_icm", "retrieval", "scripts", "tests")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_to_files_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
@@ -64,6 +67,6 @@ def test_every_numbered_line_of_the_walks_is_a_station():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_modules_that_a_page_names_exist(page):
     named = set(re.findall(r"`([\w/]+\.py)`", page.read_text()))
-    every = [file.relative_to(ROOT).as_posix() for file in ROOT.rglob("*.py") if ".venv" not in file.parts]
+    every = [file.relative_to(ROOT).as_posix() for top in SOURCES for file in (ROOT / top).rglob("*.py")]
     named = {name for name in named if not name.endswith("NAME.py")}  # where a new one goes
     assert [name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in every)] == []

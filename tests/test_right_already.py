@@ -134,6 +134,7 @@ def test_a_picture_on_another_level_is_found(tmp_path):
     assert find(benchmark, tmp_path / "images").missing == ()
 
 
+@pytest.mark.slow
 def test_a_seed_means_the_same_picture_in_any_batch(tiny_pipeline):  # noqa: F811
     dialogs = load_dialogs(SAMPLE, "test")[:3]
     drawn = [
@@ -145,6 +146,7 @@ def test_a_seed_means_the_same_picture_in_any_batch(tiny_pipeline):  # noqa: F81
             assert np.abs(one.astype(int) - same).max() <= 1  # sums of another order
 
 
+@pytest.mark.slow
 def test_a_home_that_can_not_be_written_is_no_hindrance(tiny_pipeline, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setenv("HOME", "/dev/null/home")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -207,6 +207,7 @@ FOLDERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "line"), FOLDERS.values(), ids=FOLDERS.keys())
 def test_a_model_folder_is_refused(tiny_folder, spoil, line, monkeypatch):  # noqa: F811
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked whether code may run"))
@@ -240,6 +241,7 @@ def test_a_tokenizer_with_code_is_refused_on_its_own(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_the_hub_loads(tiny_folder, tmp_path):  # noqa: F811
     """Hugging Face's cache: the snapshot's files are links to blobs beside it."""
     repository = tmp_path / "hub" / "models--someone--model"

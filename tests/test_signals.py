@@ -49,6 +49,7 @@ def stopped(program, arguments, number, capsys):
     return said[-1]
 
 
+@pytest.mark.slow
 @both
 def test_generate(tiny_folder, tmp_path, monkeypatch, capsys, number):  # noqa: F811
     generate = ["generate", "--model", tiny_folder, "--say", "a|b|c", "--out", tmp_path / "out", *CPU]
@@ -58,6 +59,7 @@ def test_generate(tiny_folder, tmp_path, monkeypatch, capsys, number):  # noqa: 
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["turn_1.png"]
 
 
+@pytest.mark.slow
 @both
 def test_generate_a_split(tiny_folder, tmp_path, monkeypatch, capsys, number):  # noqa: F811
     generate = ["generate", "--model", tiny_folder, "--data", SAMPLE, "--out", tmp_path / "out", *CPU]
@@ -69,6 +71,7 @@ def test_generate_a_split(tiny_folder, tmp_path, monkeypatch, capsys, number):  
     assert len(list((tmp_path / "out").glob("*/instructions.txt"))) == 3
 
 
+@pytest.mark.slow
 def test_evaluate(tiny_folder, tmp_path, monkeypatch, capsys):  # noqa: F811
     evaluate = ["evaluate", "--model", tiny_folder, "--data", SAMPLE, "--report", tmp_path / "report.json"]
     evaluate += ["--detector", DETECTOR, "--limit", "2", "--batch-size", "1", *CPU]
@@ -79,6 +82,7 @@ def test_evaluate(tiny_folder, tmp_path, monkeypatch, capsys):  # noqa: F811
     assert not (tmp_path / "report.json").exists()
 
 
+@pytest.mark.slow
 @both
 def test_index(make_model, tmp_path, monkeypatch, capsys, number):  # noqa: F811
     make_model().save_pretrained(tmp_path / "model")

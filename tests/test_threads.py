@@ -35,6 +35,7 @@ def at_once(work):
         return list(pool.map(begin, range(THREADS)))
 
 
+@pytest.mark.slow
 def test_a_pipeline(tiny_pipeline):  # noqa: F811
     canvas = tiny_pipeline.canvas
 
@@ -64,6 +65,7 @@ def test_a_pipeline(tiny_pipeline):  # noqa: F811
             assert step[:2] == again[:2] and torch.equal(step[2], again[2])
 
 
+@pytest.mark.slow
 def test_a_callback_stops_its_own_call_alone(tiny_pipeline):  # noqa: F811
     def draw(number):
         steps = []
@@ -85,6 +87,7 @@ def test_a_callback_stops_its_own_call_alone(tiny_pipeline):  # noqa: F811
     assert at_once(draw) == [1, 4] * 4
 
 
+@pytest.mark.slow
 def test_a_twin_of_a_pipeline_shares_its_parts_and_its_turn(tiny_pipeline):  # noqa: F811
     twin = type(tiny_pipeline).from_pipe(tiny_pipeline)
 
@@ -100,6 +103,7 @@ def test_a_twin_of_a_pipeline_shares_its_parts_and_its_turn(tiny_pipeline):  # n
     assert all(np.array_equal(*pair) for pair in zip(alone, at_once(draw), strict=True))
 
 
+@pytest.mark.slow
 def test_a_session_is_as_if_one_thread_had_said_it_all(tiny_pipeline):  # noqa: F811
     session = DrawingSession(tiny_pipeline)
     at_once(lambda number: session.say(TEXTS[number]))
@@ -110,6 +114,7 @@ def test_a_session_is_as_if_one_thread_had_said_it_all(tiny_pipeline):  # noqa: 
         assert np.array_equal(np.asarray(again.say(text)), np.asarray(turn.picture))
 
 
+@pytest.mark.slow
 def test_sessions_of_two_visitors_do_not_mix(tiny_pipeline):  # noqa: F811
     def visit(number):
         session = DrawingSession(tiny_pipeline, seed=number, num_candidates=1 + number % 2)
@@ -166,6 +171,7 @@ def filled(uri, tmp_path):  # noqa: F811
         yield store, encoder
 
 
+@pytest.mark.slow
 def test_a_store(filled):
     store, encoder = filled
     assert store.count() == 16
@@ -177,6 +183,7 @@ def test_a_store(filled):
     assert at_once(find) == [find(number) for number in range(THREADS)]
 
 
+@pytest.mark.slow
 def test_a_retrieval_session_is_as_if_one_thread_had_said_it_all(filled):
     session = RetrievalSession(*filled, k=3)
     at_once(lambda number: session.say(COLOURS[number % 4]))

@@ -43,6 +43,7 @@ PARTS = ["towers", "fusion", "unet", "planner", "matcher"]
 WRONG = {"NaN": float("nan"), "Inf": float("inf"), "-Inf": -float("inf")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_a_pipeline_with_wrong_weights_is_refused(tiny_folder, part):  # noqa: F811
     (file,) = (tiny_folder / part).glob("*.safetensors")

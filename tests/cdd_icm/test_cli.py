@@ -30,6 +30,7 @@ def generate(*arguments):
     return main(["generate", *map(str, arguments), *CPU])
 
 
+@pytest.mark.slow
 def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
     out = tmp_path / "out"
     assert (
@@ -55,6 +56,7 @@ def test_generate_ones_own_words(tiny_folder, tmp_path, capsys):
     assert sorted(f.name for f in out.iterdir()) == ["filmstrip.png", "turn_1.png", "turn_table.png"]
 
 
+@pytest.mark.slow
 def test_generate_a_file_with_settings(tiny_folder, tmp_path):
     text = tmp_path / "dialog.txt"
     text.write_text("add a cube\n\n  add a cone \n", encoding="utf-8-sig")
@@ -79,6 +81,7 @@ def test_generate_a_file_with_settings(tiny_folder, tmp_path):
         assert np.array_equal(np.asarray(session.say(said)), pixels(tmp_path / "out" / f"turn_{turn}.png"))
 
 
+@pytest.mark.slow
 def test_generate_by_a_preset(tiny_folder, tmp_path):
     """A setting that is given counts for more than the preset's."""
     drawn = ["--model", tiny_folder, "--say", "add a cube"]
@@ -418,6 +421,7 @@ def test_ctrl_c_while_it_draws(tiny_pipeline, tmp_path, monkeypatch):
     assert len(DrawingSession.load(tmp_path, tiny_pipeline).turns) == 1
 
 
+@pytest.mark.slow
 def test_chat_command_reopens_its_folder(tiny_folder, tmp_path, capsys, monkeypatch):
     def run(*lines):
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))

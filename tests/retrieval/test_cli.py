@@ -101,6 +101,7 @@ def indexed(tmp_path, uri, monkeypatch):
     return ["--store", uri, "--model", "m0de1"]
 
 
+@pytest.mark.slow
 def test_index_then_search(indexed, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     assert main(["index", str(pictures), *indexed]) == 0
@@ -123,6 +124,7 @@ def test_index_then_search(indexed, tmp_path, capsys):
     assert captured.out == "" and f"{indexed[1]}: nothing found among 3 pictures\n" in captured.err
 
 
+@pytest.mark.slow
 def test_status_and_remove(indexed, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     paint(pictures / "a" / "white.png", "white")
@@ -168,6 +170,7 @@ def test_status_and_remove(indexed, tmp_path, capsys):
     assert capsys.readouterr().out == f"{uri}: 1 removed; 0 pictures\n"
 
 
+@pytest.mark.slow
 def test_a_listing_that_lost_its_pictures_removes_none(indexed, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     main(["index", str(pictures), *indexed])
@@ -193,6 +196,7 @@ def test_the_shipped_model_is_the_default(monkeypatch, tmp_path):
         _parser().parse_args(index)
 
 
+@pytest.mark.slow
 def test_the_shipped_model_finds_the_next_picture_of_a_sample_dialog(tmp_path, capsys):
     """The README's two commands."""
     store = ["--store", str(tmp_path / "sample.db")]
@@ -232,6 +236,7 @@ def test_a_killed_index_goes_on_without_duplicates(tmp_path, capsys):
     assert len(found) == 80 and set(found) == files
 
 
+@pytest.mark.slow
 def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
     faulty = paint(tmp_path / "faulty" / "red.png", "red").parent
@@ -252,6 +257,7 @@ def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, mo
     assert main(["index", pictures, *indexed[:3], "other"]) == 0
 
 
+@pytest.mark.slow
 def test_unreadable_pictures_are_an_error_unless_allowed(indexed, tmp_path, capsys):
     bad = tmp_path / "pictures" / "bad.png"
     bad.write_bytes(b"no picture")
@@ -263,6 +269,7 @@ def test_unreadable_pictures_are_an_error_unless_allowed(indexed, tmp_path, caps
     assert main([*arguments, "--allow-unreadable"]) == 0
 
 
+@pytest.mark.slow
 def test_faults_of_stores_and_queries_are_one_line_and_exit_status_2(indexed, tmp_path, capsys):
     pictures = str(tmp_path / "pictures")
     search = ["search", *indexed]

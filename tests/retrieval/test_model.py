@@ -77,6 +77,7 @@ def test_the_fusion_systems_are_their_modules_put_together_by_hand(make_model, p
     torch.testing.assert_close(scores, matcher(pixels, clean, f))
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_draws_is_a_retrieval_model(pictures):
     folder = SAMPLE.parent / "pretrained" / "iclevr"
     model, pipeline = RetrievalModel.from_pretrained(folder), load_pipeline(folder, "cpu", "fp32")

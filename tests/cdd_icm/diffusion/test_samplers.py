@@ -32,6 +32,7 @@ def test_samplers_recover_a_gaussian(name):
     assert abs(latents.std() - SPREAD) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samplers_can_follow_each_other(name):
     """Whichever came before, a sampler is as if made from the training's own schedule."""

@@ -61,6 +61,7 @@ def test_saved_and_loaded_it_answers_the_same(tmp_path, pictures):
     assert before.coordinates.shape == (5, 4, 3)
 
 
+@pytest.mark.slow
 def test_an_inception_trunk_has_the_same_heads(tmp_path):
     detector = Detector(CLASSES, image_size=64, widths=(8, 8, 8), trunk="inception_v3")
     detector.save_pretrained(tmp_path)
@@ -70,6 +71,7 @@ def test_an_inception_trunk_has_the_same_heads(tmp_path):
         Detector(CLASSES, trunk="vgg", **SMALL)
 
 
+@pytest.mark.slow
 def test_its_map_at_stride_8_lies_on_the_cells():
     """What a cell of Inception-v3's Mixed_5d sees has the cell's own centre in the middle."""
     detector = Detector(CLASSES, image_size=256, widths=(8, 8, 8), trunk="inception_v3").eval()
@@ -207,6 +209,7 @@ def config_of(folder, name: str, **changes) -> DetectorConfig:
     )
 
 
+@pytest.mark.slow
 def test_training_learns_and_a_stopped_run_ends_the_same(coloured_squares, monkeypatch):
     whole = train_detector(config_of(coloured_squares, "whole"))
     assert whole["validation"]["f1"] > 90

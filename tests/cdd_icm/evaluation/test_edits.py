@@ -221,6 +221,7 @@ def command(tmp_path, edited, monkeypatch):
     return ["evaluate", *(w for key, name in options.items() for w in (f"--{key}", str(tmp_path / name)))]
 
 
+@pytest.mark.slow
 def test_the_report_has_a_table_of_edits(command, tmp_path, capsys):
     assert main([*command, "--wordings-of", str(tmp_path / "edits")]) == 0
     report = json.loads((tmp_path / "report.json").read_text())

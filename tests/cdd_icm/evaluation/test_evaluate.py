@@ -60,6 +60,7 @@ def command(coloured_squares):
     return ["evaluate", *words, "--split", "val", "--limit", "5"]
 
 
+@pytest.mark.slow
 def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, generated_ids, capsys):
     assert main([*command, "num_inference_steps=3"]) == 0
     report = json.loads((coloured_squares / "report.json").read_text())
@@ -94,6 +95,7 @@ def test_evaluate_draws_scores_and_goes_on(command, coloured_squares, generated_
     assert f"{first}: picture can't be decoded" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_report_is_of_the_pictures_that_the_model_generates(command, coloured_squares, tiny_folder):
     """A model with random weights, from its folder to the figures, against the parts by themselves."""
     settings = ["--model", str(tiny_folder), "--device", "cpu", "--dtype", "fp32", "--seed", "3"]
@@ -134,6 +136,7 @@ def test_pictures_by_other_code_are_not_taken_for_this_models(command, generated
     assert "code: the pictures there were generated with" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_devices_that_drew_and_that_trained_are_named(command, coloured_squares, generated_ids, monkeypatch):
     """The work is begun on one device and goes on with another."""
     (coloured_squares / "model" / "training.json").write_text('{"device": "NVIDIA H200", "samples": 9}')

@@ -55,6 +55,7 @@ def test_all_code_that_runs_while_a_model_draws_is_covered(tiny_folder, tmp_path
     assert len(ours) > 20 and ours <= covered, ours - covered
 
 
+@pytest.mark.slow
 def test_every_module_that_draws_counts_and_no_other(sources):
     known = fingerprint.of_code(sources)
     assert known == fingerprint.of_code()

@@ -101,6 +101,7 @@ def test_comparison_pairs_the_same_dialogs(tmp_path, good, bad, dialogs, detecto
     assert "| bad | 1 |" in compare([tmp_path / "part.json", tmp_path / "bad.json"])
 
 
+@pytest.mark.slow
 def test_what_can_not_be_compared_is_refused(tmp_path, good, bad, dialogs, detector, capsys):
     write_report(tmp_path / "good.json", good)
     write_report(tmp_path / "other.json", bad | {"detector": {"name": "x", "fingerprint": "d2"}})

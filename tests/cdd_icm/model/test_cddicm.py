@@ -99,6 +99,7 @@ def test_every_row_of_the_ablation_trains(make_config, switched):
     assert without == expected.get(next(k for k, v in SWITCHES.items() if v is switched), set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("several", "plan"),
     [
@@ -130,6 +131,7 @@ class Copies(TorchDispatchMode):
         return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("several", "plan"),
     [
@@ -169,6 +171,7 @@ def test_frozen_parts_get_no_gradient(make_config):
     assert planner == {"splats"}  # they are learnt with the UNet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("drop", "hidden", "seen"),
     [

@@ -10,6 +10,7 @@ from cdd_icm.model.tokenizer import clip_tokenizer, learn_tokenizer, tokenize
 WORDS = ["Add a red cube at the center", "put a blue sphere behind it on the left"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

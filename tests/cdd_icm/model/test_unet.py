@@ -38,6 +38,7 @@ def inputs(changed=()):
     return noisy, torch.tensor([3, 900]), fused, reference, torch.tensor([0.0, 0.05])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", SWITCHES)
 @torch.no_grad()
 def test_a_switch_that_is_off_lets_nothing_in(switch):

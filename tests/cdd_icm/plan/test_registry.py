@@ -5,6 +5,7 @@ import json
 from dataclasses import fields
 from typing import Literal
 
+import pytest
 import torch
 from PIL import Image
 from pydantic import Field
@@ -30,6 +31,7 @@ class ConfigWithQuadrants(Config):
     plan: any_of({**KINDS, "quadrant": QuadrantConfig}) = Field(default_factory=QuadrantConfig)
 
 
+@pytest.mark.slow
 def test_a_second_kind_of_plan_trains_and_draws(make_config, monkeypatch):
     monkeypatch.setitem(registry.PLANS, "quadrant", QuadrantPlan)
     two_steps = {"training__total_samples": 8, "training__log_samples": 4}

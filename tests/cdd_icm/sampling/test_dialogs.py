@@ -41,6 +41,7 @@ def test_noise_is_a_function_of_seed_dialog_and_turn():
     assert len({draw(0, "a", 1), draw(1, "a", 1), draw(0, "b", 1), draw(0, "a", 2)}) == 4
 
 
+@pytest.mark.slow
 def test_a_sheet_holds_true_pictures_only_with_the_truth(tiny_pipeline, dialogs):
     size = tiny_pipeline.image_size
     both, drawn = (
@@ -56,6 +57,7 @@ def test_a_sheet_holds_true_pictures_only_with_the_truth(tiny_pipeline, dialogs)
     assert drawn.width == both.width and drawn.height < both.height
 
 
+@pytest.mark.slow
 def test_a_dialog_comes_out_the_same_beside_others(tiny_pipeline, dialogs):
     together = generate_dialogs(tiny_pipeline, dialogs, batch_size=3, progress=False)
     assert [pictures.shape for pictures in together] == [(len(d.turns), 32, 32, 3) for d in dialogs]
@@ -86,6 +88,7 @@ def test_the_progress_bar_is_restored(tiny_pipeline, dialogs):
     tiny_pipeline.set_progress_bar_config(**before)
 
 
+@pytest.mark.slow
 def test_genevas_folders(tiny_pipeline, dialogs, tmp_path):
     generate_split(tiny_pipeline, dialogs, tmp_path, batch_size=2, progress=False)
     drawn = generate_dialogs(tiny_pipeline, dialogs, progress=False)
@@ -102,6 +105,7 @@ def test_genevas_folders(tiny_pipeline, dialogs, tmp_path):
             assert np.array_equal(np.asarray(Image.open(truth / f"{turn}.png")), true)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tiny_pipeline, dialogs, tmp_path, monkeypatch):
     generate_split(tiny_pipeline, dialogs, tmp_path / "whole", batch_size=1, progress=False)
 

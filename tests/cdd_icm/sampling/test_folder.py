@@ -61,6 +61,7 @@ def test_loading_draws_no_bar_and_leaves_diffusers_as_it_was(tiny_folder, capsys
     assert logging.is_progress_bar_enabled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", [CDDICMPipeline, RetrievalModel])
 def test_a_tokenizer_is_loaded_once(tiny_folder, monkeypatch, reader):
     load, loaded = AutoTokenizer.from_pretrained, []
@@ -71,6 +72,7 @@ def test_a_tokenizer_is_loaded_once(tiny_folder, monkeypatch, reader):
     assert len(loaded) == 1
 
 
+@pytest.mark.slow
 def test_a_preset_travels_with_the_model(tiny_folder):
     """It draws what its settings and its scheduler draw when they are given one by one."""
     loaded, by_hand = (CDDICMPipeline.from_pretrained(tiny_folder) for _ in range(2))
@@ -89,6 +91,7 @@ def test_a_preset_travels_with_the_model(tiny_folder):
         loaded.use_preset("fast")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left_out", "given"),
     [
@@ -142,6 +145,7 @@ def test_from_a_hub_cache(tiny_folder, tmp_path):
     assert loaded.canvas.size == (32, 32)
 
 
+@pytest.mark.slow
 def test_half_precision_weights_load_into_any_format(tiny_pipeline, tiny_folder, tmp_path):
     half = CDDICMPipeline.from_pretrained(tiny_folder).to(torch.float16)
     half.save_pretrained(tmp_path / "half")

@@ -76,6 +76,7 @@ def count_calls(pipe, monkeypatch):
 OPTIONS = [{}, {"image_guidance_scale": 1.5, "icm_guidance_scale": 2.0}, {"num_candidates": 2}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS, ids=["plain", "guided", "candidates"])
 @pytest.mark.parametrize("scheduler", ["DPMSolverMultistepScheduler", "DDPMScheduler"])
 def test_an_item_of_a_batch_is_that_item_alone(pipe, draw, monkeypatch, options, scheduler):

@@ -3,6 +3,7 @@
 import json
 
 import export_model
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -12,6 +13,7 @@ from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.train.generator import train
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_with_the_device_that_trained_it(config, tmp_path, monkeypatch, capsys):
     run = train(config).parent
     out, report = tmp_path / "model", tmp_path / "training_report.json"

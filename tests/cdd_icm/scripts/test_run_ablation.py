@@ -74,6 +74,7 @@ def test_what_the_full_model_lacks_is_added_and_what_it_has_taken_away():
     assert "candidates-1" in found and "candidates-4" not in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["iclevr", "iclevr_64", "codraw", "tiny"])
 def test_every_row_is_a_config_that_can_be_trained(ablation, preset):
     made = ablation(config=CONFIGS / f"{preset}.yaml")
@@ -83,6 +84,7 @@ def test_every_row_is_a_config_that_can_be_trained(ablation, preset):
     assert len({config.output_dir for config in runs.values()}) == len(runs)
 
 
+@pytest.mark.slow
 def test_a_budget_is_spent_once(ablation, work, tmp_path):
     made = ablation()
     made.run_all()
@@ -106,6 +108,7 @@ def test_a_budget_is_spent_once(ablation, work, tmp_path):
     assert [sampling for *_, sampling in work["evaluated"]] == [{"num_candidates": 4}]
 
 
+@pytest.mark.slow
 def test_reports_of_another_budget_are_not_mixed_in(ablation, work, tmp_path):
     ablation().run_all()
     with pytest.raises(InputError, match=r"full-1\.json: this report is .* with another samples"):

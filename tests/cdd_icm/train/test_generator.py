@@ -82,6 +82,7 @@ def die():
     raise Killed
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_exactly(config, uninterrupted, monkeypatch):
     run = Path(config.output_dir)
     at_sample(monkeypatch, 20, die)
@@ -158,6 +159,7 @@ def test_a_run_goes_on_though_some_weights_never_had_a_gradient(make_config, mon
     assert identical(newest(tmp_path / "killed"), newest(tmp_path / "whole"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsys, number):
     before = signal.getsignal(number)
@@ -172,6 +174,7 @@ def test_a_stopped_run_goes_on_exactly(config, uninterrupted, monkeypatch, capsy
     assert identical(newest(run), newest(uninterrupted))
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uninterrupted, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(GeneratorRecipe, "publish", lambda *_, **__: die())  # after the last checkpoint
@@ -183,6 +186,7 @@ def test_a_finished_run_is_left_as_it_is_and_publishes_what_it_lacks(config, uni
     assert identical(newest(run), newest(uninterrupted)) and log_of(run) == log_of(uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_validation_that_a_kill_cut_off_is_made_up_for(make_config, monkeypatch):
     config = make_config(training__total_samples=28)
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -197,6 +201,7 @@ def test_a_validation_that_a_kill_cut_off_is_made_up_for(make_config, monkeypatc
     ]
 
 
+@pytest.mark.slow
 def test_a_lack_of_memory_to_draw_in_shows_after_the_first_step(make_config, monkeypatch):
     def full(pipeline, references, instructions, *_, **__):
         raise torch.OutOfMemoryError(f"{len(instructions)} pictures")
@@ -260,6 +265,7 @@ def test_two_processes_share_a_validation_and_find_what_one_does(two_processes, 
     assert abs(one - two).max() <= 2  # rounding differs with the size of a batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [ITEM_BY_ITEM, {}], ids=["without ICM", "with ICM"])
 def test_gradient_accumulation_is_one_large_batch(make_config, tmp_path, changed):
     results = []
@@ -294,6 +300,7 @@ LEFT_OUT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", LEFT_OUT, ids=str)
 @pytest.mark.parametrize("words", [False, True])
 def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, changed, words):
@@ -306,6 +313,7 @@ def test_where_no_part_is_left_out_every_weight_has_a_gradient(make_config, chan
     assert recipe.has_unused_parameters == bool(idle), idle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 4])
 def test_accumulated_gradients_of_icm_are_those_of_one_large_batch(make_config, n):
     """In value and gradient, that of the temperature too, with hard negatives, dropped conditions and a turn
@@ -357,6 +365,7 @@ def test_a_run_begins_with_the_weights_that_fit_it(config, uninterrupted):
     assert torch.equal(same.fusion.text_norm.weight, weights["fusion.text_norm.weight"])
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_a_pipeline_and_its_vocabulary(config, uninterrupted, tmp_path):
     weights = load_tensors(checkpoints(uninterrupted / "checkpoints")[-1] / "ema.safetensors")
     (tmp_path / "run").mkdir()
@@ -391,6 +400,7 @@ def test_only_a_new_run_begins_with_mean_templates(make_config, monkeypatch, uni
     assert begun == [5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "saved", [{"variant": "fp16"}, {"max_shard_size": "50KB"}], ids=["variant", "shards"]
 )
@@ -494,6 +504,7 @@ def spoil_targets(monkeypatch, sample):
     return calls
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_turn(make_config, monkeypatch):
     config = make_config(**ITEM_BY_ITEM)
     calls = spoil_targets(monkeypatch, 12)
@@ -519,6 +530,7 @@ def test_a_loss_that_is_not_finite_stops_all_processes_alike(two_processes):
     assert all(value.isfinite().all() for value in newest(run).values())
 
 
+@pytest.mark.slow
 def test_words_come_first(make_config, monkeypatch):
     """Of each of the first micro-batches one sample is denoised, after that all of them."""
     forward, seen = CDDICM.forward, []
@@ -537,6 +549,7 @@ def test_words_come_first(make_config, monkeypatch):
     assert seen == warmup + [(size // parts,) * 2] * (rest // size * parts)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_finite_reaches_no_weight(config, monkeypatch):
     forward = CDDICM.forward
 
@@ -584,6 +597,7 @@ def begun(make_config, monkeypatch):
     return make_config
 
 
+@pytest.mark.slow
 def test_another_config_is_refused_by_the_key_that_differs(begun):
     for key in ("training__learning_rate", "without", "seed", "plan__recaption"):
         with pytest.raises(
@@ -592,6 +606,7 @@ def test_another_config_is_refused_by_the_key_that_differs(begun):
             train(begun(**{key: ["cross-attention"] if key == "without" else 1}))
 
 
+@pytest.mark.slow
 def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, uninterrupted, tmp_path):
     """Its config and the tokenizer that it took over don't count: the run is as if it had been the first."""
     with pytest.raises(InputError, match="init: .*nope: no such file"):
@@ -602,6 +617,7 @@ def test_an_attempt_that_never_began_leaves_nothing_to_differ_from(make_config, 
     assert identical(newest(config.output_dir), newest(uninterrupted))
 
 
+@pytest.mark.slow
 def test_what_may_change_may_change(begun, tmp_path):
     config = begun(
         **{"training__total_samples": 12, "training__log_samples": 4, "sampling__num_inference_steps": 1},
@@ -666,6 +682,7 @@ def no_moments(folder):
     return f"{folder}: the checkpoint doesn't fit the model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [truncated, other_weights, no_moments])
 def test_a_damaged_checkpoint_is_named(begun, tmp_path, spoil):
     says = spoil(checkpoints(tmp_path / "run" / "checkpoints")[-1])
@@ -731,6 +748,7 @@ def test_fsdp_that_would_be_none_is_refused_before_any_work(config, monkeypatch)
     assert not Path(config.output_dir).exists()
 
 
+@pytest.mark.slow
 def test_trackers(make_config):
     config = make_config(training__tracker="tensorboard", training__total_samples=8)
     train(config)
@@ -752,6 +770,7 @@ def test_auto_is_bf16_where_the_device_has_units_for_it(monkeypatch, units, foun
     assert device.mixed_precision("bf16", torch.device("cpu")) == "bf16"  # who asks for it gets it
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains(make_config, tmp_path):
     """Also after another run of this process, whose precision accelerate would keep."""
     train(make_config(training__total_samples=4, output_dir=str(tmp_path / "other")))

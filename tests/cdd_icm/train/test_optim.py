@@ -23,6 +23,7 @@ def detector(_):
     return Detector(["ball", "cube"], image_size=32, widths=(8, 8, 8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [generator, detector])
 def test_weight_decay_shrinks_matrices_and_kernels_alone(make_config, make):
     model = make(make_config)

@@ -38,6 +38,7 @@ def towers_at_work(monkeypatch):
     return given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("composer", ["fusion", "matching", "multi-vector", "sum"])
 def test_the_vectors_are_those_of_the_model(make_model, benchmark, tmp_path, composer, frozen):
@@ -57,6 +58,7 @@ def test_the_vectors_are_those_of_the_model(make_model, benchmark, tmp_path, com
             torch.testing.assert_close(vector, normalize(by_wording.sum(0), dim=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("composer", ["fusion", "matching", "sum"])
 def test_features_of_frozen_towers_are_computed_once(
     make_model, benchmark, tmp_path, towers_at_work, composer

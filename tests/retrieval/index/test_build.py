@@ -64,6 +64,7 @@ def tag(folder: Path, *rows) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_every_picture_once_and_a_second_run_asks_the_model_nothing(run, batch_size):
     paint(run.folder / "z" / "red again.png", "red")
@@ -77,6 +78,7 @@ def test_every_picture_once_and_a_second_run_asks_the_model_nothing(run, batch_s
     assert run.entries() == entries
 
 
+@pytest.mark.slow
 def test_vectors_are_those_of_the_pictures(run):
     run()
     with Store(run.uri, Colours().fingerprint, Colours.width) as store:
@@ -86,6 +88,7 @@ def test_vectors_are_those_of_the_pictures(run):
             assert entry.path == path and score > 0.999
 
 
+@pytest.mark.slow
 def test_tags_come_from_metadata_and_change_without_the_model(run):
     tag(run.folder, {"file_name": "red.png", "colour": "red", "n": 1}, "\n", {"file_name": "a/blue.webp"})
     tag(run.folder / "a" / "b", {"file_name": "green.JPG", "colour": "green", "deep": {"of": [1.5, None]}})
@@ -99,6 +102,7 @@ def test_tags_come_from_metadata_and_change_without_the_model(run):
     assert run.entries()["red.png"].tags == {"price": 2}
 
 
+@pytest.mark.slow
 def test_the_store_follows_the_folder(run):
     run()
     (run.folder / "half.bmp").unlink()  # gone
@@ -108,6 +112,7 @@ def test_the_store_follows_the_folder(run):
     assert set(run.entries()) == {"red.png", "blue.webp", "a/b/green.JPG"}
 
 
+@pytest.mark.slow
 def test_a_folder_that_became_a_link_keeps_its_pictures(run, tmp_path):
     run()
     (run.folder / "a").rename(tmp_path / "disk")
@@ -124,6 +129,7 @@ def test_a_folder_that_became_a_link_keeps_its_pictures(run, tmp_path):
 GONE = {"none": 0, "a tenth": 2, "over a tenth": 3, "all but one": 19}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", GONE.values(), ids=GONE.keys())
 def test_over_a_tenth_is_removed_only_if_asked(tmp_path, gone):
     run = Run(tmp_path / "pictures", str(tmp_path / "mine.db"))
@@ -151,6 +157,7 @@ def test_a_picture_with_other_content_is_replaced_without_asking(tmp_path):
     assert counts(run()) == (2, 0, 0, 0, 2)
 
 
+@pytest.mark.slow
 def test_folders_share_a_store(run, tmp_path):
     run()
     other = Run(tmp_path / "other", run.uri)
@@ -161,6 +168,7 @@ def test_folders_share_a_store(run, tmp_path):
         assert store.count() == 5
 
 
+@pytest.mark.slow
 def test_unreadable_pictures_are_listed_and_the_others_indexed(run):
     whole = (run.folder / "half.bmp").read_bytes()
     (run.folder / "cut.bmp").write_bytes(whole[:-30])
@@ -182,6 +190,7 @@ def test_unreadable_pictures_are_listed_and_the_others_indexed(run):
     assert set(run.entries()) == {"red.png", "a/blue.webp", "a/b/green.JPG", "half.bmp"}
 
 
+@pytest.mark.slow
 def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
     run()
     path = run.folder / "half.bmp"
@@ -195,6 +204,7 @@ def test_a_picture_that_became_unreadable_stays_until_it_is_another(run):
     assert counts(run()) == (0, 0, 3, 0, 0) and "half.bmp" in run.entries()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
@@ -218,6 +228,7 @@ def test_faulty_metadata_is_refused_before_anything_is_done(run, row, fault):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_folders_without_pictures_are_refused(run, tmp_path):
     with pytest.raises(InputError, match="nowhere: no such folder"):
         Run(tmp_path / "nowhere", run.uri)()
@@ -228,6 +239,7 @@ def test_folders_without_pictures_are_refused(run, tmp_path):
         run(batch_size=0)
 
 
+@pytest.mark.slow
 def test_a_model_with_several_vectors_a_picture_is_refused(run):
     class Several(Colours):
         def encode_gallery(self, pictures):
@@ -237,6 +249,7 @@ def test_a_model_with_several_vectors_a_picture_is_refused(run):
         run(encoder=Several())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_a_batch_and_another_run_goes_on(run, number, capfd):
     class Signalled(Colours):
@@ -250,6 +263,7 @@ def test_a_signal_stops_after_a_batch_and_another_run_goes_on(run, number, capfd
     assert counts(run(1)) == (3, 0, 1, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_ends_the_run(run, monkeypatch):
     run()
     paint(run.folder / "white.png", "white")

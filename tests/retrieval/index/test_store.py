@@ -29,6 +29,7 @@ def vectors(number: int) -> torch.Tensor:
     return normalize(torch.randn(number, WIDTH, generator=torch.Generator().manual_seed(0)), dim=1)
 
 
+@pytest.mark.slow
 def test_what_is_put_comes_back(uri):
     entries, given = [entry(0), entry(1, tags={}), entry(2, folder="/other")], vectors(3)
     with Store(uri, "m0de1", WIDTH, create=True) as store:
@@ -39,6 +40,7 @@ def test_what_is_put_comes_back(uri):
         assert {e.path for e in store.entries(entries[0].folder)} == {"0.png", "1.png"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flushed", [False, True])
 def test_changing_replaces_all_but_the_vector_and_removing_removes(uri, flushed):
     with Store(uri, "m0de1", WIDTH, create=True) as store:
@@ -67,6 +69,7 @@ def test_servers_that_don_t_name_the_key_of_a_hit_are_understood(tmp_path, monke
         assert store.search(vectors(1)[0], 1) == [(0.5, expected)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flushed", [False, True])
 def test_search_of_an_embedded_store_is_the_exact_ranking(tmp_path, flushed):
     given, query = vectors(200), vectors(201)[200]
@@ -91,6 +94,7 @@ def test_a_store_of_few_pictures_prints_nothing(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_flushed_picture_is_found_by_its_own_vector(uri):
     """On a server the index may be an approximate one."""
     with Store(uri, "m0de1", WIDTH, create=True) as store:
@@ -101,6 +105,7 @@ def test_a_flushed_picture_is_found_by_its_own_vector(uri):
             assert found == entry(number) and abs(score - 1) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filter", "right"),
     [
@@ -119,6 +124,7 @@ def test_filters(uri, filter, right):
     assert found == {e.content for e in entries if right(e)}
 
 
+@pytest.mark.slow
 def test_a_filter_that_is_none_is_refused(uri):
     with Store(uri, "m0de1", WIDTH, create=True) as store:
         store.put([entry(0)], vectors(1))
@@ -130,6 +136,7 @@ def test_a_filter_that_is_none_is_refused(uri):
                 store.search(vectors(1)[0], k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("create", [False, True])
 def test_a_store_made_with_another_model_is_refused(uri, create):
     with Store(uri, "m0de1", WIDTH, create=True) as store:
@@ -234,6 +241,7 @@ class TestHalfWritten:
             store.put([entry(0)], vectors(1))
             assert len(store.search(vectors(1)[0], 1)) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("length", [0, 60, -40])
     def test_in_the_middle_of_an_index(self, uri, collection, length):
         with Store(str(uri), "m0de1", WIDTH, create=True) as store:
@@ -245,6 +253,7 @@ class TestHalfWritten:
             assert len(store.search(vectors(1)[0], 20)) == 20
         assert index.read_bytes() == whole
 
+    @pytest.mark.slow
     def test_in_the_middle_of_a_row(self, uri, collection):
         store = Store(str(uri), "m0de1", WIDTH, create=True)
         store.put([entry(0)], vectors(1))
@@ -262,6 +271,7 @@ class TestHalfWritten:
             store.put([entry(1)], vectors(2)[1:])
             assert store.count() == 2
 
+    @pytest.mark.slow
     def test_a_damaged_schema_is_one_line_and_nothing_is_lost(self, uri, collection):
         with Store(str(uri), "m0de1", WIDTH, create=True) as store:
             store.put([entry(0)], vectors(1))

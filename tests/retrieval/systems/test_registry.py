@@ -86,6 +86,7 @@ def registered(monkeypatch):
     monkeypatch.setitem(registry.SYSTEMS, "other-toy", f"{__name__}:OtherToy")
 
 
+@pytest.mark.slow
 def test_it_trains_loads_indexes_and_searches(make_config, tmp_path, capsys):
     folder = train(make_config("toy", options={"dim": 5, "twice": True}))
     model = RetrievalModel.from_pretrained(folder)
@@ -109,6 +110,7 @@ def test_it_trains_loads_indexes_and_searches(make_config, tmp_path, capsys):
     assert path.name == names[int((vectors @ query).argmax())]
 
 
+@pytest.mark.slow
 def test_the_backbone_is_not_run_for_pixels_alone(make_config, monkeypatch, tmp_path):
     model = RetrievalModel.from_pretrained(train(make_config("toy", options={"dim": 5})))
     monkeypatch.setattr(type(model.backbone), "encode_image", None)
@@ -116,6 +118,7 @@ def test_the_backbone_is_not_run_for_pixels_alone(make_config, monkeypatch, tmp_
     assert model.encode_gallery(pictures).shape == model.encode_query(pictures, ["a", "b"]).shape == (2, 5)
 
 
+@pytest.mark.slow
 def test_another_system_begins_with_what_both_have(make_config, tmp_path):
     known = RetrievalModel.from_pretrained(train(make_config("toy", options={"dim": 5})))
     init = {"init": str(tmp_path / "run" / "model"), "output_dir": str(tmp_path / "other")}

@@ -148,6 +148,7 @@ def test_the_combiner_goes_from_the_reference_to_the_text(bias, kept):
     torch.testing.assert_close(combiner.encode_query(reference, text), kept().encode_query(reference, text))
 
 
+@pytest.mark.slow
 def test_the_combiner_has_the_published_shape():
     """640-d CLIP RN50x4: projection 2560, hidden 5120."""
     sizes = {

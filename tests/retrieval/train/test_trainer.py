@@ -46,6 +46,7 @@ def killed_at(monkeypatch, sample, time=1):
     monkeypatch.setattr(loop, "derive_seed", dying)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     """The Combiner: both stages, its dropout, and features from the cache."""
     whole, parts = (make_config("combiner", output_dir=str(tmp_path / name)) for name in ("whole", "parts"))
@@ -70,6 +71,7 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
     assert identical(stage1.towers.state_dict(), one.towers.state_dict())  # frozen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("composer", "changed"),
     [
@@ -196,6 +198,7 @@ def test_the_loss_is_info_nce_with_the_reference_among_the_wrong_answers(make_co
         torch.testing.assert_close(loss, (rows[negatives] + columns) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference_negatives", [True, False])
 @pytest.mark.parametrize("composer", ["fusion", "matching", "multi-vector", "sum"])
 def test_the_caption_of_the_reference_stands_among_the_wrong_answers(
@@ -266,6 +269,7 @@ def test_every_weight_learns(make_config, make_model, composer):
     assert idle == (["towers.clip.visual.proj"] if composer == "patch-projection" else [])  # not pooled there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("composer", ["fusion", "matching"])
 def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
     """With live towers, and with frozen ones, whose features it reads."""
@@ -299,6 +303,7 @@ def test_processes_look_for_weights_without_gradient_where_there_are_some(make_c
     assert recipe.has_unused_parameters == bool(idle), idle
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("composer", ["combiner", "fusion", "matching", "multi-vector"])
 def test_cached_features_give_the_loss_that_the_towers_give(make_config, make_model, composer, tmp_path):
     model = make_model(composer)

@@ -52,6 +52,7 @@ def test_sides_count_only_where_they_differ():
     assert float(same_row) == pytest.approx(math.log1p(math.exp(-2.0)))
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_the_requests_gets_them_right():
     net, both = network(), requests()
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)

@@ -30,6 +30,7 @@ def run(settings_in, tmp_path_factory):
         return train(config), config
 
 
+@pytest.mark.slow
 def test_it_trains_and_draws(run):
     folder, config = run
     lines = [json.loads(line) for line in (folder.parent / "log.jsonl").read_text().splitlines()]
@@ -44,6 +45,7 @@ def test_it_trains_and_draws(run):
     assert out.answers[0].outcome in get_args(Outcome)
 
 
+@pytest.mark.slow
 def test_what_is_not_understood_changes_no_pixel_and_is_said(run):
     pipeline = load_pipeline(run[0], "cpu", "fp32")
     pipeline.set_progress_bar_config(disable=True)
@@ -55,6 +57,7 @@ def test_what_is_not_understood_changes_no_pixel_and_is_said(run):
     assert "zebra" in str(out.answers[0]) and "nothing was changed" in str(out.answers[0])
 
 
+@pytest.mark.slow
 def test_the_unet_does_not_see_the_words(run):
     pipeline = load_pipeline(run[0], "cpu", "fp32")
     pipeline.set_progress_bar_config(disable=True)

@@ -43,6 +43,7 @@ def assert_proper(scene):
             assert math.hypot(block.right - other.right, block.away - other.away) >= SPACING - 1e-9
 
 
+@pytest.mark.slow
 def test_scenes_are_as_the_data_have_them_before_and_after_a_turn(turns):
     for turn, _ in turns:
         assert_proper(turn.scene)
