@@ -5,6 +5,7 @@ No address is ever passed to a shell or another program, and schemes that are no
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from errno import ENAMETOOLONG
@@ -91,14 +92,22 @@ def open_stream(address: str) -> BinaryIO:
         return open_file(address, ANY_SIZE)
     limit = answer_seconds()
     try:
-        files = fsspec.filesystem(scheme, **_options(scheme, limit))
+        kind = fsspec.get_filesystem_class(scheme)
     except ImportError:
         package = SCHEMES[scheme]
         raise InputError(
             f"{address}: {scheme}:// needs the package {package} (pip install {package})"
         ) from None
-    # a server may not support ranges: without blocks the file comes in one response
-    return answering(address, lambda: files.open(address, "rb", **_BLOCKS.get(scheme, {})), limit)
+    logging.getLogger(kind.__module__.partition(".")[0]).setLevel(
+        logging.ERROR
+    )  # what it retries is told here
+
+    def connect() -> BinaryIO:
+        files = fsspec.filesystem(scheme, **_options(scheme, limit))  # gs:// looks for credentials here
+        # a server may not support ranges: without blocks the file comes in one response
+        return files.open(address, "rb", **_BLOCKS.get(scheme, {}))
+
+    return answering(address, connect, limit)
 
 
 _BLOCKS = {"https": {"block_size": 0}}

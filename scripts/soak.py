@@ -344,7 +344,7 @@ def without_measured(file: Path) -> bytes:
     if file.suffix not in (".json", ".jsonl"):
         return encoded
     values = [
-        parse_json(line, str(file))
+        parse_json(line, str(file), foreign=True)
         for line in ([encoded] if file.suffix == ".json" else encoded.splitlines())
     ]
     return json.dumps(_without(values)).encode()
