@@ -28,7 +28,7 @@ class Fused:
     text_pooled: Float[Tensor, "B E"]
     words: Float[Tensor, "B Nw D"]
 
-    def __getitem__(self, items: slice) -> Fused:
+    def __getitem__(self, items: slice | Tensor) -> Fused:
         """Some items of the batch."""
         return Fused(*(part[items] for part in vars(self).values()))
 

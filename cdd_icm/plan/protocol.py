@@ -46,6 +46,9 @@ class SampledPlans:
     """The plans in words, which the UNet sees in place of the instructions; None if it sees these."""
     answers: Sequence[Answer] | None = None
     """What was understood of each instruction; None if the kind of plan does not tell."""
+    later: Sequence[SampledPlans] = ()
+    """What is drawn afterwards, each upon the pictures of the ones before, with `texts`; `no_op` are items
+    that are finished."""
 
     def answers_of_best(self, scores: Float[Tensor, "b n"] | None) -> list[Answer] | None:
         """The answers to b instructions, each with the highest-scored of its n candidates; None for one."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ from cdd_icm.config import (
     to_plain,
     with_preset,
 )
-from cdd_icm.diffusion.guidance import branches
 from cdd_icm.diffusion.samplers import check_scheduler, scheduler_like, set_steps
 from cdd_icm.errors import InputError, of_type
 from cdd_icm.hub import without_code
@@ -33,11 +33,11 @@ from cdd_icm.lock import ThreadLock, serial, unchanged
 from cdd_icm.model.backbone import CLIPTowers
 from cdd_icm.model.fusion import Fused, GatedFusion
 from cdd_icm.model.matcher import Matcher
-from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import as_built, tokenize, vocabulary_digest
 from cdd_icm.model.unet import ConditionalUNet
 from cdd_icm.plan.protocol import Plan
 from cdd_icm.progress import Progress
+from cdd_icm.sampling.conditions import encode_branches, later_conditions
 from cdd_icm.sampling.denoiser import Denoiser
 from cdd_icm.sampling.folder import CANVAS, check_folder, local_folder, read_canvas
 from cdd_icm.sampling.inputs import (
@@ -292,7 +292,7 @@ class CDDICMPipeline(DiffusionPipeline):
         reference = torch.stack([to_reference(i, self.image_size) for i in inputs.images]).to(device)
 
         n = settings.num_candidates
-        conditions, context = self._encode_branches(inputs, reference, settings)
+        conditions, context = encode_branches(self, inputs, reference, settings)
         reference = reference.repeat_interleave(n, dim=0)  # (B n, 3, R, R)
         latents, plan_noise = draw_noise(reference.shape, n, inputs.generator, self.planner, device)
         plan = None
@@ -312,11 +312,14 @@ class CDDICMPipeline(DiffusionPipeline):
             conditions,
             plan,
         )
-        latents = self._denoise(latents, denoiser, inputs.generator, callback)
-        pictures = latents.clamp(-1, 1)
+        generators = inputs.generator
+        if isinstance(generators, list):
+            generators = [g for g in generators for _ in range(n)]
+        pictures = self._denoise(latents, denoiser, generators, callback).clamp(-1, 1)
         if plan is not None:
             # nothing is drawn, but guidance against the branch without a plan would change the picture
             pictures = torch.where(plan.no_op[:, None, None, None], reference, pictures)
+            pictures = self._draw_later(pictures, denoiser, generators, callback)
         scores = None
         if n > 1:
             pictures, scores = self._choose(pictures, conditions["full"], n)
@@ -329,31 +332,6 @@ class CDDICMPipeline(DiffusionPipeline):
         ids, mask = (x.to(reference.device) for x in tokenize(self.tokenizer, texts))
         return self.fusion(self.towers(reference.to(self.towers.dtype), ids, mask))
 
-    def _texts(self, instructions: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-        """The encoder's texts for instructions with their history."""
-        history, speaker = self.config.history, self.config.speaker
-        return [compose_text(text, tuple(past), history, speaker) for text, past in instructions]
-
-    def _encode_branches(
-        self, inputs: TurnInputs, reference: Float[Tensor, "B 3 R R"], settings: SamplingConfig
-    ) -> tuple[dict[str, Fused], Fused | None]:
-        """The condition of each branch of guidance, and the plan's context if it has one, encoded in one
-        batch and repeated for each candidate."""
-        names = branches(settings.guidance_scale, settings.image_guidance_scale)
-        if settings.icm_guidance_scale and "image_only" not in names:
-            names = (*names, "image_only")  # the alternative query f'
-        full = self._texts(zip(inputs.instructions, inputs.histories, strict=True))
-        empty = [""] * len(reference)
-        pictures = [torch.zeros_like(reference) if b == "nothing" else reference for b in names]
-        texts = [full if b == "full" else empty for b in names]
-        context = None if self.planner is None else self.planner.context(inputs.histories)
-        if context is not None:
-            pictures.append(reference)
-            texts.append(self._texts(context))
-        fused = self.encode(torch.cat(pictures), sum(texts, [])).split(len(reference))
-        fused = [part.repeat_interleave(settings.num_candidates) for part in fused]
-        return dict(zip(names, fused, strict=False)), fused[-1] if context is not None else None
-
     def _denoise(
         self,
         latents: Float[Tensor, "B 3 R R"],
@@ -364,9 +342,7 @@ class CDDICMPipeline(DiffusionPipeline):
         """Runs all steps of the scheduler, starting from unit Gaussian noise."""
         options = {}
         if "generator" in inspect.signature(self.scheduler.step).parameters:
-            n = denoiser.settings.num_candidates
-            each = [g for g in generator for _ in range(n)] if isinstance(generator, list) else generator
-            options["generator"] = each
+            options["generator"] = generator
         latents = latents * self.scheduler.init_noise_sigma
         self._interrupt = False
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
@@ -382,6 +358,28 @@ class CDDICMPipeline(DiffusionPipeline):
                 "unet: its output is not finite; the weights are damaged or the guidance too strong"
             )
         return latents
+
+    def _draw_later(
+        self,
+        pictures: Float[Tensor, "B 3 R R"],
+        first: Denoiser,
+        generators: Generators,
+        callback: StepCallback,
+    ) -> Float[Tensor, "B 3 R R"]:
+        """The pictures with what their plans draw later; only unfinished ones take further noise."""
+        for plan in first.plan.later:
+            items = (~plan.no_op).nonzero()[:, 0]  # (b,)
+            if self._interrupt or not len(items):
+                break
+            own = [generators[i] for i in items.tolist()] if isinstance(generators, list) else generators
+            reference, texts = pictures[items], [plan.texts[i] for i in items.tolist()]
+            conditions = later_conditions(self, first.conditions, items, reference, texts)
+            part = replace(plan, feature_map=plan.feature_map[items])
+            denoiser = replace(first, reference=reference, conditions=conditions, plan=part)
+            set_steps(self.scheduler, first.settings.num_inference_steps, reference.device)  # from its start
+            latents, _ = draw_noise(reference.shape, 1, own, None, reference.device)
+            pictures[items] = self._denoise(latents, denoiser, own, callback).clamp(-1, 1)
+        return pictures
 
     def _choose(
         self, pictures: Float[Tensor, "Bn 3 R R"], condition: Fused, n: int

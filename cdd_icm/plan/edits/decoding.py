@@ -35,7 +35,7 @@ class Edits:
     @property
     def no_op(self) -> Bool[Tensor, " B"]:
         """Turns that change nothing."""
-        return (self.actions == KEEP).all(dim=1) & ~self.added.any(dim=1)
+        return (self.actions == KEEP).all(dim=1) & (self.classes < 0).all(dim=1)
 
 
 def choose_edits(

@@ -26,6 +26,7 @@ from cdd_icm.plan.edits.decoding import Edits, choose_edits, existing_objects, l
 from cdd_icm.plan.edits.losses import edit_loss
 from cdd_icm.plan.edits.memory import REMEMBERED, Remembered, scene_of
 from cdd_icm.plan.edits.network import EditNetwork
+from cdd_icm.plan.edits.parts import in_parts
 from cdd_icm.plan.edits.requests import (
     CHANGE,
     KEEP,
@@ -191,8 +192,15 @@ class EditPlan(Plan, ModelMixin, ConfigMixin):
         edits = self._edits(instructions, scene, noise, settings)
         describer = self._describer()
         answers = [describer.answer(text, scene, edits, i) for i, text in enumerate(instructions)]
-        texts = [describer.reworded(scene, edits, i) for i in range(len(instructions))]
-        return SampledPlans(self._map(scene, edits), edits.no_op, texts, answers)
+        first, *later = (
+            SampledPlans(
+                self._map(scene, part),
+                part.no_op,
+                [describer.reworded(scene, part, i) for i in range(len(instructions))],
+            )
+            for part in in_parts(edits, self.config.grid)
+        )
+        return replace(first, answers=answers, later=later)
 
     def _describer(self) -> Describer:
         c = self.config

@@ -5,10 +5,13 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 
 from cdd_icm.cli import main
 from cdd_icm.evaluation import load_detector
+from cdd_icm.sampling.loading import load_pipeline
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "data" / "pretrained"
@@ -114,3 +117,35 @@ def test_blocks_edits_in_any_words_and_says_what_it_understood(tmp_path, capsys)
     assert np.array_equal(ball, same)
     red = [(picture[..., 0] - picture[..., 2] > 60).sum() for picture in (ball, gone)]
     assert red[0] > 100 and red[1] < red[0] / 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"guidance_scale": 1.5, "num_candidates": 1}])
+def test_blocks_draws_a_turn_of_several_parts_as_it_would_alone(options):
+    """Beside turns of one part and of none, and leaves each generator where it would be."""
+    pipeline = load_pipeline(SHIPPED / "blocks", "cpu", "fp32")
+    pipeline.use_preset("fast")
+    pipeline.set_progress_bar_config(disable=True)
+
+    def drawn(texts, generators):
+        return pipeline(
+            [begun] * len(texts),
+            texts,
+            [["add a blue cube in the middle"]] * len(texts),
+            generator=generators,
+            output_type="pt",
+            **options,
+        )
+
+    def generators():
+        return [torch.Generator().manual_seed(seed) for seed in range(3)]
+
+    begun = pipeline(pipeline.canvas, "add a blue cube in the middle", generator=generators()[0]).images[0]
+    texts = ["add a red sphere on its left", "what a day", "replace the cube by a green cylinder"]
+    together, left = generators(), generators()
+    out = drawn(texts, together)
+    assert [answer.outcome for answer in out.answers][::2] == ["changed", "changed"]
+    for i, text in enumerate(texts):
+        alone = drawn([text], [left[i]])
+        assert (alone.images[0] - out.images[i]).abs().max() < 1e-3
+        assert torch.equal(left[i].get_state(), together[i].get_state())
