@@ -90,7 +90,10 @@ def of_folder(folder: Path) -> str:
         if file.suffix == WEIGHTS:  # how a part is split into files has no effect
             tensors[file.parent.relative_to(folder).as_posix()] |= load_tensors(file)
         elif file.suffix == CONFIG:
-            parts[name] = json.dumps(_settings(read_json(file, foreign=True)), sort_keys=True)
+            settings = _settings(read_json(file, foreign=True))
+            if file.parent == folder:  # a digest of the tokenizer, whose own files count
+                settings.pop("vocabulary", None)
+            parts[name] = json.dumps(settings, sort_keys=True)
         elif file.suffix in OTHER_MODEL_FILES:
             parts[name] = content_digest(read_local(file))
     parts |= {f"{name}/*{WEIGHTS}": tensor_digest(sorted(part.items())) for name, part in tensors.items()}
