@@ -48,9 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
         InputError: the disk is full, not writable, or the like; the message names `path`.
     """
     check_text(str(path), "path")
-    # the suffix is kept, by which PIL knows the format
-    name = f"{HOST:08x}-{os.getpid()}-{next(_numbers)}.{path.name}"
-    unfinished, old = path.with_name(f".unfinished.{name}"), path.with_name(f".old.{name}")
+    unfinished, old = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent not in _tidied:
@@ -72,6 +70,22 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(unfinished)
         raise
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a folder, if the disk allows. Its name is gone at once, so that no half of it is ever taken for
+    the whole; what a kill leaves under another name goes like other leftovers, see `replacing`."""
+    unfinished, _ = _beside(folder)
+    with suppress(OSError):
+        folder.rename(unfinished)
+        shutil.rmtree(unfinished)
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Names of what is to become, or is removed at, `path`, and of what it replaces. They tell whose they
+    are, and keep the suffix, by which PIL knows the format."""
+    name = f"{HOST:08x}-{os.getpid()}-{next(_numbers)}.{path.name}"
+    return path.with_name(f".unfinished.{name}"), path.with_name(f".old.{name}")
 
 
 _tidied: set[Path] = set()

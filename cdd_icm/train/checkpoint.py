@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from cdd_icm.config import differing_keys, load_config, to_dict
 from cdd_icm.errors import InputError
-from cdd_icm.io import load_tensors, parse_json, read_json, replacing
+from cdd_icm.io import load_tensors, parse_json, read_json, remove_folder, replacing
 
 MAX_CHECKPOINTS = 2
 """Number of checkpoints kept per run; older ones are deleted."""
@@ -62,10 +62,10 @@ def claim_folder(
         )
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        if changed:  # the tokenizer there may be from another `init`
+            remove_folder(root / "tokenizer")
         with replacing(path) as unfinished:
             unfinished.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
-        if changed:  # the tokenizer there may be from another `init`
-            shutil.rmtree(root / "tokenizer", ignore_errors=True)
     if accelerator.log_with:
         accelerator.init_trackers(root.name)
 
@@ -91,7 +91,7 @@ def new_checkpoint(root: Path, samples: int, state: Mapping[str, Any], keep: int
         yield unfinished
         (unfinished / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
     for old in checkpoints(root)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
 
 
 def checkpoint_folder(root: Path, samples: int) -> Path:

@@ -1,7 +1,9 @@
 """Checkpoints appear whole or not at all, and what is damaged is named."""
 
 import os
+import shutil
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,6 +37,24 @@ def test_what_is_written_is_read(tmp_path):
         assert read.keys() == values.keys() and torch.equal(read["a"], values["a"])
         assert read["a"].dtype == values["a"].dtype
     assert read_json(folder / "state.json") == {"samples": 32}
+
+
+def test_a_kill_while_an_old_one_is_removed_leaves_no_half_of_it(tmp_path, monkeypatch):
+    first, second = write(tmp_path, 8), write(tmp_path, 16)
+
+    def killed(folder, *args, **kwargs):
+        (Path(folder) / "state.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 24)
+    monkeypatch.undo()
+    assert not first.exists() and checkpoints(tmp_path) == [second, tmp_path / f"{24:012d}"]
+    (left,) = tmp_path.glob(".unfinished.*")
+    left.rename(left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{DEAD}-")))
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_vectors_of_one_number_become_scalars_where_they_lie(tmp_path):
