@@ -12,8 +12,8 @@ from cdd_icm.cli.arguments import positive, seed_number
 from cdd_icm.console import Parser, run
 
 ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
-"""Torch's threads sleep while they wait for each other: best where other programs keep the CPU busy, as threads
-that spin then make a turn take several times as long."""
+"""Torch's threads sleep while they wait for each other: best where other programs keep the CPU busy, as
+threads that spin then make a turn take several times as long."""
 
 BRIEFLY = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 """They spin for a moment before they sleep: best on a quiet machine, where always to sleep costs a fifth."""
