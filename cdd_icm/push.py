@@ -83,8 +83,8 @@ def prepare(
         if refused := [name for name in names if not _belongs(name)]:
             more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
             raise InputError(
-                f"{folder}: {', '.join(refused[:5])}{more}: not uploaded; only {', '.join(SUFFIXES)} are part "
-                "of a model, remove the rest first"
+                f"{folder}: {', '.join(refused[:5])}{more}: not uploaded; only {', '.join(SUFFIXES)} are "
+                "part of a model, remove the rest first"
             )
         kind.check(folder)
         files = {name: _local(folder / name) for name in names if name != README}
@@ -138,9 +138,7 @@ def send(
         raise
     except Exception as error:  # the errors of the hub's client and of its network library share no base
         reason = " ".join(str(error).split()) or first_line(error)
-        raise InputError(
-            f"{upload.repo_id}: can't be uploaded to {api.endpoint} ({reason:.300})"
-        ) from error
+        raise InputError(f"{upload.repo_id}: can't be uploaded to {api.endpoint} ({reason:.300})") from error
     return str(commit.pr_url or commit.commit_url)
 
 

@@ -41,8 +41,8 @@ from cdd_icm.plan.registry import saved_kind
 from cdd_icm.sources import check_links, local_path, path_within
 
 CLASS_NAME = "cdd_icm.CDDICMPipeline"
-"""`_class_name` in `model_index.json`: where the class is imported from, so that plain diffusers, which does not
-know it, names it in its error. Folders saved before have the last part."""
+"""`_class_name` in `model_index.json`: where the class is imported from, so that plain diffusers, which does
+not know it, names it in its error. Folders saved before have the last part."""
 
 CANVAS = "canvas.png"
 """File name of the canvas with which the training dialogs begin, at the model's image size."""

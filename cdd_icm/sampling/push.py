@@ -74,9 +74,7 @@ class Pushable:
             upload = prepare(folder, repo_id, PIPELINE, license, None if readme is None else Path(readme))
             return upload if dry_run else send(upload, private, commit_message, token, create_pr)
 
-    def save_pretrained(
-        self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs
-    ) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs) -> None:
         """Like any diffusers pipeline; `push_to_hub` and its keywords are those of the method."""
         hub = ("repo_id", "commit_message", "private", "token", "create_pr", "license")
         given = {name: kwargs.pop(name) for name in hub if name in kwargs}
