@@ -30,8 +30,8 @@ _LINK_ELSEWHERE = re.compile(r"\[([^\]\[]*)\]\((?!#|https?://)\.\.[^)\s]*\)")
 CONFIRM = """\
 ## Licence
 
-`{license}`, as stated by whoever uploaded this model. No lawyer has looked at it: a person should confirm that
-it fits the data that the model was trained on before relying on it. The code of CDD-ICM is {code}.
+`{license}`, as stated by whoever uploaded this model. No lawyer has looked at it: a person should confirm
+that it fits the data that the model was trained on before relying on it. The code of CDD-ICM is {code}.
 """
 
 

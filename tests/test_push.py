@@ -1,4 +1,4 @@
-"""`push` uploads a checked model folder and its card, and nothing else, to a hub; a dry run contacts nobody."""
+"""`push` uploads a checked model folder and its card, and nothing else; a dry run contacts nobody."""
 
 import hashlib
 import shutil
