@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from cdd_icm.cli import data, draw, evaluate, train
+from cdd_icm.cli import data, draw, evaluate, push, train
 from cdd_icm.cli.arguments import positive, seed_number
 from cdd_icm.console import Parser, run
 
@@ -39,6 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv`, see `console.run`."""
     parser = Parser(prog="cdd-icm", description="Draw pictures by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (train, draw, evaluate, data):
+    for group in (train, draw, evaluate, data, push):
         group.add_commands(commands)
     return run(parser, argv)
