@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/tour.md anew, by the commands that the page itself gives, and README's moving strip.
+"""Makes the pictures of docs/tour.md anew, by the page's own commands, and README's animation.
 
 python scripts/docs_pictures.py        (`make pictures`)
 

@@ -1,7 +1,7 @@
 """MkDocs hooks: the site has the pages where the repository has them, so that every link works in both.
 
-Beside them the site gets what they link to (pictures, sources, reports), a page for each notebook, and the reference:
-the public names of both packages, and the help of every command.
+Beside them the site gets what they link to (pictures, sources, reports), a page for each notebook, and the
+reference: the public names of both packages, and the help of every command.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LINK = re.compile(r"\]\(([^)\s#]+)(#[^)]*)?\)")
 
 def pages() -> list[str]:
     """The Markdown pages and notebooks of the site, by their paths in the repository."""
-    found = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/tutorials/*"), *ROOT.glob("data/pretrained/*/README.md")]
+    patterns = ("docs/*.md", "docs/tutorials/*", "data/pretrained/*/README.md")
+    found = [file for pattern in patterns for file in ROOT.glob(pattern)]
     found = [file.relative_to(ROOT).as_posix() for file in found if file.suffix in (".md", ".ipynb")]
     return [*(page for page in OUTSIDE if (ROOT / page).exists()), *sorted(found)]
 
@@ -54,7 +55,7 @@ def on_config(config):
 
 def on_files(files: Files, config) -> Files:
     """Replaces what lies in the site's folder, which is empty, by the pages and all that they link to."""
-    kept = Files([file for file in files if file.inclusion.is_included() and not file.is_documentation_page()])
+    kept = Files([file for file in files if not file.is_documentation_page()])
     texts = written()
     linked: set[str] = set()
     for page in pages():
