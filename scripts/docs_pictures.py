@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAMS = {"cdd-icm": cdd_icm.cli.main, "cdd-retrieval": retrieval.cli.main}
 MOVING = "iclevr"
 """The film strip of the page that README shows growing turn by turn."""
-TURN_MS, LAST_MS = 900, 3_000
+TURN_MS, WHOLE_MS = 900, 3_000
 
 
 def commands(page: str) -> Iterator[tuple[list[str], str | None]]:
@@ -46,11 +46,12 @@ def commands(page: str) -> Iterator[tuple[list[str], str | None]]:
 
 
 def moving_strip(folder: Path, texts: list[str], canvas: Image.Image) -> list[Image.Image]:
-    """The film strip of the turns in `folder`, as frames: in frame k, the first k turns are there."""
+    """The film strip of the turns in `folder`, as frames: first the whole strip, which is what a viewer shows
+    that can't animate; then it grows from the canvas on, by a turn a frame."""
     pictures = [canvas, *(_picture(folder / f"turn_{k}.png") for k in range(1, len(texts) + 1))]
     whole = filmstrip(pictures, ["(canvas)", *texts])
-    frames = []
-    for turn in range(len(pictures)):
+    frames = [whole]
+    for turn in range(len(pictures) - 1):
         frame = whole.copy()
         right = (turn + 1) * whole.width // len(pictures)
         frame.paste("white", (right, 0, whole.width, whole.height))
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _save(frames: list[Image.Image], file: Path) -> None:
     """Writes a WebP, a moving one where there are several frames."""
-    times = [TURN_MS] * (len(frames) - 1) + [LAST_MS]
+    times = [WHOLE_MS] + [TURN_MS] * (len(frames) - 1)
     options = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0}
     with replacing(file) as path:
         frames[0].save(path, "WEBP", quality=88, method=6, **(options if len(frames) > 1 else {}))

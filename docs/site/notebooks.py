@@ -19,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -56,9 +55,9 @@ def execute(file: Path, smallest: bool = False) -> NotebookNode:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "COLUMNS": "100"}
         client = NotebookClient(
             notebook,
-            km=AsyncKernelManager(kernel_name="python3", transport="ipc"),  # no port is opened
+            kernel_name="python3",
             timeout=SECONDS,
-            startup_timeout=SECONDS,  # on a busy machine it takes long
+            startup_timeout=300,  # on a busy machine a minute is short
             record_timing=False,
             resources={"metadata": {"path": folder}},
         )
