@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
@@ -43,6 +44,11 @@ def commands(page: str) -> Iterator[tuple[list[str], str | None]]:
         lines = [words for words in lines if not language and words and words[0] in PROGRAMS]
         for words in lines:
             yield words, picture or None if words is lines[-1] else None
+
+
+def said(words: list[str]) -> list[str]:
+    """What a command says to the model."""
+    return [text for option, text in pairwise(words) if option == "--say"]
 
 
 def moving_strip(folder: Path, texts: list[str], canvas: Image.Image) -> list[Image.Image]:
@@ -79,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
             sheet = out / "filmstrip.png" if out.is_dir() else out
             _save([_picture(sheet)], a.docs / picture)
             if Path(picture).stem == MOVING:
-                texts = words[words.index("--say") + 1].split("|")
+                texts = said(words)
                 canvas = _picture(Path(words[words.index("--model") + 1]) / "canvas.png")
                 _save(moving_strip(out, texts, canvas), a.docs / "pictures" / "dialog.webp")
     except InputError as error:

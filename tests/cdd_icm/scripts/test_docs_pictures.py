@@ -37,10 +37,10 @@ def test_the_answers_in_the_tour_are_what_the_model_says():
     table = TOUR[TOUR.index("| You say |") :].split("\n\n")[0]
     rows = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in table.splitlines()[2:]]
     [words] = [words for words, picture in docs_pictures.commands(TOUR) if picture == "pictures/blocks.webp"]
-    assert words[words.index("--say") + 1].split("|") == [said for said, _ in rows]
+    assert docs_pictures.said(words) == [text for text, _ in rows]
     pipe = CDDICMPipeline.from_pretrained(DOCS.parent / words[words.index("--model") + 1])
     pipe.set_progress_bar_config(disable=True)
     session = DrawingSession(pipe)
-    for said, answer in rows:
-        session.say(said)
+    for text, answer in rows:
+        session.say(text)
         assert str(session.answer) == answer
