@@ -15,6 +15,7 @@ NOT_IMPORTED = {
     "tensorboard",  # accelerate's, where `training.tracker` names it
     "pytest-xdist",  # `make test-fast` runs on two workers
     "ruff",
+    "cdd-icm",  # its own extras
 }
 
 

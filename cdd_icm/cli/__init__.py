@@ -37,8 +37,12 @@ __all__ = ["main", "positive", "seed_number"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv`, see `console.run`."""
+    return run(_parser(), argv)
+
+
+def _parser() -> Parser:
     parser = Parser(prog="cdd-icm", description="Draw pictures by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (train, draw, evaluate, data, push):
         group.add_commands(commands)
-    return run(parser, argv)
+    return parser
