@@ -21,6 +21,7 @@ from cdd_icm.io import parse_json, to_json
 from cdd_icm.limits import Limit, read_local
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.session import RECORD, DrawingSession
+from cdd_icm.studio.visits import VisitorLimits
 
 FRAME = 384
 """Pixels along a side of the animation's pictures."""
@@ -57,7 +58,9 @@ def zipped(session: DrawingSession, model: str) -> bytes:
     return zip_of({**contents, MODEL: (to_json({"model": model}) + "\n").encode()})
 
 
-def unzipped(file: Path, pipelines: Mapping[str, CDDICMPipeline], model: str, limit: int) -> tuple[str, DrawingSession]:
+def unzipped(
+    file: Path, pipelines: Mapping[str, CDDICMPipeline], model: str, limits: VisitorLimits
+) -> tuple[str, DrawingSession]:
     """The session in a zip that `zipped` made or that somebody else says so, and the name of its model.
 
     Only `session.json`, `MODEL` and the pictures that the former names are read, by their names: nothing is
@@ -65,7 +68,7 @@ def unzipped(file: Path, pipelines: Mapping[str, CDDICMPipeline], model: str, li
 
     Args:
         pipelines: the models that are served. model: the one for a zip that names none.
-        limit: bytes that the zip's files may have, unpacked, all together.
+        limits: of the zip's files, and of the turns.
 
     Raises:
         InputError: no zip, damaged, too many or too large files, a link, a path, wrong JSON, a damaged
@@ -73,7 +76,7 @@ def unzipped(file: Path, pipelines: Mapping[str, CDDICMPipeline], model: str, li
     """
     where = "session"
     files = ZipFiles(file)
-    names = sorted(set(_checked_members(files, where, limit)))
+    names = sorted(set(_checked_members(files, where, limits.session)))
     wanted = [name for name in names if name in (RECORD, MODEL) or name.endswith(".png")]
     if RECORD not in wanted:
         raise InputError(f"{where}: {RECORD} is not in the zip; download one with 'Session' to see a right one")
@@ -92,9 +95,13 @@ def unzipped(file: Path, pipelines: Mapping[str, CDDICMPipeline], model: str, li
             except InputError as error:
                 raise InputError(_without(error, str(file), where)) from None
         try:
-            return model, DrawingSession.load(folder, pipelines[model])
+            session = DrawingSession.load(folder, pipelines[model])
         except InputError as error:
             raise InputError(_without(error, folder, where)) from None
+    turns = len(session.turns) + len(session.undone)
+    if turns > limits.turns:
+        raise InputError(f"{where}: {turns} turns, over the limit of {limits.turns}")
+    return model, session
 
 
 def _checked_members(files: ZipFiles, where: str, limit: int) -> list[str]:

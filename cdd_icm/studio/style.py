@@ -88,10 +88,17 @@ watch('value', () => {
   const state = JSON.parse(props.value), query = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(state.query)) query.set(name, value);
   history.replaceState(null, '', location.pathname + '?' + query);
-  try { localStorage.setItem('cdd-icm-key', state.key); } catch (error) {}
 });
 """
-"""Keeps the dialog's name in the address, and the visitor's key in the browser."""
+"""Keeps the dialog's name in the page's address."""
+
+KEY = """
+watch('value', () => {
+  if (!props.value) return;
+  try { localStorage.setItem('cdd-icm-key', JSON.parse(props.value).key); } catch (error) {}
+});
+"""
+"""Keeps the visitor's key in the browser."""
 
 SAVE = """
 watch('value', () => {
@@ -110,11 +117,11 @@ OPENED = """() => {
   return [key, location.search];
 }"""
 
-TYPED = """(credentials, text, seed, guidance, candidates, preset) => [
+TYPED = """(credentials, text, seed, guidance, candidates, preset, view) => [
   credentials,
   document.querySelector('#say textarea').value,
   document.querySelector('#seed input, #seed textarea').value,
-  guidance, candidates, preset,
+  guidance, candidates, preset, view,
 ]"""
 """What stands in the fields now: Gradio's own values lag behind what was typed just before Enter."""
 
