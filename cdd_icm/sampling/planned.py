@@ -1,4 +1,4 @@
-"""Where a turn planned to draw, for display: a map of the picture, computed again from the turn's settings."""
+"""Where a turn planned to draw, for display, computed again from the turn's settings."""
 
 from __future__ import annotations
 

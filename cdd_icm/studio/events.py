@@ -6,7 +6,6 @@ import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import wraps
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -19,6 +18,8 @@ from cdd_icm.number import whole
 from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio import keep, markup
 from cdd_icm.studio.drawing import Drawing, Request
+from cdd_icm.studio.finding import Finder, Finding
+from cdd_icm.studio.handlers import begin_on, changes, refusal
 from cdd_icm.studio.overlay import difference, share_changed
 from cdd_icm.studio.views import (
     PICTURE,
@@ -33,47 +34,17 @@ from cdd_icm.studio.views import (
 from cdd_icm.studio.visits import TOKEN, Engine, Visit, Visits
 
 
-def changes(handler: Callable[..., str]) -> Callable[..., View]:
-    """A handler that changes the dialog and returns a note: afterwards everything is shown anew."""
-
-    @wraps(handler)
-    def answer(self: Events, credentials: str, view: str, *given) -> View:
-        try:
-            visit = self.visit(credentials)
-            with visit.lock:
-                note = handler(self, visit, *given)
-                return whole_view(visit, self.explainer, view, note)
-        except InputError as error:
-            return refusal(error)
-
-    return answer
-
-
-def refusal(error: InputError) -> View:
-    """A line on the page and in the log. Nothing else changes."""
-    say(f"studio: {error}")
-    return {"message": markup.message(str(error), "alert")}
-
-
-class Events:
+class Events(Finding):
     """The handlers. Each takes the visitor's credentials, which the page keeps, and what is in the fields.
 
     Args:
-        paths: the folders of the models by name, for the Python snippet.
+        finder: finds pictures; None for a page without.
     """
 
-    def __init__(self, engines: Sequence[Engine], visits: Visits):
+    def __init__(self, engines: Sequence[Engine], visits: Visits, finder: Finder | None = None):
+        self.finder = finder
         self.engines = {engine.name: engine for engine in engines}
         self.visits, self.explainer = visits, Explainer()
-
-    def visit(self, credentials: str) -> Visit:
-        """Raises InputError if there are too many requests or the dialog is not the visitor's."""
-        token, _, key = (credentials or "").partition(" ")
-        self.visits.count(key)
-        visit = self.visits.find(token, key)
-        if visit is None:
-            raise InputError("this dialog is no longer here; reload the page to begin a new one")
-        return visit
 
     async def opened(self, key: str, search: str) -> AsyncIterator[View]:
         """The page was opened or reloaded: the dialog that its address names, or a new one."""
@@ -211,7 +182,8 @@ class Events:
         visit.selected = None if number >= count else number
         if visit.selected is None:
             return ""
-        return f"You look at {f'turn {number}' if number else 'the canvas'}. What you say now begins a branch there."
+        at = f"turn {number}" if number else "the canvas"
+        return f"You look at {at}. What you say now begins a branch there."
 
     @changes
     def latest(self, visit: Visit) -> str:
@@ -257,7 +229,7 @@ class Events:
         """A picture was uploaded: a branch begins on it."""
         visit.check_free()
         picture = _taken(file, lambda path: keep.picture_of(path, visit.limits.upload))
-        self._begin_on(visit, picture, "own canvas")
+        begin_on(self.visits, visit, picture, "own canvas")
         size = visit.session.pipeline.image_size
         squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
         return f"A branch begins on your picture, at {size}x{size} pixels{squeezed}."
@@ -306,7 +278,9 @@ class Events:
             key = credentials.partition(" ")[2]
             visit = self.visits.create(key, model=before.branch.model)
             with visit.lock:
-                shown = whole_view(visit, self.explainer, view, "A new dialog. The one before is a page back.")
+                shown = whole_view(
+                    visit, self.explainer, view, "A new dialog. The one before is a page back."
+                )
             return {**shown, "credentials": f"{visit.token} {key}"}
         except InputError as error:
             return refusal(error)
@@ -335,8 +309,14 @@ class Events:
             large = [picture.resize((512, 512)) for picture in pictures]
             differ = difference(*pictures)
             share = share_changed(*pictures)
-            told = f"{one} and {other} differ in {share} of the picture." if one != other else "It is the same branch."
-            html = markup.stage(differ, f"Difference of {one} and {other}: {share}", note="difference; black: the same")
+            told = (
+                f"{one} and {other} differ in {share} of the picture."
+                if one != other
+                else "It is the same branch."
+            )
+            html = markup.stage(
+                differ, f"Difference of {one} and {other}: {share}", note="difference; black: the same"
+            )
             return {"slider": tuple(large), "difference": html, "message": markup.message(told)}
         except InputError as error:
             return refusal(error)
@@ -347,7 +327,7 @@ class Events:
             visit = self.visit(credentials)
             with visit.lock:
                 session, model = visit.session.branch(), visit.branch.model
-            name, kind, content = _file(what, session, model, getattr(self.engines[model], "path", model))
+            name, kind, content = _file(what, session, model, self.engines[model].path)
             value = {"name": name, "kind": kind, "content": base64.b64encode(content).decode()}
             shown = {"download": to_json({**value, "again": secrets.token_hex(4)})}
             return {**shown, "message": markup.message(f"{name} is saved by your browser.")}
@@ -356,13 +336,6 @@ class Events:
 
     def examples(self, model: str) -> str:
         return markup.examples(EXAMPLES.get(model, EXAMPLES["blocks"]))
-
-    def _begin_on(self, visit: Visit, picture, name: str) -> None:
-        model = visit.branch.model
-        session = DrawingSession(self.visits.pipeline(model), picture, seed=1)
-        visit.settle()
-        visit.branches.add(name, model, session)
-        visit.save()
 
 
 EXAMPLES = {
@@ -387,8 +360,6 @@ EXAMPLES = {
     ],
 }
 """Sentences that the shipped models know; other models get those of the blocks."""
-
-FILES = {"Film strip": "strip", "Animation": "animation", "Session": "session", "Python": "python"}
 
 
 def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[str, str, bytes]:

@@ -79,7 +79,9 @@ def unzipped(
     names = sorted(set(_checked_members(files, where, limits.session)))
     wanted = [name for name in names if name in (RECORD, MODEL) or name.endswith(".png")]
     if RECORD not in wanted:
-        raise InputError(f"{where}: {RECORD} is not in the zip; download one with 'Session' to see a right one")
+        raise InputError(
+            f"{where}: {RECORD} is not in the zip; download one with 'Session' to see a right one"
+        )
     if MODEL in wanted:
         named = parse_json(files.read(MODEL), f"{where}: {MODEL}")
         model = named.get("model", model) if isinstance(named, dict) else model
@@ -147,11 +149,11 @@ def snippet(session: DrawingSession, model_path: str) -> str:
         }
         settings = "".join(f", {name}={value!r}" for name, value in changed.items())
         says.append(f"session.say({json.dumps(turn.instruction)}{settings})")
-    body = "\n".join(says)
+    body, options = "\n".join(says), f'device="{pipeline.device.type}", dtype="{dtype}"'
     return (
         f"{imports}from cdd_icm import DrawingSession\n"
         "from cdd_icm.sampling.loading import load_pipeline\n\n"
-        f'pipeline = load_pipeline({json.dumps(model_path)}, device="{pipeline.device.type}", dtype="{dtype}")\n'
+        f"pipeline = load_pipeline({json.dumps(model_path)}, {options})\n"
         f"{canvas}session = DrawingSession(pipeline{', canvas' if own else ''})\n"
         f"{body}\n"
         'session.picture.save("picture.png")\n'

@@ -76,11 +76,13 @@ def found(pictures: Sequence[Image.Image | None], names: Sequence[str], chosen: 
     """What a search found; a picture is None where its file is gone."""
     items = []
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
-        shown = '<span class="gone">gone</span>' if picture is None else f'<img src="{data_uri(picture)}" alt="">'
+        shown = (
+            '<span class="gone">gone</span>' if picture is None else f'<img src="{data_uri(picture)}" alt="">'
+        )
         items.append(
             f'<li><button type="button" data-hit="{number}" aria-pressed="{str(number == chosen).lower()}" '
             f'aria-label="Take number {number + 1}, {escape(name)}, as the next reference"'
-            f'{" disabled" if picture is None else ""}>{shown}<span>{number + 1}. {escape(name)}</span>'
+            f"{' disabled' if picture is None else ''}>{shown}<span>{number + 1}. {escape(name)}</span>"
             "</button></li>"
         )
     return f'<ol aria-label="Found pictures, best first">{"".join(items)}</ol>'

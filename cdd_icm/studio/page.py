@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,22 @@ from typing import Any
 import gradio as gr
 
 from cdd_icm.studio import style
-from cdd_icm.studio.events import FILES, Events
+from cdd_icm.studio.events import Events
+from cdd_icm.studio.finding import Finder
 from cdd_icm.studio.views import VIEWS
 from cdd_icm.studio.visits import Engine, VisitorLimits, Visits
 
 HELP = """
 <p><kbd>Enter</kbd> draws. <kbd>Esc</kbd> cancels. <kbd>Alt</kbd>+<kbd>Z</kbd> undoes a turn,
-<kbd>Alt</kbd>+<kbd>Shift</kbd>+<kbd>Z</kbd> brings it back. <kbd>Alt</kbd>+<kbd>1</kbd> to <kbd>8</kbd> choose
-a candidate. <kbd>Alt</kbd>+<kbd>V</kbd> changes the view. <kbd>/</kbd> goes to the sentence.</p>
+<kbd>Alt</kbd>+<kbd>Shift</kbd>+<kbd>Z</kbd> brings it back. <kbd>Alt</kbd>+<kbd>1</kbd> to <kbd>8</kbd>
+choose a candidate. <kbd>Alt</kbd>+<kbd>V</kbd> changes the view. <kbd>/</kbd> goes to the sentence.</p>
 <p>Click a turn to look at it; what you say then begins a branch there, and nothing is lost.</p>
 <p>The address of this page is a link to the turn that is shown. Whoever opens it elsewhere gets a copy.</p>
 """
 
 
 def build_page(
-    engines: Sequence[Engine], finder: Any, limits: VisitorLimits | None, sessions_folder: Path
+    engines: Sequence[Engine], finder: Finder | None, limits: VisitorLimits | None, sessions_folder: Path
 ) -> gr.Blocks:
     """The studio's page, for `gr.mount_gradio_app(..., **style.mount_options())`.
 
@@ -34,7 +36,7 @@ def build_page(
         sessions_folder: where the dialogs are saved after every turn.
     """
     visits = Visits(engines, sessions_folder, limits)
-    events = Events(engines, visits)
+    events = Events(engines, visits, finder)
     with gr.Blocks(title="CDD-ICM studio", analytics_enabled=False, delete_cache=(600, 1800)) as page:
         ui = _layout(events, list(events.engines), visits.limits)
         _wire(ui, events, page)
@@ -55,44 +57,44 @@ def _layout(events: Events, models: list[str], limits: VisitorLimits) -> dict[st
         ui["theme"] = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
-            _draw(ui, events, models[0], limits)
+            _draw(ui, events, models[0])
         with gr.Column(scale=3, min_width=300):
-            _side(ui, models, limits)
+            _side(ui, models, limits, events.finder is not None)
     return ui
 
 
-def _draw(ui: dict[str, Any], events: Events, model: str, limits: VisitorLimits) -> None:
+def _draw(ui: dict[str, Any], events: Events, model: str) -> None:
     ui["stage"] = gr.HTML("", elem_id="stage")
-    ui["view"] = gr.Radio(list(VIEWS), value=VIEWS[0], label="Show", elem_id="view")
-    ui["message"] = gr.HTML('<p role="status" aria-live="polite">Loading</p>', elem_id="message")
-    with gr.Row():
-        ui["say"] = gr.Textbox(
-            label="What to draw or change",
-            placeholder="a red ball in the middle",
-            elem_id="say",
-            autofocus=True,
-            scale=6,
-            max_lines=3,
-            html_attributes=gr.InputHTMLAttributes(autocomplete="off", autocapitalize="off"),
-        )
-    with gr.Row():
-        ui["go"] = gr.Button("Draw", variant="primary", elem_id="go", min_width=80)
-        ui["cancel"] = gr.Button("Cancel", elem_id="cancel", interactive=False, min_width=80)
-        ui["undo"] = gr.Button("Undo", elem_id="undo", interactive=False, min_width=80)
-        ui["redo"] = gr.Button("Redo", elem_id="redo", interactive=False, min_width=80)
-    ui["examples"] = gr.HTML(events.examples(model), elem_id="examples", js_on_load=style.CLICKED)
+    ui["view"] = gr.Radio(list(VIEWS), value=VIEWS[0], label="Show", elem_id="view", container=False)
     ui["candidates"] = gr.HTML("", elem_id="candidates", js_on_load=style.CLICKED)
     ui["strip"] = gr.HTML("", elem_id="strip", js_on_load=style.CLICKED)
     with gr.Row():
         ui["fork"] = gr.Button("Branch from here", visible=False, elem_id="fork", size="sm")
         ui["latest"] = gr.Button("Back to the last turn", visible=False, elem_id="latest", size="sm")
+    ui["message"] = gr.HTML('<p role="status" aria-live="polite">Loading</p>', elem_id="message")
+    ui["say"] = gr.Textbox(
+        label="What to draw or change",
+        placeholder="a red ball in the middle",
+        elem_id="say",
+        autofocus=True,
+        max_lines=3,
+        html_attributes=gr.InputHTMLAttributes(autocomplete="off", autocapitalize="off"),
+    )
+    with gr.Row(elem_id="actions"):
+        ui["go"] = gr.Button("Draw", variant="primary", elem_id="go", size="md", min_width=70)
+        ui["cancel"] = gr.Button("Cancel", elem_id="cancel", interactive=False, size="md", min_width=70)
+        ui["undo"] = gr.Button("Undo", elem_id="undo", interactive=False, size="md", min_width=70)
+        ui["redo"] = gr.Button("Redo", elem_id="redo", interactive=False, size="md", min_width=70)
+    ui["examples"] = gr.HTML(events.examples(model), elem_id="examples", js_on_load=style.CLICKED)
 
 
-def _side(ui: dict[str, Any], models: list[str], limits: VisitorLimits) -> None:
+def _side(ui: dict[str, Any], models: list[str], limits: VisitorLimits, finder: bool) -> None:
     ui["told"] = gr.HTML("", elem_id="told")
     with gr.Tabs():
         with gr.Tab("Settings"):
-            ui["model"] = gr.Dropdown(models, value=models[0], label="Model", elem_id="model", filterable=False)
+            ui["model"] = gr.Dropdown(
+                models, value=models[0], label="Model", elem_id="model", filterable=False
+            )
             ui["preset"] = gr.Dropdown(["own settings"], label="Preset", elem_id="preset", filterable=False)
             ui["seed"] = gr.Textbox(
                 "1", label="Seed", elem_id="seed", info="Another seed draws the same sentence differently."
@@ -118,15 +120,32 @@ def _side(ui: dict[str, Any], models: list[str], limits: VisitorLimits) -> None:
             )
             ui["difference"] = gr.HTML("", elem_id="difference")
         with gr.Tab("Keep"):
-            for label, what in FILES.items():
-                ui[f"keep_{what}"] = gr.Button(DOWNLOADS[what], elem_id=f"keep-{what}", size="sm")
+            for what, label in DOWNLOADS.items():
+                ui[f"keep_{what}"] = gr.Button(label, elem_id=f"keep-{what}", size="sm")
             ui["reopen"] = gr.UploadButton("Reopen a session (zip)", elem_id="reopen", size="sm")
             gr.HTML(
-                "<p>The address of this page is a link to the turn that is shown. Whoever opens it in another "
-                "browser gets a copy; nobody else can change yours.</p>"
+                "<p>The address of this page is a link to the turn that is shown. Whoever opens it in "
+                "another browser gets a copy; nobody else can change yours.</p>"
             )
+        if finder:
+            with gr.Tab("Find"):
+                _find(ui)
         with gr.Tab("Help"):
             gr.HTML(HELP, elem_id="help")
+
+
+def _find(ui: dict[str, Any]) -> None:
+    gr.HTML("<p>Finds the pictures nearest to the one that you see; a sentence then refines them.</p>")
+    ui["filter"] = gr.Textbox(
+        label="Only pictures with these tags", elem_id="filter", info="Such as: width >= 64. Empty for all."
+    )
+    ui["find"] = gr.Button("Find what is nearest to this picture", elem_id="find", size="sm")
+    ui["refine"] = gr.Textbox(label="Like the framed one, but ...", elem_id="refine", max_lines=1)
+    with gr.Row():
+        ui["refine_go"] = gr.Button("Refine", elem_id="refine-go", size="sm", min_width=80)
+        ui["find_back"] = gr.Button("One step back", elem_id="find-back", size="sm", min_width=80)
+        ui["draw_on"] = gr.Button("Draw on the framed one", elem_id="draw-on", size="sm", min_width=80)
+    ui["found"] = gr.HTML("", elem_id="found", js_on_load=style.CLICKED)
 
 
 DOWNLOADS = {
@@ -173,8 +192,19 @@ def _wire(ui: dict[str, Any], events: Events, page: gr.Blocks) -> None:
     on(ui["canvas"].upload, events.upload_canvas, [*state, "canvas"])
     on(ui["reopen"].upload, events.reopen, [*state, "reopen"]).then(**_then(ui, fill, shown))
     on(ui["compare"].click, events.compare, ["credentials", "one", "other"])
-    for what in FILES.values():
-        on(ui[f"keep_{what}"].click, lambda credentials, what=what: events.download(credentials, what), ["credentials"])
+    for what in DOWNLOADS:
+        on(
+            ui[f"keep_{what}"].click,
+            lambda credentials, what=what: events.download(credentials, what),
+            ["credentials"],
+        )
+    if events.finder is not None:
+        asked = ["credentials", "filter"]
+        on(ui["find"].click, events.find, asked)
+        on([ui["refine_go"].click, ui["refine"].submit], events.refine, [*asked, "refine"], js=style.REFINED)
+        on(ui["find_back"].click, events.find_back, asked)
+        on(ui["found"].select, with_data(events.pick, "hit"), ["credentials"])
+        on(ui["draw_on"].click, events.draw_on, state)
     ui["theme"].click(None, js=style.THEME_BUTTON)
 
 
@@ -190,7 +220,6 @@ def _then(ui: dict[str, Any], handler: Callable, shown: list) -> dict[str, Any]:
 
 def named(handler: Callable, ui: dict[str, Any]) -> Callable:
     """The handler with parts in place of their names, as Gradio wants it."""
-    import inspect
 
     def parts(view: dict[str, Any]) -> dict[Any, Any]:
         return {ui[name]: value for name, value in view.items()}

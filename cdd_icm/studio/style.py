@@ -11,7 +11,7 @@ CSS = """
 #head h1 { font-size: 1.25rem; margin: 0; } #head p { margin: 0; color: var(--body-text-color-subdued); }
 #stage figure { margin: 0; position: relative; background: var(--background-fill-secondary);
   border-radius: 10px; overflow: hidden; display: flex; justify-content: center; }
-#stage img { width: min(100%, 512px); aspect-ratio: 1; object-fit: contain; display: block; }
+#stage img { width: min(100%, 440px); aspect-ratio: 1; object-fit: contain; display: block; }
 #stage figcaption { position: absolute; left: 8px; bottom: 8px; padding: 2px 8px; border-radius: 6px;
   background: rgba(0,0,0,.68); color: #fff; font-size: .85rem; }
 #stage .busy { outline: 2px solid var(--color-accent); outline-offset: -2px; }
@@ -24,13 +24,19 @@ CSS = """
   border: 2px solid transparent; background: var(--background-fill-secondary); color: var(--body-text-color);
   cursor: pointer; text-align: left; }
 #strip button { width: 112px; } #strip img { width: 100px; height: 100px; border-radius: 4px; }
-#candidates button, #found button { width: 148px; } #candidates img, #found img { width: 136px; height: 136px; }
+#candidates button, #found button { width: 148px; }
+#candidates img, #found img { width: 136px; height: 136px; }
 #strip span, #candidates span, #found span { display: -webkit-box; -webkit-line-clamp: 2; font-size: .78rem;
   -webkit-box-orient: vertical; overflow: hidden; line-height: 1.3; overflow-wrap: anywhere; }
 #strip [aria-current], #candidates [aria-pressed=true], #found [aria-pressed=true] {
   border-color: var(--color-accent); }
 #strip .undone { opacity: .4; cursor: default; }
 #examples div { display: flex; flex-wrap: wrap; gap: 6px; }
+.gradio-container .gap { gap: 10px; }
+#stage, #strip, #candidates, #message, #told, #examples { padding: 0 !important; }
+#candidates:not(:has(button)), #found:not(:has(button)) { display: none; }
+#candidates h3 { margin: 2px 4px; font-size: .9rem; }
+#examples button, #strip button, #candidates button, #found button { font-weight: 400; }
 #examples button { border: 1px solid var(--border-color-primary); border-radius: 999px; padding: 4px 12px;
   background: var(--background-fill-primary); color: var(--body-text-color); font-size: .85rem;
   cursor: pointer; }
@@ -124,6 +130,12 @@ TYPED = """(credentials, text, seed, guidance, candidates, preset, view) => [
   guidance, candidates, preset, view,
 ]"""
 """What stands in the fields now: Gradio's own values lag behind what was typed just before Enter."""
+
+REFINED = """(credentials, filter, text) => [
+  credentials,
+  document.querySelector('#filter input, #filter textarea').value,
+  document.querySelector('#refine input, #refine textarea').value,
+]"""
 
 THEME_BUTTON = "() => { document.body.classList.toggle('dark'); }"
 

@@ -119,14 +119,18 @@ def staged(visit: Visit, explainer: Explainer, shown: int, view: str) -> str:
     alt = f"The picture after turn {shown}: {turn.instruction}"
     note = f"turn {shown} of {len(session.turns)}" if shown < len(session.turns) else ""
     if view == CHANGED:
-        return markup.stage(with_changes(before, turn.picture), f"{alt}. Only what changed is coloured", note=note)
+        return markup.stage(
+            with_changes(before, turn.picture), f"{alt}. Only what changed is coloured", note=note
+        )
     if view == PLANNED:
         places = explainer.explain(session, shown).places
         if places is None:
             return markup.stage(turn.picture, alt, note="this model draws without a plan")
         if not places.any():
             return markup.stage(turn.picture, alt, note="the plan was to change nothing")
-        return markup.stage(with_plan(turn.picture, places), f"{alt}. The planned places are marked", note=note)
+        return markup.stage(
+            with_plan(turn.picture, places), f"{alt}. The planned places are marked", note=note
+        )
     return markup.stage(turn.picture, alt, note=note)
 
 
@@ -135,17 +139,24 @@ def drawing_view(visit: Visit, drawing: Drawing) -> View:
     text, number = drawing.request.text, len(drawing.candidates) + 1
     if drawing.state == "waiting":
         ahead = drawing.place
-        line = f"In the queue: {ahead} {'turn' if ahead == 1 else 'turns'} before yours" if ahead else "Starting"
+        line = (
+            f"In the queue: {ahead} {'turn' if ahead == 1 else 'turns'} before yours" if ahead else "Starting"
+        )
     else:
         many = drawing.request.candidates
         line = f"Drawing candidate {number} of {many}" if many > 1 else "Drawing"
         line += f", step {drawing.steps}" if drawing.steps else ""
-    view: View = {"message": markup.message(f"{line}. Escape cancels."), "cancel": gr.update(interactive=True)}
+    view: View = {
+        "message": markup.message(f"{line}. Escape cancels."),
+        "cancel": gr.update(interactive=True),
+    }
     if drawing.preview is not None:
         alt = f"Being drawn: {text}"
         view["stage"] = markup.stage(drawing.preview, alt, busy=True, note=f"step {drawing.steps}")
     elif drawing.state == "waiting":
-        view["stage"] = markup.stage(drawing.base.picture, f"Waiting to draw: {text}", busy=True, note="waiting")
+        view["stage"] = markup.stage(
+            drawing.base.picture, f"Waiting to draw: {text}", busy=True, note="waiting"
+        )
     if drawing.candidates and drawing.request.candidates > 1:
         pictures = [candidate.session.picture for candidate in drawing.candidates]
         view["candidates"] = markup.candidates(pictures, ["drawn"] * len(pictures), -1)

@@ -6,12 +6,12 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -35,7 +35,10 @@ class Engine(Protocol):
     name: str
     pipeline: CDDICMPipeline
 
-    def submit(self, function: Callable) -> object: ...
+    path: str
+    """The model's folder, for the snippet that draws again."""
+    queue: Any
+    """Its `submit(function)` gives a ticket with `position` and `cancel()`, or raises InputError."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Visit:
     drawing: Drawing | None = None
     selected: int | None = None
     """The turn that is looked at, 0 for the canvas; None for the last."""
+    search: list = field(default_factory=list)
+    """The conversation of "Find": its `finding.Step`s."""
     touched: float = field(default_factory=time.monotonic)
     lock: RLock = field(default_factory=RLock, repr=False)
     saved: bool = False

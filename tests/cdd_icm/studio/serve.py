@@ -1,5 +1,5 @@
-"""A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE of the limits ...]`. The engine is
-the smallest that the page needs; the real one is tested with the server."""
+"""A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE of a limit ...]`. The engine is
+the smallest that the page needs; the real one has its own tests."""
 
 import sys
 import threading
