@@ -55,8 +55,8 @@ def _layout(events: Events, models: list[str], limits: VisitorLimits) -> dict[st
     with gr.Row(elem_id="head"):
         gr.HTML("<h1>CDD-ICM studio</h1><p>Draw by conversation: each sentence changes the picture.</p>")
         ui["theme"] = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
-    with gr.Row():
-        with gr.Column(scale=5, min_width=320):
+    with gr.Row(elem_id="columns"):
+        with gr.Column(scale=5, min_width=300):
             _draw(ui, events, models[0])
         with gr.Column(scale=3, min_width=300):
             _side(ui, models, limits, events.finder is not None)

@@ -47,7 +47,11 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 #help kbd { border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 0 5px; }
 #say textarea { font-size: 1.05rem; }
 .hiding { display: none !important; }
-@media (max-width: 640px) {
+#difference figure { margin: 0; } #difference img { width: 100%; border-radius: 8px; }
+@media (max-width: 760px) {
+  #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
+  #head { flex-wrap: nowrap; } #head p { font-size: .85rem; }
+  #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; flex-wrap: nowrap; }
   .gradio-container { padding: 6px !important; }
   #stage img { width: 100%; }
   #strip button { width: 92px; } #strip img { width: 80px; height: 80px; }

@@ -25,7 +25,7 @@ from cdd_icm.studio.visits import Visit
 View = dict[str, Any]
 """Values of the page's parts by name; those that are missing stay."""
 
-PICTURE, PLANNED, CHANGED = "Picture", "Where it planned to draw", "What changed"
+PICTURE, PLANNED, CHANGED = "Picture", "Planned places", "What changed"
 VIEWS = (PICTURE, PLANNED, CHANGED)
 
 
