@@ -31,6 +31,7 @@ CSS = """
 #strip [aria-current], #candidates [aria-pressed=true], #found [aria-pressed=true] {
   border-color: var(--color-accent); }
 #strip .undone { opacity: .4; cursor: default; }
+#strip, #candidates, #found { contain: inline-size; }
 #examples div { display: flex; flex-wrap: wrap; gap: 6px; }
 .gradio-container .gap { gap: 10px; }
 #stage, #strip, #candidates, #message, #told, #examples { padding: 0 !important; }
@@ -51,7 +52,7 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 @media (max-width: 760px) {
   #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
   #head { flex-wrap: nowrap; } #head p { font-size: .85rem; }
-  #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; flex-wrap: nowrap; }
+  #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; }
   .gradio-container { padding: 6px !important; }
   #stage img { width: 100%; }
   #strip button { width: 92px; } #strip img { width: 80px; height: 80px; }
