@@ -32,6 +32,7 @@ LAYERS = [
     ["cdd_icm.model.cddicm"],
     ["cdd_icm.sampling"],
     ["cdd_icm.evaluation", "cdd_icm.train"],
+    ["cdd_icm.studio"],
     ["cdd_icm.cli"],
     ["cdd_icm.__main__", TOP],
     ["retrieval.benchmarks", "retrieval.images", "retrieval.fingerprint"],
