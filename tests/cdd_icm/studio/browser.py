@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 120
+PATIENCE = 300
 """Seconds after which something that has to come counts as missing, also on a loaded machine."""
 
 
@@ -36,7 +36,12 @@ class Studio:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("serve.py")), str(self.port), str(self.folder)]
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("serve.py")),
+            str(self.port),
+            str(self.folder),
+        ]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*command, *self.options], stdout=log, stderr=log)
         until = time.monotonic() + PATIENCE

@@ -45,7 +45,7 @@ class Queue:
 
     def submit(self, function):
         if len(self.waiting) >= MOST:
-            raise InputError(f"{MOST} turns are waiting already; try again in a minute")
+            raise InputError(f"{MOST} requests wait already; try again in a moment")
         ticket = Ticket(self, function)
         self.waiting.append(ticket)
         self.some.release()
