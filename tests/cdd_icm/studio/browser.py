@@ -88,7 +88,9 @@ class Visitor:
         """Types a sentence and draws it."""
         turns = self.turns
         self.begin(text)
-        self.until(f"document.querySelectorAll('#strip li').length !== {turns + 1}")
+        self.until(f"document.querySelectorAll('#strip li').length === {turns + 2}")
+        shown = "text => document.querySelector('#stage figure:not(.busy) img')?.alt.endsWith(`: ${text}`)"
+        self.page.wait_for_function(shown, arg=text)
         self.idle()
 
     def begin(self, text: str) -> None:

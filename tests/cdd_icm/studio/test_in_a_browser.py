@@ -1,7 +1,7 @@
 """The studio as a visitor uses it, in a real Chromium.
 
-On a continuous-integration machine, whose cores several jobs share, a browser beside a model may miss any limit
-of time: there it runs only if CDD_ICM_BROWSER is set."""
+On a continuous-integration machine, whose cores several jobs share, a browser beside a model may miss any
+limit of time: there it runs only if CDD_ICM_BROWSER is set."""
 
 import asyncio
 import json
@@ -133,6 +133,8 @@ def test_views_mark_what_was_planned_and_what_changed(visit):
     me.page.keyboard.press("Alt+v")
     me.page.wait_for_selector("#stage img[alt*='Only what changed']")
     assert len({plain, planned, me.picture}) == 3
+    me.page.keyboard.press("Alt+v")
+    me.page.wait_for_selector("#stage img[alt$='a red ball in the middle']")
     me.say("add a glorp")
     assert me.page.inner_text("#told mark") == "glorp"
     assert "Nothing was changed" in me.page.inner_text("#told")
