@@ -44,6 +44,7 @@ LAYERS = [
     ["retrieval.index", "retrieval.evaluation"],
     ["retrieval.session", "retrieval.train"],
     ["retrieval.cli", "retrieval.store_cli"],
+    ["retrieval.finder"],
     ["retrieval"],
 ]
 """From the lowest. A module is of the layer that names it, or else of that which names the nearest package

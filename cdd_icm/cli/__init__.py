@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from cdd_icm.cli import data, draw, evaluate, train
+from cdd_icm.cli import data, draw, evaluate, studio, train
 from cdd_icm.cli.arguments import positive, seed_number
 from cdd_icm.console import Parser, run
 
@@ -24,6 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command of `argv`, see `console.run`."""
     parser = Parser(prog="cdd-icm", description="Draw pictures by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (train, draw, evaluate, data):
+    for group in (train, draw, studio, evaluate, data):
         group.add_commands(commands)
     return run(parser, argv)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
+from PIL import Image
+
 from cdd_icm.device import find_device
 from cdd_icm.errors import InputError, of_type
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.studio.queue import DeviceQueue
+from cdd_icm.studio.queue import DeviceQueue, Ticket
 
 
 @dataclass(eq=False)
@@ -50,6 +52,15 @@ class Engine:
                 twin.use_preset(name)
                 self._of_preset[name] = twin
             return self._of_preset[name]
+
+    def warm_up(self) -> Ticket:
+        """Has one step drawn, so that the first visitor does not wait for what torch prepares once."""
+
+        def draw() -> None:
+            canvas = self.pipeline.canvas or Image.new("RGB", (self.pipeline.image_size,) * 2)
+            self.pipeline(canvas, "warm up", num_inference_steps=1)
+
+        return self.queue.submit(draw)
 
 
 class Engines(Sequence[Engine]):

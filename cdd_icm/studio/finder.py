@@ -1,4 +1,4 @@
-"""Finding pictures: what the studio needs of a store, and how it gets at one without importing `retrieval`."""
+"""Finding pictures: what the studio needs of a store, and how it gets one without importing `retrieval`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from cdd_icm.errors import InputError
+from cdd_icm.studio.queue import DeviceQueue
 
 GROUP = "cdd_icm.finders"
 
@@ -38,6 +39,7 @@ class Finder(Protocol):
         history: Sequence[str],
         k: int,
         filter: str,
+        exclude: Sequence[str] = (),
         pictures: bool = True,
     ) -> list[Found]:
         """The k best, best first, for "this picture, but ...".
@@ -46,6 +48,7 @@ class Finder(Protocol):
             picture, text: one of them may be None.
             history: the earlier sentences of the conversation, oldest first.
             filter: a condition on tags; empty for none.
+            exclude: names that are left out, such as that of the reference if it was found before.
             pictures: whether to read the found pictures' files.
 
         Raises:
@@ -54,6 +57,22 @@ class Finder(Protocol):
 
     def close(self) -> None:
         """Lets go of the store, so that another program can open it."""
+
+
+@dataclass(frozen=True)
+class InQueue:
+    """A `Finder` whose searches wait their turn in a device's queue, so that they don't slow what is drawn
+    there. Not for a job of that queue."""
+
+    finder: Finder
+    queue: DeviceQueue
+
+    def find(self, *args: Any, **kwargs: Any) -> list[Found]:
+        """As the finder's; also raises QueueFull."""
+        return self.queue.submit(lambda: self.finder.find(*args, **kwargs)).result()
+
+    def close(self) -> None:
+        self.finder.close()
 
 
 def open_finder(store: str, model: Path | None, device: str) -> Finder:

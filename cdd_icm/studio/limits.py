@@ -20,7 +20,7 @@ from cdd_icm.text import check_text
 
 MINUTE = 60.0
 FORMATS = ("PNG", "WEBP", "JPEG")
-"""The formats of pictures that a caller may send: each is decoded by a library of its own, in this process."""
+"""The formats of pictures that a caller may send: each has a decoder of its own, in this process."""
 
 
 class TooMany(InputError):
@@ -100,7 +100,7 @@ class VisitorLimits:
             image = open_picture(encoded, FORMATS)
         except Exception as error:  # Pillow raises many kinds of error for damaged files
             raise InputError(
-                f"{field}: not a picture that is read here ({len(encoded):,} bytes), expected PNG, WebP or JPEG"
+                f"{field}: not a picture ({len(encoded):,} bytes), expected PNG, WebP or JPEG"
             ) from error
         with image:
             self.check_pixels(image, field)

@@ -104,6 +104,7 @@ class Ticket:
                 self.future.set_result(result)
             else:
                 self.future.set_exception(error)
+        self._queue.on_end(self)
 
 
 @dataclass(eq=False)
@@ -144,6 +145,7 @@ class DeviceQueue:
         limit: jobs that may wait; the next one is refused, so that memory is bounded.
         limit_of_caller: jobs that may wait under one key, such as a visitor; None: `limit`.
         largest_batch: the most `size` that is done at once.
+        on_end: called with each ticket when it is done, in any thread; for figures.
         gather: seconds to wait, after a batch of several, for as many jobs of its kind again. Callers that
             were answered together then ask again together. A job after a single one never waits.
     """
@@ -155,9 +157,11 @@ class DeviceQueue:
         limit_of_caller: int | None = None,
         largest_batch: int = 8,
         gather: float = 0.03,
+        on_end: Callable[[Ticket], None] = lambda _: None,
     ):
         self.device, self.limit, self.largest_batch, self.gather = device, limit, largest_batch, gather
         self.limit_of_caller = limit if limit_of_caller is None else limit_of_caller
+        self.on_end = on_end
         self.changed = threading.Condition()
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
