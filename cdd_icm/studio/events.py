@@ -14,11 +14,15 @@ import gradio as gr
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import to_json
+from cdd_icm.model.prompt import compose_text
+from cdd_icm.model.tokenizer import cut_line
 from cdd_icm.number import whole
 from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio import keep, markup
 from cdd_icm.studio.drawing import Drawing, Request
-from cdd_icm.studio.finding import Finder, Finding
+from cdd_icm.studio.engine import Engine
+from cdd_icm.studio.finder import Finder
+from cdd_icm.studio.finding import Finding
 from cdd_icm.studio.handlers import begin_on, changes, refusal
 from cdd_icm.studio.overlay import difference, share_changed
 from cdd_icm.studio.views import (
@@ -31,7 +35,7 @@ from cdd_icm.studio.views import (
     staged,
     whole_view,
 )
-from cdd_icm.studio.visits import TOKEN, Engine, Visit, Visits
+from cdd_icm.studio.visits import TOKEN, Visit, Visits
 
 
 class Events(Finding):
@@ -97,7 +101,7 @@ class Events(Finding):
             engine = self.engines[visit.branch.model]
             drawing = visit.begin(self._request(visit, text, seed, guidance, count, preset))
             try:
-                drawing.ticket = engine.queue.submit(drawing.run)
+                drawing.ticket = engine.queue.submit(drawing.run, key=visit.owner)
             except InputError as error:
                 drawing.refused(error)
                 raise
@@ -144,7 +148,8 @@ class Events(Finding):
         else:
             answer = visit.session.answer
             told = "Drawn." if answer is None else f"{answer}."
-            shown["message"] = markup.message(told[0].upper() + told[1:])
+            cut = _cut(visit.session)
+            shown["message"] = markup.message(told[0].upper() + told[1:] + (f" But: {cut}." if cut else ""))
         if drawing.state != "done":
             shown["say"] = gr.update(value=drawing.request.text)
         return shown
@@ -228,7 +233,7 @@ class Events(Finding):
     def upload_canvas(self, visit: Visit, file: str) -> str:
         """A picture was uploaded: a branch begins on it."""
         visit.check_free()
-        picture = _taken(file, lambda path: keep.picture_of(path, visit.limits.upload))
+        picture = _taken(file, lambda path: keep.picture_of(path, visit.limits))
         begin_on(self.visits, visit, picture, "own canvas")
         size = visit.session.pipeline.image_size
         squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
@@ -373,6 +378,15 @@ def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[st
             return "session.zip", "application/zip", keep.zipped(session, model)
         case _:
             return "draw_again.py", "text/x-python", keep.snippet(session, str(path)).encode()
+
+
+def _cut(session: DrawingSession) -> str | None:
+    """A line about what the model did not read of the last sentence, if that was too long for it."""
+    turns, pipeline = session.turns, session.pipeline
+    if not turns:
+        return None
+    history, speaker = pipeline.config.history, pipeline.config.speaker
+    return cut_line(pipeline.tokenizer, compose_text(turns[-1].instruction, (), history, speaker))
 
 
 def _taken(file: str | None, read: Callable):

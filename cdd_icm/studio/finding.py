@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-from PIL import Image
+from dataclasses import dataclass
 
 from cdd_icm.errors import InputError
 from cdd_icm.studio import markup
+from cdd_icm.studio.finder import Finder, Found
 from cdd_icm.studio.handlers import Handlers, begin_on, changes, refusal
 from cdd_icm.studio.views import View
 from cdd_icm.studio.visits import Visit
@@ -18,34 +15,6 @@ MOST = 12
 """Pictures that a search shows."""
 TEXT = 500
 """Characters of a sentence or a filter."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A picture that was found."""
-
-    name: str
-    score: float
-    picture: Image.Image | None
-    """None where its file is gone or damaged."""
-    tags: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Finder(Protocol):
-    """What the page needs of a store of pictures."""
-
-    def find(
-        self, picture: Image.Image | None, text: str | None, history: Sequence[str], k: int, filter: str
-    ) -> list[Found]:
-        """The k best, best first, for "this picture, but ...".
-
-        Args:
-            history: the earlier sentences of the conversation, oldest first.
-            filter: a condition on tags; empty for none.
-
-        Raises:
-            InputError: a filter that can't be read, or the store can't be reached.
-        """
 
 
 @dataclass(frozen=True)
@@ -89,7 +58,7 @@ class Finding(Handlers):
             history = [step.text for step in steps if step.text]
             picture = None if last is None else last.picture
             given = _short(text, "refine"), history, MOST, _short(filter, "filter")
-            found = self.finder.find(picture, *given)
+            found = self.finder.find(picture, *given, exclude=[] if last is None else [last.name])
             visit.search = [*steps, Step(text, found)]
             return {**_shown(visit, f"{len(found)} pictures for: {text}"), "refine": ""}
         except InputError as error:

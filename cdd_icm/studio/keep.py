@@ -14,14 +14,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cdd_icm.data.files import FolderFiles, ZipFiles, zip_of
-from cdd_icm.data.picture import decode
 from cdd_icm.device import DTYPES
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json, to_json
 from cdd_icm.limits import Limit, read_local
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.session import RECORD, DrawingSession
-from cdd_icm.studio.visits import VisitorLimits
+from cdd_icm.studio.limits import VisitorLimits
 
 FRAME = 384
 """Pixels along a side of the animation's pictures."""
@@ -161,14 +160,14 @@ def snippet(session: DrawingSession, model_path: str) -> str:
     )
 
 
-def picture_of(file: Path, limit: int) -> Image.Image:
+def picture_of(file: Path, limits: VisitorLimits) -> Image.Image:
     """An uploaded picture.
 
     Raises:
         InputError: not a picture, damaged, or too large in bytes or pixels; the message calls it "picture".
     """
     try:
-        return Image.fromarray(decode(read_local(file, Limit(limit)), "picture"))
+        return Image.fromarray(limits.picture(read_local(file, Limit(limits.upload)), "picture"))
     except InputError as error:
         raise InputError(_without(error, str(file), "picture")) from None
 

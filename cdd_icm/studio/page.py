@@ -10,10 +10,12 @@ from typing import Any
 import gradio as gr
 
 from cdd_icm.studio import style
+from cdd_icm.studio.engine import Engine
 from cdd_icm.studio.events import Events
-from cdd_icm.studio.finding import Finder
+from cdd_icm.studio.finder import Finder
+from cdd_icm.studio.limits import VisitorLimits
 from cdd_icm.studio.views import VIEWS
-from cdd_icm.studio.visits import Engine, VisitorLimits, Visits
+from cdd_icm.studio.visits import Visits
 
 HELP = """
 <p><kbd>Enter</kbd> draws. <kbd>Esc</kbd> cancels. <kbd>Alt</kbd>+<kbd>Z</kbd> undoes a turn,

@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from cdd_icm.studio.limits import VisitorLimits
+
 CSS = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; padding: 12px !important; }
 #head h1 { font-size: 1.25rem; margin: 0; } #head p { margin: 0; color: var(--body-text-color-subdued); }
@@ -152,4 +154,5 @@ def mount_options() -> dict[str, Any]:
     theme = gr.themes.Default(
         primary_hue="indigo", neutral_hue="slate", font=system, font_mono=["ui-monospace", "monospace"]
     )
-    return {"theme": theme, "css": CSS, "head": HEAD, "footer_links": []}
+    upload = VisitorLimits().upload
+    return {"theme": theme, "css": CSS, "head": HEAD, "footer_links": [], "max_file_size": upload}

@@ -5,63 +5,27 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
-from typing import Any, Protocol
 
 from PIL import Image
 
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import remove_folder
-from cdd_icm.limits import MIB
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio.branches import RECORD, Branch, Branches, load, owner_of, save
 from cdd_icm.studio.drawing import Drawing, Request
+from cdd_icm.studio.engine import Engine
+from cdd_icm.studio.limits import RequestCounter, VisitorLimits
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22,64}")
 FIRST = "main"
 """The name of the branch with which a dialog begins."""
-
-
-class Engine(Protocol):
-    """A model and the queue of the device that it draws on."""
-
-    name: str
-    pipeline: CDDICMPipeline
-
-    path: str
-    """The model's folder, for the snippet that draws again."""
-    queue: Any
-    """Its `submit(function)` gives a ticket with `position` and `cancel()`, or raises InputError."""
-
-
-@dataclass(frozen=True)
-class VisitorLimits:
-    """What one visitor may ask for."""
-
-    turns: int = 60
-    """In a branch."""
-    text: int = 1000
-    """Characters of a sentence; the models read far fewer."""
-    candidates: int = 8
-    requests_a_minute: int = 120
-    """Clicks and sentences that the server answers."""
-    upload: int = 16 * MIB
-    """Bytes of a picture or a saved dialog that is uploaded."""
-    session: int = 64 * MIB
-    """Bytes of a saved dialog, unpacked."""
-    idle_seconds: float = 1800
-    """After that a dialog is dropped from memory; it stays on the disk."""
-    kept_days: float = 30
-    """After that it is deleted from the disk."""
-    in_memory: int = 200
-    """Dialogs in memory at once; the longest idle make room."""
 
 
 @dataclass
@@ -111,12 +75,7 @@ class Visit:
         """
         with self.lock:
             self.check_free()
-            if not request.text.strip():
-                raise InputError("sentence: it is empty; say what to draw, such as: add a red ball")
-            if len(request.text) > self.limits.text:
-                raise InputError(
-                    f"sentence: {len(request.text)} characters, over the limit of {self.limits.text}"
-                )
+            self.limits.check_text(request.text, "sentence")
             if self.selected is not None and self.selected != len(self.session.turns):
                 self.branches.fork(self.selected)
                 self.selected = None
@@ -126,6 +85,7 @@ class Visit:
                     f"download it, or start a new dialog"
                 )
             self.session.pipeline.settings(**dict(request.settings))
+            self.limits.check_sampling(request.settings)
             branch = self.branch
             self.drawing = Drawing(
                 branch.session.branch(), request, lambda drawing: self._finish(branch, drawing)
@@ -186,7 +146,7 @@ class Visits:
         self.engines = {engine.name: engine for engine in engines}
         self.folder, self.limits = folder, limits or VisitorLimits()
         self._visits: dict[str, Visit] = {}
-        self._requests: dict[str, deque[float]] = {}
+        self._counter = RequestCounter(self.limits.requests_a_minute)
         self._lock = RLock()
         self._swept = float("-inf")
 
@@ -231,17 +191,7 @@ class Visits:
 
     def count(self, key: str) -> None:
         """Counts a request of the visitor with this key. Raises InputError if it is one too many."""
-        now, most = time.monotonic(), self.limits.requests_a_minute
-        with self._lock:
-            times = self._requests.setdefault(content_digest(key), deque())
-            while times and times[0] < now - 60:
-                times.popleft()
-            if len(times) >= most:
-                wait = round(61 - (now - times[0]))
-                raise InputError(
-                    f"{most} requests a minute are allowed; go on in {wait} seconds. Nothing is lost"
-                )
-            times.append(now)
+        self._counter.count(content_digest(key))
 
     def __len__(self) -> int:
         return len(self._visits)
@@ -277,7 +227,6 @@ class Visits:
         for visit in list(self._visits.values()):
             if visit.touched < now - self.limits.idle_seconds and not visit.is_drawing:
                 del self._visits[visit.token]
-        self._requests = {owner: times for owner, times in self._requests.items() if times[-1] > now - 60}
         oldest = time.time() - 86400 * self.limits.kept_days
         with suppress(OSError):  # no dialog was saved yet
             for folder in list(self.folder.iterdir()):

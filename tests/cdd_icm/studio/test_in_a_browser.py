@@ -15,7 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.cdd_icm.studio.browser import PATIENCE, Studio, Visitor
+from tests.cdd_icm.studio.browser import PATIENCE, ROOT, Studio, Visitor
 from tests.cdd_icm.studio.test_keep import huge_png
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -29,6 +29,7 @@ pytestmark = [
         reason="CI is set: a loaded machine; CDD_ICM_BROWSER=1 runs it all the same",
     ),
 ]
+SAMPLE, RETRIEVAL = ROOT / "data" / "iclevr_sample", ROOT / "data" / "pretrained" / "retrieval_iclevr"
 DIALOG = [
     "a red ball in the middle",
     "put a small blue box to the left of it",
@@ -205,9 +206,9 @@ def test_bad_sentences_are_one_line_and_lose_nothing(visit):
     me = visit()
     me.say(DIALOG[0])
     me.begin("   ")
-    me.alert("sentence: it is empty")
+    me.alert("sentence: '   ' is empty")
     me.begin("x" * 5000)
-    me.alert("sentence: 5000 characters, over the limit of 1000")
+    me.alert("sentence: 5,000 characters, over the limit of 1,000")
     me.page.fill("#seed input, #seed textarea", "1.5")
     me.begin(DIALOG[1])
     me.alert("seed: '1.5', expected a whole number")
@@ -215,6 +216,42 @@ def test_bad_sentences_are_one_line_and_lose_nothing(visit):
     me.say("<img src=x onerror=alert(1)> a blue box")  # typed and entered at once: the new seed counts
     assert "seed 42" in me.page.inner_text("#told") and me.page.locator("#strip img[src=x]").count() == 0
     assert me.turns == 2
+
+
+def test_a_cut_sentence_is_told(visit):
+    me = visit()
+    me.begin("a red ball in the middle " + "and there it stays for a long time " * 25)
+    me.told("But: text cut before")
+
+
+def test_find_refines_and_is_drawn_on(chromium, tmp_path):
+    from retrieval.cli import main
+
+    store, model = str(tmp_path / "s.db"), str(RETRIEVAL)
+    assert main(["index", str(SAMPLE / "images"), "--store", store, "--model", model]) == 0
+    studio = Studio(tmp_path / "sessions", models="iclevr", store=store)
+    try:
+        me = Visitor(chromium, studio.address)
+        me.say("Add a blue cube at the center")
+        me.tab("Find")
+        me.click("Find what is nearest to this picture")
+        me.told("12 pictures, the nearest first")
+        first = me.page.inner_text("#found")
+        me.page.click("#found [data-hit='2']")
+        me.told("starts from number 3")
+        me.page.fill("#refine input, #refine textarea", "Add a red sphere behind it on the left")
+        me.page.press("#refine input, #refine textarea", "Enter")
+        me.told("12 pictures for: Add a red sphere")
+        assert me.page.inner_text("#found") != first
+        me.page.fill("#filter input, #filter textarea", "no such (")
+        me.click("Find what is nearest to this picture")
+        me.page.locator("#message [role=alert]").wait_for()
+        me.click("Draw on the framed one")
+        me.told("A branch begins on the found picture")
+        assert me.turns == 0 and me.page.locator("#found button").count() == 12
+        me.close()
+    finally:
+        studio.kill()
 
 
 def upload(me, button, name, content):
@@ -228,9 +265,9 @@ def test_uploads(visit):
     me = visit()
     me.say(DIALOG[0])
     upload(me, "Draw on your own picture", "a.png", b"hello")
-    me.alert("picture: picture can't be decoded (not a picture")
+    me.alert("picture: not a picture (5 bytes), expected PNG")
     upload(me, "Draw on your own picture", "a.png", huge_png())
-    me.alert("picture: 60000x60000 are 3600000000 pixels, over the limit")
+    me.alert("picture: 60000x60000 are 3,600,000,000 pixels, over the limit")
     upload(me, "Draw on your own picture", "big.png", b"\0" * (17 * 2**20))
     me.page.get_by_text(re.compile("File size exceeds|too large|maximum", re.IGNORECASE)).first.wait_for()
     own = BytesIO()

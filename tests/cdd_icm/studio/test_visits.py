@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +12,9 @@ from cdd_icm.errors import InputError
 from cdd_icm.sampling.dialogs import turn_generator
 from cdd_icm.sampling.planned import planned_places
 from cdd_icm.studio.drawing import Drawing, Request
+from cdd_icm.studio.limits import VisitorLimits
 from cdd_icm.studio.overlay import changed, difference, share_changed, with_changes, with_plan
-from cdd_icm.studio.visits import VisitorLimits, Visits
+from cdd_icm.studio.visits import Visits
 from tests.cdd_icm.conftest import tiny_pipeline  # noqa: F401
 
 MINE, OTHERS = "m" * 32, "o" * 32
@@ -149,8 +149,8 @@ def test_nothing_changes_while_a_turn_is_drawn(make):
 
 
 BAD = {
-    "empty": (Request(" \n", 1), "sentence: it is empty"),
-    "long": (Request("x" * 5000, 1), "sentence: 5000 characters, over the limit of 1000"),
+    "empty": (Request(" \n", 1), "sentence: ' \\n' is empty"),
+    "long": (Request("x" * 5000, 1), "sentence: 5,000 characters, over the limit of 1,000"),
     "a setting": (Request("a", 1, settings={"guidance_scale": -1.0}), "guidance_scale"),
 }
 
@@ -265,7 +265,3 @@ def test_overlays():
     places = changed(before, after).astype("float32")
     marked = with_plan(before, places)
     assert marked.getpixel((15, 15)) != (128, 128, 128) and marked.getpixel((50, 50)) == (128, 128, 128)
-
-
-def test_limits_have_defaults():
-    assert replace(VisitorLimits(), turns=3).candidates == 8
