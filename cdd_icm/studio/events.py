@@ -21,6 +21,7 @@ from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio import keep, markup
 from cdd_icm.studio.drawing import Drawing, Request
 from cdd_icm.studio.engine import Engine
+from cdd_icm.studio.examples import EXAMPLES
 from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.finding import Finding
 from cdd_icm.studio.handlers import begin_on, changes, refusal
@@ -341,30 +342,6 @@ class Events(Finding):
 
     def examples(self, model: str) -> str:
         return markup.examples(EXAMPLES.get(model, EXAMPLES["blocks"]))
-
-
-EXAMPLES = {
-    "blocks": [
-        "a red ball in the middle",
-        "put a small blue box to the left of it",
-        "make the ball green",
-        "add a yellow cylinder behind the box",
-        "remove the ball",
-    ],
-    "iclevr": [
-        "Add a blue cube at the center",
-        "Add a red sphere behind it on the left",
-        "Add a green cylinder in front of it on the right",
-        "Add a yellow sphere behind it on the right",
-    ],
-    "codraw": [
-        "big sun at the top left corner",
-        "small apple tree on the right side",
-        "in the middle a happy boy with his arms up facing right",
-        "a dog in front of the boy on the right",
-    ],
-}
-"""Sentences that the shipped models know; other models get those of the blocks."""
 
 
 def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[str, str, bytes]:

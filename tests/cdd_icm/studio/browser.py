@@ -50,7 +50,9 @@ class Studio:
                 urllib.request.urlopen(self.address, timeout=5).close()
                 return
             except OSError:
-                assert self.process.poll() is None and time.monotonic() < until, self.log.read_text()
+                if self.process.poll() is not None or time.monotonic() > until:
+                    self.kill()
+                    raise AssertionError(self.log.read_text(encoding="utf-8")) from None
                 time.sleep(0.2)
 
     def kill(self) -> None:

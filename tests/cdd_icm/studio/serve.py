@@ -1,5 +1,5 @@
-"""A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE ...]`, with limits to try, `models`,
-`store`, and `slow`: the seconds that each step takes longer, so that a test can act while a turn is drawn."""
+"""A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE ...]`, with limits to try,
+`models`, `store`, and `slow`: the seconds that each step takes longer, so that a test can act meanwhile."""
 
 import sys
 import time
