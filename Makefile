@@ -1,5 +1,6 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
 # `make test-fast` leaves out the tests marked slow.
+# `make studio` opens the studio at http://127.0.0.1:7860 (PORT=N for another port).
 # `make demo PRESET=fast` draws in fewer steps, `make demo DATASET=codraw` draws clip art; `make results` writes docs/
 # anew from reports/. `make docs` builds the site into outputs/site; `make notebooks` executes the tutorials again, and
 # `make pictures` the commands of the tour.
@@ -19,10 +20,13 @@ unexport SAY
 # One thread a worker: two workers with two threads each would wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast results docs notebooks pictures
+.PHONY: demo studio test test-fast results docs notebooks pictures
 
 demo: .venv/installed
 	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) $(if $(PRESET),--preset $(PRESET)) --say "$$SAID" --out outputs/demo
+
+studio: .venv/installed-studio
+	$(BIN)/cdd-icm studio --model data/pretrained/blocks data/pretrained/iclevr $(if $(PORT),--port $(PORT))
 
 test: .venv/installed-test
 	$(BIN)/ruff check .
@@ -53,6 +57,10 @@ pictures: .venv/installed
 
 .venv/installed-docs: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+.venv/installed-studio: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[studio]'
 	touch $@
 
 .venv/installed-test: .venv/installed

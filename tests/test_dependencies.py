@@ -47,8 +47,20 @@ def _plain(name: str) -> str:
 
 @pytest.mark.slow
 def test_the_sources_import_what_is_declared_and_all_of_it():
+    pytest.importorskip("gradio", reason="the extra `studio` is not installed")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = declared(project["dependencies"])
+    extras = project["optional-dependencies"]
+    needed = declared(project["dependencies"]) | declared(extras["studio"])
     assert imported(("cdd_icm", "retrieval", "scripts")) == needed - NOT_IMPORTED
-    extra = declared(project["optional-dependencies"]["test"])
-    assert imported(("tests",)) - needed == extra - NOT_IMPORTED
+    assert imported(("tests",)) - needed == declared(extras["test"]) - NOT_IMPORTED
+
+
+def test_only_the_studio_needs_its_extra():
+    extra = declared(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["studio"]
+    )
+    others = [file for file in (ROOT / "cdd_icm").iterdir() if file.name not in ("studio", "cli")]
+    others += [ROOT / "retrieval", ROOT / "scripts"]
+    assert imported(tuple(str(file.relative_to(ROOT)) for file in others if file.is_dir())) & extra == {
+        "pillow"
+    }

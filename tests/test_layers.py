@@ -32,6 +32,7 @@ LAYERS = [
     ["cdd_icm.model.cddicm"],
     ["cdd_icm.sampling"],
     ["cdd_icm.evaluation", "cdd_icm.train"],
+    ["cdd_icm.studio"],
     ["cdd_icm.cli"],
     ["cdd_icm.__main__", TOP],
     ["retrieval.benchmarks", "retrieval.images", "retrieval.fingerprint"],
@@ -43,6 +44,7 @@ LAYERS = [
     ["retrieval.index", "retrieval.evaluation"],
     ["retrieval.session", "retrieval.train"],
     ["retrieval.cli", "retrieval.store_cli"],
+    ["retrieval.finder"],
     ["retrieval"],
 ]
 """From the lowest. A module is of the layer that names it, or else of that which names the nearest package

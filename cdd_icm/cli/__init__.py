@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from cdd_icm.cli import data, draw, evaluate, push, train
+from cdd_icm.cli import data, draw, evaluate, push, studio, train
 from cdd_icm.cli.arguments import positive, seed_number
 from cdd_icm.console import Parser, run
 
@@ -43,6 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="cdd-icm", description="Draw pictures by conversation.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (train, draw, evaluate, data, push):
+    for group in (train, draw, studio, evaluate, data, push):
         group.add_commands(commands)
     return parser

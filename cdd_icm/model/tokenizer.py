@@ -129,6 +129,15 @@ def tokenize(
     return out["input_ids"], out["attention_mask"].bool()
 
 
+def cut_line(tokenizer: PreTrainedTokenizerBase, text: str) -> str | None:
+    """What `tokenize` warns of if it cuts the text, in one line; None if it reads all of it."""
+    with _TOKENIZING:
+        (encoding,) = tokenizer([text], truncation=True, split_special_tokens=True).encodings
+    if not encoding.overflowing:
+        return None
+    return _cut_line(text, encoding.overflowing[0], tokenizer.model_max_length)
+
+
 def _warn_of_cut(text: str, rest: Encoding, length: int) -> None:
     """Warns once of a text whose end, `rest`, was dropped; after `MOST_WARNINGS` texts, no more."""
     if (text, length) in _warned or len(_warned) > MOST_WARNINGS:
@@ -137,14 +146,15 @@ def _warn_of_cut(text: str, rest: Encoding, length: int) -> None:
     if len(_warned) > MOST_WARNINGS:
         warnings.warn("more texts are too long; they are no longer named", InputWarning, stacklevel=3)
         return
+    warnings.warn(_cut_line(text, rest, length), InputWarning, stacklevel=3)
+
+
+def _cut_line(text: str, rest: Encoding, length: int) -> str:
+    """Names the first word of `rest`, the end of a text that was dropped."""
     # the start and end tokens have empty spans
     start = next((low for low, high in rest.offsets if high > low), len(text) - 1)
     start = text.rfind(" ", 0, start + 1) + 1  # the word may have been cut in its middle
     word = text[start:].split(maxsplit=1)[0]
     before = text[: start + len(TURN_SEPARATOR)]
     part = "earlier instructions" if TURN_SEPARATOR in before else "text"
-    warnings.warn(
-        f"{part} cut before {word!r:.40}: more than the model's {length} tokens: {text[:60]!r}...",
-        InputWarning,
-        stacklevel=3,
-    )
+    return f"{part} cut before {word!r:.40}: more than the model's {length} tokens: {text[:60]!r}..."

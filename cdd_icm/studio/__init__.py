@@ -1,0 +1,1 @@
+"""The studio: a page on which anybody draws by conversation, and a server for programs (`cdd-icm studio`)."""
