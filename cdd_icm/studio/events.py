@@ -315,11 +315,9 @@ class Events(Finding):
             large = [picture.resize((512, 512)) for picture in pictures]
             differ = difference(*pictures)
             share = share_changed(*pictures)
-            told = (
-                f"{one} and {other} differ in {share} of the picture."
-                if one != other
-                else "It is the same branch."
-            )
+            told = f"{one} and {other} differ in {share} of the picture."
+            if share == "nothing":
+                told = f"{one} and {other} show the same."
             html = markup.stage(
                 differ, f"Difference of {one} and {other}: {share}", note="difference; black: the same"
             )

@@ -116,7 +116,7 @@ def understood(text: str, answer: Answer | None, matched: str, changed: str) -> 
         if answer.unknown_words:
             unknown = ", ".join(f"<mark>{escape(word)}</mark>" for word in answer.unknown_words)
             words.append(f"<p>Words that it never learnt: {unknown}</p>")
-    words.append(f"<p>Changed: {escape(changed)} of the picture.</p>")
+    words.append(f"<p>Changed: {escape(changed)}{'' if changed == 'nothing' else ' of the picture'}.</p>")
     if matched:
         words.append(f"<p>{escape(matched)}</p>")
     return "".join(words)
