@@ -57,6 +57,7 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
   #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
   .main.fillable.app, main.contain { padding: 4px !important; } #head p { display: none; }
   #head { flex-wrap: nowrap; } #head h1 { font-size: 1.05rem; white-space: nowrap; }
+  #actions { flex-wrap: nowrap; } #actions button { min-width: 0 !important; padding: 0 4px; }
   #head button { min-width: 110px !important; }
   #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; }
   .gradio-container { padding: 6px !important; }
