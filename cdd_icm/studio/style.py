@@ -112,9 +112,11 @@ ADDRESS = """
 watch('value', () => {
   if (!props.value) return;
   const state = JSON.parse(props.value), query = new URLSearchParams(location.search);
+  const another = query.has('session') && query.get('session') !== state.query.session;
   for (const [name, value] of Object.entries(state.query)) query.set(name, value);
-  history.replaceState(null, '', location.pathname + '?' + query);
+  history[another ? 'pushState' : 'replaceState'](null, '', location.pathname + '?' + query);
 });
+window.addEventListener('popstate', () => location.reload());
 """
 """Keeps the dialog's name in the page's address."""
 

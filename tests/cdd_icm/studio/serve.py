@@ -1,6 +1,6 @@
 """A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE ...]`, with limits to try,
-`models`, `store`, `waiting` (turns in the queue), and `slow`: the seconds that each step takes longer, so that a
-test can act meanwhile."""
+`models`, `store`, `waiting` (turns in the queue), and `slow`: the seconds that each step takes longer, so
+that a test can act meanwhile."""
 
 import sys
 import time
