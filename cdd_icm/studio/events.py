@@ -25,6 +25,7 @@ from cdd_icm.studio.examples import EXAMPLES
 from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.finding import Finding
 from cdd_icm.studio.handlers import begin_on, changes, refusal
+from cdd_icm.studio.matching import has_matcher
 from cdd_icm.studio.overlay import difference, share_changed
 from cdd_icm.studio.views import (
     PICTURE,
@@ -54,8 +55,7 @@ class Events(Finding):
     async def opened(self, key: str, search: str) -> AsyncIterator[View]:
         """The page was opened or reloaded: the dialog that its address names, or a new one."""
         visit, note, key = await asyncio.to_thread(self._open, key, search)
-        with visit.lock:
-            view = whole_view(visit, self.explainer, PICTURE, note)
+        view = await asyncio.to_thread(self._whole, visit, note)
         most = self.visits.limits.candidates
         yield {
             **view,
@@ -67,6 +67,10 @@ class Events(Finding):
         if visit.is_drawing:
             async for step in self._follow(visit, visit.drawing, PICTURE):
                 yield step
+
+    def _whole(self, visit: Visit, note: str) -> View:
+        with visit.lock:
+            return whole_view(visit, self.explainer, PICTURE, note)
 
     def _open(self, key: str, search: str) -> tuple[Visit, str, str]:
         key = key if TOKEN.fullmatch(key or "") else secrets.token_urlsafe(32)
@@ -127,6 +131,8 @@ class Events(Finding):
         most = self.visits.limits.candidates
         if not 1 <= int(count) <= most:
             raise InputError(f"candidates: {int(count)}, expected 1 to {most}")
+        if count > 1 and not has_matcher(pipeline):
+            raise InputError("candidates: this model has no trained matcher to choose with, expected 1")
         return Request(text or "", number, int(count), {**settings, "num_candidates": 1})
 
     async def _follow(self, visit: Visit, drawing: Drawing, view: str) -> AsyncIterator[View]:
@@ -285,7 +291,7 @@ class Events(Finding):
             visit = self.visits.create(key, model=before.branch.model)
             with visit.lock:
                 shown = whole_view(
-                    visit, self.explainer, view, "A new dialog. The one before is a page back."
+                    visit, self.explainer, view, "A new dialog; back in the browser leads to the one before."
                 )
             return {**shown, "credentials": f"{visit.token} {key}"}
         except InputError as error:
@@ -315,11 +321,9 @@ class Events(Finding):
             large = [picture.resize((512, 512)) for picture in pictures]
             differ = difference(*pictures)
             share = share_changed(*pictures)
-            told = (
-                f"{one} and {other} differ in {share} of the picture."
-                if one != other
-                else "It is the same branch."
-            )
+            told = f"{one} and {other} differ in {share} of the picture."
+            if share == "nothing":
+                told = f"{one} and {other} show the same."
             html = markup.stage(
                 differ, f"Difference of {one} and {other}: {share}", note="difference; black: the same"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdd_icm.errors import InputError
 from cdd_icm.studio import markup
@@ -13,6 +13,10 @@ from cdd_icm.studio.visits import Visit
 
 MOST = 12
 """Pictures that a search shows."""
+STEPS = 20
+"""Answers of a conversation that are kept."""
+SIDE = 256
+"""Pixels of a found picture's longer side, as it is kept; encoders see fewer."""
 TEXT = 500
 """Characters of a sentence or a filter."""
 
@@ -40,7 +44,7 @@ class Finding(Handlers):
                 turns = visit.session.turns[: visit.selected]
                 picture = turns[-1].picture if turns else visit.session.canvas
             found = self.finder.find(picture, None, [], MOST, _short(filter, "filter"))
-            visit.search = [Step("", found)]
+            visit.search = [Step("", _small(found))]
             return _shown(
                 visit, f"{len(found)} pictures, the nearest first." if found else "Nothing was found."
             )
@@ -59,7 +63,7 @@ class Finding(Handlers):
             picture = None if last is None else last.picture
             given = _short(text, "refine"), history, MOST, _short(filter, "filter")
             found = self.finder.find(picture, *given, exclude=[] if last is None else [last.name])
-            visit.search = [*steps, Step(text, found)]
+            visit.search = [*steps, Step(text, _small(found))][-STEPS:]
             return {**_shown(visit, f"{len(found)} pictures for: {text}"), "refine": ""}
         except InputError as error:
             return refusal(error)
@@ -95,6 +99,18 @@ class Finding(Handlers):
             raise InputError("find: nothing was found yet that could be drawn on")
         begin_on(self.visits, visit, last.found[last.chosen].picture, "found")
         return "A branch begins on the found picture, squeezed to a square."
+
+
+def _small(found: list[Found]) -> list[Found]:
+    """With pictures of which many can be kept."""
+    small = []
+    for each in found:
+        picture = None
+        if each.picture is not None:
+            picture = each.picture.convert("RGB")
+            picture.thumbnail((SIDE, SIDE))
+        small.append(replace(each, picture=picture))
+    return small
 
 
 def _short(text: str, name: str) -> str:

@@ -15,11 +15,14 @@ from cdd_icm.plan.answer import DOUBT, Answer
 from cdd_icm.sampling.session import SessionTurn
 
 THUMBNAIL = 112
+REMEMBERED = 2**16
+"""Pixels of the largest picture whose address is remembered, so that memory is bounded."""
 
 
 def data_uri(picture: Image.Image, lossless: bool = True) -> str:
     """The picture within an address, so that no file of a visitor's is ever written for the page."""
-    return _uri(picture.tobytes(), picture.size, lossless)
+    encode = _uri if picture.width * picture.height <= REMEMBERED else _uri.__wrapped__
+    return encode(picture.tobytes(), picture.size, lossless)
 
 
 @lru_cache(maxsize=512)
@@ -76,9 +79,9 @@ def found(pictures: Sequence[Image.Image | None], names: Sequence[str], chosen: 
     """What a search found; a picture is None where its file is gone."""
     items = []
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
-        shown = (
-            '<span class="gone">gone</span>' if picture is None else f'<img src="{data_uri(picture)}" alt="">'
-        )
+        shown = '<span class="gone">gone</span>'
+        if picture is not None:
+            shown = f'<img src="{data_uri(picture, lossless=False)}" alt="">'
         items.append(
             f'<li><button type="button" data-hit="{number}" aria-pressed="{str(number == chosen).lower()}" '
             f'aria-label="Take number {number + 1}, {escape(name)}, as the next reference"'
@@ -116,7 +119,7 @@ def understood(text: str, answer: Answer | None, matched: str, changed: str) -> 
         if answer.unknown_words:
             unknown = ", ".join(f"<mark>{escape(word)}</mark>" for word in answer.unknown_words)
             words.append(f"<p>Words that it never learnt: {unknown}</p>")
-    words.append(f"<p>Changed: {escape(changed)} of the picture.</p>")
+    words.append(f"<p>Changed: {escape(changed)}{'' if changed == 'nothing' else ' of the picture'}.</p>")
     if matched:
         words.append(f"<p>{escape(matched)}</p>")
     return "".join(words)

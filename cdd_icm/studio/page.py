@@ -68,11 +68,6 @@ def _layout(events: Events, models: list[str], limits: VisitorLimits) -> dict[st
 def _draw(ui: dict[str, Any], events: Events, model: str) -> None:
     ui["stage"] = gr.HTML("", elem_id="stage")
     ui["view"] = gr.Radio(list(VIEWS), value=VIEWS[0], label="Show", elem_id="view", container=False)
-    ui["candidates"] = gr.HTML("", elem_id="candidates", js_on_load=style.CLICKED)
-    ui["strip"] = gr.HTML("", elem_id="strip", js_on_load=style.CLICKED)
-    with gr.Row():
-        ui["fork"] = gr.Button("Branch from here", visible=False, elem_id="fork", size="sm")
-        ui["latest"] = gr.Button("Back to the last turn", visible=False, elem_id="latest", size="sm")
     ui["message"] = gr.HTML('<p role="status" aria-live="polite">Loading</p>', elem_id="message")
     ui["say"] = gr.Textbox(
         label="What to draw or change",
@@ -87,6 +82,11 @@ def _draw(ui: dict[str, Any], events: Events, model: str) -> None:
         ui["cancel"] = gr.Button("Cancel", elem_id="cancel", interactive=False, size="md", min_width=70)
         ui["undo"] = gr.Button("Undo", elem_id="undo", interactive=False, size="md", min_width=70)
         ui["redo"] = gr.Button("Redo", elem_id="redo", interactive=False, size="md", min_width=70)
+    ui["candidates"] = gr.HTML("", elem_id="candidates", js_on_load=style.CLICKED)
+    ui["strip"] = gr.HTML("", elem_id="strip", js_on_load=style.CLICKED + style.SCROLLED)
+    with gr.Row():
+        ui["fork"] = gr.Button("Branch from here", visible=False, elem_id="fork", size="sm")
+        ui["latest"] = gr.Button("Back to the last turn", visible=False, elem_id="latest", size="sm")
     ui["examples"] = gr.HTML(events.examples(model), elem_id="examples", js_on_load=style.CLICKED)
 
 

@@ -13,7 +13,7 @@ CSS = """
 #head h1 { font-size: 1.25rem; margin: 0; } #head p { margin: 0; color: var(--body-text-color-subdued); }
 #stage figure { margin: 0; position: relative; background: var(--background-fill-secondary);
   border-radius: 10px; overflow: hidden; display: flex; justify-content: center; }
-#stage img { width: min(100%, 440px); aspect-ratio: 1; object-fit: contain; display: block; }
+#stage img { width: min(100%, 400px); aspect-ratio: 1; object-fit: contain; display: block; }
 #stage figcaption { position: absolute; left: 8px; bottom: 8px; padding: 2px 8px; border-radius: 6px;
   background: rgba(0,0,0,.68); color: #fff; font-size: .85rem; }
 #stage .busy { outline: 2px solid var(--color-accent); outline-offset: -2px; }
@@ -34,6 +34,8 @@ CSS = """
   border-color: var(--color-accent); }
 #strip .undone { opacity: .4; cursor: default; }
 #strip, #candidates, #found { contain: inline-size; }
+#strip ol { position: relative; }
+#columns .html-container, #head .html-container { padding: 0 !important; }
 #examples div { display: flex; flex-wrap: wrap; gap: 6px; }
 .gradio-container .gap { gap: 10px; }
 #stage, #strip, #candidates, #message, #told, #examples { padding: 0 !important; }
@@ -53,7 +55,10 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 #difference figure { margin: 0; } #difference img { width: 100%; border-radius: 8px; }
 @media (max-width: 760px) {
   #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
-  #head { flex-wrap: nowrap; } #head p { font-size: .85rem; }
+  .main.fillable.app, main.contain { padding: 4px !important; } #head p { display: none; }
+  #head { flex-wrap: nowrap; } #head h1 { font-size: 1.05rem; white-space: nowrap; }
+  #actions { flex-wrap: nowrap; } #actions button { min-width: 0 !important; padding: 0 4px; }
+  #head button { min-width: 110px !important; }
   #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; }
   .gradio-container { padding: 6px !important; }
   #stage img { width: 100%; }
@@ -95,13 +100,23 @@ element.addEventListener('click', event => {
 """
 """Passes on which button within an HTML part was clicked."""
 
+SCROLLED = """
+watch('value', () => {
+  const list = element.querySelector('ol'), shown = element.querySelector('[aria-current]');
+  if (shown) list.scrollLeft = shown.offsetLeft - list.clientWidth + shown.clientWidth + 24;
+});
+"""
+"""Scrolls the strip, and not the page, to the turn that is shown."""
+
 ADDRESS = """
 watch('value', () => {
   if (!props.value) return;
   const state = JSON.parse(props.value), query = new URLSearchParams(location.search);
+  const another = query.has('session') && query.get('session') !== state.query.session;
   for (const [name, value] of Object.entries(state.query)) query.set(name, value);
-  history.replaceState(null, '', location.pathname + '?' + query);
+  history[another ? 'pushState' : 'replaceState'](null, '', location.pathname + '?' + query);
 });
+window.addEventListener('popstate', () => location.reload());
 """
 """Keeps the dialog's name in the page's address."""
 

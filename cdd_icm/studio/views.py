@@ -25,7 +25,7 @@ from cdd_icm.studio.visits import Visit
 View = dict[str, Any]
 """Values of the page's parts by name; those that are missing stay."""
 
-PICTURE, PLANNED, CHANGED = "Picture", "Planned places", "What changed"
+PICTURE, PLANNED, CHANGED = "Picture", "Plan", "Changes"
 VIEWS = (PICTURE, PLANNED, CHANGED)
 
 

@@ -16,7 +16,7 @@ BLOCKS = [
     "put a small blue box to the left of it",
     "make the ball green",
     "add a yellow cylinder behind the box",
-    "add a zorb",
+    "add a glorp",
 ]
 ICLEVR = ["Add a blue cube at the center", "Add a red sphere behind it on the left"]
 
@@ -47,7 +47,9 @@ def main() -> None:
                 me.say(text)
             me.page.click("#strip [data-turn='3']")
             me.told("You look at turn 3")
-            me.say("add a purple cube in front of the ball")
+            me.begin("add a purple cube in front of the ball")
+            me.until("location.search.includes('main+from+3')")
+            me.idle()
             me.page.keyboard.press("Alt+v")
             me.page.wait_for_selector("#stage img[alt*='planned places are marked']")
             me.tab("Branches")

@@ -1,5 +1,6 @@
 """A studio for the browser tests: `python serve.py PORT SESSIONS [NAME=VALUE ...]`, with limits to try,
-`models`, `store`, and `slow`: the seconds that each step takes longer, so that a test can act meanwhile."""
+`models`, `store`, `waiting` (turns in the queue), and `slow`: the seconds that each step takes longer, so
+that a test can act meanwhile."""
 
 import sys
 import time
@@ -35,9 +36,11 @@ def main():
     port, folder, *changed = sys.argv[1:]
     values = dict(each.split("=", 1) for each in changed)
     models, slow = values.pop("models", "blocks,iclevr").split(","), float(values.pop("slow", 0))
-    store = values.pop("store", "")
+    store, waiting = values.pop("store", ""), int(values.pop("waiting", 64))
     limits = replace(VisitorLimits(), **{name: int(value) for name, value in values.items()})
-    with Engines.load([ROOT / "data" / "pretrained" / name for name in models], "cpu") as engines:
+    with Engines.load(
+        [ROOT / "data" / "pretrained" / name for name in models], "cpu", limit=waiting
+    ) as engines:
         for engine in engines:
             if slow:
                 slower(engine.pipeline.scheduler, slow)
