@@ -1,7 +1,7 @@
 """Renders i-CLEVR dialogs with Blender into a new data set, or renders those of an existing one again.
 
     python scripts/render_iclevr.py OUT --split train --dialogs 3000
-    python scripts/render_iclevr.py OUT --split test --like PATH/TO/iclevr/test.zip --compare PATH/TO/iclevr/test.zip
+    python scripts/render_iclevr.py OUT --split test --like PATH/TO/test.zip --compare PATH/TO/test.zip
 
 Needs Blender's module for Python 3.11: `pip install 'cdd-icm[render]'`, see docs/render.md. The same command
 resumes where it was stopped, in whatever way; what the folder has already is not rendered again.
@@ -127,8 +127,8 @@ def _run(a: argparse.Namespace) -> None:
         say(
             f"{figures['pictures']} pictures: {figures['equal_files']} files equal, mean difference "
             f"{figures['mean_level_difference']} levels of 255, at most {figures['worst_level_difference']}; "
-            f"camera: {camera['equal_when_rounded']} of {camera['objects']} objects at the same pixel, the others "
-            f"within {camera['largest_error_beyond_rounding']} pixels of it"
+            f"camera: {camera['equal_when_rounded']} of {camera['objects']} objects at the same pixel, the "
+            f"others within {camera['largest_error_beyond_rounding']} pixels of it"
         )
 
 

@@ -1,1 +1,1 @@
-"""Renders i-CLEVR dialogs: the world, the words, the files, and Blender. `scripts/render_iclevr.py` is the command."""
+"""Renders i-CLEVR dialogs: the parts of `scripts/render_iclevr.py`."""

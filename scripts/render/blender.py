@@ -1,7 +1,7 @@
 """Pictures by Blender's Cycles, from the Python module `bpy`, which the extra `render` installs.
 
-The lamps stand where they do in CLEVR's public scene. What that scene's file alone knew (how strong they are, where
-they point, the materials) was found by fitting the pictures of the re-rendered i-CLEVR; see docs/render.md.
+The lamps stand where they do in CLEVR's public scene. What that scene's file alone knew (how strong they are,
+where they point, the materials) was found by fitting pictures of the re-rendered i-CLEVR; see docs/render.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from render.world import COLORS, LENS, RADIUS, SENSOR, Camera, Object
 
 
 class Lamp(NamedTuple):
-    """A square area lamp: where it is, the point that it faces, its side, and its power by colour in watts."""
+    """A square area lamp: its place, the point that it faces, its side, and its power by colour in watts."""
 
     location: tuple[float, float, float]
     target: tuple[float, float, float]
@@ -37,7 +37,9 @@ LAMPS = {
     "key": Lamp((6.44671, -2.90517, 4.2584), (0.867, 0.339, -0.465), 0.1, (108.2, 100.7, 87.0)),
     "fill": Lamp((-4.67112, -4.0136, 3.01122), (-0.462, 0.200, -0.303), 0.1, (22.7, 24.7, 31.2)),
 }
-WORLD = 0.264
+SUN, SUN_ANGLE = Lamp((11.6608, -6.62799, 25.8232), (0.0, 0.0, 0.0), 0.0, (0.47, 0.47, 0.47)), 0.2
+"""A lamp at infinity, in watts per square unit, and the angle that it fills, in radians."""
+WORLD = 0.132
 """Radiance of the sky, the same from everywhere."""
 GROUND, GROUND_SIZE = 0.5, 200.0
 """Albedo and side of the ground."""
@@ -124,6 +126,9 @@ class Renderer:
             light.shape, light.size, light.energy = "SQUARE", lamp.size, max(lamp.watts)
             light.color = [watts / max(lamp.watts) for watts in lamp.watts]
             self._aim(self._add(name, light), lamp.location, lamp.target)
+        sun = self.bpy.data.lights.new("sun", "SUN")
+        sun.energy, sun.angle = max(SUN.watts), SUN_ANGLE
+        self._aim(self._add("sun", sun), SUN.location, SUN.target)
         world = self.scene.world = self.bpy.data.worlds.new("world")
         world.use_nodes = True
         world.node_tree.nodes["Background"].inputs["Color"].default_value = (WORLD, WORLD, WORLD, 1.0)

@@ -1,4 +1,4 @@
-"""Compares rendered pictures with those of another rendering of the same dialogs, by hash, level and camera."""
+"""Compares pictures with those of another rendering of the same dialogs, by hash, level and camera."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from render.world import Camera
 def compare(folder: Path, other: Path, split: str, sample: int, seed: int = 0) -> dict[str, Any]:
     """Figures for up to `sample` pictures that are in both, chosen at random.
 
-    Levels are 0..255, over all pixels and colours; the camera's error is in pixels of a frame of 320x240, of where
-    the scenes of `other` say that their objects' centres are.
+    Levels are 0..255, over all pixels and colours; the camera's error is in pixels of a frame of 320x240, of
+    where the scenes of `other` say that their objects' centres are.
 
     Raises:
         InputError: no dialog is in both, or pictures differ in size.
@@ -50,7 +50,7 @@ def compare(folder: Path, other: Path, split: str, sample: int, seed: int = 0) -
 
 
 def camera_error(path: Path, split: str) -> dict[str, Any]:
-    """How far the objects of a split's scenes are from where `Camera` sees them, in pixels beyond the rounding."""
+    """How far a split's objects are from where `Camera` sees them, in pixels beyond the rounding."""
     dialogs = list(read_dialogs(path, split, Camera()))
     seen = np.concatenate([d.camera.project(np.array([each.centre for each in d.objects])) for d in dialogs])
     told = np.concatenate([np.array(dialog.told) for dialog in dialogs])

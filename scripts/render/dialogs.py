@@ -39,8 +39,8 @@ class ToRender:
 
     @property
     def scene(self) -> dict[str, Any]:
-        """The content of the scene's file, in GeNeVA's layout. `pixel_coords`: x and y in a frame of 320x240, and
-        the depth."""
+        """The content of the scene's file, in GeNeVA's layout. `pixel_coords`: x and y in a frame of 320x240,
+        and the depth."""
         seen = self.camera.project(np.array([each.centre for each in self.objects]))
         objects = [
             {
@@ -59,7 +59,7 @@ class ToRender:
 def make_dialog(
     split: str, number: int, seed: int, turns: int, camera: Camera, jitter: float, grammar: Grammar
 ) -> ToRender:
-    """The dialog that these arguments stand for: scenes whose objects can't be described are given up for others.
+    """The dialog that these arguments stand for. A scene that can't be described is given up for another.
 
     Raises:
         InputError: so many objects find no place.
@@ -75,7 +75,7 @@ def make_dialog(
 
 
 def read_dialogs(path: Path, split: str, camera: Camera) -> Iterator[ToRender]:
-    """The scenes and texts of a split that is in i-CLEVR's layout, a folder or a zip, in the order of their numbers.
+    """The scenes and texts of a split in i-CLEVR's layout, a folder or a zip, in the order of their numbers.
     Its pictures are not opened. A scene without `camera` was seen from the default one.
 
     Raises:

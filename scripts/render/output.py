@@ -19,7 +19,7 @@ from cdd_icm.io import read_json, replacing, to_json
 from render.dialogs import ToRender
 
 SETTINGS = "render.json"
-"""What all pictures of a folder have in common: without it a resumed run could mix pictures of different kinds."""
+"""What all pictures of a folder have in common, so that a resumed run does not mix different kinds."""
 
 BACKGROUND = "background.png"
 QUALITY = 80

@@ -1,7 +1,7 @@
 """The world of i-CLEVR: its camera, its objects, and where they may stand. Lengths are in Blender's units.
 
-The camera is that of CLEVR's public scene, with which the re-rendered i-CLEVR was made: `Camera.project` gives
-the pixels of all but 4 of the 2,000 objects in its test split, and these are within 0.002 of where rounding changes.
+The camera is that of CLEVR's public scene, with which the re-rendered i-CLEVR was made: `Camera.project`
+gives the pixels of all but 4 of the 2,000 objects in its test split, and rounds to a neighbour for those 4.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Object:
 
 
 def visible_shares(objects: list[Object], camera: Camera) -> list[float]:
-    """The share of each object that no nearer one hides and the frame does not cut off, each taken as the sphere
-    around its centre that it fills best."""
+    """The share of each object that no nearer one hides and the frame does not cut off; each is taken as a
+    sphere."""
     seen = camera.project(np.array([each.centre for each in objects]))
     y, x = np.mgrid[: FRAME[1], : FRAME[0]] + 0.5
     owner, areas = np.full(x.shape, -1), []
@@ -120,8 +120,8 @@ def visible_shares(objects: list[Object], camera: Camera) -> list[float]:
 
 
 def fits(objects: list[Object], camera: Camera) -> bool:
-    """Whether the last object may stand where it does: apart from the others, inside of the frame, and neither it
-    nor any other hidden."""
+    """Whether the last object may stand where it does: apart from the others, inside of the frame, and
+    neither it nor any other hidden."""
     *others, new = objects
     if any(np.hypot(new.x - each.x, new.y - each.y) < APART for each in others):
         return False
@@ -133,8 +133,8 @@ def fits(objects: list[Object], camera: Camera) -> bool:
 
 
 def sample_objects(turns: int, camera: Camera, rng: np.random.Generator) -> list[Object]:
-    """One object a turn, of different classes, the first at the centre. A scene in which a further object finds no
-    place is given up for another.
+    """One object a turn, of different classes, the first at the centre. A scene in which a further object
+    finds no place is given up for another.
 
     Raises:
         InputError: so many objects find no place together, or there are not so many classes.
