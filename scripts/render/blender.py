@@ -37,13 +37,13 @@ LAMPS = {
     "key": Lamp((6.44671, -2.90517, 4.2584), (0.867, 0.339, -0.465), 0.1, (108.2, 100.7, 87.0)),
     "fill": Lamp((-4.67112, -4.0136, 3.01122), (-0.462, 0.200, -0.303), 0.1, (22.7, 24.7, 31.2)),
 }
-SUN, SUN_ANGLE = Lamp((11.6608, -6.62799, 25.8232), (0.0, 0.0, 0.0), 0.0, (0.47, 0.47, 0.47)), 0.2
+SUN, SUN_ANGLE = Lamp((11.6608, -6.62799, 25.8232), (0.0, 0.0, 0.0), 0.0, (0.748, 0.748, 0.748)), 0.05
 """A lamp at infinity, in watts per square unit, and the angle that it fills, in radians."""
-WORLD = 0.132
+WORLD = 0.053
 """Radiance of the sky, the same from everywhere."""
 GROUND, GROUND_SIZE = 0.5, 200.0
 """Albedo and side of the ground."""
-DIFFUSE, GLOSSY, ROUGHNESS = 1.0, 0.03, 0.4
+DIFFUSE, GLOSSY, ROUGHNESS = 0.65, 0.03, 0.4
 """Rubber: the factor of an object's colour, and the share and roughness of a white gloss."""
 BEVEL = 0.06
 """Radius of the edges of cubes and cylinders."""
