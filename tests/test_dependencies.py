@@ -19,6 +19,10 @@ NOT_IMPORTED = {
 }
 
 
+OF_EXTRAS = {"bpy", "mathutils"}
+"""Modules of the extra `render`, which has a Python and a numpy of its own."""
+
+
 def declared(requirements: list[str]) -> set[str]:
     return {_plain(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
 
@@ -26,7 +30,7 @@ def declared(requirements: list[str]) -> set[str]:
 def imported(folders: tuple[str, ...]) -> set[str]:
     """The distributions that the Python files in `folders` import."""
     own = {path.stem for folder in folders for path in (ROOT / folder).rglob("*.py")}
-    own |= {"cdd_icm", "retrieval", "tests", "scripts"} | {
+    own |= {"cdd_icm", "retrieval", "tests", "scripts", "render", *OF_EXTRAS} | {
         path.stem for path in (ROOT / "scripts").glob("*.py")
     }
     names = set()
