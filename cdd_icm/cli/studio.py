@@ -77,6 +77,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     studio.add_argument(
         "--requests-a-minute", type=positive, default=120, help="of one visitor (default: %(default)s)"
     )
+    studio.add_argument(
+        "--largest-batch",
+        type=positive,
+        default=8,
+        help="turns of several callers that are drawn at once (default: %(default)s)",
+    )
     studio.set_defaults(run=_studio)
 
 
@@ -109,6 +115,7 @@ def _studio(arguments: argparse.Namespace) -> None:
                 arguments.dtype,
                 arguments.waiting,
                 limits.waiting,
+                arguments.largest_batch,
             )
         )
         finder = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -46,9 +47,9 @@ class Engine:
         of_type(name, str, "preset", "the name of a preset")
         with self._lock:
             if name not in self._of_preset:
-                own = self.pipeline
-                twin = CDDICMPipeline.from_pipe(own, torch_dtype=own.unet.dtype)
-                twin.set_progress_bar_config(disable=True)
+                # shares parts and lock, but gets a config and scheduler of its own; `from_pipe` would turn
+                # the weights to float32
+                twin = copy(self.pipeline)
                 twin.use_preset(name)
                 self._of_preset[name] = twin
             return self._of_preset[name]
@@ -80,17 +81,24 @@ class Engines(Sequence[Engine]):
 
     @classmethod
     def load(
-        cls, folders: Sequence[Path], device: str = "auto", dtype: str = "auto", limit: int = 64, own: int = 8
+        cls,
+        folders: Sequence[Path],
+        device: str = "auto",
+        dtype: str = "auto",
+        limit: int = 64,
+        own: int = 8,
+        largest_batch: int = 8,
     ) -> Engines:
         """Loads models; each is named as its folder.
 
         Args:
             device, dtype: see `load_pipeline`. limit: jobs that may wait, own: of one caller.
+            largest_batch: turns that are drawn in one forward pass at most.
 
         Raises:
             InputError: two of one name, no such device, or as `load_pipeline`.
         """
-        queue = DeviceQueue(str(find_device(device)), limit, own)
+        queue = DeviceQueue(str(find_device(device)), limit, own, largest_batch)
         try:
             # two of one name are refused before any is loaded, which takes seconds
             cls([Engine(_name(folder), str(folder), None, queue) for folder in folders])

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from cdd_icm.errors import InputError
@@ -123,7 +124,6 @@ class _OfBatch(_Job):
     run: Callable[[Sequence[Any], Callable[[], None]], Sequence[Any]]
     item: Any
     kind: Hashable
-    size: int
 
 
 @dataclass
@@ -144,7 +144,7 @@ class DeviceQueue:
     Args:
         limit: jobs that may wait; the next one is refused, so that memory is bounded.
         limit_of_caller: jobs that may wait under one key, such as a visitor; None: `limit`.
-        largest_batch: the most `size` that is done at once.
+        largest_batch: the most jobs that are done at once.
         on_end: called with each ticket when it is done, in any thread; for figures.
         gather: seconds to wait, after a batch of several, for as many jobs of its kind again. Callers that
             were answered together then ask again together. A job after a single one never waits.
@@ -187,7 +187,6 @@ class DeviceQueue:
         item: Any,
         *,
         kind: Hashable,
-        size: int = 1,
         key: Hashable = None,
     ) -> Ticket:
         """Has `item` done by `run`, with others that wait if they are of the same `kind`.
@@ -198,11 +197,10 @@ class DeviceQueue:
             run: gets the items, oldest first, and a check to call after each step, and returns their results
                 in this order. The check raises Cancelled once all of the batch are cancelled. It must be the
                 same for all of a kind.
-            size: what the item takes of `largest_batch`. A larger one is done alone.
 
         Raises: as `submit`.
         """
-        return self._put(_OfBatch(Ticket(self), key, run, item, kind, size))
+        return self._put(_OfBatch(Ticket(self), key, run, item, kind))
 
     @property
     def waiting(self) -> int:
@@ -321,14 +319,8 @@ class DeviceQueue:
         first = self._waiting[0]
         if not isinstance(first, _OfBatch):
             return [first]
-        jobs, size = [], 0
-        for job in self._waiting:
-            if isinstance(job, _OfBatch) and job.kind == first.kind:
-                if jobs and size + job.size > self.largest_batch:
-                    break
-                jobs.append(job)
-                size += job.size
-        return jobs
+        same = (job for job in self._waiting if isinstance(job, _OfBatch) and job.kind == first.kind)
+        return list(islice(same, self.largest_batch))
 
     def _run_alone(self, job: _Alone) -> None:
         try:

@@ -43,12 +43,18 @@ def submit_turn(
     turn: Turn,
     settings: SamplingConfig,
     key: Hashable = None,
+    alone: bool = False,
 ) -> Ticket:
     """Puts a turn into the queue; its result is a `Drawn`, that of `DrawingSession.say` with this seed.
 
     Turns of one pipeline with equal settings that wait at the same time are drawn in one forward pass. Each
     has a generator of its own, so that its noise is the same as alone. Its pixels are too, up to the order
-    of floating-point sums, which depends on the batch's size: a channel's value may be 1 of 255 away.
+    of floating-point sums, which depends on the batch's size; docs/server.md has how far that was seen to
+    go. A turn with several candidates is a batch by itself and never shares one: a choice between two that
+    the matcher finds equally good could fall on the other.
+
+    Args:
+        alone: never in a batch; the pixels are then exactly those of `DrawingSession.say`.
 
     Raises:
         QueueFull, Closed: see `DeviceQueue.submit`.
@@ -57,8 +63,9 @@ def submit_turn(
     def run(turns: Sequence[Turn], check: Callable[[], None]) -> list[Drawn]:
         return draw_turns(pipeline, turns, settings, check)
 
-    kind = (id(pipeline), astuple(settings))
-    return queue.submit_batch(run, turn, kind=kind, size=settings.num_candidates, key=key)
+    if alone or settings.num_candidates > 1:
+        return queue.submit(lambda: run([turn], queue.check)[0], key=key)
+    return queue.submit_batch(run, turn, kind=(id(pipeline), astuple(settings)), key=key)
 
 
 def draw_turns(

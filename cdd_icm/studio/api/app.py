@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -159,7 +160,7 @@ class _Server:
         self.limits.check_history(asked.history)
         canvas = await asyncio.to_thread(self._canvas, engine, asked)
         turn = Turn(canvas, asked.instruction, tuple(asked.history), asked.seed)
-        ticket = submit_turn(engine.queue, pipeline, turn, settings, _caller(request))
+        ticket = submit_turn(engine.queue, pipeline, turn, settings, _caller(request), asked.alone)
         drawn: Drawn = await _result(request, ticket)
         self.metrics.turns.labels(engine.name).inc()
         prompt = compose_text(
@@ -245,7 +246,8 @@ class _Server:
         try:
             settings = pipeline.settings(**given)
         except InputError as error:  # which calls them by the name of their section
-            raise InputError(f"settings: {str(error).removeprefix('sampling: ')}") from None
+            line = re.sub(r"^sampling(: |\.)", "", str(error))
+            raise InputError(f"settings: {line}") from None
         self.limits.check_sampling(vars(settings))
         return settings
 

@@ -32,6 +32,7 @@ class TurnRequest(_Request):
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = Field(0, description="of the noise")
     preset: str | None = Field(None, description="the name of alternative settings of the model")
     settings: dict[str, Any] = Field({}, description="sampling settings in place of the preset's")
+    alone: bool = Field(False, description="never in one pass with the turns of other callers")
 
 
 class FindRequest(_Request):

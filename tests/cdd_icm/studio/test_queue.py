@@ -154,22 +154,12 @@ def test_waiting_jobs_of_a_kind_are_done_together_and_others_stay_in_order(queue
     assert run.given[1:] == [[4, 6]] and other.given == [[5]]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "together"),
-    [
-        ([1, 1, 1, 1], [[0, 1, 2], [3]]),
-        ([2, 1, 1], [[0, 1], [2]]),
-        ([2, 2, 1], [[0], [1, 2]]),  # not the third before the second
-        ([5, 1], [[0], [1]]),
-    ],
-    ids=str,
-)
-def test_a_batch_is_at_most_so_large(queue, sizes, together):
+def test_a_batch_is_at_most_so_large(queue):
     held, run = Held(queue), Batches()
-    tickets = [queue.submit_batch(run, number, kind="kind", size=size) for number, size in enumerate(sizes)]
+    tickets = batch(queue, run, [1, 2, 3, 4])
     held.go.set()
-    assert [ticket.result(PATIENCE) for ticket in tickets] == [10 * number for number in range(len(sizes))]
-    assert run.given == together
+    assert [ticket.result(PATIENCE) for ticket in tickets] == [10, 20, 30, 40]
+    assert run.given == [[1, 2, 3], [4]] and [ticket.batch for ticket in tickets] == [3, 3, 3, 1]
 
 
 def test_one_that_fails_in_a_batch_fails_alone(queue):
