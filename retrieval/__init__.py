@@ -17,9 +17,8 @@ _HOMES = {
     "RetrievalModel": "retrieval.model",
     "RetrievalSession": "retrieval.session",
     "Store": "retrieval.index.store",
-    "train": "retrieval.train.trainer",
 }
-__all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store", "train"]
+__all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store"]
 
 
 def __getattr__(name: str):
