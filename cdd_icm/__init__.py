@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from cdd_icm.data import load_dialogs
     from cdd_icm.sampling.pipeline import CDDICMPipeline
     from cdd_icm.sampling.session import DrawingSession
-    from cdd_icm.train.generator import train
 
 _MODULES = {
     "CDDICMPipeline": "cdd_icm.sampling.pipeline",

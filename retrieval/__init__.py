@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from retrieval.index.store import Store
     from retrieval.model import RetrievalModel
     from retrieval.session import RetrievalSession
-    from retrieval.train.trainer import train
 
 _HOMES = {
     "RetrievalConfig": "retrieval.config",
