@@ -1,7 +1,5 @@
 """Arguments of the API are checked before any work: what is given, and the one line that comes out."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,10 +143,3 @@ def test_an_encoder_names_the_argument(make_model, query, line):  # noqa: F811
     with pytest.raises(ValueError) as refused:
         make_model("sum").encode_query(**query)
     assert str(refused.value) == line
-
-
-def test_training_can_be_called_by_its_public_name():
-    program = "from cdd_icm import train; from retrieval import train as other; assert callable(train)"
-    program += "; import cdd_icm.train.loop; from cdd_icm import train as again"
-    program += "; assert callable(other) and again is train"
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
