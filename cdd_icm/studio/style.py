@@ -57,7 +57,7 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
   #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
   .main.fillable.app, main.contain { padding: 4px !important; } #head p { display: none; }
   #head { flex-wrap: nowrap; } #head h1 { font-size: 1.05rem; white-space: nowrap; }
-  #actions { flex-wrap: nowrap; } #actions button { min-width: 0 !important; padding: 0 4px; }
+  #actions { flex-wrap: nowrap; } #actions button { min-width: 0 !important; padding: 10px 4px !important; }
   #head button { min-width: 110px !important; }
   #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; }
   .gradio-container { padding: 6px !important; }
@@ -149,7 +149,9 @@ TYPED = """(credentials, text, seed, guidance, candidates, preset, view) => [
   credentials,
   document.querySelector('#say textarea').value,
   document.querySelector('#seed input, #seed textarea').value,
-  guidance, candidates, preset, view,
+  Number(document.querySelector('#guidance input[type=number]').value),
+  Number(document.querySelector('#count input[type=number]').value),
+  preset, view,
 ]"""
 """What stands in the fields now: Gradio's own values lag behind what was typed just before Enter."""
 

@@ -65,6 +65,7 @@ def main() -> None:
             me = Visitor(browser, studio.address, viewport=phone, color_scheme="dark")
             me.choose("model", "iclevr")
             me.until("document.querySelector('#examples').innerText.includes('Add a blue cube')")
+            me.page.wait_for_selector("#count input[type=number]:not([disabled])")
             me.page.fill("#count input[type=number]", "3")
             me.page.press("#count input[type=number]", "Tab")
             for text in ICLEVR:

@@ -143,6 +143,7 @@ def test_candidates_are_chosen(visit):
     assert me.page.locator("#count input[type=number]").is_disabled()  # the matcher is not trained
     me.choose("model", "iclevr")
     me.until("document.querySelector('#examples').innerText.includes('Add a blue cube')")
+    me.page.wait_for_selector("#count input[type=number]:not([disabled])")
     me.page.fill("#count input[type=number]", "3")
     me.page.press("#count input[type=number]", "Tab")
     me.say("Add a blue cube at the center")
