@@ -57,8 +57,9 @@ class Studio:
 
     def kill(self) -> None:
         """As by -9: nothing can be saved any more."""
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     @property
     def memory(self) -> int:

@@ -5,6 +5,7 @@ that a test can act meanwhile."""
 import sys
 import time
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -15,16 +16,18 @@ import uvicorn  # noqa: E402
 
 from cdd_icm.studio.api import build_api  # noqa: E402
 from cdd_icm.studio.engine import Engines  # noqa: E402
-from cdd_icm.studio.finder import InQueue, open_finder  # noqa: E402
+from cdd_icm.studio.finder import InQueue  # noqa: E402
 from cdd_icm.studio.limits import VisitorLimits  # noqa: E402
 from cdd_icm.studio.page import build_page  # noqa: E402
 from cdd_icm.studio.style import mount_options  # noqa: E402
+from retrieval.finder import open_finder  # noqa: E402
 
 
 def slower(scheduler, seconds):
     """Makes a scheduler's steps longer; what it computes is the same."""
     step = scheduler.step
 
+    @wraps(step)  # with its signature, from which the pipeline learns that it takes a generator
     def slow_step(*given, **named):
         time.sleep(seconds)
         return step(*given, **named)
