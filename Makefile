@@ -1,5 +1,5 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
-# `make test-fast` leaves out the tests marked slow.
+# `make test-fast` leaves out the tests marked slow. `make studio` opens the models in the browser.
 # `make demo PRESET=fast` draws in fewer steps, `make demo DATASET=codraw` draws clip art; `make results` writes docs/
 # anew from reports/.
 PYTHON ?= python3
@@ -18,10 +18,13 @@ unexport SAY
 # One thread a worker: two workers with two threads each would wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast results
+.PHONY: demo studio test test-fast results
 
 demo: .venv/installed
 	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) $(if $(PRESET),--preset $(PRESET)) --say "$$SAID" --out outputs/demo
+
+studio: .venv/installed-studio
+	$(BIN)/cdd-icm studio
 
 test: .venv/installed-test
 	$(BIN)/ruff check .
@@ -41,6 +44,10 @@ results: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+.venv/installed-studio: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[studio]'
+	touch $@
+
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --editable '.[studio,test]'
 	touch $@
