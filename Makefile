@@ -1,7 +1,9 @@
 # Two commands on a bare machine: `make demo` draws, `make test` tests. Both make .venv if it is missing.
-# `make test-fast` leaves out the tests marked slow. `make studio` opens the models in the browser.
+# `make test-fast` leaves out the tests marked slow.
+# `make studio` opens the studio at http://127.0.0.1:7860 (PORT=N for another port).
 # `make demo PRESET=fast` draws in fewer steps, `make demo DATASET=codraw` draws clip art; `make results` writes docs/
-# anew from reports/.
+# anew from reports/. `make docs` builds the site into outputs/site; `make notebooks` executes the tutorials again, and
+# `make pictures` the commands of the tour.
 PYTHON ?= python3
 BIN := .venv/bin
 DATASET ?= iclevr
@@ -18,13 +20,13 @@ unexport SAY
 # One thread a worker: two workers with two threads each would wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo studio test test-fast results
+.PHONY: demo studio test test-fast results docs notebooks pictures
 
 demo: .venv/installed
 	$(BIN)/cdd-icm generate --model data/pretrained/$(DATASET) $(if $(PRESET),--preset $(PRESET)) --say "$$SAID" --out outputs/demo
 
 studio: .venv/installed-studio
-	$(BIN)/cdd-icm studio
+	$(BIN)/cdd-icm studio --model data/pretrained/blocks data/pretrained/iclevr $(if $(PORT),--port $(PORT))
 
 test: .venv/installed-test
 	$(BIN)/ruff check .
@@ -38,10 +40,23 @@ test-fast: .venv/installed-test
 results: .venv/installed
 	$(BIN)/python scripts/write_results.py
 
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f docs/site/mkdocs.yml
+
+notebooks: .venv/installed-docs
+	$(BIN)/python docs/site/notebooks.py
+
+pictures: .venv/installed
+	$(BIN)/python scripts/docs_pictures.py
+
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@
 
 .venv/installed-studio: .venv/installed
@@ -49,5 +64,5 @@ results: .venv/installed
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install --quiet --editable '.[studio,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from cdd_icm.data import load_dialogs
     from cdd_icm.sampling.pipeline import CDDICMPipeline
     from cdd_icm.sampling.session import DrawingSession
-    from cdd_icm.train.generator import train
 
 _MODULES = {
     "CDDICMPipeline": "cdd_icm.sampling.pipeline",
@@ -18,13 +17,12 @@ _MODULES = {
     "DrawingSession": "cdd_icm.sampling.session",
     "load_config": "cdd_icm.config",
     "load_dialogs": "cdd_icm.data",
-    "train": "cdd_icm.train.generator",
 }
-__all__ = ["CDDICMPipeline", "Config", "DrawingSession", "load_config", "load_dialogs", "train"]
+__all__ = ["CDDICMPipeline", "Config", "DrawingSession", "load_config", "load_dialogs"]
 
 
 def __getattr__(name: str):
-    # torch and diffusers take seconds to import; import them only when drawing or training is asked for
+    # torch and diffusers take seconds to import; import them only when drawing is asked for
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -86,45 +86,59 @@ def exit_status(program: str, command: Callable[[], int | None]) -> int:
     line and returns 1; Ctrl-C returns 130 and SIGTERM 143, with a line that says where it stopped; a closed
     output pipe returns 141.
     """
+    received: list[int] = []
     try:
-        with _sigterm_raises():
+        with _signals_raise(received):
             status = command() or 0
         sys.stdout.flush()
         return status
-    except InputError as error:
-        print_error(program, error)
-        return 2
-    except BrokenPipeError:  # such as `| head`; flushing the rest at exit would fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:  # from checking a path: no permission, name too long
-        print_error(program, os_error_line(error))
-        return 2
-    except FloatingPointError as error:
-        print_error(program, error)
-        return 1
     except Stopped as error:
         print_error(program, error)
         return 128 + error.number
     except KeyboardInterrupt:
         print_error(program, "stopped")
         return 128 + signal.SIGINT
+    except BaseException as error:
+        if received:  # libraries turn what a signal raises within them into errors of their own
+            print_error(program, "stopped")
+            return 128 + received[0]
+        return _error_status(program, error)
+
+
+def _error_status(program: str, error: BaseException) -> int:
+    """Prints the line of an error that `exit_status` knows, and returns its status."""
+    match error:
+        case InputError():
+            print_error(program, error)
+            return 2
+        case BrokenPipeError():  # such as `| head`; flushing the rest at exit would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        case OSError():  # from checking a path: no permission, name too long
+            print_error(program, os_error_line(error))
+            return 2
+        case FloatingPointError():
+            print_error(program, error)
+            return 1
+    raise error
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def _signals_raise(received: list[int]) -> Iterator[None]:
     """Within the block SIGTERM ends the work as Ctrl-C does, which removes temporary files, unless the
-    program has a handler of its own."""
+    program has a handler of its own. The numbers of the signals are added to `received`."""
 
     def stop(number: int, frame: object) -> None:
+        received.append(number)
         raise Stopped("stopped", number)
 
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, stop)
+    before = {n: handler for n, handler in usual.items() if ours and signal.getsignal(n) is handler}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from hashlib import sha256
-from typing import Any
+from hashlib import file_digest, sha256
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -20,6 +20,11 @@ def derive_seed(*parts: int | str) -> int:
 def content_digest(content: bytes | str) -> str:
     """The SHA-256 of `content` as 64 hexadecimal digits, used as a cache key."""
     return sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def stream_digest(stream: BinaryIO) -> str:
+    """`content_digest` of the rest of a file opened for reading."""
+    return file_digest(stream, sha256).hexdigest()
 
 
 def fingerprint(value: Any) -> str:

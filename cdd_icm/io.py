@@ -62,14 +62,19 @@ def replacing(path: Path) -> Iterator[Path]:
             path.rename(old)
         unfinished.replace(path)
         _remove(old)
-    except (OSError, SafetensorError) as error:
+    except BaseException as error:
         with suppress(OSError):
             _remove(unfinished)
+        if not is_refusal(error):
+            raise
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: can't be written ({reason})") from error
-    except BaseException:
-        _remove(unfinished)
-        raise
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the disk or file system refused something. Libraries in Rust, such as tokenizers, raise a plain
+    Exception for that."""
+    return isinstance(error, OSError | SafetensorError) or "(os error " in str(error)
 
 
 def remove_folder(folder: Path) -> None:

@@ -10,16 +10,14 @@ if TYPE_CHECKING:
     from retrieval.index.store import Store
     from retrieval.model import RetrievalModel
     from retrieval.session import RetrievalSession
-    from retrieval.train.trainer import train
 
 _HOMES = {
     "RetrievalConfig": "retrieval.config",
     "RetrievalModel": "retrieval.model",
     "RetrievalSession": "retrieval.session",
     "Store": "retrieval.index.store",
-    "train": "retrieval.train.trainer",
 }
-__all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store", "train"]
+__all__ = ["RetrievalConfig", "RetrievalModel", "RetrievalSession", "Store"]
 
 
 def __getattr__(name: str):

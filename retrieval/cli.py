@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from cdd_icm.cli import push
 from cdd_icm.cli.arguments import whole_number
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
@@ -102,6 +103,10 @@ def _parser() -> Parser:
     check.set_defaults(run=_submission_check)
 
     store_cli.add_commands(groups)
+
+    pushed = groups.add_parser("push", help="upload a model folder to the Hugging Face Hub")
+    push.add_arguments(pushed)
+    pushed.set_defaults(run=_push)
     return parser
 
 
@@ -242,6 +247,12 @@ def _submission_check(arguments: argparse.Namespace) -> None:
     elif arguments.circo:
         circo_queries = circo.read_queries(arguments.circo, "test")
     say(f"{arguments.file}: {submission.check(arguments.file, benchmark, circo_queries)}")
+
+
+def _push(arguments: argparse.Namespace) -> None:
+    from retrieval.model import RETRIEVAL
+
+    push.push(arguments, RETRIEVAL)
 
 
 def _print_protocol(benchmark: Benchmark) -> None:

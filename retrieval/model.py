@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from cdd_icm.model.matcher import Matcher
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.size import without_memory
 from cdd_icm.model.tokenizer import as_built, vocabulary_digest
+from cdd_icm.push import Kind, Upload, prepare, send
 from cdd_icm.sampling.folder import check_folder
 from cdd_icm.sources import check_links, local_path
 from cdd_icm.text import check_text
@@ -35,6 +37,18 @@ from retrieval.backbones.clip import CLIPBackbone
 from retrieval.fingerprint import content_hash
 from retrieval.systems import registry
 from retrieval.systems.base import Inputs
+
+USAGE = """\
+## Use
+
+```
+hf download {repo_id} --local-dir model
+cdd-retrieval index PICTURES --store store.db --model model
+cdd-retrieval search --store store.db --model model --image PICTURE --text "..."
+```
+
+From Python: `retrieval.RetrievalModel.from_pretrained("model")`. The class is part of the package `cdd-icm`.
+"""
 
 Pictures = UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
 
@@ -118,6 +132,35 @@ class RetrievalModel(nn.Module):
             vocabulary = vocabulary_digest(tokenizer)
             settings = {**self.settings, "vocabulary": vocabulary}
             (unfinished / "config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        license: str | None = None,
+        readme: str | Path | None = None,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        dry_run: bool = False,
+    ) -> str | Upload:
+        """Uploads the model to the Hugging Face Hub in one commit, and returns its address.
+
+        Args:
+            repo_id: "owner/name". license: its SPDX identifier in lower case; needed where the card has none.
+            readme: the file with the card.
+            dry_run: contacts nobody, and returns what would be uploaded.
+
+        Raises:
+            InputError: see `cdd_icm.push.prepare` and `send`.
+        """
+        with TemporaryDirectory() as place:
+            folder = Path(place) / "model"
+            self.save_pretrained(folder)
+            readme = None if readme is None else Path(readme)
+            upload = prepare(folder, repo_id, RETRIEVAL, license, readme)
+            return upload if dry_run else send(upload, private, commit_message, token, create_pr)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -245,6 +288,25 @@ class RetrievalModel(nn.Module):
             self.load_state_dict(tensors)
         except RuntimeError as error:
             raise InputError(f"{source}: doesn't fit its config ({_line(error, 1)})") from error
+
+
+def _check(folder: Path) -> None:
+    """Raises InputError if the folder is no model that `save_pretrained` wrote."""
+    if (folder / "model_index.json").is_file():
+        raise InputError(f"{folder}: a pipeline, which `cdd-icm push` uploads")
+    RetrievalModel.from_pretrained(folder)
+
+
+RETRIEVAL = Kind(
+    _check,
+    {
+        "library_name": "cdd-icm",
+        "pipeline_tag": "image-feature-extraction",
+        "tags": ["cdd-icm", "composed-image-retrieval"],
+    },
+    USAGE,
+)
+"""How a retrieval model is uploaded to a hub."""
 
 
 def _from_pipeline(folder: Path) -> RetrievalModel:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmark import interleaved, machine, ratio, write
 
-from cdd_icm.cli import WAITING, positive
+from cdd_icm.cli import ASLEEP, BRIEFLY, positive, waiting
 from cdd_icm.console import Parser, run, say
 from cdd_icm.device import find_device
 
@@ -26,12 +26,13 @@ REPORT = Path("reports/bench_waiting.json")
 OWN = "OpenMP's own"
 WAYS = {
     OWN: {},
-    "commands": WAITING,
+    "asleep": ASLEEP,
+    "briefly": BRIEFLY,
     "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
-    "GOMP_SPINCOUNT=0": {"GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"},
-    "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "0"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
+COMMANDS = "commands"
+"""What a command that is started now chooses."""
 BUSY = "while True: pass"
 DRAW = """
 import sys, time
@@ -52,7 +53,7 @@ class Drawing:
     """A process that draws a turn at each call, which returns the seconds."""
 
     def __init__(self, model: Path, way: dict[str, str]):
-        environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+        environment = {name: value for name, value in os.environ.items() if name not in ASLEEP}
         self.process = subprocess.Popen(
             [sys.executable, "-c", DRAW, str(model)],
             **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},
@@ -92,16 +93,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _bench(a: argparse.Namespace) -> None:
     report = {"model": a.model.name, **machine(find_device("cpu")), "rounds": a.rounds}
-    with ExitStack() as stack:
-        drawings = {name: Drawing(a.model, way) for name, way in WAYS.items()}
-        for drawing in drawings.values():
-            stack.callback(drawing.close)
-        for name, number in (("quiet", 0), ("busy", os.cpu_count() or 1)):
-            with busy(number):
-                times = interleaved(drawings, a.rounds)
-            ratios = {way: ratio(times, way, OWN) for way in WAYS}
-            report[name] = {"seconds": times, "ratios": ratios}
-            say(f"{name}: {', '.join(f'{way} {value:.2f}' for way, value in ratios.items())}")
+    for name, number in (("quiet", 0), ("busy", os.cpu_count() or 1)):
+        with busy(number), ExitStack() as stack:
+            ways = {**WAYS, COMMANDS: waiting()}
+            drawings = {way: Drawing(a.model, variables) for way, variables in ways.items()}
+            for drawing in drawings.values():
+                stack.callback(drawing.close)
+            times = interleaved(drawings, a.rounds)
+        ratios = {way: ratio(times, way, OWN) for way in ways}
+        report[name] = {"chosen": ways[COMMANDS], "seconds": times, "ratios": ratios}
+        say(f"{name}: {', '.join(f'{way} {value:.3f}' for way, value in ratios.items())}")
     write(a.report, report)
 
 

@@ -236,9 +236,9 @@ def server(file: Path) -> list[str]:
         *("", "## Server", ""),
         f"{report['callers']} callers at once over HTTP, each asking for its next turn as soon as it has the "
         f"picture, at most {report['largest_batch']} turns in a pass ([server.md](server.md#batches)); "
-        f"beside it a plain loop over the same dialogs, one turn at a time. {report['dtype']}, {machine(report)}. "
-        "Waiting: median / 95th percentile; batch: the mean of those that turns were drawn in. "
-        f"`{COMMANDS['bench_server']}` measures it.",
+        f"beside it a plain loop over the same dialogs, one turn at a time. {report['dtype']}, "
+        f"{machine(report)}. Waiting: median / 95th percentile; batch: the mean of those that turns were "
+        f"drawn in. `{COMMANDS['bench_server']}` measures it.",
         "",
         *table(heads, rows),
     ]

@@ -15,7 +15,12 @@ NOT_IMPORTED = {
     "tensorboard",  # accelerate's, where `training.tracker` names it
     "pytest-xdist",  # `make test-fast` runs on two workers
     "ruff",
+    "cdd-icm",  # its own extras
 }
+
+
+OF_EXTRAS = {"bpy", "mathutils"}
+"""Modules of the extra `render`, which has a Python and a numpy of its own."""
 
 
 def declared(requirements: list[str]) -> set[str]:
@@ -25,7 +30,7 @@ def declared(requirements: list[str]) -> set[str]:
 def imported(folders: tuple[str, ...]) -> set[str]:
     """The distributions that the Python files in `folders` import."""
     own = {path.stem for folder in folders for path in (ROOT / folder).rglob("*.py")}
-    own |= {"cdd_icm", "retrieval", "tests", "scripts"} | {
+    own |= {"cdd_icm", "retrieval", "tests", "scripts", "render", *OF_EXTRAS} | {
         path.stem for path in (ROOT / "scripts").glob("*.py")
     }
     names = set()

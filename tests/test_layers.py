@@ -21,7 +21,7 @@ LAYERS = [
     ],
     ["cdd_icm.progress", "cdd_icm.markdown"],
     ["cdd_icm.config"],
-    ["cdd_icm.filmstrip"],
+    ["cdd_icm.filmstrip", "cdd_icm.card", "cdd_icm.push"],
     ["cdd_icm.data"],
     ["cdd_icm.model"],
     ["cdd_icm.diffusion"],

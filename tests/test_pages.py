@@ -1,7 +1,8 @@
-"""The pages' links and the files and functions that they name exist, the walks through the code go one way,
-and the examples for contributors are as short as promised."""
+"""The pages' links, with their anchors, and the files and functions that they name exist, the walks through
+the code go one way, and the examples for contributors are as short as promised."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -11,16 +12,46 @@ from tests.test_layers import layer
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/**/*.md")]
-
+NOTEBOOKS = sorted(ROOT.glob("docs/tutorials/*.ipynb"))
 
 SOURCES = ("cdd_icm", "retrieval", "scripts", "tests")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_to_files_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
-    files = [link for link in links if "://" not in link]
-    assert [link for link in files if not (page.parent / link).exists()] == []
+def prose(page):
+    """A page without its blocks of code; of a notebook, its text."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return re.sub(r"^( *)```.*?^\1```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    found = []
+    for heading in re.findall(r"^#+ +(.+?) *$", prose(page), re.MULTILINE):
+        heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        found.append(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page):
+    wrong = []
+    for link in re.findall(r"\]\(<?([^)>\s]+)>?\)", prose(page)):
+        file, _, anchor = link.partition("#")
+        if "://" in file or file.startswith("mailto:"):
+            continue
+        target = page.parent / file if file else page
+        missing = not target.exists() or ROOT not in target.resolve().parents
+        if missing or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            wrong.append(link)
+    assert wrong == []
+
+
+def test_wrong_links_are_seen(tmp_path):
+    (page := tmp_path / "page.md").write_text("# A [b](c.md): d's\n```\n# not a heading\n```\n## `e` f\n")
+    assert anchors(page) == ["a-b-ds", "e-f"]
 
 
 def test_the_examples_for_contributors_are_under_100_lines():

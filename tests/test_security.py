@@ -186,7 +186,7 @@ FOLDERS = {
     ),
     "a class of its own": (
         lambda f: change(f / INDEX, _class_name=["own", "CDDICMPipeline"]),
-        f"{INDEX}: _class_name is ['own', 'CDDICMPipeline'], expected 'CDDICMPipeline'",
+        f"{INDEX}: _class_name is ['own', 'CDDICMPipeline'], expected 'cdd_icm.CDDICMPipeline'",
     ),
     "pickled weights": (
         lambda f: (f / "unet" / "diffusion_pytorch_model.bin").write_bytes(b""),

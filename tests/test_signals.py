@@ -11,6 +11,7 @@ import pytest
 
 from cdd_icm import DrawingSession, cli
 from cdd_icm.console import exit_status
+from cdd_icm.errors import InputError
 from cdd_icm.io import replacing
 from cdd_icm.sampling import dialogs as drawing
 from retrieval import cli as retrieval_cli
@@ -114,6 +115,22 @@ def test_what_has_no_steps_ends_at_once_and_leaves_nothing(tmp_path, capsys, num
     assert exit_status("program", work) == STATUS[number]
     assert capsys.readouterr().err == "program: stopped\n" and list(tmp_path.iterdir()) == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@both
+@pytest.mark.parametrize("error", [ValueError, InputError, OSError])
+def test_what_a_library_makes_of_a_signal_is_no_error_of_its_own(number, error, capsys):
+    """Found by the soak test: torch and diffusers catch everything while they load."""
+
+    def command():
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        except BaseException:
+            raise error("weights: not found") from None
+
+    assert exit_status("program", command) == STATUS[number]
+    assert capsys.readouterr().err == "program: stopped\n"
 
 
 def test_a_program_keeps_its_own_handler(tmp_path):

@@ -1,4 +1,4 @@
-"""The commands choose how torch's threads wait before torch is imported; the user's own choice wins."""
+"""The commands choose how torch's threads wait by how busy the machine is; the user's own choice wins."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdd_icm.cli import WAITING
+from cdd_icm.cli import ASLEEP
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 SHOW = """
 import os, sys
+import psutil
+
+psutil.cpu_percent = lambda interval: float(os.environ["OTHERS"])
 
 class Torch:
     def find_spec(self, name, path=None, target=None):
@@ -32,23 +35,26 @@ PROGRAMS = {
     "python -m cdd_icm": "sys.argv[1:] = ['data', 'info', 'data/iclevr_sample']; import cdd_icm.__main__",
 }
 GIVEN = {
-    "nothing": ({}, "PASSIVE 0 0"),
-    "a policy": ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None None"),
-    "spins": ({"GOMP_SPINCOUNT": "7"}, "None 7 None"),
+    "a quiet machine": ({"OTHERS": "20"}, "PASSIVE 10000 1"),
+    "a busy machine": ({"OTHERS": "30"}, "PASSIVE 0 0"),
+    "the user's policy": ({"OTHERS": "30", "OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None None"),
+    "the user's spins": ({"OTHERS": "30", "GOMP_SPINCOUNT": "7"}, "None 7 None"),
 }
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
 @pytest.mark.parametrize(("given", "seen"), GIVEN.values(), ids=GIVEN.keys())
 def test_it_is_set_before_torch_is_imported(program, given, seen):
-    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    environment = {name: value for name, value in os.environ.items() if name not in ASLEEP}
     command = [sys.executable, "-c", SHOW + program]
     out = subprocess.run(command, cwd=ROOT, env=environment | given, capture_output=True, text=True)
     assert out.stdout == f"{seen}\n"
 
 
 def test_the_library_alone_sets_nothing():
-    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    environment = {name: value for name, value in os.environ.items() if name not in ASLEEP}
     command = [sys.executable, "-c", f"{SHOW}from cdd_icm import CDDICMPipeline"]
-    out = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    out = subprocess.run(
+        command, cwd=ROOT, env=environment | {"OTHERS": "30"}, capture_output=True, text=True
+    )
     assert out.stdout == "None None None\n"

@@ -2,7 +2,7 @@
 
 from cdd_icm.config.base import LARGEST_SEED, section
 from cdd_icm.config.encoder import END_ID, SPEAKER, EncoderConfig, check_speaker
-from cdd_icm.config.loader import load_config, parse_override
+from cdd_icm.config.loader import load_config, parse_override, parse_yaml
 from cdd_icm.config.plan import AnnotatedPlanConfig, NoPlanConfig, RelationalPlanConfig
 from cdd_icm.config.rules import Rule, check, check_trained
 from cdd_icm.config.schema import (
@@ -52,6 +52,7 @@ __all__ = [
     "from_dict",
     "load_config",
     "parse_override",
+    "parse_yaml",
     "section",
     "to_dict",
     "to_plain",

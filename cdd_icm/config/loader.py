@@ -25,7 +25,7 @@ def load_config(path: str | Path, overrides: list[str] | tuple[str, ...] = (), c
         InputError: the file is missing or not YAML, a key is unknown (the nearest known one is named), a
             value has the wrong type, or the combination is impossible.
     """
-    values = _parse(read_text(local_path(path), CONFIG), f"{path}: not YAML") or {}
+    values = parse_yaml(read_text(local_path(path), CONFIG), f"{path}: not YAML") or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a mapping of keys, found {type(values).__name__}")
     parsed = [(override, *parse_override(override)) for override in overrides]
@@ -50,7 +50,7 @@ def parse_override(override: str) -> tuple[str, Any]:
     key, equals, text = override.partition("=")
     if not equals:
         raise InputError(f"{override!r}: expected key=value")
-    return key, _parse(text, f"{override!r}: the value is not YAML")
+    return key, parse_yaml(text, f"{override!r}: the value is not YAML")
 
 
 class _Loader(yaml.SafeLoader):
@@ -86,7 +86,7 @@ for _kind in ("int", "float"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.number)
 
 
-def _parse(text: str, wrong: str) -> Any:
+def parse_yaml(text: str, wrong: str) -> Any:
     """What a YAML text holds; where it is none, the InputError begins with `wrong` and names the line."""
     try:
         return yaml.load(text, _Loader)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +79,10 @@ class ZipFiles:
     def where(self, name: str) -> str:
         return f"{self.path}/{name}"
 
+    def entries(self) -> list[zipfile.ZipInfo]:
+        """What the zip says of its members, which may be untrue. Raises InputError if it can't be read."""
+        return self._zip().infolist()
+
     def _zip(self) -> zipfile.ZipFile:
         try:
             return _open_zip(self.path, os.getpid(), _version(self.path))
@@ -85,6 +90,15 @@ class ZipFiles:
             raise
         except DAMAGED_ZIP as error:
             raise InputError(f"{self.path}: not a readable zip ({error})") from error
+
+
+def zip_of(contents: Mapping[str, bytes]) -> bytes:
+    """A zip with these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return out.getvalue()
 
 
 def _version(path: Path) -> tuple[int, ...]:

@@ -40,6 +40,10 @@ from cdd_icm.plan.protocol import Plan
 from cdd_icm.plan.registry import saved_kind
 from cdd_icm.sources import check_links, local_path, path_within
 
+CLASS_NAME = "cdd_icm.CDDICMPipeline"
+"""`_class_name` in `model_index.json`: where the class is imported from, so that plain diffusers, which does
+not know it, names it in its error. Folders saved before have the last part."""
+
 CANVAS = "canvas.png"
 """File name of the canvas with which the training dialogs begin, at the model's image size."""
 
@@ -101,9 +105,9 @@ def check_folder(folder: Path) -> CheckedFolder:
             raise InputError(f"{file}: pickled weights are refused; only safetensors are read")
     index_file = folder / "model_index.json"
     index = read_json(index_file)
-    if index.get("_class_name") != "CDDICMPipeline":
+    if index.get("_class_name") not in (CLASS_NAME, CLASS_NAME.rpartition(".")[2]):
         raise InputError(
-            f"{index_file}: _class_name is {index.get('_class_name')!r}, expected 'CDDICMPipeline'"
+            f"{index_file}: _class_name is {index.get('_class_name')!r}, expected {CLASS_NAME!r}"
         )
     prompt = {key: value for key, value in index.items() if key in ("history", "speaker")}
     from_dict(EncoderConfig, prompt, str(index_file))

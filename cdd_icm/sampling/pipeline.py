@@ -52,9 +52,10 @@ from cdd_icm.sampling.inputs import (
     to_reference,
 )
 from cdd_icm.sampling.noise import draw_noise
+from cdd_icm.sampling.push import Pushable
 
 
-class CDDICMPipeline(DiffusionPipeline):
+class CDDICMPipeline(Pushable, DiffusionPipeline):
     """Conditional denoising diffusion with image-compositional matching (Wang 2023, arXiv 2304.02192).
 
     Several threads may use one pipeline: their calls run one after the other, each with its own generator,
@@ -137,7 +138,7 @@ class CDDICMPipeline(DiffusionPipeline):
         file = Path(save_directory) / CANVAS
         if self.canvas is None:
             file.unlink(missing_ok=True)
-        else:  # first, because diffusers may push the folder to the hub
+        else:  # first, because the folder may be pushed to the hub
             with replacing(file) as path:
                 self.canvas.save(path)
         self.register_to_config(vocabulary=vocabulary_digest(as_built(self.tokenizer)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from cdd_icm.io import read_json, replacing, to_json
 from cdd_icm.lock import ThreadLock, serial
 from cdd_icm.plan.answer import Answer
 from cdd_icm.sampling.dialogs import turn_generator
-from cdd_icm.sampling.inputs import without_scheduler
+from cdd_icm.sampling.inputs import StepCallback, without_scheduler
 from cdd_icm.sampling.pipeline import CDDICMPipeline
 from cdd_icm.sources import check_link
 from cdd_icm.text import check_text
@@ -89,9 +90,15 @@ class DrawingSession:
         self._sampling = {name: value for name, value in changed.items() if value is not None}
 
     @serial
-    def say(self, text: str, **overrides) -> Image.Image:
+    def say(
+        self, text: str, callback_on_step_end: Callable[..., dict | None] | None = None, **overrides
+    ) -> Image.Image:
         """Generates the next picture and returns it; `overrides` are sampling settings for this turn alone.
         `answer` then tells what was understood. A text that takes back the turn before does what `undo` does.
+
+        Args:
+            callback_on_step_end: as in `CDDICMPipeline.__call__`, with the latents. What it raises ends the
+                drawing, and the session is unchanged.
 
         Raises:
             InputError: an empty text, or an unknown or invalid setting; the session is unchanged.
@@ -104,6 +111,7 @@ class DrawingSession:
             [turn.instruction for turn in done],
             settings,
             turn_generator(self.seed, "session", len(done)),
+            callback=StepCallback.of(callback_on_step_end, ("latents",)),
         )
         self.answer = None if out.answers is None else out.answers[0]
         if self.answer is not None and self.answer.outcome == "undo" and done:
@@ -126,6 +134,12 @@ class DrawingSession:
     def turns(self) -> list[SessionTurn]:
         """A copy of the turns so far."""
         return copy.deepcopy(self._turns[: self._position])
+
+    @property
+    @serial
+    def undone(self) -> list[SessionTurn]:
+        """A copy of the turns that `redo` would restore, in the order of the dialog."""
+        return copy.deepcopy(self._turns[self._position :])
 
     @serial
     def undo(self) -> Image.Image:

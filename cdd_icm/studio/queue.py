@@ -128,7 +128,7 @@ class _OfBatch(_Job):
 
 @dataclass(frozen=True)
 class _Expected:
-    """How many jobs of a kind are likely to be there in a moment: as many as were just done or waited then."""
+    """How many jobs of a kind are likely to be there in a moment: as many as were just done or waited."""
 
     kind: Hashable = None
     jobs: int = 0
@@ -147,8 +147,8 @@ class DeviceQueue:
         largest_batch: the most jobs that are done at once.
         on_end: called with each ticket when it is done, in any thread; for figures.
         gather: seconds to wait, after a pass, for as many jobs of its kind as it had and as waited at its
-            end. Callers who were answered together ask again together, and are drawn together. One who is alone
-            never waits.
+            end. Callers who were answered together ask again together, and are drawn together. One who is
+            alone never waits.
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""Renders i-CLEVR dialogs: the parts of `scripts/render_iclevr.py`."""
