@@ -219,7 +219,7 @@ class Server:
         found = await _result(ticket, is_gone)
         self.metrics.searches.inc()
         return FindResponse(
-            hits=[Hit(path=each.name, score=each.score, tags=dict(each.tags)) for each in found],
+            hits=[Hit(name=each.name, score=each.score, tags=dict(each.tags)) for each in found],
             seconds=round(ticket.worked, 4),
             queue_seconds=round(ticket.waited, 4),
         )

@@ -95,7 +95,7 @@ def test_find(served):
     canvas = Image.new("RGB", (9, 7))
     sent = {"picture": base64_of(canvas), "text": "red", "history": ["x"], "k": 2, "filter": "width > 1"}
     answer = served.post("/api/find", json={**sent, "exclude": ["c.png"]}).json()
-    assert answer["hits"] == [{"path": "a/b.png", "score": 0.5, "tags": {"colour": "red"}}]
+    assert answer["hits"] == [{"name": "a/b.png", "score": 0.5, "tags": {"colour": "red"}}]
     assert answer["seconds"] >= 0 and answer["queue_seconds"] >= 0
     served.post("/api/find", json={"picture": sent["picture"]})
     assert served.finder.asked == [
