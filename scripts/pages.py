@@ -34,6 +34,7 @@ COMMANDS = {
     "--dialogs 8 --steps 2 4 8 --repeats 3",
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
+    "bench_server": "python scripts/bench_server.py",
     "bench_train": "python scripts/bench_train.py configs/generate/iclevr.yaml training.batch_size=16 "
     "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
     **{

@@ -27,6 +27,7 @@ def performance_page(reports: Path) -> str:
         lines += ["", f"## Drawing: {TITLES[name]}", "", *sampling_settings(reports, report)]
     lines += ["", "## Steps and schedulers", "", *schedulers(reports)]
     lines += ["", "## Retrieval", "", *retrieval(reports / "bench_retrieval.json")]
+    lines += server(reports / "bench_server.json")
     return "\n".join(lines) + "\n"
 
 
@@ -212,6 +213,34 @@ def retrieval(file: Path) -> list[str]:
         *table(["work", "ours", "bare", "ratio"], rows),
         "",
         " ".join(sentences),
+    ]
+
+
+def server(file: Path) -> list[str]:
+    """The server with several callers beside a plain loop; nothing without a report."""
+    report = benchmark(file)
+    if report is None:
+        return []
+    heads = ["model, preset", "turns a second", "of a loop", "ratio", "a caller waits", "of a loop", "batch"]
+    rows = [
+        [
+            f"{row['model']}{', ' + row['preset'] if row['preset'] else ''}",
+            *(f"{row[name]['turns_a_second']:.2f}" for name in ("server", "loop")),
+            f"{row['ratio']:.2f}",
+            *(f"{row[name]['p50']:.2f} / {row[name]['p95']:.2f} s" for name in ("server", "loop")),
+            f"{row['batch']:.1f}",
+        ]
+        for row in report["rows"]
+    ]
+    return [
+        *("", "## Server", ""),
+        f"{report['callers']} callers at once over HTTP, each asking for its next turn as soon as it has the "
+        f"picture, at most {report['largest_batch']} turns in a pass ([server.md](server.md#batches)); "
+        f"beside it a plain loop over the same dialogs, one turn at a time. {report['dtype']}, "
+        f"{machine(report)}. Waiting: median / 95th percentile; batch: the mean of those that turns were "
+        f"drawn in. `{COMMANDS['bench_server']}` measures it.",
+        "",
+        *table(heads, rows),
     ]
 
 

@@ -75,7 +75,7 @@ def render(a: argparse.Namespace) -> None:
                 skipped += 1
                 continue
             for turn in range(len(dialog.objects)):
-                stop.check(f"stopped after {made} dialogs; the same command goes on from there")
+                stop.check(f"stopped after {made} dialogs")
                 seed = derive_seed("cycles", a.seed, dialog.id, turn) % 2**31
                 picture = renderer.render(dialog.objects[: turn + 1], dialog.camera, seed)
                 write_picture(a.out, dialog, turn, picture)

@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -128,17 +127,13 @@ def _studio(arguments: argparse.Namespace) -> None:
             engine.warm_up().result()
         app = build_api(engines, finder, limits)
         for_page = finder and InQueue(finder, engines[0].queue)
-        has_page = _mount_page(app, engines, for_page, limits, sessions)
+        _mount_page(app, engines, for_page, limits, sessions)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=END_SECONDS
         )
         number = listening.getsockname()[1]
         host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        what = "page and API" if has_page else "API alone"
-        say(
-            f"http://{host}:{number}  {what}, {', '.join(engines.names)} on {engines[0].queue.device}",
-            flush=True,
-        )
+        say(f"http://{host}:{number}  {', '.join(engines.names)} on {engines[0].queue.device}", flush=True)
         uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -189,13 +184,14 @@ def _sessions(arguments: argparse.Namespace) -> Iterator[Path]:
 
 def _mount_page(
     app: FastAPI, engines: Engines, finder: Finder | None, limits: VisitorLimits, sessions: Path
-) -> bool:
-    """Puts the page at /, below the API's addresses. Returns whether there is one."""
-    if find_spec("cdd_icm.studio.page") is None:
-        return False
+) -> None:
+    """Puts the page at /, below the API's addresses."""
     import gradio as gr
 
-    page = import_module("cdd_icm.studio.page").build_page(engines, finder, limits, sessions)
-    options = import_module("cdd_icm.studio.style").mount_options()
-    gr.mount_gradio_app(app, page, path="/", **options)
-    return True
+    from cdd_icm.studio.api.client import add_endpoints
+    from cdd_icm.studio.page import build_page
+    from cdd_icm.studio.style import mount_options
+
+    page = build_page(engines, finder, limits, sessions)
+    add_endpoints(page, app)
+    gr.mount_gradio_app(app, page, path="/", **mount_options())

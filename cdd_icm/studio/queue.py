@@ -126,9 +126,9 @@ class _OfBatch(_Job):
     kind: Hashable
 
 
-@dataclass
-class _LastBatch:
-    """What was drawn together last: as many callers are likely to ask again at once."""
+@dataclass(frozen=True)
+class _Expected:
+    """How many jobs of a kind are likely to be there in a moment: as many as were just done or waited."""
 
     kind: Hashable = None
     jobs: int = 0
@@ -146,8 +146,9 @@ class DeviceQueue:
         limit_of_caller: jobs that may wait under one key, such as a visitor; None: `limit`.
         largest_batch: the most jobs that are done at once.
         on_end: called with each ticket when it is done, in any thread; for figures.
-        gather: seconds to wait, after a batch of several, for as many jobs of its kind again. Callers that
-            were answered together then ask again together. A job after a single one never waits.
+        gather: seconds to wait, after a pass, for as many jobs of its kind as it had and as waited at its
+            end. Callers who were answered together ask again together, and are drawn together. One who is
+            alone never waits.
     """
 
     def __init__(
@@ -165,7 +166,7 @@ class DeviceQueue:
         self.changed = threading.Condition()
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
-        self._last = _LastBatch()
+        self._expected = _Expected()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"queue of {device}", daemon=True)
         self._thread.start()
@@ -298,19 +299,18 @@ class DeviceQueue:
             for job in jobs:
                 self._waiting.remove(job)
                 job.ticket._begin(len(jobs))
-            first = jobs[0]
-            self._last = _LastBatch(first.kind if isinstance(first, _OfBatch) else None, len(jobs))
             self._running = jobs
             return jobs
 
     def _gather(self) -> None:
-        """Waits a moment for a batch as large as the one before; holds the lock."""
+        """Waits a moment for as many as are expected; holds the lock."""
         until = time.monotonic() + self.gather
+        wanted = min(self._expected.jobs, self.largest_batch)
         while not self._closed and self._waiting and (left := until - time.monotonic()) > 0:
             jobs = self._head()
-            again = isinstance(jobs[0], _OfBatch) and jobs[0].kind == self._last.kind
+            again = isinstance(jobs[0], _OfBatch) and jobs[0].kind == self._expected.kind
             # of the others, which may never wait for this, there must be none
-            if not again or len(self._waiting) > len(jobs) or len(jobs) >= self._last.jobs:
+            if not again or len(self._waiting) > len(jobs) or len(jobs) >= wanted:
                 return
             self.changed.wait(left)
 
@@ -319,10 +319,10 @@ class DeviceQueue:
         first = self._waiting[0]
         if not isinstance(first, _OfBatch):
             return [first]
-        same = (job for job in self._waiting if isinstance(job, _OfBatch) and job.kind == first.kind)
-        return list(islice(same, self.largest_batch))
+        return list(islice(filter(_of(first.kind), self._waiting), self.largest_batch))
 
     def _run_alone(self, job: _Alone) -> None:
+        self._expected = _Expected()
         try:
             result = job.function()
         except BaseException as error:
@@ -346,8 +346,16 @@ class DeviceQueue:
             for job in jobs:
                 job.ticket._end(error=error)
         else:
+            with self.changed:  # before a caller knows of the end, and asks again
+                kind = jobs[0].kind
+                self._expected = _Expected(kind, len(jobs) + sum(map(_of(kind), self._waiting)))
             for job, result in zip(jobs, results, strict=True):
                 job.ticket._end(result)
+
+
+def _of(kind: Hashable) -> Callable[[_Job], bool]:
+    """Whether a job may be done in a batch of this kind."""
+    return lambda job: isinstance(job, _OfBatch) and job.kind == kind
 
 
 def _cancelled() -> Cancelled:

@@ -20,7 +20,7 @@ from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import cut_line
 from cdd_icm.sampling.inputs import without_scheduler
 from cdd_icm.sampling.pipeline import CDDICMPipeline
-from cdd_icm.studio.api.body import Bodies, NotJson, TooLarge, decoded, encoded
+from cdd_icm.studio.api.body import Bodies, LimitedBody, NotJson, TooLarge, decoded, encoded
 from cdd_icm.studio.api.metrics import CONTENT_TYPE, Metrics
 from cdd_icm.studio.api.schema import (
     Answer,
@@ -39,6 +39,8 @@ from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.limits import RequestCounter, TooMany, VisitorLimits
 from cdd_icm.studio.queue import Cancelled, Closed, QueueFull, Ticket
 from cdd_icm.studio.turns import Drawn, Turn, submit_turn
+
+IsGone = Callable[[], Awaitable[bool]]
 
 LOOK = 0.25
 """Seconds between two looks whether a caller who waits is still there."""
@@ -69,7 +71,7 @@ def build_api(engines: Engines, finder: Finder | None = None, limits: VisitorLim
         finder: answers /api/find, within the queue of the first model; None for a server without a store.
         limits: of each caller, who is known by the address; None for the default ones.
     """
-    server = _Server(engines, finder, limits or VisitorLimits())
+    server = Server(engines, finder, limits or VisitorLimits())
     app = FastAPI(
         title="CDD-ICM",
         openapi_url="/api/openapi.json",
@@ -77,6 +79,8 @@ def build_api(engines: Engines, finder: Finder | None = None, limits: VisitorLim
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.server = server
+    app.add_middleware(LimitedBody, limits=server.limits)
     faults: dict[int | str, dict[str, Any]] = {
         code: {"model": Fault} for code in (400, 404, 413, 415, 429, 503)
     }
@@ -115,7 +119,9 @@ def build_api(engines: Engines, finder: Finder | None = None, limits: VisitorLim
     return app
 
 
-class _Server:
+class Server:
+    """What the addresses answer, over the same models, limits and figures."""
+
     def __init__(self, engines: Engines, finder: Finder | None, limits: VisitorLimits):
         self.engines, self.finder, self.limits = engines, finder, limits
         self.metrics = Metrics(engines.queues)
@@ -153,6 +159,10 @@ class _Server:
         """Draws the next picture of a dialog."""
         self.counter.count(_caller(request))
         asked = request_of(TurnRequest, await self.bodies.json(request))
+        return await self.draw(asked, _caller(request), request.is_disconnected)
+
+    async def draw(self, asked: TurnRequest, caller: str, is_gone: IsGone) -> TurnResponse:
+        """A turn, however it was asked for. Raises InputError."""
         engine = self.engines.named(asked.model)
         pipeline = engine.with_preset(asked.preset)
         settings = self._settings(pipeline, asked.settings)
@@ -160,8 +170,8 @@ class _Server:
         self.limits.check_history(asked.history)
         canvas = await asyncio.to_thread(self._canvas, engine, asked)
         turn = Turn(canvas, asked.instruction, tuple(asked.history), asked.seed)
-        ticket = submit_turn(engine.queue, pipeline, turn, settings, _caller(request), asked.alone)
-        drawn: Drawn = await _result(request, ticket)
+        ticket = submit_turn(engine.queue, pipeline, turn, settings, caller, asked.alone)
+        drawn: Drawn = await _result(ticket, is_gone)
         self.metrics.turns.labels(engine.name).inc()
         prompt = compose_text(
             turn.instruction, turn.history, pipeline.config.history, pipeline.config.speaker
@@ -183,9 +193,13 @@ class _Server:
     async def find(self, request: Request) -> FindResponse:
         """Finds the nearest pictures in the store."""
         self.counter.count(_caller(request))
+        asked = request_of(FindRequest, await self.bodies.json(request))
+        return await self.search(asked, _caller(request), request.is_disconnected)
+
+    async def search(self, asked: FindRequest, caller: str, is_gone: IsGone) -> FindResponse:
+        """A search, however it was asked for. Raises InputError."""
         if self.finder is None:
             raise NoSuchAddress("find: this server has no store; start it with --store")
-        asked = request_of(FindRequest, await self.bodies.json(request))
         if asked.k > self.limits.hits:
             raise InputError(f"k: {asked.k:,}, over the limit of {self.limits.hits:,}")
         if asked.picture is None and asked.text is None:
@@ -201,13 +215,11 @@ class _Server:
             pixels = await asyncio.to_thread(decoded, asked.picture, self.limits, "picture")
             picture = Image.fromarray(pixels)
         given = (picture, asked.text, asked.history, asked.k, asked.filter, asked.exclude)
-        ticket = self.engines[0].queue.submit(
-            lambda: self.finder.find(*given, pictures=False), key=_caller(request)
-        )
-        found = await _result(request, ticket)
+        ticket = self.engines[0].queue.submit(lambda: self.finder.find(*given, pictures=False), key=caller)
+        found = await _result(ticket, is_gone)
         self.metrics.searches.inc()
         return FindResponse(
-            hits=[Hit(path=each.name, score=each.score, tags=dict(each.tags)) for each in found],
+            hits=[Hit(name=each.name, score=each.score, tags=dict(each.tags)) for each in found],
             seconds=round(ticket.worked, 4),
             queue_seconds=round(ticket.waited, 4),
         )
@@ -270,13 +282,13 @@ def _caller(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-async def _result(request: Request, ticket: Ticket) -> Any:
+async def _result(ticket: Ticket, is_gone: IsGone) -> Any:
     """The ticket's result. A caller who goes away, or a server that stops, cancels it."""
     future = asyncio.wrap_future(ticket.future)
     future.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may come too late
     try:
         while not (await asyncio.wait([future], timeout=LOOK))[0]:
-            if await request.is_disconnected():
+            if await is_gone():
                 raise Cancelled("the caller went away")
         return future.result()
     finally:

@@ -7,14 +7,19 @@ import base64
 import binascii
 import io
 import re
+import sys
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cdd_icm.console import printable, say
 from cdd_icm.errors import InputError
 from cdd_icm.io import parse_json
 from cdd_icm.studio.limits import VisitorLimits
@@ -55,11 +60,8 @@ class Bodies:
         kind = request.headers.get("content-type", "none")
         if kind.partition(";")[0].strip().lower() != "application/json":
             raise NotJson(f"content-type: {kind!r:.60}, expected application/json")
-        declared = request.headers.get("content-length", "")
-        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 16 else None
-        if length is not None:
-            self._check(length)
-        async with nullcontext() if length is not None and length <= SMALL else self._large:
+        length = int(request.headers.get("content-length", SMALL + 1))  # a number: see `LimitedBody`
+        async with nullcontext() if length <= SMALL else self._large:
             try:
                 content = await asyncio.wait_for(self._read(request), READ_SECONDS)
             except TimeoutError:
@@ -67,16 +69,50 @@ class Bodies:
             return await asyncio.to_thread(parse_json, content, "body")
 
     async def _read(self, request: Request) -> bytes:
-        pieces, size = [], 0
-        async for piece in request.stream():
-            size += len(piece)
-            self._check(size)
-            pieces.append(piece)
-        return b"".join(pieces)
+        return b"".join([piece async for piece in request.stream()])
 
-    def _check(self, size: int) -> None:
-        if size > self.limits.body:
-            raise TooLarge(f"body: at least {size:,} bytes, over the limit of {self.limits.body:,}")
+
+class LimitedBody:
+    """Middleware: no request to any address, so also to those of the page, has a body over the limit."""
+
+    def __init__(self, app: ASGIApp, limits: VisitorLimits):
+        self.app, self.limits = app, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        most = self.limits.body
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not (declared.isascii() and declared.isdigit() and len(declared) < 16 and int(declared) <= most):
+            await self._refuse(
+                scope, receive, send, f"body: {declared:.40} bytes, over the limit of {most:,}"
+            )
+            return
+        size, started = 0, False
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > most:
+                raise TooLarge(f"body: over the limit of {most:,} bytes")
+            return message
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, limited, noting)
+        except TooLarge as error:  # of an address that does not answer it itself
+            if not started:
+                await self._refuse(scope, receive, send, str(error))
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, line: str) -> None:
+        say(f"studio: {scope['method']} {printable(scope['path'][:80])} 413: {line}", file=sys.stderr)
+        await JSONResponse({"error": line}, 413)(scope, receive, send)
 
 
 def decoded(text: str, limits: VisitorLimits, field: str) -> UInt8[np.ndarray, "h w 3"]:

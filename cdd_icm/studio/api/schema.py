@@ -84,7 +84,8 @@ class TurnResponse(BaseModel):
 class Hit(BaseModel):
     """A picture that was found."""
 
-    path: str = Field(description="in the folder that was indexed")
+    # not "path": Gradio's client takes a dict with that for a file
+    name: str = Field(description="its path in the folder that was indexed")
     score: float = Field(description="cosine, in [-1, 1]")
     tags: dict[str, Any]
 

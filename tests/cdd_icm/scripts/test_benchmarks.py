@@ -172,3 +172,28 @@ def test_ways_of_waiting(tiny_folder, tmp_path, monkeypatch, capsys):
         assert f"{load}: OpenMP's own 1.00, commands " in said
         assert written[load]["ratios"].keys() == two.keys()
         assert all(len(seconds) == 1 for seconds in written[load]["seconds"].values())
+
+
+@pytest.mark.slow
+def test_a_server(tiny_folder, tmp_path, capsys):
+    pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
+    import bench_server
+
+    assert "## Server" not in performance_page(tmp_path)
+    file = tmp_path / "bench_server.json"
+    command = ["--models", str(tiny_folder), "--device", "cpu", "--quick", "--threads", "1"]
+    assert bench_server.main([*command, "--report", str(file)]) == 0
+    report = finished(file)
+    assert [(row["model"], row["preset"], row["turns"]) for row in report["rows"]] == [
+        *(("model", None, 4), ("model", "fast", 4)),
+    ]
+    for row in report["rows"]:
+        assert 1 <= row["batch"] <= 2 and row["ratio"] > 0
+        assert 0 < row["server"]["p50"] <= row["server"]["p95"]
+        assert len(row["loop"]["seconds_all"]) == 1
+    assert "model fast: ratio " in capsys.readouterr().out
+    page = performance_page(tmp_path)
+    assert f"| model, fast | {report['rows'][1]['server']['turns_a_second']:.2f} |" in page
+    assert str(tmp_path) not in page
+    assert bench_server.main(["--models", "none"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "bench_server: none: no such folder"

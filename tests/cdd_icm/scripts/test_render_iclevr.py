@@ -293,6 +293,23 @@ def test_some_of_a_split_are_rendered_like_another_and_compared(painter, tmp_pat
     assert figures["equal_files"] == figures["equal_pixels"] == figures["pictures"] == 15
 
 
+def test_the_page_has_the_figures_of_the_report():
+    page, report = (
+        (ROOT / "docs/render.md").read_text(),
+        json.loads((ROOT / "reports/render_iclevr.json").read_text()),
+    )
+    camera = report["camera"]
+    for figure in (
+        f"| {report['equal_files']} of {report['pictures']} |",
+        f"| {report['mean_level_difference']} (the worst picture: {report['worst_level_difference']}) |",
+        f"| {report['background_level_difference']} |",
+        f"On {report['pictures']} pictures of {report['dialogs']} dialogs",
+        f"{camera['equal_when_rounded']:,} of {camera['objects']:,}",
+        f"by at most {camera['largest_error_beyond_rounding']} pixels",
+    ):
+        assert figure in page, figure
+
+
 REFUSED = {
     "size": (["--size", "x"], "argument --size: x is not a size such as 160x120"),
     "small": (["--size", "8x8"], "argument --size: 8x8 is not a size such as 160x120, of at least 16"),

@@ -220,6 +220,19 @@ def test_after_a_batch_the_queue_waits_for_as_many_again():
         assert single.result(PATIENCE) == 70, "after a single one nothing is waited for"
 
 
+def test_two_callers_who_take_turns_are_done_together_from_then_on():
+    with DeviceQueue(gather=PATIENCE) as queue:
+        run = Steps()
+        (first,) = batch(queue, run, [1])
+        assert run.begun.wait(PATIENCE)
+        (second,) = batch(queue, run, [2])
+        run.go.set()
+        first.result(PATIENCE)
+        (third,) = batch(queue, run, [3])  # as the first caller's next
+        assert second.result(PATIENCE) == 2 and third.result(PATIENCE) == 3
+        assert first.batch == 1 and second.batch == third.batch == 2
+
+
 def test_close_ends_everything_and_leaves_no_thread():
     before = set(threading.enumerate())
     queue = DeviceQueue()

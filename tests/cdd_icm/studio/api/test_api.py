@@ -95,7 +95,7 @@ def test_find(served):
     canvas = Image.new("RGB", (9, 7))
     sent = {"picture": base64_of(canvas), "text": "red", "history": ["x"], "k": 2, "filter": "width > 1"}
     answer = served.post("/api/find", json={**sent, "exclude": ["c.png"]}).json()
-    assert answer["hits"] == [{"path": "a/b.png", "score": 0.5, "tags": {"colour": "red"}}]
+    assert answer["hits"] == [{"name": "a/b.png", "score": 0.5, "tags": {"colour": "red"}}]
     assert answer["seconds"] >= 0 and answer["queue_seconds"] >= 0
     served.post("/api/find", json={"picture": sent["picture"]})
     assert served.finder.asked == [
@@ -193,15 +193,14 @@ def test_a_fault_of_ours_is_one_line_too(served, monkeypatch, capsys):
 def test_a_caller_who_goes_away_is_no_longer_drawn_for(tiny_pipeline, monkeypatch):
     monkeypatch.setattr(app_module, "LOOK", 0.01)
 
-    class Gone:
-        async def is_disconnected(self):
-            return True
+    async def is_gone():
+        return True
 
     async def ask():
         ticket = queue.submit(lambda: go.wait(PATIENCE))
         waiting = queue.submit(lambda: "drawn")
         with pytest.raises(InputError, match="went away"):
-            await app_module._result(Gone(), waiting)
+            await app_module._result(waiting, is_gone)
         assert waiting.cancelled and queue.waiting == 0
         go.set()
         return ticket
@@ -215,7 +214,7 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch):
     monkeypatch.setattr(body_module, "READ_SECONDS", 0.01)
 
     class Silent:
-        headers = JSON
+        headers = {**JSON, "content-length": "2"}
 
         async def stream(self):
             yield b"{"
