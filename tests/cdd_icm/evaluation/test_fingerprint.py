@@ -96,7 +96,11 @@ def edit(**values) -> Callable[[Path], None]:
 
 def move_classes(file: Path) -> None:
     index = json.loads(file.read_text())
-    moved = {k: ["cdd_icm.elsewhere", f"New{v[1]}"] for k, v in index.items() if "cdd_icm" in str(v)}
+    moved = {
+        k: ["cdd_icm.elsewhere", f"New{v[1]}"]
+        for k, v in index.items()
+        if isinstance(v, list) and "cdd_icm" in str(v)
+    }
     assert len(moved) == 5
     file.write_text(json.dumps(index | moved))
 
