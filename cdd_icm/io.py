@@ -73,7 +73,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the disk or file system refused something. Libraries in Rust, such as tokenizers, raise a plain
-    Exception for that."""
+    Exception for that. An InputError says what it has to already."""
+    if isinstance(error, InputError):
+        return False
     return isinstance(error, OSError | SafetensorError) or "(os error " in str(error)
 
 

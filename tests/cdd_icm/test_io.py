@@ -36,3 +36,10 @@ def test_an_error_of_another_kind_stays_what_it_is(tmp_path):
         unfinished.write_text("half")
         1 / 0  # noqa: B018
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_about_a_file_within_is_told_once(tmp_path):
+    line = "inner: can't be written (No space left on device (os error 28))"
+    with pytest.raises(InputError) as raised, replacing(tmp_path / "outer"):
+        raise InputError(line)
+    assert str(raised.value) == line
