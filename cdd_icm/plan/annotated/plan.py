@@ -27,13 +27,13 @@ from cdd_icm.plan.annotated.grammars.registry import grammar_for
 from cdd_icm.plan.annotated.losses import plan_loss
 from cdd_icm.plan.annotated.network import PlanNetwork
 from cdd_icm.plan.annotated.relations import Relations, each_class, relation_loss
-from cdd_icm.plan.annotated.template_ids import TemplateTable
-from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
 from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, Recaption, SyntheticTurns
-from cdd_icm.plan.annotated.vocabulary import middle_place
 from cdd_icm.plan.protocol import Plan, SampledPlans, Terms
 from cdd_icm.plan.shared.detector import cell_loss
+from cdd_icm.plan.shared.object_tensors import middle_place
 from cdd_icm.plan.shared.splats import TemplateSplats
+from cdd_icm.plan.shared.template_ids import TemplateTable
+from cdd_icm.plan.shared.template_initialisation import add_mean_pictures
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.vocabulary import Vocabulary
 

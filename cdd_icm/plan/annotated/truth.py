@@ -17,7 +17,7 @@ from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.errors import InputError
 from cdd_icm.plan.annotated.grammars.registry import Grammar
 from cdd_icm.plan.annotated.synthetic_scenes import synthetic_dialog
-from cdd_icm.plan.annotated.vocabulary import drawn_objects, to_cells, to_trait_values
+from cdd_icm.plan.shared.object_tensors import drawn_objects, to_cells, to_trait_values
 from cdd_icm.plan.shared.shifted import shifted
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,19 +11,11 @@ import torch
 from cdd_icm.plan.answer import Answer
 from cdd_icm.plan.edits.changes import SAME_PLACE
 from cdd_icm.plan.edits.decoding import Edits
-from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_OBJECTS, REMOVE, Scene
 from cdd_icm.plan.edits.rewording import look_name, reword
 from cdd_icm.plan.shared.camera import to_ground
-
-FREQUENT = 12
-"""A word is known if so many of the texts from which the vocabulary is learnt have it: fewer may be typing
-errors."""
-ALIKE = 0.75
-"""A word is taken for a typing error of a known one if it is as similar to it (`difflib`)."""
-SHORT = 3
-"""Words of so many letters are too short for that: each is like some known one."""
-WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+from cdd_icm.plan.shared.intents import INTENTS
+from cdd_icm.plan.shared.known_words import unknown_words
 
 
 class Seen(NamedTuple):
@@ -143,20 +132,3 @@ class Describer:
             case "absent":
                 return "no such object in the picture, or more than one"
         return "not understood"
-
-
-def known_words(texts: Sequence[str]) -> list[str]:
-    """The words that are frequent in the texts."""
-    counts = Counter(word for text in texts for word in set(WORD.findall(text.lower())))
-    return sorted(word for word, count in counts.items() if count >= FREQUENT)
-
-
-def unknown_words(text: str, known: Collection[str]) -> tuple[str, ...]:
-    """The words of the text that are not known, without those that a known one is only misspelt for."""
-    found = dict.fromkeys(WORD.findall(text.lower()))
-    return tuple(
-        word
-        for word in found
-        if word not in known
-        and (len(word) <= SHORT or not difflib.get_close_matches(word, known, n=1, cutoff=ALIKE))
-    )

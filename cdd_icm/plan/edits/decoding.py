@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.network import EditLogits, EditNetwork
 from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_ADDED, MAX_OBJECTS, REMOVE, Placed, Scene
+from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.plan.shared.places import median_score, nearness
 from cdd_icm.plan.shared.tuning import Tuning
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from cdd_icm.device import full_precision
 from cdd_icm.plan.edits.half_planes import FUNCTIONS, HalfPlanes
-from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.requests import MAX_ADDED, MAX_OBJECTS, Placed, Scene
 from cdd_icm.plan.shared.decoder import FREQUENCIES as PLACE_FREQUENCIES
 from cdd_icm.plan.shared.decoder import DecoderLayer, as_float, position_features
+from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.plan.shared.word_context import WordContext
 
 WORD_LAYERS = 4

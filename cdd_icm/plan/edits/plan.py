@@ -21,7 +21,7 @@ from cdd_icm.data.batch import RawBatch, Tokenize
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.model.conditioning import Conditions
 from cdd_icm.model.fusion import Fused
-from cdd_icm.plan.edits.answers import Describer, known_words
+from cdd_icm.plan.edits.answers import Describer
 from cdd_icm.plan.edits.decoding import Edits, choose_edits, existing_objects, look_of
 from cdd_icm.plan.edits.losses import edit_loss
 from cdd_icm.plan.edits.memory import REMEMBERED, Remembered, scene_of
@@ -38,13 +38,14 @@ from cdd_icm.plan.edits.requests import (
     of_items,
 )
 from cdd_icm.plan.edits.truth import EditTruth, EditTruthEncoder, Reversed
-from cdd_icm.plan.edits.words import encode_texts, learn_words
 from cdd_icm.plan.edits.worlds import world_of
 from cdd_icm.plan.protocol import Plan, SampledPlans, Terms
 from cdd_icm.plan.shared.detector import ObjectDetector, cell_loss
+from cdd_icm.plan.shared.known_words import known_words
 from cdd_icm.plan.shared.splats import TemplateSplats
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.vocabulary import Vocabulary
+from cdd_icm.plan.shared.words import encode_texts, learn_words
 
 CHANNELS = 32
 """P, the width of the embedding that marks a cell of the feature map."""

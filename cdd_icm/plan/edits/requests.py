@@ -15,8 +15,8 @@ from cdd_icm.data.dialog import SceneObject
 from cdd_icm.data.tensor_fields import TensorFields
 from cdd_icm.errors import InputError
 from cdd_icm.plan.edits.changes import ObjectChange
-from cdd_icm.plan.edits.intents import INTENTS
-from cdd_icm.plan.edits.words import encode_texts
+from cdd_icm.plan.shared.intents import INTENTS
+from cdd_icm.plan.shared.words import encode_texts
 
 MAX_OBJECTS = 8
 """n, the largest number of existing objects that a plan takes note of."""

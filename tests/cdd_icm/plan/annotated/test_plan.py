@@ -15,10 +15,10 @@ from cdd_icm.plan.annotated.losses import plan_loss
 from cdd_icm.plan.annotated.network import PlanNetwork
 from cdd_icm.plan.annotated.plan import draws_several
 from cdd_icm.plan.annotated.relations import Relations, relation_loss
-from cdd_icm.plan.annotated.template_ids import TemplateTable
-from cdd_icm.plan.annotated.vocabulary import drawn_objects, middle_place, to_cells, to_trait_values
 from cdd_icm.plan.shared.detector import cell_loss
+from cdd_icm.plan.shared.object_tensors import drawn_objects, middle_place, to_cells, to_trait_values
 from cdd_icm.plan.shared.places import median_score
+from cdd_icm.plan.shared.template_ids import TemplateTable
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.word_context import WordContext
 from tests.cdd_icm.conftest import SAMPLE

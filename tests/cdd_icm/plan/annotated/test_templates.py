@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from cdd_icm.data import Dialog, SceneObject, Turn
-from cdd_icm.plan.annotated.template_ids import TemplateTable
-from cdd_icm.plan.annotated.template_initialisation import add_mean_pictures
 from cdd_icm.plan.shared.splats import TemplateSplats
+from cdd_icm.plan.shared.template_ids import TemplateTable
+from cdd_icm.plan.shared.template_initialisation import add_mean_pictures
 
 RED, BLUE, GRAY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
 TRAITS = {"flip": ("0", "1")}

@@ -17,8 +17,8 @@ from cdd_icm.model.tokenizer import learn_tokenizer
 from cdd_icm.plan.annotated.grammars.iclevr import COLLISION, IclevrGrammar
 from cdd_icm.plan.annotated.synthetic_scenes import synthetic_dialog
 from cdd_icm.plan.annotated.truth import Recaption
-from cdd_icm.plan.annotated.vocabulary import drawn_objects
 from cdd_icm.plan.registry import augmentation, plan_settings
+from cdd_icm.plan.shared.object_tensors import drawn_objects
 from cdd_icm.plan.shared.shifted import shifted
 from tests.cdd_icm.plans import annotated_collator
 

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from cdd_icm.plan.answer import Answer
-from cdd_icm.plan.edits.answers import FREQUENT, Describer, known_words, unknown_words
-from cdd_icm.plan.edits.intents import INTENTS
+from cdd_icm.plan.edits.answers import Describer
 from cdd_icm.plan.edits.memory import Remembered, scene_of
 from cdd_icm.plan.edits.plan import asked_edits
 from cdd_icm.plan.edits.requests import Asked, stacked
+from cdd_icm.plan.shared.intents import INTENTS
+from cdd_icm.plan.shared.known_words import FREQUENT, known_words, unknown_words
 from tests.cdd_icm.plan.edits.toy import BALL, CHANGES, CLASSES, CUBE, GRID, TRAITS, encoder
 
 WORDS = ("add", "remove", "the", "a", "cube", "ball", "tube", "to", "left")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from cdd_icm.plan.edits.decoding import choose_edits, existing_objects, look_of, sure
-from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.network import EditLogits
 from cdd_icm.plan.edits.requests import CHANGE, KEEP, MAX_ADDED, MAX_OBJECTS, REMOVE
+from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.plan.shared.tuning import Tuning
 from tests.cdd_icm.plan.edits.toy import GRID, network, requests
 

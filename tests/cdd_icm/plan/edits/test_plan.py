@@ -12,8 +12,8 @@ from cdd_icm.data.readers.folder import WhitePicture
 from cdd_icm.errors import InputError
 from cdd_icm.plan.answer import Outcome
 from cdd_icm.plan.edits import plan
-from cdd_icm.plan.edits.intents import INTENTS
 from cdd_icm.plan.edits.plan import EditPlan
+from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.train.generator import train
 

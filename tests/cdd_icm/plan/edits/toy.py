@@ -7,7 +7,7 @@ from cdd_icm.data.dialog import SceneObject
 from cdd_icm.plan.edits.changes import ObjectChange
 from cdd_icm.plan.edits.network import EditNetwork
 from cdd_icm.plan.edits.requests import RequestEncoder
-from cdd_icm.plan.edits.words import learn_words
+from cdd_icm.plan.shared.words import learn_words
 
 CLASSES, TRAITS, GRID = ("ball", "cube", "tube"), {"size": ("large", "small")}, 8
 CUBE = SceneObject("cube", 0.3, 0.4, look={"size": "large"})

@@ -21,7 +21,7 @@ from cdd_icm.plan.edits.blocks.synthetic import (
 )
 from cdd_icm.plan.edits.blocks.wording import write_changes
 from cdd_icm.plan.edits.blocks.words import SIZE_WORDS
-from cdd_icm.plan.edits.intents import INTENTS
+from cdd_icm.plan.shared.intents import INTENTS
 
 NUMBER = 6000
 

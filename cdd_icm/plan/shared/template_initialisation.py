@@ -11,9 +11,9 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, pad
 
 from cdd_icm.data.dialog import Dialog, Picture
 from cdd_icm.data.picture import to_float, to_square
-from cdd_icm.plan.annotated.template_ids import TemplateTable
-from cdd_icm.plan.annotated.vocabulary import drawn_objects, to_cells, to_trait_values
+from cdd_icm.plan.shared.object_tensors import drawn_objects, to_cells, to_trait_values
 from cdd_icm.plan.shared.splats import TemplateSplats
+from cdd_icm.plan.shared.template_ids import TemplateTable
 from cdd_icm.progress import Progress
 
 CHANNELS = 4
