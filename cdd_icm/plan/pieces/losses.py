@@ -1,0 +1,40 @@
+"""The log-likelihood of what texts ask for."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from cdd_icm.plan.pieces.network import PieceLogits
+from cdd_icm.plan.pieces.scene import Changes, Scene
+
+
+def piece_loss(logits: PieceLogits, scene: Scene, changes: Changes) -> dict[str, Float[Tensor, ""]]:
+    """-log p of each part of what B turns change, summed over the classes that it is asked of and averaged
+    over the turns."""
+    drawn = changes.drawn
+
+    def binary(
+        values: Float[Tensor, "B C"], truth: Bool[Tensor, "B C"], counted: Bool[Tensor, "B C"]
+    ) -> Float[Tensor, ""]:
+        weight = counted.float()
+        total = binary_cross_entropy_with_logits(values, truth.float(), weight, reduction="sum")
+        return total / len(truth)
+
+    def chosen(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
+        """Of the drawn classes only."""
+        at = (truth >= 0).nonzero(as_tuple=True)
+        return cross_entropy(values[at], truth[at], reduction="sum") / len(truth)
+
+    terms = {
+        "drawn": binary(logits.drawn, drawn.exists, torch.ones_like(changes.removed)),
+        "removed": binary(logits.removed, changes.removed, scene.exists),
+        "places": chosen(logits.cells, drawn.cells),
+        "intent": cross_entropy(logits.intents, changes.intents),
+    }
+    if logits.traits:
+        pairs = zip(logits.traits, drawn.traits.unbind(dim=-1), strict=True)
+        terms["traits"] = torch.stack([chosen(values, truth) for values, truth in pairs]).sum()
+    return terms
