@@ -20,10 +20,10 @@ EMPTY = 0.2
 
 @dataclass(frozen=True)
 class Request:
-    """An instruction, the ones before it, oldest first, and the objects before and after it."""
+    """An instruction, the objects before and after it, and the names of those that the turn before drew."""
 
     instruction: str
-    history: tuple[str, ...]
+    touched: tuple[str, ...]
     before: tuple[SceneObject, ...]
     after: tuple[SceneObject, ...]
     intent: str
@@ -31,14 +31,7 @@ class Request:
     def mirrored(self) -> Request:
         """The request in the mirror image of its pictures."""
         before, after = (tuple(obj.mirrored() for obj in objects) for objects in (self.before, self.after))
-        history = tuple(swap_words(text, SIDES) for text in self.history)
-        return replace(
-            self,
-            instruction=swap_words(self.instruction, SIDES),
-            history=history,
-            before=before,
-            after=after,
-        )
+        return replace(self, instruction=swap_words(self.instruction, SIDES), before=before, after=after)
 
 
 Edit = Callable[[Sequence[SceneObject], Sequence[str], np.random.Generator], Request]
@@ -58,16 +51,18 @@ class RequestSource:
     def of(
         cls, dialogs: Sequence[Dialog], moved_distance: float, edit: Edit | None = None, edits: float = 0.0
     ) -> RequestSource:
-        """From the annotated turns of the dialogs, with the instruction before each."""
+        """From the annotated turns of the dialogs."""
         turns = []
         for dialog in dialogs:
+            former: tuple[SceneObject, ...] = ()
             before: tuple[SceneObject, ...] = ()
-            for number, turn in enumerate(dialog.turns):
+            for turn in dialog.turns:
                 if turn.objects is None:
                     continue
-                history = tuple(earlier.instruction for earlier in dialog.turns[max(0, number - 1) : number])
-                turns.append(Request(turn.instruction, history, before, turn.objects, "change"))
-                before = turn.objects
+                touched = names_of(drawn_objects(former, before, moved_distance))
+                intent = "change" if before != turn.objects else "nothing"
+                turns.append(Request(turn.instruction, touched, before, turn.objects, intent))
+                former, before = before, turn.objects
         return cls(turns, moved_distance, edit, edits)
 
     def __call__(self, rng: np.random.Generator) -> Request:
@@ -80,8 +75,9 @@ class RequestSource:
 
     def edited(self, said: Request, rng: np.random.Generator) -> Request:
         """An edit of the scene that `said` leaves."""
-        touched = [obj.name for obj in drawn_objects(said.before, said.after, self.moved_distance)]
-        return replace(self.edit(said.after, touched, rng), history=(said.instruction,))
+        return self.edit(
+            said.after, names_of(drawn_objects(said.before, said.after, self.moved_distance)), rng
+        )
 
     def _said(self, rng: np.random.Generator) -> Request:
         """A turn of the data, or two joined; half of them mirrored."""
@@ -91,9 +87,11 @@ class RequestSource:
         return turn.mirrored() if rng.random() < 0.5 else turn
 
     def _any(self, rng: np.random.Generator) -> Request:
-        turn = self.turns[rng.integers(len(self.turns))]
-        changes = turn.before != turn.after
-        return turn if changes else replace(turn, intent="nothing")
+        return self.turns[rng.integers(len(self.turns))]
+
+
+def names_of(objects: Sequence[SceneObject]) -> tuple[str, ...]:
+    return tuple(obj.name for obj in objects)
 
 
 def joined(one: Request, first: Request, rng: np.random.Generator) -> Request | None:
