@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from cdd_icm.data.dialog import SceneObject
-from cdd_icm.plan.pieces.clip_art.kinds import KINDS, Draft, add, remove
+from cdd_icm.plan.pieces.clip_art.adding import add
+from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.kinds import COUNTS, KINDS, OTHERWISE
 from cdd_icm.plan.pieces.clip_art.lacking import absent_text, unknown_text
 from cdd_icm.plan.pieces.clip_art.mentions import Speaker
 from cdd_icm.plan.pieces.clip_art.names import (
     NAMES,
     VOCABULARY,
 )
+from cdd_icm.plan.pieces.clip_art.removing import remove
 from cdd_icm.plan.pieces.requests import Request
 from cdd_icm.plan.shared.speech.grammar import pick
 from cdd_icm.plan.shared.speech.mistakes import with_mistakes
 from cdd_icm.plan.shared.speech.requests import Clause, dressed, request
 from cdd_icm.plan.shared.speech.talk import nonsense_text, nothing_text, undo_text
 
-_OTHERWISE = (("nothing", 0.025), ("undo", 0.02), ("unknown", 0.06), ("absent", 0.035), ("nonsense", 0.025))
-"""Turns that change nothing, and their shares of all."""
-_COUNTS = (1, 1, 1, 1, 1, 1, 2, 2, 2, 3)
-"""Numbers of edits in one request."""
 TRIES = 20
+_SHARES = list(accumulate(share for _, share in KINDS))
 
 
-def _edit(draft: Draft) -> Clause | None:
-    chance = draft.rng.random()
-    for make, share in KINDS:
-        chance -= share
-        if chance < 0:
-            return make(draft)
-    return add(draft)
+def _edit(draft: Draft, asked: set[Callable]) -> Clause | None:
+    """A clause of a random kind; one that is `asked` for already speaks of something else."""
+    make = KINDS[bisect(_SHARES, draft.rng.random() * _SHARES[-1])][0]
+    if make in asked:
+        draft.last = None
+    clause = make(draft)
+    if clause is not None:
+        asked.add(make)
+    return clause
 
 
 def edit_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.random.Generator) -> Request:
@@ -45,15 +49,16 @@ def edit_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.rand
     scene = tuple(scene)
     touched = tuple(name for name in touched if any(obj.name == name for obj in scene))
     chance = rng.random()
-    for intent, share in _OTHERWISE:
+    for intent, share in OTHERWISE:
         chance -= share
         if chance < 0:
             text = _otherwise(intent, scene, touched, rng)
             if text is not None:
                 return Request(with_mistakes(rng, text, VOCABULARY), touched, scene, scene, intent)
-    draft, clauses, count = Draft(rng, scene, touched, list(scene)), [], pick(rng, _COUNTS)
+    draft, clauses, count = Draft(rng, scene, touched, list(scene)), [], pick(rng, COUNTS)
+    asked: set[Callable] = set()
     for _ in range(TRIES):
-        clause = _edit(draft)
+        clause = _edit(draft, asked)
         if clause is not None:
             clauses.append(clause)
         if len(clauses) == count:

@@ -8,9 +8,11 @@ import numpy as np
 
 from cdd_icm.data.codraw_painter import CODRAW_CLASSES
 from cdd_icm.data.dialog import SceneObject
+from cdd_icm.plan.pieces.clip_art.draft import new_piece
 from cdd_icm.plan.pieces.clip_art.mentions import Speaker
-from cdd_icm.plan.pieces.clip_art.names import GENERAL, NAMES, PEOPLE, PHRASES, SIZES, with_article
+from cdd_icm.plan.pieces.clip_art.names import GENERAL, NAMES, PHRASES, SIZES, with_article
 from cdd_icm.plan.pieces.clip_art.places import in_picture
+from cdd_icm.plan.pieces.clip_art.shapes import PEOPLE
 from cdd_icm.plan.shared.speech.additions import ADD_AT_DO, ADD_AT_SAY, ADD_DO, ADD_SAY
 from cdd_icm.plan.shared.speech.alterations import (
     BECOME_DO,
@@ -63,7 +65,7 @@ def _lacked(rng: np.random.Generator) -> str:
     if rng.random() < 0.08:
         return f"{pick(rng, ('some', 'two', 'three', 'many'))} {pick(rng, MANY_THINGS)}"
     colour = f"{pick(rng, _COLOURS)} " if rng.random() < 0.2 else ""
-    return with_article(f"{size}{colour}{pick(rng, LACKED)}", "a")
+    return with_article(f"{size}{colour}{pick(rng, LACKED)}", "a", rng)
 
 
 def unknown_text(rng: np.random.Generator, scene: Sequence[SceneObject], speaker: Speaker) -> str:
@@ -72,7 +74,7 @@ def unknown_text(rng: np.random.Generator, scene: Sequence[SceneObject], speaker
     if chance < 0.55 or not scene:
         slots = {"n": _lacked(rng)}
         if rng.random() < 0.5:
-            text = in_picture("dog", rng).text
+            text = in_picture(new_piece("dog", rng), rng).text
             if scene and rng.random() < 0.5:
                 text = f"{pick(rng, _BESIDE)} {speaker.the(pick(rng, scene), 0.0)}"
             return dressed(rng, request(rng, [Clause(ADD_AT_DO, ADD_AT_SAY, slots | {"p": text})]))
@@ -144,6 +146,8 @@ def absent_text(rng: np.random.Generator, scene: Sequence[SceneObject], touched:
         clause = Clause(do, say, {"x": x})
     else:
         clause = Clause(
-            BECOME_DO, None, {"x": x, "t": with_article(pick(rng, NAMES[pick(rng, CODRAW_CLASSES)]), "a")}
+            BECOME_DO,
+            None,
+            {"x": x, "t": with_article(pick(rng, NAMES[pick(rng, CODRAW_CLASSES)]), "a", rng)},
         )
     return dressed(rng, request(rng, [clause]))
