@@ -17,6 +17,9 @@ from cdd_icm.plan.pieces.clip_art.adding_words import (
     GIVE_HELD,
     GIVE_SAY,
     GIVE_WORN,
+    HE_GETS,
+    HE_HOLDS,
+    HE_WEARS,
     HELD_SAY,
     TERSE,
     WORN_SAY,
@@ -269,6 +272,8 @@ def _together(draft: Draft, names: list[str], words: str) -> Clause:
     text = ""
     if rng.random() < 0.4 and not any(name in CLOTHES for name in names):
         place = in_picture(max(pieces, key=half_size), rng)
+        if not 0.13 < place.x < 0.87:
+            place = replace(place, x=min(max(place.x, 0.1), 0.9), text="")
         text = place.text
         spread = between_all(place.x, len(pieces))
         for obj, x in zip(pieces, spread, strict=True):
@@ -371,6 +376,7 @@ def give(draft: Draft) -> Clause | None:
     if words in NO_SUBJECT or words == "it":
         subject = {"boy": "he", "girl": "she"}[person.name]
         if rng.random() < 0.3:
+            say = {GIVE_SAY: HE_GETS, WORN_SAY: HE_WEARS, HELD_SAY: HE_HOLDS}[say]
             return Clause(say, say, {"x": subject, "n": with_article(noun, "a", rng)})
         say = None
     return Clause(do, say, {"x": words, "n": with_article(noun, "a", rng)})

@@ -120,3 +120,20 @@ HELD_SAY = Grammar("""
     """)
 ANOTHER = Grammar("another {k}*6\none more {k}*4\na second {k}*2\na different {k}*2\nan additional {k}\n"
                   "an extra {k}\nanother kind of {k}\nyet another {k}\nsome other {k}")  # fmt: skip
+HE_GETS = Grammar("""
+    {x} (should|must|could|needs to) (have|get) {n}*3
+    {x} (gets|has|needs|wants|could use|deserves) {n}*4
+    (can|could) {x} (have|get) {n}?*2
+    """)
+HE_WEARS = Grammar("""
+    {x} (should|must|could|needs to) (wear|be wearing) {n}*3
+    {x} (is wearing|wears) {n}*4
+    {x} has {n} on*2
+    (can|could) {x} wear {n}?*2
+    """)
+HE_HOLDS = Grammar("""
+    {x} (should|must|could|needs to) (hold|be holding|carry) {n}*3
+    {x} (is holding|holds|is carrying|carries) {n}*4
+    (can|could) {x} hold {n}?*2
+    """)
+"""Of a person as the subject."""

@@ -60,7 +60,7 @@ def move(draft: Draft) -> Clause | None:
         place = shifted_place(obj, rng)
     elif chance < 0.66:
         place = in_picture(obj, rng)
-        if not place.says_height and "cut" not in place.text:
+        if not place.says_height:
             place = replace(place, y=obj.y)
     elif chance < 0.86:
         place = beside(obj, others, rng, draft.plain, marks.append)

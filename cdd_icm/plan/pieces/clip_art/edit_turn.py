@@ -15,15 +15,15 @@ from cdd_icm.plan.pieces.clip_art.kinds import COUNTS, KINDS, OTHERWISE
 from cdd_icm.plan.pieces.clip_art.lacking import absent_text, unknown_text
 from cdd_icm.plan.pieces.clip_art.mentions import Speaker
 from cdd_icm.plan.pieces.clip_art.names import (
-    NAMES,
     VOCABULARY,
 )
 from cdd_icm.plan.pieces.clip_art.removing import remove
+from cdd_icm.plan.pieces.clip_art.small_talk import nonsense_text, nothing_text
 from cdd_icm.plan.pieces.requests import Request
 from cdd_icm.plan.shared.speech.grammar import pick
 from cdd_icm.plan.shared.speech.mistakes import with_mistakes
 from cdd_icm.plan.shared.speech.requests import Clause, dressed, request
-from cdd_icm.plan.shared.speech.talk import nonsense_text, nothing_text, undo_text
+from cdd_icm.plan.shared.speech.talk import undo_text
 
 TRIES = 20
 _SHARES = list(accumulate(share for _, share in KINDS))
@@ -76,11 +76,11 @@ def _otherwise(
     speaker = Speaker(rng, scene, touched)
     match intent:
         case "nothing":
-            return nothing_text(rng, speaker.the(pick(rng, scene)) if scene else "it")
+            return nothing_text(scene, speaker.the(pick(rng, scene)) if scene else "it", rng)
         case "undo":
             return undo_text(rng)
         case "unknown":
             return unknown_text(rng, scene, speaker)
         case "absent":
             return absent_text(rng, scene, touched)
-    return nonsense_text(rng, pick(rng, tuple(NAMES.values()))[0].split() + ["left", "the"])
+    return nonsense_text(rng)

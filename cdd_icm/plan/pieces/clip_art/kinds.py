@@ -17,6 +17,7 @@ from cdd_icm.plan.pieces.clip_art.altering import (
     turn_many,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.idioms import idiom
 from cdd_icm.plan.pieces.clip_art.removing import remove, remove_many, replaced
 from cdd_icm.plan.shared.speech.requests import Clause
 
@@ -25,6 +26,7 @@ KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
     (add_list, 0.07),
     (another, 0.015),
     (number, 0.02),
+    (idiom, 0.025),
     (give, 0.055),
     (remove, 0.14),
     (remove_many, 0.06),

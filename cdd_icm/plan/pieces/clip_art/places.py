@@ -176,7 +176,7 @@ _CORNER = Grammar("""
     {v}-{h}
     {v}{h}
     """)
-_BOTH = Grammar("{a} {b}*4\n{a}, {b}\n{b} {a}*2\n{b}, {a}\n{a} and {b}\n{a}, to be exact {b}")
+_BOTH = Grammar("{a} {b}*4\n{a}, {b}\n{b} {a}*2\n{b}, {a}\n{a} and {b}")
 _TOP, _BOTTOM = ("top", "top", "top", "upper"), ("bottom", "bottom", "bottom", "lower")
 _CUT = {
     side: Grammar(f"""
