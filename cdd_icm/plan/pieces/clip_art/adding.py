@@ -13,19 +13,9 @@ from cdd_icm.plan.pieces.clip_art.adding_words import (
     FACE_AWAY,
     FACE_MARK,
     FACE_SIDE,
-    GIVE,
-    GIVE_HELD,
-    GIVE_SAY,
-    GIVE_WORN,
-    HE_GETS,
-    HE_HOLDS,
-    HE_WEARS,
-    HELD_SAY,
     TERSE,
-    WORN_SAY,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft, new_piece, put, turned_inward
-from cdd_icm.plan.pieces.clip_art.mentions import NO_SUBJECT
 from cdd_icm.plan.pieces.clip_art.names import (
     BARE,
     FACES,
@@ -40,16 +30,18 @@ from cdd_icm.plan.pieces.clip_art.names import (
     with_article,
 )
 from cdd_icm.plan.pieces.clip_art.places import Place, anywhere, in_picture
-from cdd_icm.plan.pieces.clip_art.relations import beside, by_person, hand_of
+from cdd_icm.plan.pieces.clip_art.relations import beside
 from cdd_icm.plan.pieces.clip_art.shapes import (
     EYES,
     FACING,
     HATS,
     HELD,
     PEOPLE,
+    between,
     faced,
     half_size,
     on_head,
+    usual_height,
     wears,
 )
 from cdd_icm.plan.shared.speech.additions import ADD_AT_DO, ADD_AT_SAY, ADD_DO, ADD_SAY, AND_ANOTHER
@@ -59,6 +51,8 @@ from cdd_icm.plan.shared.speech.requests import Clause
 _ARTICLES = weighted("a*13, the*2, one")
 _NO_SIZE = ("som", "big", "lit", "sma", "gia", "you", "tin", "wee", "thr", "pai", "par")
 """Beginnings of names that take no word for a size."""
+_EACH_SIDE = Grammar("one on each side*4\none on either side*2\none left and one right*2\non both sides*2\n"
+                     "one on the left and one on the right*3\non the left and on the right")  # fmt: skip
 _OF_THEM = Grammar("one {p} and one {q}*3\none {p} and (the other|another) {q}*4\none {p}, the other {q}\n"
                    "the first {p}, the second {q}")  # fmt: skip
 
@@ -280,7 +274,18 @@ def _together(draft: Draft, names: list[str], words: str) -> Clause:
             other = anywhere(obj, rng)
             draft.draw(turned_inward(replace(obj, x=x, y=place.y if place.says_height else other.y), rng))
     else:
+        first, by = pieces[0], None
+        if rng.random() < 0.4 and not any(name in CLOTHES for name in names):
+            by = beside(first, draft.after, rng, draft.speaker, draft.speak_of)
+        text = by.text if by else ""
         for i, obj in enumerate(pieces):
+            if by is not None:  # side by side at one place
+                place = by
+                x = by.x + 0.06 * (i - (len(pieces) - 1) / 2)
+                y = by.y + half_size(first)[1] - half_size(obj)[1]
+                obj = put(obj, place, False)
+                draft.draw(replace(obj, x=min(max(x, 0.02), 0.98), y=min(max(y, 0.03), 0.97)))
+                continue
             place = _default_place(obj, draft)
             if place.depth is None:
                 place = replace(place, x=0.1 + 0.8 * (i + rng.random()) / len(pieces))
@@ -312,6 +317,13 @@ def number(draft: Draft) -> Clause | None:
     word, members = pick(rng, options)
     count = min(pick(rng, (2, 2, 2, 3, 3, 4)), len(members))
     names = [members[i] for i in rng.permutation(len(members))[:count]]
+    if count == 2 and rng.random() < 0.2 and not any(name in CLOTHES for name in names):
+        for name, x in zip(names, (between(rng, 0.1, 0.25), between(rng, 0.75, 0.9)), strict=True):
+            obj = new_piece(name, rng)
+            draft.draw(turned_inward(replace(obj, x=x, y=usual_height(obj, rng)), rng))
+        draft.last = None
+        words = f"{pick(rng, NUMBERS[2])} {word}{pick(rng, (', ', ' ', ': '))}{_EACH_SIDE(rng)}"
+        return Clause(ADD_MANY_DO, ADD_MANY_SAY, {"n": words})
     if count == 2 and rng.random() < 0.3 and not any(name in CLOTHES for name in names):
         first, second = (new_piece(name, rng) for name in names)
         one, other = in_picture(first, rng), in_picture(second, rng)
@@ -333,50 +345,3 @@ def number(draft: Draft) -> Clause | None:
     if amount == "every kind of":
         word = word.removesuffix("s")
     return _together(draft, names, f"{amount} {word}")
-
-
-def give(draft: Draft) -> Clause | None:
-    """Something for a person: "give the boy a hat"."""
-    found = draft.subject(lambda obj: obj.name in PEOPLE, 0.6)
-    if found is None:
-        return None
-    rng = draft.rng
-    person, words = found
-    worn = [
-        name
-        for name in draft.free()
-        if name in CLOTHES
-        and not any((o.name in HATS) == (name in HATS) and wears(person, o) for o in draft.after)
-    ]
-    held = [name for name in draft.free() if name in HELD]
-    options = worn if worn and rng.random() < 0.55 else held
-    if not options:
-        return None
-    name = pick(rng, options)
-    noun = pick(rng, NAMES[name])
-    if rng.random() < 0.25:
-        word = pick(
-            rng, ("hat", "ball", "something to eat", "toy", "snack", "something to play with", "some food")
-        )
-        members = [member for member in GENERAL[word] if member in options]
-        if len(members) == len(GENERAL[word]) or members and word in PHRASES:
-            name, noun = pick(rng, members), word
-    obj, place = new_piece(name, rng), None
-    if name in CLOTHES:
-        place = by_person(obj, person, rng, draft.plain)
-    else:
-        place = hand_of(obj, person, rng, {"x": "", "o": ""})
-        x, y = place.x, place.y
-        place = Place(x, y, "", depth=person.look["depth"])
-    draft.draw(put(obj, place, False))
-    draft.speak_of(person)
-    draft.last = None
-    own = (GIVE_WORN, WORN_SAY) if name in CLOTHES else (GIVE_HELD, HELD_SAY)
-    do, say = (GIVE, GIVE_SAY) if rng.random() < 0.55 else own
-    if words in NO_SUBJECT or words == "it":
-        subject = {"boy": "he", "girl": "she"}[person.name]
-        if rng.random() < 0.3:
-            say = {GIVE_SAY: HE_GETS, WORN_SAY: HE_WEARS, HELD_SAY: HE_HOLDS}[say]
-            return Clause(say, say, {"x": subject, "n": with_article(noun, "a", rng)})
-        say = None
-    return Clause(do, say, {"x": words, "n": with_article(noun, "a", rng)})

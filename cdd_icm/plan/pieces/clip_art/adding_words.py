@@ -137,3 +137,18 @@ HE_HOLDS = Grammar("""
     (can|could) {x} hold {n}?*2
     """)
 """Of a person as the subject."""
+DRESS = Grammar("""
+    <dress> {x} [up] as {n}*5
+    <make> {x} (look like|be) {n}*3
+    <dress> {x} like {n}*2
+    <turn> {x} into {n}
+    <let> {x} be {n}*2
+    """)
+GIVE_BOTH = Grammar("""
+    <give> (everyone|everybody|both kids|both of them|the kids|each kid|the children|each of the kids) a hat*5
+    <give> (both kids|the kids|both of them|the children) hats*4
+    <put> hats on (both kids|the kids|everyone|both|the children|both of them)*4
+    <put> a hat on (everyone|each kid|both kids|each of them|everybody)*3
+    <let> (both kids|the kids|everyone) wear (hats|a hat)*2
+    <add> hats for (everyone|both kids|the kids)*2
+    """)

@@ -6,9 +6,6 @@ from dataclasses import replace
 
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.plan.pieces.clip_art.altering_words import (
-    BIGGER_DO,
-    BIGGER_SAY,
-    BIGGEST,
     CHANGE_FACE,
     CHANGE_FACE_SAY,
     CHANGE_POSE,
@@ -18,20 +15,29 @@ from cdd_icm.plan.pieces.clip_art.altering_words import (
     FACE_THING,
     FACE_THING_SAY,
     HE_SHOULD,
+    MANY_FEEL,
+    POSE_SIDE,
+    TOO,
+    TOO_CLOSE,
+    TURN_AROUND,
+)
+from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.mentions import NO_SUBJECT, Speaker
+from cdd_icm.plan.pieces.clip_art.names import FACES, NAMES, POSES, SIZES
+from cdd_icm.plan.pieces.clip_art.places import Place, in_picture, inside, shifted_place
+from cdd_icm.plan.pieces.clip_art.relations import beside, moved_by
+from cdd_icm.plan.pieces.clip_art.shapes import FACING, PEOPLE, faced, resized, side_of
+from cdd_icm.plan.pieces.clip_art.size_words import (
+    BIGGER_DO,
+    BIGGER_SAY,
+    BIGGEST,
     RESIZE,
     RESIZE_SAY,
     SAME_SIZE,
     SMALLER_DO,
     SMALLER_SAY,
     SMALLEST,
-    TURN_AROUND,
 )
-from cdd_icm.plan.pieces.clip_art.draft import Draft
-from cdd_icm.plan.pieces.clip_art.mentions import NO_SUBJECT, Speaker
-from cdd_icm.plan.pieces.clip_art.names import FACES, NAMES, POSES, SIZES
-from cdd_icm.plan.pieces.clip_art.places import Place, in_picture, shifted_place
-from cdd_icm.plan.pieces.clip_art.relations import beside, moved_by
-from cdd_icm.plan.pieces.clip_art.shapes import FACING, PEOPLE, faced, resized, side_of
 from cdd_icm.plan.shared.speech.grammar import Grammar, pick
 from cdd_icm.plan.shared.speech.movements import MOVE_DO, MOVE_SAY, SWAP_DO, SWAP_SAY
 from cdd_icm.plan.shared.speech.requests import Clause
@@ -84,7 +90,39 @@ def move(draft: Draft) -> Clause | None:
 
 
 def _subject(obj: SceneObject) -> str:
-    return {"boy": "he", "girl": "she"}.get(obj.name, "they")
+    return {"boy": "he", "girl": "she"}.get(obj.name, "it")
+
+
+def complain(draft: Draft) -> Clause | None:
+    """A piece is moved the other way from where it is too far, or raised or lowered."""
+    rng, found = draft.rng, draft.subject()
+    if found is None:
+        return None
+    obj, words = found
+    others = [
+        other for other in draft.after if 0.03 < abs(other.x - obj.x) < 0.25 and other.name not in draft.used
+    ]
+    if others and rng.random() < 0.25:
+        mark = pick(rng, others)
+        x = obj.x + (0.2 if obj.x > mark.x else -0.2)
+        if words in NO_SUBJECT or not 0.03 < x < 0.97:
+            return None
+        draft.speak_of(mark)
+        draft.change(obj, replace(obj, x=x))
+        return Clause(TOO_CLOSE, TOO_CLOSE, {"x": words, "y": draft.plain.named(mark)})
+    way = pick(rng, tuple(TOO))
+    dx, dy = {"left": (0.18, 0), "right": (-0.18, 0), "high": (0, 0.15), "low": (0, -0.15)}[way]
+    place = inside(Place(obj.x + dx, obj.y + dy, ""))
+    if place is None:
+        return None
+    say, do = TOO[way]
+    if words in NO_SUBJECT or (do is not None and rng.random() < 0.6):
+        if do is None:
+            return None
+        draft.change(obj, replace(obj, x=place.x, y=place.y))
+        return Clause(do, None, {"x": words})
+    draft.change(obj, replace(obj, x=place.x, y=place.y))
+    return Clause(say, say, {"x": words})
 
 
 def move_many(draft: Draft) -> Clause | None:
@@ -236,22 +274,34 @@ def mood(draft: Draft) -> Clause | None:
         if rng.random() < 0.15:
             return Clause(HE_SHOULD[FACE_ACTS[face]], HE_SHOULD[FACE_ACTS[face]], {"x": words, "h": subject})
         slots = {"x": subject if rng.random() < 0.15 else words, "f": pick(rng, FACES[face])}
+        slots["o"] = _owner(draft, obj, words)
         if slots["x"] in ("he", "she"):
             return Clause(_HE_IS, _HE_IS, slots)
         return Clause(CHANGE_FACE[face], _say(words, CHANGE_FACE_SAY), slots)
     pose = pick(rng, [p for p in POSES if p != obj.look["pose"]])
     if {pose, obj.look["pose"]} == {"4", "5"} and rng.random() < 0.7:
         return None
-    draft.change(obj, _with(obj, "pose", pose))
+    new = _with(obj, "pose", pose)
+    if pose in "236" and rng.random() < 0.2:
+        side = pick(rng, ("left", "right"))
+        draft.change(obj, faced(new, side))
+        return Clause(POSE_SIDE[pose], None, {"x": words, "d": side})
+    draft.change(obj, new)
     if rng.random() < 0.2:
         return Clause(HE_SHOULD[pose], HE_SHOULD[pose], {"x": words, "h": subject})
     slots = {
         "x": words,
         "f": pick(rng, [words for words in POSES[pose] if words not in ("sitting", "standing")]),
     }
+    slots["o"] = _owner(draft, obj, words)
     if subject in ("he", "she") and rng.random() < 0.2:
         return Clause(_HE_IS, _HE_IS, slots | {"x": subject})
     return Clause(CHANGE_POSE[pose], _say(words, CHANGE_POSE_SAY), slots)
+
+
+def _owner(draft: Draft, obj: SceneObject, words: str) -> str:
+    """The possessive of a person for whom there are such words."""
+    return {"him": "his", "her": "her", "it": "its"}.get(words) or draft.plain.owner(obj)
 
 
 _HE_IS = Grammar("{x} (should be|is|must be|needs to be|has to be|could be) {f}")
@@ -275,10 +325,13 @@ def mood_many(draft: Draft) -> Clause | None:
         if all(obj.look["face"] == face for obj in people):
             return None
         draft.trim(people, lambda obj: _with(obj, "face", face))
-        return Clause(CHANGE_FACE[face], None, {"x": words, "f": pick(rng, FACES[face])})
+        slots = {"x": words, "f": pick(rng, FACES[face]), "o": "their"}
+        return Clause(CHANGE_FACE[face], None if words in NO_SUBJECT else MANY_FEEL, slots)
     pose = pick(rng, tuple(POSES))
     if all(obj.look["pose"] == pose for obj in people):
         return None
     draft.trim(people, lambda obj: _with(obj, "pose", pose))
     f = pick(rng, [words for words in POSES[pose] if words not in ("sitting", "standing")])
-    return Clause(CHANGE_POSE[pose], None, {"x": words, "f": f})
+    return Clause(
+        CHANGE_POSE[pose], None if words in NO_SUBJECT else MANY_FEEL, {"x": words, "f": f, "o": "their"}
+    )

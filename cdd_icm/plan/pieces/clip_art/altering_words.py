@@ -1,8 +1,7 @@
 """Ways to ask for other sides that pieces face, moods, poses and sizes.
 
 The grammars are of two kinds, as in `plan.shared.speech.additions`. The slots: `{x}` is what is changed
-("him"), `{h}` a person as the subject ("he"), `{y}` a second thing, `{d}` a side, `{f}` a mood or a pose,
-`{s}` a size, `{k}` what is changed without an article.
+("him"), `{h}` a person as the subject ("he"), `{y}` a second thing, `{d}` a side, `{f}` a mood or a pose.
 """
 
 from cdd_icm.plan.shared.speech.grammar import Grammar
@@ -84,6 +83,7 @@ FACE_THING = Grammar("""
     <have> {x} (look at|facing|looking at|face) {y}*4
     <turn> {x} (to|towards|toward|to face) {y}*5
     <flip> {x} to (face|look at) {y}
+    <turn> {x} so [that] (it is|it's|it) (looking at|facing) {y}*2
     """)
 FACE_THING_SAY = Grammar("""
     {x} should (look at|face|be looking at|be facing|watch) {y}*4
@@ -108,6 +108,9 @@ _MAKE = """
     <put> a[n] {e} face on {x}
     <show> {x} {f}
     <get> {x} {f}
+    <make> {o} face {f}*4
+    <change> {o} (face|expression|mood) to {f}*3
+    <make> {o} (expression|mood) {f}
     """
 
 
@@ -163,7 +166,8 @@ CHANGE_FACE_SAY = Grammar(
     {x} (looks|feels) {f} [now]*2
     I (want|would like|'d like|need|prefer) {x} [to be|to look] {f}*4
     (can|could) {x} (be|look) {f}[?]*3
-    {x} should have a {f} face
+    {o} face (should|must|has to) (be|look) {f}*3
+    {o} face is {f}
     {x} {f}*2
     {x} becomes {f}
     {x} is (not supposed to be like that|wrong), (he|she) should be {f}
@@ -180,10 +184,20 @@ _POSE = """
     <change> the (pose|position|posture) of {x} to {f}*2
     <draw> {x} {f}*2
     """
+_LIMBS = {
+    "0": "<stretch> {o} arms out*2\n<hold> out {o} arms",
+    "1": "(<raise>|<lift>|<put> up) {o} (arms|hands)*4\n<put> {o} (arms|hands) up*3\n"
+    "<move> {o} arms up\n<lift> both of {o} arms",
+    "2": "<lift> {o} leg*3\n<raise> {o} leg\n<put> {o} leg up",
+    "4": "<cross> {o} legs*3\n<make> {o} legs crossed",
+    "5": "<stretch> {o} legs out*2\n<sit> {x} down*4",
+    "6": "(<raise>|<lift>) {o} arm*2\n<lift> one of {o} (arms|hands)\n<put> {o} hand up*2",
+}
+"""Of arms and legs, in which the verb may take any form."""
 CHANGE_POSE = {
     pose: Grammar(
         f"(<make>*3|<let>*2|<have>|<get>) {{x}} [to] ({acts})*4\n"
-        f"(<make>|<let>|<have>) {{x}} ({acts})*12{_POSE}"
+        f"(<make>|<let>|<have>) {{x}} ({acts})*12{_POSE}{_LIMBS.get(pose, '')}"
     )
     for pose, acts in (
         (
@@ -248,130 +262,44 @@ HE_SHOULD = {
 }
 """Of a person as the subject, `{h}`."""
 FACE_ACTS = {"0": "scowl", "1": "laugh", "2": "smile", "3": "cry", "4": "gasp"}
-BIGGER_DO = Grammar("""
-    <make> {x} bigger*16
-    <make> {x} larger*9
-    <enlarge> {x}*6
-    <grow> {x}*2
-    <increase> the size of {x}*3
-    <increase> {x} [in size]
-    <scale> {x} up*3
-    <scale> up {x}*2
-    <blow> {x} up
-    <expand> {x}
-    <make> {x} (a bit|a little|slightly|some|a size|one size) (bigger|larger)*5
-    <make> {x} (less small|less tiny|not so small|not so tiny)*2
-    <upsize> {x}
-    <magnify> {x}
-    <make> {x} (grow|get bigger|appear bigger|look bigger)*2
-    <let> {x} (grow|be bigger|get bigger)*2
-    <bring> {x} closer [to us|to me|to the viewer]*3
-    <make> {x} closer*2
-    <zoom> in on {x}
-    <make> {x} (taller|fatter|wider)
-    <resize> {x} to be (bigger|larger)
-    <size> {x} up
+POSE_SIDE = {
+    pose: Grammar(f"(<make>*2|<let>*2|<have>) {{x}} ({acts}) [(to|towards) the] {{d}}*3")
+    for pose, acts in (("2", "kick"), ("3", "run|run|run off|jog"), ("6", "wave"))
+}
+MANY_FEEL = Grammar("""
+    {x} (should|must|could) be {f}*4
+    I want [to see] {x} {f}*4
+    I (want|'d like) {x} to be {f}*2
+    {x} {f}*3
+    (can|could) {x} be {f}?
     """)
-BIGGER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (bigger|larger|a bit bigger|\
-        a little larger)*6
-    {x} should (grow|be enlarged|come closer)*2
-    {x} (is|looks) (too|way too|much too|a bit too|a little too|so) (small|tiny|little)[, make it bigger|\
-        , enlarge it]*5
-    I (want|would like|'d like|need|prefer) {x} [to be] (bigger|larger|a bit bigger)*4
-    (can|could) {x} be (bigger|larger|a bit bigger)?*2
-    let's (make {x} bigger|enlarge {x}|make {x} larger)*3
-    {x} (bigger|larger)[, please]*2
-    {x} shouldn't be (so|that|this) (small|tiny)*2
-    {x} is not (big|large) enough*2
-    a (bigger|larger) {k}*2
-    {x} but (bigger|larger)
-    {x} (a bit|slightly) bigger*2
-    """)
-SMALLER_DO = Grammar("""
-    <make> {x} smaller*18
-    <shrink> {x}*7
-    <make> {x} (littler|tinier)
-    <reduce> the size of {x}*3
-    <decrease> the size of {x}*2
-    <reduce> {x} [in size]
-    <scale> {x} down*3
-    <scale> down {x}*2
-    <downsize> {x}
-    <make> {x} (a bit|a little|slightly|some|a size|one size) smaller*5
-    <make> {x} (less big|not so big|less large|not so large|less huge)*2
-    <make> {x} (shrink|get smaller|appear smaller|look smaller)*2
-    <let> {x} (shrink|be smaller|get smaller)*2
-    <move> {x} (further|farther) away [from us|from me]*2
-    <make> {x} (further away|farther away|more distant)*2
-    <push> {x} [further] into the (distance|background)
-    <resize> {x} to be smaller
-    <make> {x} (shorter|thinner)
-    """)
-SMALLER_SAY = Grammar("""
-    {x} (should|must|has to|needs to|ought to|could) (be|get|become) (smaller|a bit smaller|\
-        a little smaller)*6
-    {x} should (shrink|be shrunk|be further away)*2
-    {x} (is|looks) (too|way too|much too|a bit too|a little too|so) (big|large|huge)[, make it smaller|\
-        , shrink it]*5
-    I (want|would like|'d like|need|prefer) {x} [to be] (smaller|a bit smaller)*4
-    (can|could) {x} be (smaller|a bit smaller)?*2
-    let's (make {x} smaller|shrink {x})*3
-    {x} smaller[, please]*2
-    {x} shouldn't be (so|that|this) (big|large)*2
-    {x} is not small enough*2
-    a smaller {k}*2
-    {x} but smaller
-    {x} (a bit|slightly) smaller*2
-    """)
-BIGGEST = Grammar("""
-    <make> {x} as (big|large) as (possible|you can|it gets|it goes)*6
-    <make> {x} (very|really|super) (big|large)*3
-    <make> {x} (much|a lot|way|far) (bigger|larger)*4
-    <make> {x} (huge|giant|enormous|gigantic|massive)*4
-    <make> {x} the (biggest|largest) (size|it can be|possible)*3
-    <give> {x} the (biggest|largest|full) size
-    <resize> {x} to the (maximum|biggest|largest) [size]*2
-    <blow> {x} up as much as you can
-    <set> {x} to (full|maximum) size
-    <make> {x} (full size|maximum size)
-    <increase> the size of {x} to the maximum
-    """)
-SMALLEST = Grammar("""
-    <make> {x} as (small|little|tiny) as (possible|you can|it gets|it goes)*6
-    <make> {x} (very|really|super) (small|little|tiny)*3
-    <make> {x} (much|a lot|way|far) smaller*4
-    <make> {x} (tiny|teeny|teensy|minuscule|mini)*4
-    <make> {x} the smallest (size|it can be|possible)*3
-    <give> {x} the smallest size
-    <resize> {x} to the (minimum|smallest) [size]*2
-    <shrink> {x} (as much as you can|a lot|completely|to the minimum|right down)*2
-    <make> {x} (far away|very far away)
-    <set> {x} to the smallest size
-    """)
-SAME_SIZE = Grammar("""
-    <make> {x} the same size as {y}*5
-    <make> {x} as (big|large|small) as {y}*4
-    <give> {x} the size of {y}*2
-    <resize> {x} to (match|the size of) {y}
-    <match> the size of {x} (to|with) {y}
-    """)
-RESIZE = Grammar("""
-    <make> {x} {s}*10
-    <change> {x} to {s}*2
-    <change> the size of {x} to {s}*4
-    <resize> {x} to {s}*2
-    <set> {x} to {s}
-    <set> the size of {x} to {s}
-    <turn> {x} {s}
-    <let> {x} be {s}*2
-    <have> {x} {s}
-    """)
-RESIZE_SAY = Grammar("""
-    {x} should be {s}*5
-    I want {x} [to be] {s}*3
-    {x} (must|has to|needs to) be {s}*2
-    {x} {s}
-    {x} is {s}
-    the size of {x} should be {s}*2
+"""Of several."""
+_TOO = "(too|way too|a bit too|a little too|much too)"
+TOO = {
+    "left": (
+        Grammar(f"{{x}} (is|stands) {_TOO} far [to the] left*4\n{{x}} is {_TOO} much (to|on) the left"),
+        None,
+    ),
+    "right": (
+        Grammar(f"{{x}} (is|stands) {_TOO} far [to the] right*4\n{{x}} is {_TOO} much (to|on) the right"),
+        None,
+    ),
+    "high": (
+        Grammar(f"{{x}} (is|looks) {_TOO} high [up]*4\n{{x}} is {_TOO} far up*2\n{{x}} should be lower*2"),
+        Grammar("<lower> {x} [a bit|a little|]*5\n<drop> {x} down\n<bring> {x} down [a bit]*3"),
+    ),
+    "low": (
+        Grammar(
+            f"{{x}} (is|looks) {_TOO} low [down]*4\n{{x}} is {_TOO} far down*2\n{{x}} should be higher*2"
+        ),
+        Grammar("<raise> {x} [a bit|a little|]*5\n<lift> {x} [up] [a bit]*4\n<bring> {x} up [a bit]*2"),
+    ),
+}
+"""What is too far to one side; and verbs that move it back."""
+TOO_CLOSE = Grammar("""
+    {x} is (too|way too|a bit too) (close|near) to {y}*4
+    {x} should not be so close to {y}*2
+    {x} needs more distance (to|from) {y}
+    move {x} (further|farther) (away|off) from {y}*2
+    keep {x} away from {y}*2
     """)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cdd_icm.plan.pieces.clip_art.adding import add, add_list, another, give, number
+from cdd_icm.plan.pieces.clip_art.adding import add, add_list, another, number
 from cdd_icm.plan.pieces.clip_art.altering import (
+    complain,
     mood,
     mood_many,
     move,
@@ -17,6 +18,7 @@ from cdd_icm.plan.pieces.clip_art.altering import (
     turn_many,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.giving import dress, give, give_both
 from cdd_icm.plan.pieces.clip_art.idioms import idiom
 from cdd_icm.plan.pieces.clip_art.removing import remove, remove_many, replaced
 from cdd_icm.plan.shared.speech.requests import Clause
@@ -28,12 +30,15 @@ KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
     (number, 0.02),
     (idiom, 0.025),
     (give, 0.055),
+    (dress, 0.008),
+    (give_both, 0.006),
     (remove, 0.14),
     (remove_many, 0.06),
     (replaced, 0.07),
     (move, 0.13),
     (move_many, 0.015),
     (swap, 0.015),
+    (complain, 0.025),
     (resize, 0.055),
     (resize_many, 0.015),
     (turn, 0.04),

@@ -144,7 +144,7 @@ ON_PEOPLE = Grammar("""
         jump rope|blonde|an adult|a grown-up|stick out the tongue|close the eyes|wink)*5
     <make> the (hair|shirt|dress) of {x} (blue|green|longer|black|shorter)*3
     <put> {x} in (a car|bed|a boat|a swimming pool|the water|jail)*2
-    <dress> {x} (as a witch|in blue|like a clown|up)*2
+    <dress> {x} (in blue|like a clown|up nicely|as a ghost|as a fireman)*2
     """)
 SCENERY = Grammar(
     """

@@ -10,12 +10,8 @@ from cdd_icm.data.codraw_painter import CODRAW_CLASSES
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.plan.pieces.clip_art.adding_words import GIVE, GIVE_WORN
 from cdd_icm.plan.pieces.clip_art.altering_words import (
-    BIGGER_DO,
-    BIGGER_SAY,
     CHANGE_FACE,
     CHANGE_POSE,
-    SMALLER_DO,
-    SMALLER_SAY,
     TURN_AROUND,
 )
 from cdd_icm.plan.pieces.clip_art.draft import new_piece
@@ -47,6 +43,12 @@ from cdd_icm.plan.pieces.clip_art.names import (
 from cdd_icm.plan.pieces.clip_art.places import in_picture
 from cdd_icm.plan.pieces.clip_art.removing_words import REMOVE_MORE_SAY
 from cdd_icm.plan.pieces.clip_art.shapes import HATS, PEOPLE
+from cdd_icm.plan.pieces.clip_art.size_words import (
+    BIGGER_DO,
+    BIGGER_SAY,
+    SMALLER_DO,
+    SMALLER_SAY,
+)
 from cdd_icm.plan.shared.speech.additions import ADD_AT_DO, ADD_AT_SAY, ADD_DO, ADD_SAY
 from cdd_icm.plan.shared.speech.alterations import BECOME_DO, RECOLOUR_DO
 from cdd_icm.plan.shared.speech.grammar import Grammar, pick
@@ -276,11 +278,12 @@ def absent_text(rng: np.random.Generator, scene: Sequence[SceneObject], touched:
 def _of_person(rng: np.random.Generator, x: str) -> Clause:
     """Another face or pose, or something to wear, for a person who is not there."""
     chance = rng.random()
+    owner = {"him": "his", "her": "her"}.get(x, f"{x}'s")
     if chance < 0.4:
         face = pick(rng, tuple(FACES))
-        return Clause(CHANGE_FACE[face], None, {"x": x, "f": pick(rng, FACES[face])})
+        return Clause(CHANGE_FACE[face], None, {"x": x, "o": owner, "f": pick(rng, FACES[face])})
     if chance < 0.7:
         pose = pick(rng, tuple(POSES))
-        return Clause(CHANGE_POSE[pose], None, {"x": x, "f": pick(rng, POSES[pose])})
+        return Clause(CHANGE_POSE[pose], None, {"x": x, "o": owner, "f": pick(rng, POSES[pose])})
     noun = pick(rng, NAMES[pick(rng, HATS)])
     return Clause(GIVE if chance < 0.85 else GIVE_WORN, None, {"x": x, "n": with_article(noun, "a", rng)})

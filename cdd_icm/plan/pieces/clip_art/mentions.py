@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cdd_icm.data.codraw_painter import ANIMALS
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.plan.pieces.clip_art.names import BARE, GENERAL, NAMES, PHRASES, VAGUE, is_plural
 from cdd_icm.plan.pieces.clip_art.shapes import PEOPLE, wears
@@ -44,6 +45,18 @@ _ANY_AT_SIDE = {
     """)
     for side in ("left", "right")
 }
+_ONE = tuple(
+    text.format
+    for text in (
+        "the {} one",
+        "the {} one",
+        "the one on the {}",
+        "the one to the {}",
+        "the {}most one",
+        "the one further {}",
+    )
+)
+"""Of what the turn before drew."""
 _OTHER = Grammar("the other {k}*6\nthe other {k}, not the one you just drew\nthe second {k}")
 _BY_SIZE = {
     -1: Grammar("the (bigger|larger|big|biggest) {k}"),
@@ -100,12 +113,15 @@ class Speaker:
         """The possessive of a person or an animal: "the boy's", "his"."""
         if obj.name in PEOPLE and self.rng.random() < 0.3:
             return _PRONOUNS[obj.name][1]
-        return f"{self.named(obj) if self.rng.random() < 0.4 else 'the ' + obj.name}'s"
+        words = self.named(obj) if self.rng.random() < 0.4 else f"the {obj.name}"
+        return f"{words}s" if self.rng.random() < 0.06 else f"{words}'s"
 
     def it(self, obj: SceneObject) -> str:
         """The pronoun of a piece."""
         if obj.name in _PRONOUNS:
             return _PRONOUNS[obj.name][0]
+        if obj.name in ANIMALS and self.rng.random() < 0.15 and not any(o.name in PEOPLE for o in self.scene):
+            return pick(self.rng, ("him", "him", "her"))
         if obj.name in ("glasses", "sunglasses", "balloons"):
             return "them"
         return pick(self.rng, ("it", "it", "it", "it", "it", "that", "this"))
@@ -137,6 +153,10 @@ class Speaker:
                         f"the {word} on the {person.name}",
                     ),
                 )
+        recent = [other for other in others if other.name in self.touched]
+        if recent and obj.name in self.touched and rng.random() < 0.4:
+            side = _extreme(obj, recent)
+            return pick(rng, _ONE)(side) if side else None
         if rng.random() < 0.3:
             side = _extreme(obj, others)
             return _ANY_AT_SIDE[side](rng) if side else None

@@ -94,6 +94,8 @@ def beside(
     recent = [mark for mark in marks if mark.name in speaker.touched]
     mark = pick(rng, recent if recent and rng.random() < 0.35 else marks)
     kind = pick(rng, _BESIDE)
+    if obj.name in HATS and mark.name in WEARERS and rng.random() < 0.5:
+        kind = "head"
     if kind == "on" and mark.name not in SUPPORTS or kind == "in" and mark.name not in INSIDES:
         kind = pick(rng, ("near", "left", "right", "behind", "front"))
     place = _BY_KIND[kind](obj, mark, marks, rng, speaker, look_at)
@@ -248,7 +250,18 @@ def _far(obj, mark, marks, rng, speaker, look_at) -> Place | None:
     return Place(1 - x if mark.x < 0.5 else x, usual_height(obj, rng), text, says_height=False)
 
 
+def _head(obj, mark, marks, rng, speaker, look_at) -> Place:
+    """On the head of an animal."""
+    ahead = 1 if side_of(mark) == "right" else -1
+    x = mark.x + ahead * WEARERS[mark.name] * half_size(mark)[0]
+    y = mark.y - half_size(mark)[1] - 0.3 * half_size(obj)[1]
+    return Place(x, max(y, 0.02), ON_HEAD(rng, _words(mark, speaker)))
+
+
+WEARERS = {"bear": 0.1, "cat": 0.2, "dog": 0.6, "duck": 0.4, "owl": 0.0, "snake": 0.6}
+"""Animals that may wear hats, and how far before their middle the head is, as a share of half the width."""
 _BY_KIND = {
+    "head": _head,
     "left": _side("left"),
     "right": _side("right"),
     "near": _near,

@@ -51,6 +51,7 @@ REMOVE_MORE_SAY = Grammar("""
     {x} (leaves|is gone|goes away|goes|disappears|has left|vanishes)*4
     (bye bye|goodbye|so long) {k}
     {x} has to leave
+    {x} (looks|is) (scary|ugly|silly|wrong|in the way), (remove it|take it away|get rid of it)*3
     I('ve| have) had enough of {x}
     I changed my mind about {x}, (remove it|take it away|it should go)*2
     """)
@@ -65,6 +66,9 @@ REPLACE_SAY = Grammar("""
     it should be {t}, not {x}*2
     I'd rather have {t} than {x}*2
     let {x} become {t}
+    instead of {x}[,] (I want|I'd like|there should be|put|draw|give me) {t}*5
+    {x} should (have been|be) {t}
+    not {x}, {t}
     {x} (becomes|turns into) {t}*2
     (can|could) {x} be {t} instead?*2
     (can|could) we have {t} instead of {x}?*3

@@ -78,7 +78,7 @@ def nothing_text(scene: Sequence[SceneObject], something: str, rng: np.random.Ge
         something = "it"
     if rng.random() < 0.45:
         return any_nothing(rng, something)
-    if scene and rng.random() < 0.08:
+    if scene and rng.random() < 0.12:
         return _question(pick(rng, scene), rng)
     return _TALK(rng, {"x": something})
 
@@ -96,6 +96,13 @@ def _question(obj: SceneObject, rng: np.random.Generator) -> str:
             f"is the {obj.name} sitting or standing?",
             f"is the {obj.name} happy?",
         ]
+    other = pick(rng, CODRAW_CLASSES)
+    options += [
+        f"where is the {other}?",
+        f"is there a {other}?",
+        f"where did the {noun} go?",
+        f"can you see a {other}?",
+    ]
     return pick(rng, options)
 
 
