@@ -297,7 +297,7 @@ def _together(draft: Draft, names: list[str], words: str) -> Clause:
 
 def between_all(x: float, count: int) -> list[float]:
     """Columns of so many pieces around a column, near enough that all are where it is."""
-    step = 0.1 if count < 4 else 0.07
+    step = 0.12 if count < 4 else 0.08
     start = min(max(x - step * (count - 1) / 2, 0.03), 0.97 - step * (count - 1))
     return [start + step * i for i in range(count)]
 

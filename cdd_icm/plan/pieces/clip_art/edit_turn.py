@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
@@ -41,11 +42,17 @@ def _edit(draft: Draft, asked: set[Callable]) -> Clause | None:
 
 
 def edit_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.random.Generator) -> Request:
-    """A random request about a scene.
+    """A random request about a scene, as a person may type it.
 
     Args:
         touched: the classes that the turn before drew, of which "it" and "them" speak.
     """
+    asked = plain_turn(scene, touched, rng)
+    return replace(asked, instruction=with_mistakes(rng, asked.instruction, VOCABULARY))
+
+
+def plain_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.random.Generator) -> Request:
+    """As `edit_turn`, without a slip of the pen."""
     scene = tuple(scene)
     touched = tuple(name for name in touched if any(obj.name == name for obj in scene))
     chance = rng.random()
@@ -54,7 +61,7 @@ def edit_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.rand
         if chance < 0:
             text = _otherwise(intent, scene, touched, rng)
             if text is not None:
-                return Request(with_mistakes(rng, text, VOCABULARY), touched, scene, scene, intent)
+                return Request(text, touched, scene, scene, intent)
     draft, clauses, count = Draft(rng, scene, touched, list(scene)), [], pick(rng, COUNTS)
     asked: set[Callable] = set()
     for _ in range(TRIES):
@@ -65,7 +72,7 @@ def edit_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.rand
             break
     if not clauses:
         clauses = [add(draft) or remove(draft)]
-    text = with_mistakes(rng, dressed(rng, request(rng, clauses)), VOCABULARY)
+    text = dressed(rng, request(rng, clauses))
     return Request(text, touched, scene, tuple(draft.after), "change")
 
 

@@ -98,6 +98,8 @@ def beside(
         kind = "head"
     if kind == "on" and mark.name not in SUPPORTS or kind == "in" and mark.name not in INSIDES:
         kind = pick(rng, ("near", "left", "right", "behind", "front"))
+    if obj.name in SKY and mark.name not in SKY and kind in ("front", "behind", "in", "on"):
+        kind = "above"  # the sky is painted first, so it is behind all else
     place = _BY_KIND[kind](obj, mark, marks, rng, speaker, look_at)
     if place is None or inside(place) is None:
         return None

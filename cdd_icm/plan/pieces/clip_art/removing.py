@@ -112,9 +112,8 @@ def replaced(draft: Draft) -> Clause | None:
     look = new.look | {"flip": obj.look["flip"], "depth": obj.look["depth"]}
     if name in PEOPLE and obj.name in PEOPLE:
         look |= {"pose": obj.look["pose"], "face": obj.look["face"]}
-    new = replace(
-        new, x=min(max(obj.x, 0.0), 1.0), y=min(max(obj.y, 0.0), 1.0), depth=float(look["depth"]), look=look
-    )
+    x, y = (min(max(value, 0.0), 1.0) for value in (obj.x, obj.y))
+    new = replace(new, x=x, y=y, depth=float(look["depth"]), look=look)
     if is_grounded(name) and is_grounded(obj.name) and name not in SKY:
         # it stands where the other stood
         y = obj.y + half_size(obj)[1] - half_size(new)[1]

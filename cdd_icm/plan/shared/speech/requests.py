@@ -30,14 +30,14 @@ class Clause:
 def request(rng: np.random.Generator, clauses: Sequence[Clause]) -> str:
     """The clauses as a request."""
     first = clauses[0]
-    if any(clause.do is clause.say for clause in clauses[1:]):
+    if len(clauses) > 1 and any(clause.do is clause.say for clause in clauses):
         text = ""
         for clause in clauses:
             joint = pick(rng, (". ", ". ", ", ", " and ", ". Then ", ", then ", " ")) if text else ""
             text += joint + request(rng, [clause])
         return text
-    if len(clauses) == 1 or first.do is first.say:
-        if first.do is first.say or first.say is not None and rng.random() < 0.42:
+    if len(clauses) == 1:
+        if first.do is first.say or (first.say is not None and rng.random() < 0.42):
             return first.say(rng, first.slots)
         return _asked(rng, first.verb_phrase(rng), lambda: first.verb_phrase(rng, "ing"))
     text = clauses[-1].verb_phrase(rng)
