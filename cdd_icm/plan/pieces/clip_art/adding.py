@@ -228,6 +228,8 @@ def add_list(draft: Draft) -> Clause | None:
                 pairs.append(one)
         if len(pairs) < 2:
             return None if not pairs else _as_one(pairs[0])
+        # a place after two things may be that of both
+        pairs.sort(key=lambda pair: not pair[1].text)
         if len(pairs) == 2 and all(place.text for _, place in pairs):
             (n, p), (m, q) = pairs
             text = AND_ANOTHER(rng, {"n": n, "p": p.text, "m": m, "q": q.text})

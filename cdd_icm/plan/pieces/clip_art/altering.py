@@ -68,6 +68,8 @@ def move(draft: Draft) -> Clause | None:
         place = in_picture(obj, rng)
         if not place.says_height:
             place = replace(place, y=obj.y)
+        if (place.x - obj.x) * (place.x - 0.5) < 0 and abs(place.x - 0.5) > 0.1:
+            return None  # "to the left" from still further left
     elif chance < 0.86:
         place = beside(obj, others, rng, draft.plain, marks.append)
     elif chance < 0.9:

@@ -55,10 +55,9 @@ def plain_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.ran
     """As `edit_turn`, without a slip of the pen."""
     scene = tuple(scene)
     touched = tuple(name for name in touched if any(obj.name == name for obj in scene))
-    chance = rng.random()
-    for intent, share in OTHERWISE:
-        chance -= share
-        if chance < 0:
+    intent = _intent(rng)
+    if intent != "change":
+        for _ in range(TRIES):
             text = _otherwise(intent, scene, touched, rng)
             if text is not None:
                 return Request(text, touched, scene, scene, intent)
@@ -74,6 +73,15 @@ def plain_turn(scene: Sequence[SceneObject], touched: Sequence[str], rng: np.ran
         clauses = [add(draft) or remove(draft)]
     text = dressed(rng, request(rng, clauses))
     return Request(text, touched, scene, tuple(draft.after), "change")
+
+
+def _intent(rng: np.random.Generator) -> str:
+    chance = rng.random()
+    for intent, share in OTHERWISE:
+        chance -= share
+        if chance < 0:
+            return intent
+    return "change"
 
 
 def _otherwise(

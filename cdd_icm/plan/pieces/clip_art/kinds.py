@@ -24,18 +24,18 @@ from cdd_icm.plan.pieces.clip_art.removing import remove, remove_many, replaced
 from cdd_icm.plan.shared.speech.requests import Clause
 
 KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
-    (add, 0.24),
+    (add, 0.205),
     (add_list, 0.07),
     (another, 0.015),
     (number, 0.02),
     (idiom, 0.025),
-    (give, 0.055),
+    (give, 0.051),
     (dress, 0.008),
     (give_both, 0.006),
-    (remove, 0.14),
+    (remove, 0.125),
     (remove_many, 0.06),
-    (replaced, 0.07),
-    (move, 0.13),
+    (replaced, 0.06),
+    (move, 0.11),
     (move_many, 0.015),
     (swap, 0.015),
     (complain, 0.025),
