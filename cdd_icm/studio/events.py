@@ -65,8 +65,10 @@ class Events(Finding):
             **model_view(visit.session.pipeline, most),
         }
         if visit.is_drawing:
-            async for step in self._follow(visit, visit.drawing, PICTURE):
+            drawing = visit.drawing
+            async for step in _steps(visit, drawing):
                 yield step
+            yield await asyncio.to_thread(self._end, visit, drawing, PICTURE)
 
     def _whole(self, visit: Visit, note: str) -> View:
         with visit.lock:
@@ -100,7 +102,11 @@ class Events(Finding):
     async def draw(
         self, credentials: str, text: str, seed: str, guidance: float, count: float, preset: str, view: str
     ) -> AsyncIterator[View]:
-        """A sentence was entered."""
+        """A sentence was entered. The turn does not depend on the page: who leaves finds it done later.
+
+        What is to be shown at the end is left to `ended`: Gradio makes each part anew that an event may
+        change, at every step, and would be slower at that than the model at drawing.
+        """
         try:
             visit = await asyncio.to_thread(self.visit, credentials)
             engine = self.engines[visit.branch.model]
@@ -111,11 +117,20 @@ class Events(Finding):
                 drawing.refused(error)
                 raise
         except InputError as error:
-            yield refusal(error)
+            yield {**refusal(error), "ended": ""}
             return
-        yield {"say": gr.update(placeholder="drawing ..."), **drawing_view(visit, drawing)}
-        async for step in self._follow(visit, drawing, view):
+        async for step in _steps(visit, drawing):
             yield step
+        yield {"ended": visit.name_end(drawing)}
+
+    def ended(self, credentials: str, view: str, name: str) -> View:
+        """What the page shows after `draw`, which gave the end of its turn this name; nothing if none did."""
+        try:
+            visit = self.own(credentials)
+            drawing = visit.take_end(name)
+            return {} if drawing is None else self._end(visit, drawing, view)
+        except InputError as error:
+            return refusal(error)
 
     def _request(
         self, visit: Visit, text: str, seed: str, guidance: float, count: float, preset: str
@@ -134,13 +149,6 @@ class Events(Finding):
         if count > 1 and not has_matcher(pipeline):
             raise InputError("candidates: this model has no trained matcher to choose with, expected 1")
         return Request(text or "", number, int(count), {**settings, "num_candidates": 1})
-
-    async def _follow(self, visit: Visit, drawing: Drawing, view: str) -> AsyncIterator[View]:
-        """Shows a turn until it is over. The turn does not depend on it: who leaves finds it done later."""
-        async for _ in drawing.changes():
-            if not drawing.is_over:
-                yield drawing_view(visit, drawing)
-        yield await asyncio.to_thread(self._end, visit, drawing, view)
 
     def _end(self, visit: Visit, drawing: Drawing, view: str) -> View:
         with visit.lock:
@@ -346,6 +354,13 @@ class Events(Finding):
 
     def examples(self, model: str) -> str:
         return markup.examples(EXAMPLES.get(model, EXAMPLES["blocks"]))
+
+
+async def _steps(visit: Visit, drawing: Drawing) -> AsyncIterator[View]:
+    """A turn until it is over."""
+    async for _ in drawing.changes():
+        if not drawing.is_over:
+            yield drawing_view(visit, drawing)
 
 
 def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[str, str, bytes]:
