@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,16 +15,13 @@ from cdd_icm.errors import InputError, first_line
 from cdd_icm.sampling.inputs import to_output
 from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio.matching import has_matcher, match_scores
+from cdd_icm.studio.queue import Cancelled, DeviceQueue, Ticket, cancelled
 
 State = Literal["waiting", "drawing", "done", "cancelled", "failed"]
 
 OVER = ("done", "cancelled", "failed")
 LOOK = 0.2
 """Seconds between two looks at the place in the queue, of which nobody tells that it has changed."""
-
-
-class Cancelled(Exception):
-    """The visitor cancelled the turn: raised in the step callback, within a step."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Drawing:
         self.preview: Image.Image | None = None
         self.steps = 0
         self.candidates: list[Candidate] = []
-        self.ticket: Any = None  # of the device's queue, once it took the turn
+        self.ticket: Ticket | None = None  # once the device's queue took the turn
         self._cancelled = False
         self._followers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
@@ -95,10 +92,14 @@ class Drawing:
         if self.state == "waiting":
             self._becomes("cancelled")
 
-    def refused(self, error: Exception) -> None:
-        """The queue did not take the turn."""
-        self.error = first_line(error)
-        self._becomes("failed")
+    def enter(self, queue: DeviceQueue, key: Hashable) -> None:
+        """Puts the turn into the device's queue. Raises as `DeviceQueue.submit`; the turn has failed then."""
+        try:
+            self.ticket = queue.submit(self.run, key=key)
+        except InputError as error:
+            self.error = first_line(error)
+            self._becomes("failed")
+            raise
 
     def run(self) -> None:
         """Draws the candidates. Raises nothing: what went wrong is in `error`."""
@@ -168,7 +169,7 @@ class Drawing:
 
     def _step(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> None:
         if self._cancelled:
-            raise Cancelled
+            raise cancelled()
         self.preview = to_output(tensors["latents"][:1].float().clamp(-1, 1), "pil")[0]
         self.steps += 1
         self._tell()

@@ -111,11 +111,7 @@ class Events(Finding):
             visit = await asyncio.to_thread(self.visit, credentials)
             engine = self.engines[visit.branch.model]
             drawing = visit.begin(self._request(visit, text, seed, guidance, count, preset))
-            try:
-                drawing.ticket = engine.queue.submit(drawing.run, key=visit.owner)
-            except InputError as error:
-                drawing.refused(error)
-                raise
+            drawing.enter(engine.queue, visit.owner)
         except InputError as error:
             yield {**refusal(error), "ended": ""}
             return

@@ -5,19 +5,19 @@ limit of time: there it runs only if CDD_ICM_BROWSER is set."""
 
 import os
 import re
-import shutil
 import zipfile
 from io import BytesIO
 
 import pytest
 from PIL import Image
+from studio_visitor import Visitor, chromium_path
 
-from tests.cdd_icm.studio.browser import ROOT, Studio, Visitor
+from tests.cdd_icm.studio.browser import ROOT, Studio
 from tests.cdd_icm.studio.test_keep import huge_png
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("gradio", reason="the extra `studio` is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = chromium_path()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (apt-get install chromium)"),
