@@ -34,7 +34,8 @@ ROOT = Path(__file__).parents[1]
 REPORT = Path("reports/bench_studio.json")
 MODEL = ROOT / "data" / "pretrained" / "blocks"
 DIALOG = ["a red ball in the middle", "put a small blue box to the left of it", "add a yellow cylinder"]
-NAMES = ("paint", "open", "preview", "turn")
+BOTH = ("preview", "turn")
+NAMES = ("paint", "open", *BOTH)
 
 WATCH = """() => {
   window.shown = [];
@@ -89,7 +90,6 @@ def bench(a: argparse.Namespace) -> dict[str, Any]:
         for _ in Progress(range(a.visits + 1), unit="visit"):
             page.append(visit(browser, address))
             bare.append(alone(pipeline))
-    first, page, bare = page[0], page[1:], bare[1:]
     return {
         "quick": a.quick,
         "models": {a.model.name: fingerprint.of_folder(a.model)},
@@ -98,12 +98,20 @@ def bench(a: argparse.Namespace) -> dict[str, Any]:
         "image_size": pipeline.image_size,
         "visits": a.visits,
         "dialog": DIALOG,
+        **summary(page, bare),
+    }
+
+
+def summary(page: Sequence[Seconds], bare: Sequence[Seconds]) -> dict[str, Any]:
+    """The figures of visits, the first told apart, and of the same dialogs drawn alone."""
+    first, page, bare = page[0], page[1:], bare[1:]
+    return {
         "page": {name: figures(page, name) for name in NAMES},
         "first_visit": {name: figures([first], name) for name in NAMES},
-        "alone": {name: figures(bare, name) for name in ("preview", "turn")},
+        "alone": {name: figures(bare, name) for name in BOTH},
         "ratio": {
             name: ratio({"page": joined(page, name), "alone": joined(bare, name)}, "page", "alone")
-            for name in ("preview", "turn")
+            for name in BOTH
         },
     }
 

@@ -61,8 +61,8 @@ def served(models: Sequence[Path]) -> Iterator[str]:
 
 
 class Visitor:
-    """A page of the studio in a browser context of its own, so that it shares nothing with other visitors. Its
-    methods wait for what is shown, never a number of seconds."""
+    """A page of the studio in a browser context of its own, so that it shares nothing with other visitors.
+    The methods wait for what is shown, never a number of seconds."""
 
     def __init__(self, browser, address: str, **context):
         self.context = browser.new_context(**context)

@@ -14,6 +14,7 @@ import gradio as gr
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import to_json
+from cdd_icm.limits import MIB
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import cut_line
 from cdd_icm.number import whole
@@ -120,7 +121,7 @@ class Events(Finding):
         yield {"ended": visit.name_end(drawing)}
 
     def ended(self, credentials: str, view: str, name: str) -> View:
-        """What the page shows after `draw`, which gave the end of its turn this name; nothing if none did."""
+        """What the page shows after `draw`, which named the end of its turn; nothing without a name."""
         try:
             visit = self.own(credentials)
             drawing = visit.take_end(name)
@@ -249,6 +250,15 @@ class Events(Finding):
         size = visit.session.pipeline.image_size
         squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
         return f"A branch begins on your picture, at {size}x{size} pixels{squeezed}."
+
+    def too_large(self, credentials: str, size: str) -> View:
+        """A file of so many bytes was chosen, and not sent."""
+        try:
+            limit = self.visit(credentials).limits.upload
+            mib = int(size) / MIB if size.isdigit() and len(size) < 16 else 0.0
+            raise InputError(f"upload: {mib:.1f} MiB, over the limit of {limit / MIB:g}; nothing was sent")
+        except InputError as error:
+            return refusal(error)
 
     @changes
     def reopen(self, visit: Visit, file: str) -> str:

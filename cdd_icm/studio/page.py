@@ -55,6 +55,8 @@ def _layout(events: Events, models: list[str], limits: VisitorLimits) -> dict[st
         "key": gr.HTML("", elem_classes="hiding", html_template="<i></i>", js_on_load=style.KEY),
         "download": gr.HTML("", elem_classes="hiding", html_template="<i></i>", js_on_load=style.SAVE),
     }
+    limit = {"html_template": "<i></i>", "js_on_load": style.TOO_LARGE}
+    ui["too_large"] = gr.HTML(str(limits.upload), elem_classes="hiding", **limit)
     with gr.Row(elem_id="head"):
         gr.HTML("<h1>CDD-ICM studio</h1><p>Draw by conversation: each sentence changes the picture.</p>")
         ui["theme"] = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
@@ -199,6 +201,7 @@ def _wire(ui: dict[str, Any], events: Events, page: gr.Blocks) -> None:
         then(on(trigger, handler, inputs, WHOLE), events.model_fields, who, [*model, "examples", *told])
     on([ui["rename"].click, ui["name"].submit], events.rename, [*state, "name"], WHOLE)
     on(ui["canvas"].upload, events.upload_canvas, [*state, "canvas"], WHOLE)
+    on(ui["too_large"].select, with_data(events.too_large, "bytes"), who, told)
     on(ui["compare"].click, events.compare, ["credentials", "one", "other"], ["slider", "difference", *told])
     for what in DOWNLOADS:
         download = lambda credentials, what=what: events.download(credentials, what)  # noqa: E731
