@@ -38,5 +38,5 @@ def piece_loss(logits: PieceLogits, scene: Scene, changes: Changes) -> dict[str,
 def of_chosen(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
     """-log p of each class's true value, of those whose truth is not -1; summed over the classes and
     averaged over the items."""
-    at = (truth >= 0).nonzero(as_tuple=True)
-    return cross_entropy(values[at], truth[at], reduction="sum") / len(truth)
+    total = cross_entropy(values.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
+    return total / len(truth)

@@ -14,6 +14,8 @@ from cdd_icm.plan.shared.object_tensors import drawn_objects
 
 JOINED = 0.5
 """Share of the data's turns to which the first turn of another dialog is joined, if it can be."""
+EDITS = 0.5
+"""Share of the requests that are edits."""
 EMPTY = 0.2
 """Share of the edits that start from the empty canvas."""
 
@@ -40,17 +42,14 @@ Edit = Callable[[Sequence[SceneObject], Sequence[str], np.random.Generator], Req
 
 @dataclass(frozen=True)
 class RequestSource:
-    """Args: edit: writes an edit. edits: the share of the requests that are such."""
+    """Draws requests: a share of `EDITS` are edits, if there is an `edit` that writes them."""
 
     turns: Sequence[Request]
     moved_distance: float
     edit: Edit | None = None
-    edits: float = 0.0
 
     @classmethod
-    def of(
-        cls, dialogs: Sequence[Dialog], moved_distance: float, edit: Edit | None = None, edits: float = 0.0
-    ) -> RequestSource:
+    def of(cls, dialogs: Sequence[Dialog], moved_distance: float, edit: Edit | None = None) -> RequestSource:
         """From the annotated turns of the dialogs."""
         turns = []
         for dialog in dialogs:
@@ -63,11 +62,11 @@ class RequestSource:
                 intent = "change" if before != turn.objects else "nothing"
                 turns.append(Request(turn.instruction, touched, before, turn.objects, intent))
                 former, before = before, turn.objects
-        return cls(turns, moved_distance, edit, edits)
+        return cls(turns, moved_distance, edit)
 
     def __call__(self, rng: np.random.Generator) -> Request:
-        said = self._said(rng)
-        if self.edit is None or rng.random() >= self.edits:
+        said = self.said(rng)
+        if self.edit is None or rng.random() >= EDITS:
             return said
         if rng.random() < EMPTY:
             return self.edit((), (), rng)
@@ -79,7 +78,7 @@ class RequestSource:
             said.after, names_of(drawn_objects(said.before, said.after, self.moved_distance)), rng
         )
 
-    def _said(self, rng: np.random.Generator) -> Request:
+    def said(self, rng: np.random.Generator) -> Request:
         """A turn of the data, or two joined; half of them mirrored."""
         turn = self._any(rng)
         if rng.random() < JOINED:

@@ -25,6 +25,15 @@ class Scene(TensorFields):
     touched: Bool[Tensor, "B C"]
     """The classes that the turn before drew, of which "it" and "them" may speak."""
 
+    def __getitem__(self, items: slice | Tensor) -> Scene:
+        """Some of the pictures."""
+        return Scene(self.cells[items], self.traits[items], self.touched[items])
+
+    def emptied(self) -> Scene:
+        """As many empty pictures."""
+        empty = (torch.full_like(part, -1) for part in (self.cells, self.traits))
+        return Scene(*empty, torch.zeros_like(self.touched))
+
     @property
     def exists(self) -> Bool[Tensor, "B C"]:
         return self.cells >= 0
