@@ -14,6 +14,7 @@ import gradio as gr
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import to_json
+from cdd_icm.limits import MIB
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import cut_line
 from cdd_icm.number import whole
@@ -65,8 +66,10 @@ class Events(Finding):
             **model_view(visit.session.pipeline, most),
         }
         if visit.is_drawing:
-            async for step in self._follow(visit, visit.drawing, PICTURE):
+            drawing = visit.drawing
+            async for step in _steps(visit, drawing):
                 yield step
+            yield await asyncio.to_thread(self._end, visit, drawing, PICTURE)
 
     def _whole(self, visit: Visit, note: str) -> View:
         with visit.lock:
@@ -100,22 +103,31 @@ class Events(Finding):
     async def draw(
         self, credentials: str, text: str, seed: str, guidance: float, count: float, preset: str, view: str
     ) -> AsyncIterator[View]:
-        """A sentence was entered."""
+        """A sentence was entered. The turn does not depend on the page: who leaves finds it done later.
+
+        What is to be shown at the end is left to `ended`: Gradio makes each part anew that an event may
+        change, at every step, and would be slower at that than the model at drawing.
+        """
         try:
             visit = await asyncio.to_thread(self.visit, credentials)
             engine = self.engines[visit.branch.model]
             drawing = visit.begin(self._request(visit, text, seed, guidance, count, preset))
-            try:
-                drawing.ticket = engine.queue.submit(drawing.run, key=visit.owner)
-            except InputError as error:
-                drawing.refused(error)
-                raise
+            drawing.enter(engine.queue, visit.owner)
         except InputError as error:
-            yield refusal(error)
+            yield {**refusal(error), "ended": ""}
             return
-        yield {"say": gr.update(placeholder="drawing ..."), **drawing_view(visit, drawing)}
-        async for step in self._follow(visit, drawing, view):
+        async for step in _steps(visit, drawing):
             yield step
+        yield {"ended": visit.name_end(drawing)}
+
+    def ended(self, credentials: str, view: str, name: str) -> View:
+        """What the page shows after `draw`, which named the end of its turn; nothing without a name."""
+        try:
+            visit = self.own(credentials)
+            drawing = visit.take_end(name)
+            return {} if drawing is None else self._end(visit, drawing, view)
+        except InputError as error:
+            return refusal(error)
 
     def _request(
         self, visit: Visit, text: str, seed: str, guidance: float, count: float, preset: str
@@ -134,13 +146,6 @@ class Events(Finding):
         if count > 1 and not has_matcher(pipeline):
             raise InputError("candidates: this model has no trained matcher to choose with, expected 1")
         return Request(text or "", number, int(count), {**settings, "num_candidates": 1})
-
-    async def _follow(self, visit: Visit, drawing: Drawing, view: str) -> AsyncIterator[View]:
-        """Shows a turn until it is over. The turn does not depend on it: who leaves finds it done later."""
-        async for _ in drawing.changes():
-            if not drawing.is_over:
-                yield drawing_view(visit, drawing)
-        yield await asyncio.to_thread(self._end, visit, drawing, view)
 
     def _end(self, visit: Visit, drawing: Drawing, view: str) -> View:
         with visit.lock:
@@ -246,6 +251,15 @@ class Events(Finding):
         squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
         return f"A branch begins on your picture, at {size}x{size} pixels{squeezed}."
 
+    def too_large(self, credentials: str, size: str) -> View:
+        """A file of so many bytes was chosen, and not sent."""
+        try:
+            limit = self.visit(credentials).limits.upload
+            mib = int(size) / MIB if size.isdigit() and len(size) < 16 else 0.0
+            raise InputError(f"upload: {mib:.1f} MiB, over the limit of {limit / MIB:g}; nothing was sent")
+        except InputError as error:
+            return refusal(error)
+
     @changes
     def reopen(self, visit: Visit, file: str) -> str:
         """A downloaded session was uploaded: it becomes a branch."""
@@ -346,6 +360,13 @@ class Events(Finding):
 
     def examples(self, model: str) -> str:
         return markup.examples(EXAMPLES.get(model, EXAMPLES["blocks"]))
+
+
+async def _steps(visit: Visit, drawing: Drawing) -> AsyncIterator[View]:
+    """A turn until it is over."""
+    async for _ in drawing.changes():
+        if not drawing.is_over:
+            yield drawing_view(visit, drawing)
 
 
 def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[str, str, bytes]:

@@ -128,6 +128,17 @@ watch('value', () => {
 """
 """Keeps the visitor's key in the browser."""
 
+TOO_LARGE = """
+document.addEventListener('change', event => {
+  const file = event.target.files?.[0];
+  if (!file || file.size <= Number(props.value)) return;
+  event.stopImmediatePropagation();
+  event.target.value = '';
+  trigger('select', {bytes: file.size});
+}, true);
+"""
+"""Tells of a file above the limit, in bytes, before it is sent; else Gradio does, in words of its own."""
+
 SAVE = """
 watch('value', () => {
   if (!props.value) return;
