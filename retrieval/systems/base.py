@@ -82,6 +82,9 @@ class System(nn.Module, ABC):
     width: int | None = None
     """D, the length of a query; None: that of the pooled features."""
 
+    vectors: int = 1
+    """T, how many vectors `encode_gallery` makes of a picture; with 1 it has no axis for them."""
+
     @property
     @abstractmethod
     def logit_scale(self) -> Float[Tensor, ""]:
@@ -93,7 +96,7 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N ... D"]:
-        """The vectors of gallery pictures, of unit length: one each, or several."""
+        """The vectors of gallery pictures, of unit length: one each, or `vectors`."""
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N ... D"]) -> Float[Tensor, "B N"]:
         """The score of every query with every picture. A `retrieval.evaluation.metrics.Similarity`."""
