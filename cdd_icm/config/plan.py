@@ -157,11 +157,51 @@ class EditPlanConfig:
         return self.grid
 
 
+@section
+class PiecePlanConfig:
+    """A plan for flat pieces, at most one of each class in a picture, that dialogs add, remove, move and
+    change, in any words (`plan/pieces`)."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule("plan.grid", lambda c: c.data.image_size % c.plan.grid == 0, "a divisor of data.image_size"),
+        Rule(
+            "plan.grid",
+            lambda c: c.plan.grid % 2 == 0 and c.data.image_size % (c.plan.grid // 2) == 0,
+            "twice a divisor of data.image_size",
+        ),
+        *GRID_RULES,
+    )
+
+    kind: Literal["pieces"] = "pieces"
+    """Plans what becomes of each class of piece; needs data whose objects are annotated."""
+    grid: AtLeastOne = 32
+    """Cells along a side of the grid on which a turn is planned."""
+    template_attributes: tuple[str, ...] = ()
+    """As in `plan.kind: annotated`; objects in the mirror (`flip`) have mirrored templates in any case."""
+    requests: Count = 0
+    """Requests without pictures beside each sample, in many wordings (`requests.py`)."""
+    edits: Share = 0.0
+    """Share of the samples that are edits of the data's scenes, painted (`edits.py`)."""
+
+    detection_weight: ClassVar[float] = 0.2
+    template_turns: ClassVar[int] = 12_000
+    template_reach: ClassVar[float] = AnnotatedPlanConfig.template_reach
+
+    def template_pixel(self, image_size: int) -> int:
+        """Side of a template's pixel, in places: a picture is 64 of them wide."""
+        return max(1, image_size // 64)
+
+    def places(self, image_size: int) -> int:
+        """Positions along a side at which a template can be placed: pixels."""
+        return image_size
+
+
 KINDS = {
     "none": NoPlanConfig,
     "annotated": AnnotatedPlanConfig,
     "relational": RelationalPlanConfig,
     "edits": EditPlanConfig,
+    "pieces": PiecePlanConfig,
 }
 """The registry: the value of `plan.kind`, and its section."""
 

@@ -85,7 +85,7 @@ class Collator:
     Args:
         tokenize: from instructions with their history to token ids and mask.
         encode_truth: encodes the true plans; None for a model without a plan.
-        augment: changes the triplets before everything else, such as new captions.
+        augment: changes the triplets before they are encoded, such as new captions.
     """
 
     def __init__(
@@ -103,10 +103,10 @@ class Collator:
             InputError: see `TruthEncoder`.
         """
         objective, raw = self.config.objective, collate(items)
-        if self.augment is not None:
-            raw = self.augment(raw)
         if "mirror" in objective.augmentations:
             raw = mirror_half(raw, SIDES)
+        if self.augment is not None:
+            raw = self.augment(raw)
         no_op_texts = [no_op_text(draw, objective) for draw in raw["draw"]]
         no_op = [text is not None for text in no_op_texts]
         instructions = [

@@ -7,6 +7,7 @@ type, type, x, y, z, flip. x and y are the centre of the piece on a canvas of 50
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from cdd_icm.data.dialog import SceneObject
 from cdd_icm.data.picture import check_size, open_picture
 from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
@@ -59,6 +61,8 @@ CLASS_OF_PNG = {
     }.items()
     for index, name in enumerate(names)
 }
+PNG_OF_CLASS = {name: png for png, name in CLASS_OF_PNG.items()}
+PEOPLE = {"boy": "hb0", "girl": "hb1"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,15 @@ class Piece:
     depth: int
     flip: bool
 
+    @classmethod
+    def of(cls, obj: SceneObject) -> Piece:
+        """The piece of an object whose traits are all known, see `look`."""
+        numbers = {trait: int(value) for trait, value in obj.look.items()}
+        png = PNG_OF_CLASS[obj.name]
+        if obj.name in PEOPLE:
+            png = f"{PEOPLE[obj.name]}_{numbers['pose'] * FACES + numbers['face']}s.png"
+        return cls(png, obj.x * WIDTH, obj.y * HEIGHT, numbers["depth"], bool(numbers["flip"]))
+
     @property
     def name(self) -> str:
         return CLASS_OF_PNG[self.png]
@@ -80,17 +93,14 @@ class Piece:
     def look(self) -> dict[str, str]:
         """`SceneObject.look`: size (`depth`), direction (`flip`), and for boy and girl `pose` and `face`."""
         look = {"depth": str(self.depth), "flip": str(int(self.flip))}
-        if self.name in ("boy", "girl"):
+        if self.name in PEOPLE:
             pose, face = divmod(int(self.png.partition("_")[2].removesuffix("s.png")), FACES)
             look |= {"pose": str(pose), "face": str(face)}
         return look
 
 
 def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
-    """The pieces on the canvas, in painting order.
-
-    As in the CoDraw game: sky objects first, then far before near; pieces of equal depth keep their order in
-    the string.
+    """The pieces on the canvas, in painting order, see `in_painting_order`.
 
     Raises:
         InputError: the string is malformed or names an unknown piece; the message starts with `where`.
@@ -111,6 +121,12 @@ def parse_canvas(canvas: str, where: str) -> tuple[Piece, ...]:
             raise InputError(f"{where}: {png}: x {x!r}, y {y!r}, depth {depth!r}, flip {flip!r}") from error
         if abs(piece.x) <= 1000 and abs(piece.y) <= 1000:  # -10000 means "not on the canvas"
             pieces.append(piece)
+    return in_painting_order(pieces)
+
+
+def in_painting_order(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """As in the CoDraw game: sky objects first, then far before near; pieces of equal depth keep their
+    order."""
     return tuple(sorted(pieces, key=lambda piece: (piece.name not in SKY, -piece.depth)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -21,6 +21,15 @@ class TensorFields:
     def pin_memory(self) -> Self:
         """A copy in pinned memory, for fast transfer to a GPU; torch's `DataLoader` calls it."""
         return self._map(Tensor.pin_memory, TensorFields.pin_memory)
+
+    @classmethod
+    def concatenated(cls, items: Sequence[Self]) -> Self:
+        """The items one after the other, along the first dimension of their tensors."""
+        joined = {}
+        for name, first in vars(items[0]).items():
+            parts = [getattr(item, name) for item in items]
+            joined[name] = torch.cat(parts) if isinstance(first, Tensor) else type(first).concatenated(parts)
+        return replace(items[0], **joined)
 
     def _map(
         self, tensor: Callable[[Tensor], Tensor], fields: Callable[[TensorFields], TensorFields]

@@ -10,12 +10,14 @@ from cdd_icm.data.batch import RawBatch
 from cdd_icm.data.dialog import Dialog
 from cdd_icm.plan.annotated.plan import AnnotatedPlan
 from cdd_icm.plan.edits.plan import EditPlan
+from cdd_icm.plan.pieces.plan import PiecePlan
 from cdd_icm.plan.protocol import Plan
 
 PLANS: dict[str, type[Plan]] = {
     "annotated": AnnotatedPlan,
     "relational": AnnotatedPlan,
     "edits": EditPlan,
+    "pieces": PiecePlan,
 }
 """The class of each `plan.kind`; its settings are in the config's section `plan`."""
 

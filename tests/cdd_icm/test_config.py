@@ -174,7 +174,7 @@ FAULTS = {
     "key of no plan": ("plan={kind: none, grid: 8}", "unknown key plan.grid; the nearest is plan.kind"),
     "unknown kind of plan": (
         "plan.kind=anotated",
-        "plan.kind is 'anotated', expected none, annotated, relational or edits; the nearest is annotated",
+        "plan.kind is 'anotated', expected none, annotated, relational, edits or pieces; the nearest is annotated",
     ),
     "plan without a kind": ("plan={grid: 8}", "plan.kind is missing"),
     "plan that is no section": ("plan=8", "plan is 8, expected a section"),
@@ -287,7 +287,8 @@ def test_a_new_kind_of_plan_is_an_entry_of_the_registry():
     with pytest.raises(InputError, match="unknown key plan.box; the nearest is plan.boxes"):
         from_dict(Planned, {"plan": {"kind": "boxes", "box": 5}})
     with pytest.raises(
-        InputError, match="plan.kind is 'bxes', expected none, annotated, relational, edits or boxes; "
+        InputError,
+        match="plan.kind is 'bxes', expected none, annotated, relational, edits, pieces or boxes; ",
     ):
         from_dict(Planned, {"plan": {"kind": "bxes"}})
     assert "plan.boxes = 3" in describe(Planned)

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cdd_icm.plan.annotated.logits import PlanLogits
-from cdd_icm.plan.shared.places import median_score, nearness
+from cdd_icm.plan.shared.places import median_score, place_apart
 from cdd_icm.plan.shared.tuning import Tuning
-
-
-def is_present(presence: Float[Tensor, "*n"], threshold: float) -> Bool[Tensor, "*n"]:
-    """Whether the probability of each logit is at least `threshold`."""
-    return presence.sigmoid() >= threshold
-
-
-def place_apart(
-    scores: Float[Tensor, "B C G2"], presence: Float[Tensor, "B C"], tuning: Tuning
-) -> Int[Tensor, "B C"]:
-    """The cell with the highest score for each present class, -1 for the others. Classes are placed in order
-    of their presence; each pays `neighbour_price` times the `nearness`, of width `neighbour_width`, to those
-    before it. Placed independently, the objects of a turn would overlap."""
-    grid, items = math.isqrt(scores.shape[-1]), torch.arange(len(scores), device=scores.device)
-    cells = torch.full_like(presence, -1, dtype=torch.long)
-    penalty = scores.new_zeros(len(scores), scores.shape[-1])
-    drawn = is_present(presence, tuning.presence_threshold)
-    order = presence.argsort(dim=-1, descending=True, stable=True)
-    for c in order[:, : int(drawn.sum(dim=-1).max())].unbind(dim=1):
-        cell = (scores[items, c] - penalty).argmax(dim=-1).where(drawn[items, c], -1)
-        cells[items, c] = cell
-        penalty = penalty + tuning.neighbour_price * nearness(cell, grid, tuning.neighbour_width).flatten(-2)
-    return cells
 
 
 def sample_plan(

@@ -12,10 +12,10 @@ from cdd_icm.model.attention import Attention
 from cdd_icm.model.fusion import Fused
 from cdd_icm.plan.annotated.cells import Cells, shared_embedding
 from cdd_icm.plan.annotated.class_queries import ClassQueryLayer
-from cdd_icm.plan.annotated.decoding import is_present
 from cdd_icm.plan.annotated.logits import PlanLogits
 from cdd_icm.plan.annotated.placement import Placement
 from cdd_icm.plan.shared.detector import ObjectDetector, existing_cells
+from cdd_icm.plan.shared.places import is_present
 from cdd_icm.plan.shared.tuning import Tuning
 from cdd_icm.plan.shared.word_context import WordContext
 

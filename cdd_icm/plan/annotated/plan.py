@@ -31,6 +31,7 @@ from cdd_icm.plan.annotated.truth import AnnotatedTruth, AnnotatedTruthEncoder, 
 from cdd_icm.plan.protocol import Plan, SampledPlans, Terms
 from cdd_icm.plan.shared.detector import cell_loss
 from cdd_icm.plan.shared.object_tensors import middle_place
+from cdd_icm.plan.shared.saved_classes import unknown_classes
 from cdd_icm.plan.shared.splats import TemplateSplats
 from cdd_icm.plan.shared.template_ids import TemplateTable
 from cdd_icm.plan.shared.template_initialisation import add_mean_pictures
@@ -333,15 +334,4 @@ class AnnotatedPlan(Plan, ModelMixin, ConfigMixin):
 
     @classmethod
     def check_data(cls, saved: Mapping[str, Any], dialogs: Sequence[Dialog]) -> str | None:
-        """The dialogs are of another data set if the model knows none of their classes; single unknown
-        classes may be of turns that the training data lacks."""
-        classes = saved.get("classes")
-        if not isinstance(classes, list) or not classes:
-            return None
-        names = class_names(dialogs)
-        if not names or any(name in classes for name in names):
-            return None
-        return (
-            f"its objects, such as {min(names)!r}, are of none of the classes that the model plans, such as "
-            f"{classes[0]!r}"
-        )
+        return unknown_classes(saved, dialogs)

@@ -16,6 +16,7 @@ from cdd_icm.plan.edits.rewording import look_name, reword
 from cdd_icm.plan.shared.camera import to_ground
 from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.plan.shared.known_words import unknown_words
+from cdd_icm.plan.shared.reasons import unchanged_because
 
 
 class Seen(NamedTuple):
@@ -48,7 +49,7 @@ class Describer:
             return Answer("undo", "takes back the turn before", confidence, ())
         if bool(edits.no_op[item]):
             outcome = "unchanged" if intent == "nothing" else "not understood"
-            return Answer(outcome, self._reason(intent, unknown), confidence, unknown)
+            return Answer(outcome, unchanged_because(intent, unknown), confidence, unknown)
         return Answer("changed", "; ".join(self.edits(scene, edits, item)), confidence, unknown)
 
     def reworded(self, scene: Scene, edits: Edits, item: int) -> str:
@@ -120,15 +121,3 @@ class Describer:
         )
         x, y = int(cell) % self.grid, int(cell) // self.grid
         return Seen(self.classes[int(name)], values, (x + 0.5) / self.grid, (y + 0.5) / self.grid)
-
-    def _reason(self, intent: str, unknown: Sequence[str]) -> str:
-        """Why nothing is changed."""
-        match intent:
-            case "nothing":
-                return "asks for no change"
-            case "unknown":
-                what = " or ".join(unknown) if unknown else "such thing"
-                return f"no {what} in this model's world"
-            case "absent":
-                return "no such object in the picture, or more than one"
-        return "not understood"

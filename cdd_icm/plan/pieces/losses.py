@@ -23,18 +23,20 @@ def piece_loss(logits: PieceLogits, scene: Scene, changes: Changes) -> dict[str,
         total = binary_cross_entropy_with_logits(values, truth.float(), weight, reduction="sum")
         return total / len(truth)
 
-    def chosen(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
-        """Of the drawn classes only."""
-        at = (truth >= 0).nonzero(as_tuple=True)
-        return cross_entropy(values[at], truth[at], reduction="sum") / len(truth)
-
     terms = {
         "drawn": binary(logits.drawn, drawn.exists, torch.ones_like(changes.removed)),
         "removed": binary(logits.removed, changes.removed, scene.exists),
-        "places": chosen(logits.cells, drawn.cells),
+        "places": of_chosen(logits.cells, drawn.cells),
         "intent": cross_entropy(logits.intents, changes.intents),
     }
     if logits.traits:
         pairs = zip(logits.traits, drawn.traits.unbind(dim=-1), strict=True)
-        terms["traits"] = torch.stack([chosen(values, truth) for values, truth in pairs]).sum()
+        terms["traits"] = torch.stack([of_chosen(values, truth) for values, truth in pairs]).sum()
     return terms
+
+
+def of_chosen(values: Float[Tensor, "B C N"], truth: Int[Tensor, "B C"]) -> Float[Tensor, ""]:
+    """-log p of each class's true value, of those whose truth is not -1; summed over the classes and
+    averaged over the items."""
+    total = cross_entropy(values.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="sum")
+    return total / len(truth)

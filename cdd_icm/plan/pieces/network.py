@@ -16,7 +16,7 @@ from cdd_icm.plan.shared.intents import INTENTS
 from cdd_icm.plan.shared.word_context import WordContext
 
 WORD_LAYERS = 4
-DECODER_LAYERS = 4
+DECODER_LAYERS = 3
 MAPS = 32
 """Maps of the picture, of which the places that are neither a row nor a column are made."""
 SCALE = 6.0
@@ -52,6 +52,7 @@ class PieceNetwork(nn.Module):
         self.class_embedding = nn.Parameter(torch.randn(classes, width))
         self.request_embedding = nn.Parameter(torch.randn(1, width))
         self.exists_embedding = nn.Parameter(torch.randn(width))
+        self.touched_embedding = nn.Parameter(torch.randn(width))
         self.trait_embedding = nn.ParameterList(torch.randn(size, width) for size in trait_sizes)
         self.place_in = nn.Sequential(
             nn.Linear(2 + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width)
@@ -106,4 +107,5 @@ class PieceNetwork(nn.Module):
         for k, embedding in enumerate(self.trait_embedding):
             value = scene.traits[..., k]
             seen = seen + embedding[value.clamp(min=0)] * (value >= 0)[..., None]
-        return self.class_embedding + seen * scene.exists[..., None]
+        touched = self.touched_embedding * scene.touched[..., None]
+        return self.class_embedding + seen * scene.exists[..., None] + touched

@@ -14,16 +14,18 @@ from cdd_icm.plan.shared.object_tensors import drawn_objects
 
 JOINED = 0.5
 """Share of the data's turns to which the first turn of another dialog is joined, if it can be."""
+EDITS = 0.5
+"""Share of the requests that are edits."""
 EMPTY = 0.2
 """Share of the edits that start from the empty canvas."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """An instruction, the ones before it, oldest first, and the objects before and after it."""
+    """An instruction, the objects before and after it, and the names of those that the turn before drew."""
 
     instruction: str
-    history: tuple[str, ...]
+    touched: tuple[str, ...]
     before: tuple[SceneObject, ...]
     after: tuple[SceneObject, ...]
     intent: str
@@ -31,14 +33,7 @@ class Request:
     def mirrored(self) -> Request:
         """The request in the mirror image of its pictures."""
         before, after = (tuple(obj.mirrored() for obj in objects) for objects in (self.before, self.after))
-        history = tuple(swap_words(text, SIDES) for text in self.history)
-        return replace(
-            self,
-            instruction=swap_words(self.instruction, SIDES),
-            history=history,
-            before=before,
-            after=after,
-        )
+        return replace(self, instruction=swap_words(self.instruction, SIDES), before=before, after=after)
 
 
 Edit = Callable[[Sequence[SceneObject], Sequence[str], np.random.Generator], Request]
@@ -47,32 +42,31 @@ Edit = Callable[[Sequence[SceneObject], Sequence[str], np.random.Generator], Req
 
 @dataclass(frozen=True)
 class RequestSource:
-    """Args: edit: writes an edit. edits: the share of the requests that are such."""
+    """Draws requests: a share of `EDITS` are edits, if there is an `edit` that writes them."""
 
     turns: Sequence[Request]
     moved_distance: float
     edit: Edit | None = None
-    edits: float = 0.0
 
     @classmethod
-    def of(
-        cls, dialogs: Sequence[Dialog], moved_distance: float, edit: Edit | None = None, edits: float = 0.0
-    ) -> RequestSource:
-        """From the annotated turns of the dialogs, with the instruction before each."""
+    def of(cls, dialogs: Sequence[Dialog], moved_distance: float, edit: Edit | None = None) -> RequestSource:
+        """From the annotated turns of the dialogs."""
         turns = []
         for dialog in dialogs:
+            former: tuple[SceneObject, ...] = ()
             before: tuple[SceneObject, ...] = ()
-            for number, turn in enumerate(dialog.turns):
+            for turn in dialog.turns:
                 if turn.objects is None:
                     continue
-                history = tuple(earlier.instruction for earlier in dialog.turns[max(0, number - 1) : number])
-                turns.append(Request(turn.instruction, history, before, turn.objects, "change"))
-                before = turn.objects
-        return cls(turns, moved_distance, edit, edits)
+                touched = names_of(drawn_objects(former, before, moved_distance))
+                intent = "change" if before != turn.objects else "nothing"
+                turns.append(Request(turn.instruction, touched, before, turn.objects, intent))
+                former, before = before, turn.objects
+        return cls(turns, moved_distance, edit)
 
     def __call__(self, rng: np.random.Generator) -> Request:
-        said = self._said(rng)
-        if self.edit is None or rng.random() >= self.edits:
+        said = self.said(rng)
+        if self.edit is None or rng.random() >= EDITS:
             return said
         if rng.random() < EMPTY:
             return self.edit((), (), rng)
@@ -80,10 +74,11 @@ class RequestSource:
 
     def edited(self, said: Request, rng: np.random.Generator) -> Request:
         """An edit of the scene that `said` leaves."""
-        touched = [obj.name for obj in drawn_objects(said.before, said.after, self.moved_distance)]
-        return replace(self.edit(said.after, touched, rng), history=(said.instruction,))
+        return self.edit(
+            said.after, names_of(drawn_objects(said.before, said.after, self.moved_distance)), rng
+        )
 
-    def _said(self, rng: np.random.Generator) -> Request:
+    def said(self, rng: np.random.Generator) -> Request:
         """A turn of the data, or two joined; half of them mirrored."""
         turn = self._any(rng)
         if rng.random() < JOINED:
@@ -91,9 +86,11 @@ class RequestSource:
         return turn.mirrored() if rng.random() < 0.5 else turn
 
     def _any(self, rng: np.random.Generator) -> Request:
-        turn = self.turns[rng.integers(len(self.turns))]
-        changes = turn.before != turn.after
-        return turn if changes else replace(turn, intent="nothing")
+        return self.turns[rng.integers(len(self.turns))]
+
+
+def names_of(objects: Sequence[SceneObject]) -> tuple[str, ...]:
+    return tuple(obj.name for obj in objects)
 
 
 def joined(one: Request, first: Request, rng: np.random.Generator) -> Request | None:

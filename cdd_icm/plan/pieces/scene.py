@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,17 @@ class Scene(TensorFields):
     """The cell of each class, or -1 where the picture has none."""
     traits: Int[Tensor, "B C K"]
     """The value of each of K traits, or -1."""
+    touched: Bool[Tensor, "B C"]
+    """The classes that the turn before drew, of which "it" and "them" may speak."""
+
+    def __getitem__(self, items: slice | Tensor) -> Scene:
+        """Some of the pictures."""
+        return Scene(self.cells[items], self.traits[items], self.touched[items])
+
+    def emptied(self) -> Scene:
+        """As many empty pictures."""
+        empty = (torch.full_like(part, -1) for part in (self.cells, self.traits))
+        return Scene(*empty, torch.zeros_like(self.touched))
 
     @property
     def exists(self) -> Bool[Tensor, "B C"]:
@@ -34,14 +45,16 @@ class Scene(TensorFields):
         classes: Sequence[str],
         traits: Mapping[str, Sequence[str]],
         grid: int,
+        touched: Collection[str] = (),
     ) -> Scene:
-        """One picture's.
+        """One picture's; `touched`: names of classes.
 
         Raises:
             InputError: an object of an unknown class or with an unknown trait.
         """
         cells = to_cells(objects, classes, grid)[None]
-        return cls(cells, to_trait_values(objects, classes, traits)[None])
+        traits_of = to_trait_values(objects, classes, traits)[None]
+        return cls(cells, traits_of, torch.tensor([[name in touched for name in classes]]))
 
 
 @dataclass

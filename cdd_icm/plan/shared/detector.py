@@ -33,11 +33,19 @@ class ObjectDetector(nn.Module):
 
     def forward(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B C G G"]:
         """Independent logits for each class and cell; `pictures` in [-1, 1]."""
+        return self.cells(self.features(pictures))
+
+    def features(self, pictures: Float[Tensor, "B 3 R R"]) -> Float[Tensor, "B W g g"]:
+        """What is seen in each square of 2 x 2 cells (g = G / 2)."""
         x = pixel_unshuffle(pictures.to(self.first.weight.dtype), self.patch)
         x = self.first(x)  # (B, W, G/2, G/2)
         for block in self.blocks:
             x = x + block(x)
-        return pixel_shuffle(self.last(x), 2).float()
+        return x
+
+    def cells(self, features: Float[Tensor, "B W g g"]) -> Float[Tensor, "B C G G"]:
+        """The logits from what is seen."""
+        return pixel_shuffle(self.last(features), 2).float()
 
 
 def existing_cells(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange, repeat
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
@@ -28,13 +28,19 @@ class TemplateSplats(nn.Module):
         """The side of a template, in places."""
         return (2 * self.radius + 1) * self.pixel
 
-    def forward(self, ids: Int[Tensor, "B C M"], max_objects: int | None = None) -> Float[Tensor, "B P G G"]:
+    def forward(
+        self,
+        ids: Int[Tensor, "B C M"],
+        max_objects: int | None = None,
+        mirrored: Bool[Tensor, "B C"] | None = None,
+    ) -> Float[Tensor, "B P G G"]:
         """The feature map of B plans.
 
         Args:
             ids: see `TemplateTable.ids`.
             max_objects: upper bound for the number of objects in the batch; None counts them, which
                 synchronises with the GPU.
+            mirrored: the objects whose templates are mirrored left to right.
         """
         planned = (ids[..., 0] >= 0).flatten()
         max_objects = int(planned.sum()) if max_objects is None else max_objects
@@ -46,11 +52,17 @@ class TemplateSplats(nn.Module):
         template = (weights * known[..., None]).sum(dim=1)  # (N, k^2 P)
         pixels = 2 * self.radius + 1
         sides = {"h": pixels, "w": pixels, "sh": self.pixel, "sw": self.pixel}
-        splats = repeat(template, "n (h w d) -> n (h sh w sw) d", **sides)  # (N, width^2, P)
         width = self.width
-        before, side = width // 2, self.size + width - 1
+        splats = repeat(template, "n (h w d) -> n (h sh w sw) d", **sides)  # (N, width^2, P)
+        before, side = width // 2, self.size + width
         window = torch.arange(width, device=ids.device)
         rows, columns = (at[:, :, None] for at in (place // self.size, place % self.size))  # (N, 1, 1)
+        if mirrored is not None:
+            flipped = mirrored.flatten()[first][:, None, None]  # (N, 1, 1)
+            rows_of = splats.unflatten(1, (width, width))
+            splats = torch.where(flipped[..., None], rows_of.flip(2), rows_of).flatten(1, 2)
+            if width % 2 == 0:  # the middle of a template is then left of the object's place, mirrored right
+                columns = columns + flipped
         at = (item[:, None, None] * side + rows + window[:, None]) * side + columns + window  # (N, w, w)
         empty = splats.new_zeros(len(ids) * side**2, splats.shape[-1])
         padded = empty.index_add(0, at.flatten(), splats.flatten(0, 1))

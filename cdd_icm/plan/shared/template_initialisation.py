@@ -34,11 +34,15 @@ def add_mean_pictures(
     image_size: int,
     seed: int = 0,
     progress: bool = True,
+    mirrored: bool = False,
 ) -> None:
     """Adds to the random templates of `splats` the mean picture of each class and form, over `turns` random
     turns of `dialogs`. The first four channels are its mean colour, in [-1, 1], times opacity, and its
     opacity: 0 for pixels that at most 40 % of the turns draw (other objects may have been drawn there),
     rising to 1 at 70 %. Pixels outside of a turn's picture are not counted.
+
+    With `mirrored`, the templates are of unmirrored objects (trait `flip`), and mirrored ones count as they
+    look in the mirror.
 
     Training would learn the same templates, but those of rare objects only after many epochs.
     """
@@ -52,18 +56,24 @@ def add_mean_pictures(
         if before is None or after is None:  # not annotated
             continue
         drawn = drawn_objects(before, after, moved_distance)
-        place = to_cells(drawn, classes, splats.size)
-        ids = table.ids(place[None], to_trait_values(drawn, classes, traits)[None])[0]
         pair = (dialog.turns[turn].picture, dialog.reference(turn))
-        drawn_pixels = _drawn_pixels(*(_pixels(picture, image_size) for picture in pair), splats.size)
-        drawn_pixels = pad(drawn_pixels, (width // 2, width, width // 2, width))
-        for row in ids[place >= 0]:
-            at, template, *_ = row.tolist()
-            if template < 0:  # a trait is not annotated
-                continue
-            y, x = divmod(at, splats.size)
-            window = drawn_pixels[:, y : y + width, x : x + width]
-            sums[template] = sums.get(template, 0) + avg_pool2d(window[None], splats.pixel)[0]
+        seen = _drawn_pixels(*(_pixels(picture, image_size) for picture in pair), splats.size)
+        views = [(drawn, seen)]
+        if mirrored:
+            flipped = [obj for obj in drawn if obj.look.get("flip") == "1"]
+            plain = [obj for obj in drawn if obj not in flipped]
+            views = [(plain, seen), ([obj.mirrored() for obj in flipped], seen.flip(-1))]
+        for objects, pixels in views:
+            place = to_cells(objects, classes, splats.size)
+            ids = table.ids(place[None], to_trait_values(objects, classes, traits)[None])[0]
+            pixels = pad(pixels, (width // 2, width, width // 2, width))
+            for row in ids[place >= 0]:
+                at, template, *_ = row.tolist()
+                if template < 0:  # a trait is not annotated
+                    continue
+                y, x = divmod(at, splats.size)
+                window = pixels[:, y : y + width, x : x + width]
+                sums[template] = sums.get(template, 0) + avg_pool2d(window[None], splats.pixel)[0]
     for template, total in sums.items():
         colours, drawn_turns, turns_inside = total.split([3, 1, 1])
         colour = colours / drawn_turns.clamp(min=1e-6)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar, pick
 from cdd_icm.plan.edits.blocks.mentions import Mention, refers_to
 from cdd_icm.plan.edits.blocks.places import TRUE, Fact, sides_of
 from cdd_icm.plan.edits.blocks.scene import Block, Change
+from cdd_icm.plan.shared.speech.grammar import Grammar, pick
 
 _SIDES = {
     "left": Grammar("on the left of {x}\nto the left of {x}\nleft of {x}"),

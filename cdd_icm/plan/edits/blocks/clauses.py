@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks import additions, alterations, movements
-from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.mentions import (
     all_except,
     point_at_many,
@@ -16,8 +14,11 @@ from cdd_icm.plan.edits.blocks.mentions import (
 )
 from cdd_icm.plan.edits.blocks.places import Landmark, tell, tell_move, tell_moves, way_of
 from cdd_icm.plan.edits.blocks.scene import Block, Change
-from cdd_icm.plan.edits.blocks.speech import Clause, Speech
+from cdd_icm.plan.edits.blocks.speech import Speech
 from cdd_icm.plan.edits.blocks.words import COLOUR_WORDS, SHAPE_ADJECTIVES, noun_phrase, plural, with_article
+from cdd_icm.plan.shared.speech import additions, alterations, movements
+from cdd_icm.plan.shared.speech.grammar import pick
+from cdd_icm.plan.shared.speech.requests import Clause
 
 
 def new_noun(rng: np.random.Generator, block: Block, article: str = "a") -> str:

@@ -1,7 +1,7 @@
 """How people point at blocks: `{k}` is a noun ("cube", "one"), `{o}` what they stand by, `{n}` their
 number."""
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 IT = Grammar("""
     it*16

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import pick, weighted
 from cdd_icm.plan.edits.blocks.mention_words import (
     ALL,
     ALL_OF,
@@ -29,6 +28,7 @@ from cdd_icm.plan.edits.blocks.mention_words import (
 from cdd_icm.plan.edits.blocks.places import NEAR
 from cdd_icm.plan.edits.blocks.scene import APART, COLOURS, SHAPES, Block
 from cdd_icm.plan.edits.blocks.words import NUMBERS, noun_phrase
+from cdd_icm.plan.shared.speech.grammar import pick, weighted
 
 
 @dataclass(frozen=True)

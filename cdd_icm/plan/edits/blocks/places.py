@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar, pick
-from cdd_icm.plan.edits.blocks.place_words import (
+from cdd_icm.plan.edits.blocks.scene import APART, Block
+from cdd_icm.plan.shared.speech.grammar import Grammar, pick
+from cdd_icm.plan.shared.speech.place_words import (
     A_BIT,
     ANYWHERE,
     AT_CORNER,
@@ -29,7 +30,6 @@ from cdd_icm.plan.edits.blocks.place_words import (
     STRAIGHT,
     WAY,
 )
-from cdd_icm.plan.edits.blocks.scene import APART, Block
 
 NEAR = 2.3
 """Two objects are told to be next to one another if they are closer than this."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cdd_icm.plan.edits.blocks.camera import to_picture
-from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.scene import COLOURS, SHAPES, SPACING, Block
+from cdd_icm.plan.shared.speech.grammar import pick
 
 RIGHT, AWAY = (0.65631, 0.75449), (-0.75449, 0.65631)
 """The camera's axes on the ground, in the world's; the world is the square [-3, 3]^2."""

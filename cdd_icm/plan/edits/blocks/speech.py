@@ -7,23 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
 from cdd_icm.plan.edits.blocks.mentions import Mention, plain_mention, point_at, refers_to, say_plain
 from cdd_icm.plan.edits.blocks.places import Fact, Landmark, Spot
 from cdd_icm.plan.edits.blocks.scene import Block
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One request, before its form is chosen: a verb phrase, or a statement that stands alone."""
-
-    do: Grammar
-    say: Grammar | None
-    slots: dict[str, str]
-
-    def verb_phrase(self, rng: np.random.Generator, form: str = "base") -> str:
-        """Its verb phrase, the verb in that form."""
-        return self.do(rng, {**self.slots, "form": form})
 
 
 @dataclass

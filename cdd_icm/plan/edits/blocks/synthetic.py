@@ -8,15 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.lacking import absent_text, unknown_text
-from cdd_icm.plan.edits.blocks.mentions import Mention, point_at_many, refers_to
-from cdd_icm.plan.edits.blocks.mistakes import with_mistakes
+from cdd_icm.plan.edits.blocks.mentions import Mention, plain_mention, point_at_many, refers_to, say_plain
 from cdd_icm.plan.edits.blocks.places import MOVED, SIDES
 from cdd_icm.plan.edits.blocks.sampling import anywhere, free_class, in_world, is_free, random_scene
 from cdd_icm.plan.edits.blocks.scene import COLOURS, SHAPES, SPACING, Block, Change, Turn, after_changes
-from cdd_icm.plan.edits.blocks.talk import nonsense_text, nothing_text, undo_text
 from cdd_icm.plan.edits.blocks.wording import Written, write
+from cdd_icm.plan.edits.blocks.words import VOCABULARY, noun_phrase
+from cdd_icm.plan.shared.speech.grammar import pick
+from cdd_icm.plan.shared.speech.mistakes import with_mistakes
+from cdd_icm.plan.shared.speech.talk import nonsense_text, nothing_text, undo_text
 
 MOST = 7
 """The largest number of blocks in a scene."""
@@ -288,7 +289,24 @@ def random_changes(rng: np.random.Generator, scene: Scene, touched: Numbers) -> 
 
 _OTHERWISE = (("nothing", 0.02), ("undo", 0.02), ("unknown", 0.055), ("absent", 0.03), ("nonsense", 0.025))
 """Turns that change nothing, and their shares of all."""
-_TEXTS = {"nothing": nothing_text, "undo": undo_text, "unknown": unknown_text, "nonsense": nonsense_text}
+
+
+def _otherwise(rng: np.random.Generator, intent: str, scene: Scene, touched: Numbers) -> str:
+    """A text of that intent."""
+    match intent:
+        case "nothing":
+            return nothing_text(rng, _some_block(rng, scene))
+        case "undo":
+            return undo_text(rng)
+        case "unknown":
+            return unknown_text(rng, scene, touched)
+    return nonsense_text(rng, noun_phrase(rng, "the", "red", "cube", None).split())
+
+
+def _some_block(rng: np.random.Generator, scene: Scene) -> str:
+    if not scene or rng.random() < 0.3:
+        return "it"
+    return say_plain(rng, plain_mention(rng, pick(rng, scene), full=True), "the")
 
 
 def write_turn(rng: np.random.Generator, scene: Scene, touched: Numbers) -> tuple[Turn, Written]:
@@ -299,7 +317,7 @@ def write_turn(rng: np.random.Generator, scene: Scene, touched: Numbers) -> tupl
         if chance < 0:
             if intent == "absent":
                 return _absent(rng, scene, touched)
-            text = with_mistakes(rng, _TEXTS[intent](rng, scene, touched))
+            text = with_mistakes(rng, _otherwise(rng, intent, scene, touched), VOCABULARY)
             return Turn(scene, touched, (), text, intent), Written(text)
     while True:
         changes = random_changes(rng, scene, touched)
@@ -312,7 +330,7 @@ def _absent(rng: np.random.Generator, scene: Scene, touched: Numbers) -> tuple[T
     found: tuple[str, Mention] | None = None
     while found is None:
         found = absent_text(rng, scene, touched)
-    text = with_mistakes(rng, found[0])
+    text = with_mistakes(rng, found[0], VOCABULARY)
     return Turn(scene, touched, (), text, "absent"), Written(text, (), ((found[1], ()),))
 
 

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cdd_icm.plan.edits.blocks.benchmark_style import in_benchmark_style
 from cdd_icm.plan.edits.blocks.clauses import clauses_for
-from cdd_icm.plan.edits.blocks.grammar import pick
 from cdd_icm.plan.edits.blocks.mentions import Mention
-from cdd_icm.plan.edits.blocks.mistakes import with_mistakes
-from cdd_icm.plan.edits.blocks.phrases import ASK, CLOSE, JOIN, OPEN
 from cdd_icm.plan.edits.blocks.places import Fact
 from cdd_icm.plan.edits.blocks.scene import Block, Change
-from cdd_icm.plan.edits.blocks.speech import Clause, Speech
-
-
-def request(rng: np.random.Generator, clauses: Sequence[Clause]) -> str:
-    """The clauses as a request."""
-    first = clauses[0]
-    if len(clauses) == 1:
-        if first.say is not None and rng.random() < 0.42:
-            return first.say(rng, first.slots)
-        return _asked(rng, first.verb_phrase(rng), lambda: first.verb_phrase(rng, "ing"))
-    text = clauses[-1].verb_phrase(rng)
-    for clause in clauses[-2:0:-1]:
-        text = JOIN(rng, {"a": clause.verb_phrase(rng), "b": text})
-    if first.say is not None and rng.random() < 0.15:
-        return f"{first.say(rng, first.slots)}{pick(rng, ('.', ',', ' and', '. Then', '. Also'))} {text}"
-    return _asked(rng, JOIN(rng, {"a": first.verb_phrase(rng), "b": text}), None)
-
-
-def _asked(rng: np.random.Generator, base: str, ing: Callable[[], str] | None) -> str:
-    text = ASK(rng, {"base": base, "ing": "\0"})
-    if "\0" in text:
-        text = text.replace("\0", ing()) if ing else f"please {base}"
-    return text
-
-
-def dressed(rng: np.random.Generator, text: str) -> str:
-    """A request with what people say before and after it."""
-    if rng.random() < 0.2:
-        text = f"{OPEN(rng)} {text}"
-    if rng.random() < 0.1:
-        text = f"{text.rstrip('.!?')} {CLOSE(rng)}"
-    return " ".join(text.replace(" ,", ",").replace(" .", ".").split())
+from cdd_icm.plan.edits.blocks.speech import Speech
+from cdd_icm.plan.edits.blocks.words import VOCABULARY
+from cdd_icm.plan.shared.speech.mistakes import with_mistakes
+from cdd_icm.plan.shared.speech.requests import dressed, request
 
 
 @dataclass(frozen=True)
@@ -81,7 +50,7 @@ def write(
     clauses = clauses_for(speech, changes)
     if clauses is None:
         return None
-    text = with_mistakes(rng, dressed(rng, request(rng, clauses)))
+    text = with_mistakes(rng, dressed(rng, request(rng, clauses)), VOCABULARY)
     return Written(text, tuple(speech.facts), tuple(speech.mentions))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar, pick, weighted
+from cdd_icm.plan.shared.speech.grammar import Grammar, pick, weighted
 
 COLOUR_WORDS = {
     "blue": weighted(

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from cdd_icm.plan.edits.blocks.clauses import new_noun
-from cdd_icm.plan.edits.blocks.grammar import Grammar
 from cdd_icm.plan.edits.blocks.mentions import Mention, refers_to
-from cdd_icm.plan.edits.blocks.mistakes import KNOWN, slip
 from cdd_icm.plan.edits.blocks.places import Fact
 from cdd_icm.plan.edits.blocks.scene import SPACING, Block, Change, after_changes
 from cdd_icm.plan.edits.blocks.synthetic import (
@@ -20,8 +18,10 @@ from cdd_icm.plan.edits.blocks.synthetic import (
     write_turn,
 )
 from cdd_icm.plan.edits.blocks.wording import write_changes
-from cdd_icm.plan.edits.blocks.words import SIZE_WORDS
+from cdd_icm.plan.edits.blocks.words import SIZE_WORDS, VOCABULARY
 from cdd_icm.plan.shared.intents import INTENTS
+from cdd_icm.plan.shared.speech.grammar import Grammar
+from cdd_icm.plan.shared.speech.mistakes import COMMON_WORDS, slip
 
 NUMBER = 6000
 
@@ -208,7 +208,9 @@ def test_no_slip_makes_one_name_of_another():
     rng = np.random.default_rng(0)
     for word in ("red", "ball", "cube", "green", "left", "gray", "box", "small"):
         for _ in range(300):
-            assert (slipped := slip(rng, word)) == word or slipped not in KNOWN
+            assert (
+                slipped := slip(rng, word, VOCABULARY)
+            ) == word or slipped not in COMMON_WORDS | VOCABULARY
 
 
 def test_the_language_of_choices():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar, listed, pick
-from cdd_icm.plan.edits.blocks.mentions import plain_mention, say_plain
-from cdd_icm.plan.edits.blocks.scene import Block
-from cdd_icm.plan.edits.blocks.words import noun_phrase
+from cdd_icm.plan.shared.speech.grammar import Grammar, listed, pick
 
 _NOTHING = Grammar("""
     (hi|hello|hey|hey there|hi there|good morning|good evening|good afternoon|good day|howdy|greetings|yo|\
@@ -285,25 +282,17 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SYMBOLS = "!?.,;:#+*-_/\\|<>()[]{}&%$§=~^@\"'`"
 
 
-def nothing_text(rng: np.random.Generator, scene: tuple[Block, ...], touched: tuple[int, ...]) -> str:
-    """A text that leaves the picture as it is."""
-    return _NOTHING(rng, {"x": _some_block(rng, scene)})
+def nothing_text(rng: np.random.Generator, something: str) -> str:
+    """A text that leaves the picture as it is; `something` is in it: "the red cube"."""
+    return _NOTHING(rng, {"x": something})
 
 
-def undo_text(rng: np.random.Generator, scene: tuple[Block, ...], touched: tuple[int, ...]) -> str:
+def undo_text(rng: np.random.Generator) -> str:
     """A text that takes the turn before back."""
     text = _UNDO(rng)
     if rng.random() < 0.15:
         text = f"{text}{pick(rng, (', please', ' please', ', thanks', ' now', ', sorry', ' again'))}"
     return text
-
-
-def _some_block(rng: np.random.Generator, scene: tuple[Block, ...]) -> str:
-    if not scene:
-        return "it"
-    return (
-        say_plain(rng, plain_mention(rng, pick(rng, scene), full=True), "the") if rng.random() < 0.7 else "it"
-    )
 
 
 def _letters(rng: np.random.Generator) -> str:
@@ -341,9 +330,9 @@ def _marks(rng: np.random.Generator) -> str:
     return "".join(pick(rng, symbols) for _ in range(1 + int(rng.random() * 6)))
 
 
-def _jumble(rng: np.random.Generator) -> str:
-    """Words of this world that make no request: "red left the of cube"."""
-    words = noun_phrase(rng, "the", "red", "cube", None).split() + listed_words(rng)
+def _jumble(rng: np.random.Generator, words: Sequence[str]) -> str:
+    """Words of the world that make no request: "red left the of cube"."""
+    words = [*words, *listed_words(rng)]
     order = rng.permutation(len(words))
     return " ".join(words[i] for i in order)
 
@@ -361,7 +350,6 @@ _NONSENSE: tuple[Callable[[np.random.Generator], str], ...] = (
     _words,
     _words,
     _marks,
-    _jumble,
     lambda rng: pick(rng, _SENTENCES),
     lambda rng: pick(rng, _SENTENCES),
     lambda rng: pick(rng, _SENTENCES),
@@ -371,6 +359,6 @@ _NONSENSE: tuple[Callable[[np.random.Generator], str], ...] = (
 )
 
 
-def nonsense_text(rng: np.random.Generator, scene: tuple[Block, ...], touched: tuple[int, ...]) -> str:
-    """A text that is no request."""
-    return pick(rng, _NONSENSE)(rng)
+def nonsense_text(rng: np.random.Generator, words: Sequence[str]) -> str:
+    """A text that is no request; `words`: some of the world's."""
+    return _jumble(rng, words) if rng.random() < 0.07 else pick(rng, _NONSENSE)(rng)

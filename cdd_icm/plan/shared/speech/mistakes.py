@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
-from cdd_icm.plan.edits.blocks.grammar import listed, pick
-from cdd_icm.plan.edits.blocks.words import VOCABULARY
+from cdd_icm.plan.shared.speech.grammar import listed, pick
 
 _NEIGHBOURS = dict(
     zip(
@@ -107,126 +107,23 @@ _FILLERS = listed(
 _ENDS = listed("!!!, !!, .., ..., ??, ?!, ;, :), :-), ;), 🙂, 👍, 🙏, 😊, 😀, -, !., ❤️, 🎨, xD, ^^")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"[a-z]+", re.IGNORECASE)
-KNOWN = VOCABULARY | frozenset(
-    [
-        "left",
-        "right",
-        "front",
-        "back",
-        "behind",
-        "top",
-        "bottom",
-        "middle",
-        "before",
-        "after",
-        "near",
-        "next",
-        "far",
-        "between",
-        "not",
-        "no",
-        "add",
-        "put",
-        "move",
-        "turn",
-        "swap",
-        "make",
-        "take",
-        "keep",
-        "bring",
-        "send",
-        "drop",
-        "lose",
-        "remove",
-        "paint",
-        "here",
-        "there",
-        "this",
-        "that",
-        "these",
-        "those",
-        "them",
-        "then",
-        "than",
-        "both",
-        "all",
-        "but",
-        "last",
-        "first",
-        "other",
-        "it",
-        "in",
-        "on",
-        "at",
-        "of",
-        "off",
-        "to",
-        "up",
-        "down",
-        "out",
-        "away",
-        "and",
-        "or",
-        "the",
-        "is",
-        "are",
-        "was",
-        "i",
-        "you",
-        "we",
-        "he",
-        "hat",
-        "boat",
-        "boot",
-        "rod",
-        "bed",
-        "bid",
-        "rat",
-        "bell",
-        "bill",
-        "bowl",
-        "call",
-        "bull",
-        "bar",
-        "cart",
-        "car",
-        "van",
-        "pan",
-        "fan",
-        "ban",
-        "tan",
-        "ten",
-        "pen",
-        "den",
-        "bin",
-        "bun",
-        "big",
-        "bag",
-        "bug",
-        "beg",
-        "been",
-        "bean",
-        "grew",
-        "great",
-        "clean",
-        "clue",
-        "glue",
-        "blur",
-        "true",
-        "tree",
-        "crane",
-        "plane",
-        "tab",
-        "tub",
-        "cub",
-        "tuber",
-    ]
+COMMON_WORDS = frozenset(
+    listed(
+        "left, right, front, back, behind, top, bottom, middle, before, after, near, next, far, between, "
+        "not, no, add, put, move, turn, swap, make, take, keep, bring, send, drop, lose, "
+        "remove, paint, here, there, this, that, these, those, them, then, than, both, all, but, "
+        "last, first, other, it, in, on, at, of, off, to, up, down, out, away, "
+        "and, or, the, is, are, was, i, you, we, he, hat, boat, boot, rod, "
+        "bed, bid, rat, bell, bill, bowl, call, bull, bar, cart, car, van, pan, fan, "
+        "ban, tan, ten, pen, den, bin, bun, big, bag, bug, beg, been, bean, grew, "
+        "great, clean, clue, glue, blur, true, tree, crane, plane, tab, tub, cub, tuber"
+    )
 )
-"""Words that no slip may make of another."""
+"""Words that no slip may make of another, beside those of a world."""
 
 
-def slip(rng: np.random.Generator, word: str) -> str:
-    """The word with one typing error, or as it is if that would be another word."""
+def slip(rng: np.random.Generator, word: str, known: Collection[str]) -> str:
+    """The word with one typing error, or as it is if that would be one of the `known` words."""
     if len(word) < 3 or not word.isalpha():
         return word
     i, kind = int(rng.random() * len(word)), rng.random()
@@ -243,7 +140,7 @@ def slip(rng: np.random.Generator, word: str) -> str:
         new = word[:i] + pick(rng, _NEIGHBOURS.get(low, low)) + word[i + 1 :] if len(word) > 3 else word
     else:
         new = word[:i] + pick(rng, _LETTERS) + word[i:]
-    return word if new.lower() in KNOWN else new
+    return word if new.lower() in COMMON_WORDS or new.lower() in known else new
 
 
 def _spelling(rng: np.random.Generator, words: list[str]) -> None:
@@ -254,10 +151,10 @@ def _spelling(rng: np.random.Generator, words: list[str]) -> None:
         words[i] = pick(rng, _SPELLINGS[words[i].lower()])
 
 
-def _typing(rng: np.random.Generator, words: list[str]) -> None:
+def _typing(rng: np.random.Generator, words: list[str], known: Collection[str]) -> None:
     for _ in range(1 if rng.random() < 0.65 else 2 if rng.random() < 0.7 else 3):
         i = int(rng.random() * len(words))
-        words[i] = _WORD.sub(lambda m: slip(rng, m[0]), words[i], count=1)
+        words[i] = _WORD.sub(lambda m: slip(rng, m[0], known), words[i], count=1)
 
 
 def _capitals(rng: np.random.Generator, text: str) -> str:
@@ -290,12 +187,16 @@ _ARTICLES = frozenset(("a", "an", "the"))
 _DROPPED = frozenset(("a", "an", "the", "is", "be", "should", "please", "to", "of"))
 
 
-def with_mistakes(rng: np.random.Generator, text: str) -> str:
-    """The text as a person may type it: two in three have capitals and marks at most, others have errors."""
+def with_mistakes(rng: np.random.Generator, text: str, known: Collection[str]) -> str:
+    """The text as a person may type it: two in three have capitals and marks at most, others have errors.
+
+    Args:
+        known: words that no typing error may make of another.
+    """
     chance = rng.random()
     words = text.split(" ")
     if chance < 0.12:
-        _typing(rng, words)
+        _typing(rng, words, known)
     elif chance < 0.2:
         _spelling(rng, words)
     elif chance < 0.235:  # as in a telegram

@@ -1,6 +1,6 @@
 """What people put around a request: politeness, openings, reasons; and how they join several."""
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 ASK = Grammar("""
     {base}*40

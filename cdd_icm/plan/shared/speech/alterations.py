@@ -5,7 +5,7 @@ what it becomes ("a ball"), `{a}` the shape it gets and `{b}` the one it had ("r
 `{d}` its colour.
 """
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 MATCH_DO = Grammar("""
     <make> {x} the same (colour|color) as {y}*5

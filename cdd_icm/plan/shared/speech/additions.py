@@ -5,7 +5,7 @@ its verbs, "would you mind"; each grammar of statements (`..._SAY`) stands alone
 added ("a red ball"), `{p}` its place ("left of it").
 """
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 _ADD_VERB = Grammar("""
     <add>*14

@@ -1,6 +1,6 @@
 """How people say where a thing is put; `{x}` and `{y}` are what it is put by, `{s}` is "its" or so."""
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 AT_SIDE = {
     side: Grammar(f"""

@@ -4,7 +4,7 @@ The slots: `{x}` is what is removed or moved ("the cube"), `{k}` its kind ("cube
 place, `{y}` a second thing and `{q}` its place.
 """
 
-from cdd_icm.plan.edits.blocks.grammar import Grammar
+from cdd_icm.plan.shared.speech.grammar import Grammar
 
 REMOVE_MANY_SAY = Grammar("""
     {x} (should|must|have to|need to|can|could) (go|disappear|be removed|be deleted|vanish|go away|\
