@@ -45,8 +45,8 @@ OPTIONS = {
     },
     "image": {},
     "multi-vector": {
-        **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": 16}},
-        **{"token_width": 32, "dim": 32},
+        **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": None}},
+        **{"token_width": 32, "tokens": 16, "dim": 32, "vectors": 4},
     },
     "patch-projection": {
         **{"composer": "tirg", "options": {"dim": 24}},
