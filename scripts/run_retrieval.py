@@ -35,6 +35,8 @@ MODELS = {
     "fusion-vectors": ["composer=multi-vector", "options.composer=fusion"],
     "sum-place-vectors": ["composer=multi-vector", "options.composer=sum", "options.vectors=null"],
     "fusion-place-vectors": ["composer=multi-vector", "options.composer=fusion", "options.vectors=null"],
+    "finecir": ["composer=finecir"],
+    "finecir-learnt": ["composer=finecir", "options.tokens=learnt"],
 }
 """The table's rows, each with its config overrides; rows from which others start come first. `drawn` is the
 generator of <data>_joint.yaml without further training; `-places` are baselines that use patch tokens as

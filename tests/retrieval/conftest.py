@@ -43,6 +43,10 @@ OPTIONS = {
         "fusion": {**TOWERS, **FUSION},
         "matcher": {"image_size": 32, "query_width": 32, "width": 16},
     },
+    "finecir": {
+        **{"image_width": 32, "text_width": 32, "image_tokens": 16, "width": 32, "heads": 2, "queries": 4},
+        **{"layers": 1, "entities": 3, "nodes": 4, "parser": "rules", "tokens": "entities"},
+    },
     "image": {},
     "multi-vector": {
         **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": None}},

@@ -370,7 +370,10 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"composer": "sun"}, "composer is 'sun', expected one of combiner, fusion, image, matching, multi-"),
+        (
+            {"composer": "sun"},
+            "composer is 'sun', expected one of combiner, finecir, fusion, image, matching, ",
+        ),
         ({"composer": "sun"}, "; the nearest is sum"),
         (
             {"composer": "combiner", "options": {"dropot": 0.1}},
@@ -401,7 +404,7 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         (
             {"composer": "multi-vector", "options": {"composer": "multi-vector"}},
             "options.composer is 'multi-vector', expected one of "
-            "combiner, fusion, image, matching, patch-projection, sum, text, tirg",
+            "combiner, finecir, fusion, image, matching, patch-projection, sum, text, tirg",
         ),
         (
             {"composer": "multi-vector", "options": {"composer": "matching"}},
