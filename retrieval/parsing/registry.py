@@ -1,0 +1,66 @@
+"""The parsers by name, and the cache of what they give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cdd_icm.errors import InputError
+from cdd_icm.hashing import content_digest
+from cdd_icm.io import parse_json, replacing
+from cdd_icm.lock import held
+from retrieval.parsing.base import Parser, SceneGraph
+from retrieval.parsing.rules import RuleParser
+
+PARSERS: Mapping[str, Callable[..., Parser]] = {
+    "rules": RuleParser,
+}
+
+
+def make_parser(name: str, options: Mapping[str, Any] | None = None) -> Parser:
+    """The parser `name` with its options.
+
+    Raises:
+        InputError: no such parser or option, or one that can't be used here.
+    """
+    if name not in PARSERS:
+        raise InputError(f"parser is {name!r}, expected one of {', '.join(PARSERS)}")
+    try:
+        return PARSERS[name](**(options or {}))
+    except TypeError as error:
+        raise InputError(f"parser: {name} with {dict(options or {})}: {error}") from error
+
+
+class CachedParser:
+    """A parser whose graphs are kept in a JSON Lines file, a line a text; only new texts are parsed.
+
+    Raises, when it is made:
+        InputError: a line of the file is damaged.
+    """
+
+    def __init__(self, parser: Parser, file: Path):
+        self.parser, self.name, self.file = parser, parser.name, file
+        self.known: dict[str, SceneGraph] = {}
+        if file.exists():
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+                where = f"{file}:{number}"
+                row = parse_json(line, where)
+                if not isinstance(row, dict) or not isinstance(row.get("key"), str):
+                    raise InputError(f"{where}: key is missing")
+                self.known[row["key"]] = SceneGraph.from_json(row.get("graph"), where)
+
+    def __call__(self, texts: Sequence[str]) -> list[SceneGraph]:
+        keys = [content_digest(f"{self.name}\n{text}") for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.known}
+        if new:
+            parsed = dict(zip(new, self.parser(list(new.values())), strict=True))
+            self.known |= parsed
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with held(self.file.with_suffix(".lock")), replacing(self.file) as path:
+                lines = [
+                    json.dumps({"key": key, "graph": graph.to_json()}) for key, graph in self.known.items()
+                ]
+                path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return [self.known[key] for key in keys]
