@@ -18,10 +18,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cdd_icm.cli import positive  # before torch, so that its threads wait here as in the command
+
+# isort: split
+
 from benchmark import machine, ratio, write
 from studio_visitor import Visitor, chromium, served
 
-from cdd_icm.cli import positive
 from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
 from cdd_icm.evaluation import fingerprint
