@@ -62,7 +62,10 @@ cdd-retrieval train configs/retrieve/finecir_codraw.yaml data.path=PATH/TO/codra
 
 The paper's parser was not released. `options.parser=rules` needs no weights and reads English by closed
 lists of words; a parser is a function from texts to graphs (`retrieval/parsing/base.py`) and a line in
-`retrieval/parsing/registry.py`. What else is ours is in `retrieval/systems/finecir.py`.
+`retrieval/parsing/registry.py`. A language model
+can parse instead: behind any OpenAI-compatible server
+(`options.parser=endpoint options.parser_options={{url: ..., model: ..., cache: FILE}}`) or of transformers
+(`options.parser=transformers`). What else is ours is in `retrieval/systems/finecir.py`.
 
 The rules on 100 hand-marked sentences, in per cent (`python scripts/measure_parser.py rules`; sentences and
 rules of marking: `data/parsing/sentences.txt`). The sentences were in sight when the word lists were
