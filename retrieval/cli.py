@@ -41,6 +41,7 @@ def _parser() -> Parser:
     parse = groups.add_parser("parse", help="show the entities and relations of a text, as FineCIR reads it")
     parse.add_argument("text", metavar="TEXT")
     parse.add_argument("--parser", default="rules", help="default: %(default)s")
+    parse.add_argument("options", nargs="*", metavar="option=value", help="of the parser, such as its model")
     parse.set_defaults(run=_parse)
 
     train = groups.add_parser(
@@ -133,7 +134,9 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
 def _parse(arguments: argparse.Namespace) -> None:
     from retrieval.parsing.registry import make_parser
 
-    (graph,) = make_parser(arguments.parser)([arguments.text])
+    (graph,) = make_parser(arguments.parser, _options(arguments.options))([arguments.text])
+    if graph is None:
+        raise InputError(f"{arguments.parser}: no graph in its answer to {arguments.text!r}")
     say(printable(str(graph)))
 
 

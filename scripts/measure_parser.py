@@ -9,6 +9,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from cdd_icm.config import parse_override
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing, to_json
@@ -68,12 +69,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parser", choices=PARSERS, nargs="?", default="rules")
+    parser.add_argument("options", nargs="*", metavar="option=value")
     parser.add_argument("--sentences", type=Path, default=SENTENCES)
     parser.add_argument("--report", type=Path)
     a = parser.parse_args()
     sentences = read(a.sentences)
-    used = make_parser(a.parser)
-    graphs = used([text for _, text, _ in sentences])
+    used = make_parser(a.parser, dict(parse_override(pair) for pair in a.options))
+    graphs = [graph or SceneGraph() for graph in used([text for _, text, _ in sentences])]
     pairs = {name: [] for name, _, _ in sentences}
     for (name, _, marked), graph in zip(sentences, graphs, strict=True):
         pairs[name].append((marked, facts_of(graph)))

@@ -20,6 +20,7 @@ ICLEVR = ["Add a blue cube at the center", "Add a red sphere behind it on the le
 
 
 def take(me: Visitor, name: str) -> None:
+    me.idle()
     me.page.wait_for_load_state("networkidle")
     me.page.evaluate("window.scrollTo(0, 0)")
     picture = Image.open(BytesIO(me.page.screenshot())).convert("RGB")
@@ -30,12 +31,12 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with served(MODELS) as address, chromium() as browser:
         large, phone = {"width": 1280, "height": 960}, {"width": 390, "height": 844}
-        me = Visitor(browser, address, viewport=large, color_scheme="light")
+        me = Visitor(browser, address, reduced_motion="reduce", viewport=large, color_scheme="light")
         for text in BLOCKS:
             me.say(text)
         take(me, "desktop_light")
 
-        me = Visitor(browser, address, viewport=large, color_scheme="dark")
+        me = Visitor(browser, address, reduced_motion="reduce", viewport=large, color_scheme="dark")
         for text in BLOCKS[:4]:
             me.say(text)
         me.page.click("#strip [data-turn='3']")
@@ -50,12 +51,12 @@ def main() -> None:
         me.page.wait_for_selector("#difference img")
         take(me, "desktop_dark")
 
-        me = Visitor(browser, address, viewport=phone, color_scheme="light")
+        me = Visitor(browser, address, reduced_motion="reduce", viewport=phone, color_scheme="light")
         for text in BLOCKS[:3]:
             me.say(text)
         take(me, "phone_light")
 
-        me = Visitor(browser, address, viewport=phone, color_scheme="dark")
+        me = Visitor(browser, address, reduced_motion="reduce", viewport=phone, color_scheme="dark")
         me.choose("model", "iclevr")
         me.until("document.querySelector('#examples').innerText.includes('Add a blue cube')")
         me.page.wait_for_selector("#count input[type=number]:not([disabled])")

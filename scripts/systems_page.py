@@ -36,10 +36,10 @@ PATH/TO/iclevr`). *Used* counts the vectors that score best for at least one tar
 
 {diagnosis}
 
-- A vector that sees one place can't describe a scene: without that limit the same loss, temperature and
-  budget do as well as one vector.
-- With learnt vectors, one of them wins for nearly every target and the rest are dead: the maximum over
-  vectors does no harm here, and is of no use either.
+- A vector that sees one place can't describe a scene: with the same loss, temperature and budget, vectors
+  that see all places score ten times as high.
+- Of the learnt vectors one wins for nearly every target and the rest are dead, at each temperature: the
+  maximum over vectors is of no use here. With one run a row, which of one and eight is better is open.
 
 The whole model, trained from scratch on the test split's protocol of [retrieval.md](retrieval.md), mean and
 standard deviation over the seeds (`python scripts/run_retrieval.py iclevr PATH/TO/iclevr --models
@@ -62,7 +62,10 @@ cdd-retrieval train configs/retrieve/finecir_codraw.yaml data.path=PATH/TO/codra
 
 The paper's parser was not released. `options.parser=rules` needs no weights and reads English by closed
 lists of words; a parser is a function from texts to graphs (`retrieval/parsing/base.py`) and a line in
-`retrieval/parsing/registry.py`. What else is ours is in `retrieval/systems/finecir.py`.
+`retrieval/parsing/registry.py`. A language model
+can parse instead: behind any OpenAI-compatible server
+(`options.parser=endpoint options.parser_options={{url: ..., model: ..., cache: FILE}}`) or of transformers
+(`options.parser=transformers`). What else is ours is in `retrieval/systems/finecir.py`.
 
 The rules on 100 hand-marked sentences, in per cent (`python scripts/measure_parser.py rules`; sentences and
 rules of marking: `data/parsing/sentences.txt`). The sentences were in sight when the word lists were

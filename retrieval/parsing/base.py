@@ -89,8 +89,8 @@ class Parser(Protocol):
     name: str
     """Of the parser and its version: cached graphs of another name are not used."""
 
-    def __call__(self, texts: Sequence[str]) -> list[SceneGraph]:
-        """A graph for each text.
+    def __call__(self, texts: Sequence[str]) -> list[SceneGraph | None]:
+        """A graph for each text; None where it found no answer, as a language model may.
 
         Raises:
             InputError: it can't be asked, such as an endpoint that is down.

@@ -93,9 +93,9 @@ class RuleParser:
 
 
 def parse(text: str) -> SceneGraph:
-    """The graph of a text, which may be several sentences or turns of a dialog."""
+    """The graph of a text, which may be several sentences or turns of a dialog (see `model.prompt`)."""
     graph = _Graph()
-    for clause in re.split(r"[.;!?,]+|<\w+>", text.lower()):
+    for clause in re.split(r"[.;!?,]+|<=|<\w+>", text.lower()):
         graph.clause(re.findall(r"[a-z0-9][a-z0-9-]*|'s|n't", clause))
     return graph.done()
 

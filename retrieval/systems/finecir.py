@@ -9,13 +9,13 @@ padded entities are masked; a text without an entity has the one entity "it".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
 import torch
 from jaxtyping import Bool, Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize
 from transformers import Blip2QFormerConfig, Blip2QFormerModel
@@ -23,6 +23,7 @@ from transformers import Blip2QFormerConfig, Blip2QFormerModel
 from cdd_icm.config import section
 from cdd_icm.config.base import AtLeastOne
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
+from retrieval.parsing.base import SceneGraph
 from retrieval.parsing.registry import make_parser
 from retrieval.systems.base import Inputs, System
 from retrieval.systems.pooled import Temperature
@@ -47,6 +48,8 @@ class FineCIROptions:
     """Of an entity's graph: itself, its attributes and its relations; further ones are left out."""
     parser: str = "rules"
     """A name of `retrieval.parsing.registry.PARSERS`."""
+    parser_options: dict[str, Any] = Field(default_factory=dict)
+    """Of the parser, such as its model; and `cache`, a file for what it finds."""
     tokens: Literal["entities", "learnt"] = "entities"
     """`learnt`, an ablation, has as many learnt tokens in place of those of the entities."""
 
@@ -54,7 +57,7 @@ class FineCIROptions:
 class SubjectAttention(nn.Module):
     """One layer of graph attention over padded graphs; node 0 is the subject.
 
-    e_ij = a . LeakyReLU_0.2(W1 x_i + W2 x_j) + b             per head
+    e_ij = a . LeakyReLU_0.2(W1 x_i + W2 x_j)                 per head; a bias would cancel
     alpha_ij = softmax_j e_ij over the neighbours of i
     x_i' = ReLU(LayerNorm(W1 x_i + sum_j alpha_ij Wv x_j))
     """
@@ -64,7 +67,6 @@ class SubjectAttention(nn.Module):
         self.heads = heads
         self.own, self.other, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.a = nn.Parameter(torch.randn(heads, width // heads) * (heads / width) ** 0.5)
-        self.b = nn.Parameter(torch.zeros(heads))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "G N D"], adjacent: Bool[Tensor, "G N N"]) -> Float[Tensor, "G N D"]:
@@ -72,7 +74,7 @@ class SubjectAttention(nn.Module):
             part(x).unflatten(-1, (self.heads, -1)) for part in (self.own, self.other, self.value)
         )
         pairs = leaky_relu(own[:, :, None] + other[:, None], 0.2)  # (G, N, N, heads, d)
-        e = (pairs * self.a).sum(-1) + self.b  # (G, N, N, heads)
+        e = (pairs * self.a).sum(-1)  # (G, N, N, heads)
         alpha = e.masked_fill(~adjacent[..., None], -1e9).softmax(2)
         mixed = torch.einsum("gnmh,gmhd->gnhd", alpha, value)
         return self.norm((own + mixed).flatten(2)).relu()
@@ -112,6 +114,7 @@ class FineCIR(Temperature, System):
         nodes: int,
         parser: str,
         tokens: str,
+        parser_options: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.width, self.vectors, self.entities, self.nodes = width, queries, entities, nodes
@@ -132,14 +135,13 @@ class FineCIR(Temperature, System):
         else:
             self.words = nn.Embedding(WORDS, width, padding_idx=0)
             self.attention = SubjectAttention(width, heads)
-            parse = make_parser(parser)
-            self._graphs = lru_cache(65536)(
-                lambda text: tuple(map(tuple, parse([text])[0].subject_graphs(entities, nodes))) or (("it",),)
-            )
+            self._parse = make_parser(parser, parser_options)
+            self._known: dict[str, list[list[str]]] = {}
+            """The graphs of the texts so far."""
 
     @classmethod
     def check(cls, config: RetrievalConfig, options: FineCIROptions, key: str = "composer") -> None:
-        make_parser(options.parser)
+        make_parser(options.parser, options.parser_options)
 
     @classmethod
     def keywords(cls, config: RetrievalConfig, options: FineCIROptions, backbone: Backbone) -> dict[str, Any]:
@@ -192,7 +194,11 @@ class FineCIR(Temperature, System):
 
     def node_words(self, texts: Sequence[str]) -> Int[Tensor, "B M N W"]:
         """The word rows of the nodes of each text's graphs, padded with 0."""
-        graphs = [self._graphs(text) for text in texts]
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            for text, graph in zip(new, self._parse(new), strict=True):
+                nodes = (graph or SceneGraph()).subject_graphs(self.entities, self.nodes)
+                self._known[text] = nodes or [["it"]]
+        graphs = [self._known[text] for text in texts]
         rows = [
             [[[word_row(w) for w in node.split()] for node in graph] for graph in some] for some in graphs
         ]

@@ -24,6 +24,7 @@ from retrieval.parsing.rules import RuleParser, parse
         ("is longer and has white text on it", [("it", ("longer",)), ("text", ("white",))], [(1, "on", 0)]),
         ("behind the swing is a small tree", [("swing", ()), ("tree", ("small",))], [(1, "behind", 0)]),
         ("the shirt is red and white", [("shirt", ("red", "white"))], []),
+        ("<teller> on the left a cat <= <teller> a dog", [("it", ("left",)), ("cat", ()), ("dog", ())], []),
         ("", [], []),
     ],
 )
@@ -74,6 +75,6 @@ def test_the_command_shows_the_graph_and_refuses_unknown_parsers(capsys):
         "   cube --behind--> sphere",
     ]
     assert main(["parse", "a cube", "--parser", "none"]) == 2
-    assert "parser is 'none', expected one of rules" in capsys.readouterr().err
+    assert "parser is 'none', expected one of rules, endpoint, transformers" in capsys.readouterr().err
     with pytest.raises(InputError, match="parser: rules with "):
         make_parser("rules", {"model": "x"})

@@ -41,7 +41,7 @@ def test_graph_attention_is_its_formula():
             part.weight[4 * head : 4 * head + 4] @ x[0].T
             for part in (attention.own, attention.other, attention.value)
         )
-        e = [attention.a[head] @ leaky_relu(own[:, 0] + other[:, j], 0.2) + attention.b[head] for j in (0, 1)]
+        e = [attention.a[head] @ leaky_relu(own[:, 0] + other[:, j], 0.2) for j in (0, 1)]
         alpha = torch.stack(e).softmax(0)
         mixed.append(own[:, 0] + alpha[0] * value[:, 0] + alpha[1] * value[:, 1])
     torch.testing.assert_close(out, attention.norm(torch.cat(mixed)).relu())
