@@ -1,10 +1,10 @@
 """Takes the pictures in docs/studio/, with Playwright and Chromium: `python scripts/studio_pictures.py`."""
 
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from studio_visitor import Visitor, chromium, served
+
+from cdd_icm.data.picture import open_picture
 
 ROOT = Path(__file__).parents[1]
 MODELS = [ROOT / "data" / "pretrained" / name for name in ("blocks", "iclevr")]
@@ -23,7 +23,7 @@ def take(me: Visitor, name: str) -> None:
     me.idle()
     me.page.wait_for_load_state("networkidle")
     me.page.evaluate("window.scrollTo(0, 0)")
-    picture = Image.open(BytesIO(me.page.screenshot())).convert("RGB")
+    picture = open_picture(me.page.screenshot()).convert("RGB")
     picture.save(OUT / f"{name}.webp", quality=80, method=6)
 
 

@@ -36,7 +36,7 @@ LAYERS = [
     ["cdd_icm.cli"],
     ["cdd_icm.__main__", TOP],
     ["retrieval.benchmarks", "retrieval.images", "retrieval.fingerprint"],
-    ["retrieval.backbones"],
+    ["retrieval.backbones", "retrieval.parsing"],
     ["retrieval.systems", "retrieval.config"],
     ["retrieval.model"],
     ["retrieval.features"],

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import parse_qs
 
 import gradio as gr
@@ -245,7 +244,7 @@ class Events(Finding):
     def upload_canvas(self, visit: Visit, file: str) -> str:
         """A picture was uploaded: a branch begins on it."""
         visit.check_free()
-        picture = _taken(file, lambda path: keep.picture_of(path, visit.limits))
+        picture = keep.taken(file, lambda path: keep.picture_of(path, visit.limits))
         begin_on(self.visits, visit, picture, "own canvas")
         size = visit.session.pipeline.image_size
         squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
@@ -266,7 +265,7 @@ class Events(Finding):
         visit.check_free()
         pipelines = {name: engine.pipeline for name, engine in self.engines.items()}
         read = lambda path: keep.unzipped(path, pipelines, visit.branch.model, visit.limits)  # noqa: E731
-        model, session = _taken(file, read)
+        model, session = keep.taken(file, read)
         visit.settle()
         branch = visit.branches.add("reopened", model, session)
         visit.save()
@@ -389,13 +388,3 @@ def _cut(session: DrawingSession) -> str | None:
         return None
     history, speaker = pipeline.config.history, pipeline.config.speaker
     return cut_line(pipeline.tokenizer, compose_text(turns[-1].instruction, (), history, speaker))
-
-
-def _taken(file: str | None, read: Callable):
-    """What `read` makes of an uploaded file, which is deleted."""
-    if not file:
-        raise InputError("upload: no file arrived")
-    try:
-        return read(Path(file))
-    finally:
-        Path(file).unlink(missing_ok=True)
