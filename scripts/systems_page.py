@@ -38,6 +38,9 @@ PATH/TO/iclevr`). *Used* counts the vectors that score best for at least one tar
 
 - A vector that sees one place can't describe a scene: with the same loss, temperature and budget, vectors
   that see all places score ten times as high.
+- The frozen towers are those of the shipped model, which was trained with one vector: that favours the first
+  row, and rows of whole models are below. The rows don't tell whether the query's sharing the projections
+  matters.
 - Of the learnt vectors one wins for nearly every target and the rest are dead, at each temperature: the
   maximum over vectors is of no use here. With one run a row, which of one and eight is better is open.
 

@@ -12,7 +12,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json, replacing
 from cdd_icm.lock import held
-from cdd_icm.text import read_lines
+from cdd_icm.text import read_text
 from retrieval.parsing.base import Parser, SceneGraph
 from retrieval.parsing.rules import RuleParser
 
@@ -63,7 +63,7 @@ class CachedParser:
         self.parser, self.name, self.file = parser, parser.name, file
         self.known: dict[str, SceneGraph] = {}
         if file.exists():
-            for number, line in enumerate(read_lines(file), 1):
+            for number, line in enumerate(read_text(file).splitlines(), 1):
                 where = f"{file}:{number}"
                 row = parse_json(line, where)
                 if not isinstance(row, dict) or not isinstance(row.get("key"), str):
