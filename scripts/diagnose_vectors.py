@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from cdd_icm.cli import seed_number
+from cdd_icm.cli.arguments import whole_number
 from cdd_icm.config import load_config
 from cdd_icm.console import say
 from cdd_icm.io import read_json, replacing, to_json
@@ -122,9 +124,9 @@ def main() -> None:
     parser.add_argument("data", choices=("iclevr", "codraw"))
     parser.add_argument("path", type=Path)
     parser.add_argument("--model", type=Path, default=SHIPPED, help="whose towers are frozen")
-    parser.add_argument("--queries", type=int, default=6000, help="of the training split")
-    parser.add_argument("--samples", type=int, default=24000)
-    parser.add_argument("--seeds", type=int, nargs="+", default=(0,))
+    parser.add_argument("--queries", type=whole_number, default=6000, help="of the training split")
+    parser.add_argument("--samples", type=whole_number, default=24000)
+    parser.add_argument("--seeds", type=seed_number, nargs="+", default=(0,))
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--cache-dir")
     parser.add_argument("--report", type=Path)

@@ -13,6 +13,7 @@ from cdd_icm.config import parse_override
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import replacing, to_json
+from cdd_icm.text import read_text, split_lines
 from retrieval.parsing.base import SceneGraph
 from retrieval.parsing.registry import PARSERS, make_parser
 
@@ -23,7 +24,7 @@ Facts = dict[str, Counter]
 
 def read(path: Path) -> list[tuple[str, str, Facts]]:
     """The set, text and marked facts of each sentence."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    lines = [line for line in split_lines(read_text(path)) if line and line[0] != "#"]
     found = []
     for title, marks in zip(lines[::2], lines[1::2], strict=True):
         name, text = title.split(": ", 1)

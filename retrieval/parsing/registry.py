@@ -12,6 +12,7 @@ from cdd_icm.errors import InputError
 from cdd_icm.hashing import content_digest
 from cdd_icm.io import parse_json, replacing
 from cdd_icm.lock import held
+from cdd_icm.text import read_text, split_lines
 from retrieval.parsing.base import Parser, SceneGraph
 from retrieval.parsing.rules import RuleParser
 
@@ -62,7 +63,7 @@ class CachedParser:
         self.parser, self.name, self.file = parser, parser.name, file
         self.known: dict[str, SceneGraph] = {}
         if file.exists():
-            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            for number, line in enumerate(filter(None, split_lines(read_text(file))), 1):
                 where = f"{file}:{number}"
                 row = parse_json(line, where)
                 if not isinstance(row, dict) or not isinstance(row.get("key"), str):
