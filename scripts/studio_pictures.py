@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from PIL import Image
 from studio_visitor import Visitor, chromium, served
 
-from cdd_icm.data.picture import open_picture
+from cdd_icm.data.picture import decode
 
 ROOT = Path(__file__).parents[1]
 MODELS = [ROOT / "data" / "pretrained" / name for name in ("blocks", "iclevr")]
@@ -23,7 +24,7 @@ def take(me: Visitor, name: str) -> None:
     me.idle()
     me.page.wait_for_load_state("networkidle")
     me.page.evaluate("window.scrollTo(0, 0)")
-    picture = open_picture(me.page.screenshot()).convert("RGB")
+    picture = Image.fromarray(decode(me.page.screenshot(), name))
     picture.save(OUT / f"{name}.webp", quality=80, method=6)
 
 

@@ -13,7 +13,6 @@ import gradio as gr
 from cdd_icm.console import say
 from cdd_icm.errors import InputError
 from cdd_icm.io import to_json
-from cdd_icm.limits import MIB
 from cdd_icm.model.prompt import compose_text
 from cdd_icm.model.tokenizer import cut_line
 from cdd_icm.number import whole
@@ -24,9 +23,10 @@ from cdd_icm.studio.engine import Engine
 from cdd_icm.studio.examples import EXAMPLES
 from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.finding import Finding
-from cdd_icm.studio.handlers import begin_on, changes, refusal
+from cdd_icm.studio.handlers import changes, refusal
 from cdd_icm.studio.matching import has_matcher
 from cdd_icm.studio.overlay import difference, share_changed
+from cdd_icm.studio.uploading import Uploading
 from cdd_icm.studio.views import (
     PICTURE,
     Explainer,
@@ -40,7 +40,7 @@ from cdd_icm.studio.views import (
 from cdd_icm.studio.visits import TOKEN, Visit, Visits
 
 
-class Events(Finding):
+class Events(Finding, Uploading):
     """The handlers. Each takes the visitor's credentials, which the page keeps, and what is in the fields.
 
     Args:
@@ -239,37 +239,6 @@ class Events(Finding):
     def choose(self, visit: Visit, number: str) -> str:
         visit.choose(int(number) if number.isdigit() and len(number) < 4 else -1)
         return f"Candidate {int(number) + 1} is the turn now."
-
-    @changes
-    def upload_canvas(self, visit: Visit, file: str) -> str:
-        """A picture was uploaded: a branch begins on it."""
-        visit.check_free()
-        picture = keep.taken(file, lambda path: keep.picture_of(path, visit.limits))
-        begin_on(self.visits, visit, picture, "own canvas")
-        size = visit.session.pipeline.image_size
-        squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
-        return f"A branch begins on your picture, at {size}x{size} pixels{squeezed}."
-
-    def too_large(self, credentials: str, size: str) -> View:
-        """A file of so many bytes was chosen, and not sent."""
-        try:
-            limit = self.visit(credentials).limits.upload
-            mib = int(size) / MIB if size.isdigit() and len(size) < 16 else 0.0
-            raise InputError(f"upload: {mib:.1f} MiB, over the limit of {limit / MIB:g}; nothing was sent")
-        except InputError as error:
-            return refusal(error)
-
-    @changes
-    def reopen(self, visit: Visit, file: str) -> str:
-        """A downloaded session was uploaded: it becomes a branch."""
-        visit.check_free()
-        pipelines = {name: engine.pipeline for name, engine in self.engines.items()}
-        read = lambda path: keep.unzipped(path, pipelines, visit.branch.model, visit.limits)  # noqa: E731
-        model, session = keep.taken(file, read)
-        visit.settle()
-        branch = visit.branches.add("reopened", model, session)
-        visit.save()
-        return f"The session is back, as branch {branch.name!r} with {len(session.turns)} turns."
 
     @changes
     def use_model(self, visit: Visit, name: str) -> str:

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -201,13 +201,3 @@ def _encoded(picture: Image.Image, format: str, **options) -> bytes:
 def _without(error: InputError, path: str, name: str) -> str:
     """The error's line with `name` in place of a path of this server."""
     return str(error).replace(path, name)
-
-
-def taken(file: str | None, read: Callable):
-    """What `read` makes of an uploaded file, which is deleted."""
-    if not file:
-        raise InputError("upload: no file arrived")
-    try:
-        return read(Path(file))
-    finally:
-        Path(file).unlink(missing_ok=True)

@@ -267,7 +267,7 @@ def test_uploads(visit):
     upload(me, "Draw on your own picture", "a.png", huge_png())
     me.alert("picture: 60000x60000 are 3,600,000,000 pixels, over the limit")
     upload(me, "Draw on your own picture", "big.png", b"\0" * (17 * 2**20))
-    me.alert("upload: 17.0 MiB, over the limit of 16; nothing was sent")
+    me.alert("upload: 17.0 MiB, over the limit of 16 MiB; nothing was sent")
     assert me.turns == 1
     own = BytesIO()
     Image.new("RGB", (200, 100), "teal").save(own, "PNG")
