@@ -12,7 +12,7 @@ from cdd_icm.cli import push
 from cdd_icm.cli.arguments import whole_number
 from cdd_icm.cli.train import add_config_arguments
 from cdd_icm.config import parse_override
-from cdd_icm.console import Parser, run, say
+from cdd_icm.console import Parser, printable, run, say
 from cdd_icm.errors import InputError
 from retrieval import images, store_cli
 from retrieval.benchmarks import READERS, Benchmark, circo, read_benchmark
@@ -37,6 +37,12 @@ def _parser() -> Parser:
     info.add_argument("options", nargs="*", metavar="option=value", help="for the reader, such as split=val")
     info.add_argument("--images", help="folder or zip of the pictures; all missing ones are listed")
     info.set_defaults(run=_benchmark_info)
+
+    parse = groups.add_parser("parse", help="show the entities and relations of a text, as FineCIR reads it")
+    parse.add_argument("text", metavar="TEXT")
+    parse.add_argument("--parser", default="rules", help="default: %(default)s")
+    parse.add_argument("options", nargs="*", metavar="option=value", help="of the parser, such as its model")
+    parse.set_defaults(run=_parse)
 
     train = groups.add_parser(
         "train",
@@ -123,6 +129,15 @@ def _benchmark_info(arguments: argparse.Namespace) -> None:
             say(f"missing: {id} ({benchmark.named_in[id]})")
         if missing:
             raise InputError(f"{arguments.images}: {len(missing)} pictures are missing")
+
+
+def _parse(arguments: argparse.Namespace) -> None:
+    from retrieval.parsing.registry import make_parser
+
+    (graph,) = make_parser(arguments.parser, _options(arguments.options))([arguments.text])
+    if graph is None:
+        raise InputError(f"{arguments.parser}: no graph in its answer to {arguments.text!r}")
+    say(printable(str(graph)))
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -56,7 +56,8 @@ def open_finder(store: str, model: Path | None, device: str) -> StoreFinder:
     if model is None and not SHIPPED.is_dir():
         raise InputError("--store-model: this package comes without a retrieval model; name a folder")
     encoder = RetrievalModel.from_pretrained(model or SHIPPED).to(find_device(device))
-    return StoreFinder(Store(store, encoder.fingerprint, encoder.width), encoder)
+    opened = Store(store, encoder.fingerprint, encoder.width, vectors=encoder.vectors)
+    return StoreFinder(opened, encoder)
 
 
 def _found(hit: Hit, with_picture: bool) -> Found:

@@ -186,6 +186,11 @@ class RetrievalModel(nn.Module):
         return self.composer.width or self.backbone.width
 
     @property
+    def vectors(self) -> int:
+        """How many vectors a picture has."""
+        return self.composer.vectors
+
+    @property
     def fingerprint(self) -> str:
         """Hex digest of weights, config and vocabulary: the same digest means the same vectors."""
         return content_hash(self, self.settings, self.backbone.tokenizer)

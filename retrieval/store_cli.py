@@ -89,7 +89,7 @@ def _index(arguments: argparse.Namespace) -> None:
         raise InputError(f"--batch-size {arguments.batch_size}: expected at least 1")
     model = _model(arguments)
     check(arguments.images, model)  # first: a store that is made belongs to its model from then on
-    with Store(arguments.store, model.fingerprint, model.width, create=True) as store:
+    with Store(arguments.store, model.fingerprint, model.width, True, model.vectors) as store:
         done = index(arguments.images, store, model, arguments.batch_size, prune=arguments.prune)
         total = store.count()
     for reason in done.unreadable:
@@ -133,7 +133,7 @@ def _search(arguments: argparse.Namespace) -> None:
         files = FolderFiles(local_path(arguments.image).parent)
         picture = Image.fromarray(EncodedPicture(files, arguments.image.name).decode())
     model = _model(arguments)
-    with Store(arguments.store, model.fingerprint, model.width) as store:
+    with Store(arguments.store, model.fingerprint, model.width, vectors=model.vectors) as store:
         hits = search(store, model, picture, arguments.text, arguments.k, arguments.filter)
         if not hits:
             say(f"{arguments.store}: nothing found among {store.count()} pictures", file=sys.stderr)
@@ -167,7 +167,7 @@ def _status(arguments: argparse.Namespace) -> int:
     from retrieval.index.upkeep import status
 
     model = _model(arguments)
-    with Store(arguments.store, model.fingerprint, model.width) as store:
+    with Store(arguments.store, model.fingerprint, model.width, vectors=model.vectors) as store:
         found = status(store)
     for folder, count in sorted(found.folders.items()):
         say(f"{count}\t{printable(folder, one_line=True)}")
@@ -188,6 +188,6 @@ def _remove(arguments: argparse.Namespace) -> None:
     if (arguments.path is None) != arguments.gone:
         raise InputError("remove: give either PATH or --gone")
     model = _model(arguments)
-    with Store(arguments.store, model.fingerprint, model.width) as store:
+    with Store(arguments.store, model.fingerprint, model.width, vectors=model.vectors) as store:
         removed = remove_gone(store) if arguments.gone else remove(arguments.path, store)
         say(f"{arguments.store}: {removed} removed; {store.count()} pictures")

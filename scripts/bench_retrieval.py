@@ -215,7 +215,7 @@ def bench_features(model, folder: Path, repeats: int) -> dict:
 def bench_indexing(model, folder: Path) -> dict:
     with (
         tempfile.TemporaryDirectory() as made,
-        Store(str(Path(made) / "bench.db"), model.fingerprint, model.width, create=True) as store,
+        Store(str(Path(made) / "bench.db"), model.fingerprint, model.width, True, model.vectors) as store,
     ):
         done = index(folder, store, model, BATCH)
     return {

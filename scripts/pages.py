@@ -35,6 +35,7 @@ COMMANDS = {
     "bench_sampling_codraw": "python scripts/bench_sampling.py --model data/pretrained/codraw "
     "--data PATH/TO/codraw --dialogs 8 --schedulers --report reports/bench_sampling_codraw.json",
     "bench_server": "python scripts/bench_server.py",
+    "bench_studio": "python scripts/bench_studio.py",
     "bench_train": "python scripts/bench_train.py configs/generate/iclevr.yaml training.batch_size=16 "
     "data.path=PATH/TO/iclevr --steps 8 --repeats 3",
     **{

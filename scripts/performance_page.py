@@ -28,6 +28,7 @@ def performance_page(reports: Path) -> str:
     lines += ["", "## Steps and schedulers", "", *schedulers(reports)]
     lines += ["", "## Retrieval", "", *retrieval(reports / "bench_retrieval.json")]
     lines += server(reports / "bench_server.json")
+    lines += studio(reports / "bench_studio.json")
     return "\n".join(lines) + "\n"
 
 
@@ -241,6 +242,40 @@ def server(file: Path) -> list[str]:
         f"drawn in. `{COMMANDS['bench_server']}` measures it.",
         "",
         *table(heads, rows),
+    ]
+
+
+def studio(file: Path) -> list[str]:
+    """How long a visitor of the studio waits; nothing without a report."""
+    report = benchmark(file)
+    if report is None:
+        return []
+    told = {
+        "paint": "the page opens: first paint",
+        "open": "the page opens: its picture is there",
+        "preview": "Enter to the first preview",
+        "turn": "Enter to the turn's picture",
+    }
+    rows = [
+        [
+            what,
+            *(
+                f"{figures['median']:.2f} / {figures['longest']:.2f} s" if figures else ""
+                for figures in (report[part].get(name) for part in ("page", "first_visit", "alone"))
+            ),
+            f"{report['ratio'][name]:.2f}" if name in report["ratio"] else "",
+        ]
+        for name, what in told.items()
+    ]
+    return [
+        *("", "## Studio", ""),
+        f"{report['visits']} visits of the [studio](studio.md) in Chromium on the same machine, each with a "
+        f"dialog of {len(report['dialog'])} turns by {', '.join(report['models'])}; alone: the same dialog "
+        "by `DrawingSession`, without a page, after each visit. Median / longest; "
+        f"{report['image_size']} pixels, {report['dtype']}, {machine(report)}. "
+        f"`{COMMANDS['bench_studio']}` measures it.",
+        "",
+        *table(["", "a visit", "the first after the start", "alone", "ratio"], rows),
     ]
 
 

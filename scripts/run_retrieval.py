@@ -33,10 +33,14 @@ MODELS = {
     "tirg-places": ["composer=patch-projection", "options.composer=tirg"],
     "sum-vectors": ["composer=multi-vector", "options.composer=sum"],
     "fusion-vectors": ["composer=multi-vector", "options.composer=fusion"],
+    "sum-place-vectors": ["composer=multi-vector", "options.composer=sum", "options.vectors=null"],
+    "fusion-place-vectors": ["composer=multi-vector", "options.composer=fusion", "options.vectors=null"],
+    "finecir": ["composer=finecir"],
+    "finecir-learnt": ["composer=finecir", "options.tokens=learnt"],
 }
 """The table's rows, each with its config overrides; rows from which others start come first. `drawn` is the
 generator of <data>_joint.yaml without further training; `-places` are baselines that use patch tokens as
-fusion does; `-vectors` have several vectors a picture."""
+fusion does; `-vectors` have several learnt vectors a picture, `-place-vectors` one for each patch token."""
 
 STARTS_FROM = {"combiner": "sum", "drawn-fusion": "drawn"}
 """Rows whose training starts from the weights of another row."""

@@ -1,4 +1,4 @@
-"""Writes docs/results.md and docs/performance.md from the reports; every figure in them comes from a report.
+"""Writes the pages of docs/ that hold figures, `PAGES`, from the reports; every figure comes from a report.
 
 python scripts/write_results.py        (`make results`)
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from performance_page import performance_page
 from results_page import results_page
+from systems_page import systems_page
 
 from cdd_icm.console import print_error, say
 from cdd_icm.errors import InputError
@@ -18,7 +19,7 @@ from cdd_icm.io import replacing
 
 ROOT = Path(__file__).parents[1]
 
-PAGES = {"results.md": results_page, "performance.md": performance_page}
+PAGES = {"results.md": results_page, "performance.md": performance_page, "retrieval_systems.md": systems_page}
 
 
 def main(argv: list[str] | None = None) -> int:

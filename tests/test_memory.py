@@ -228,7 +228,10 @@ def test_a_step_of_edits_is_measured(tmp_path, no_op_share, few_texts):
     assert memory_of_a_step(out=str(tmp_path), plan=plan, objective=objective).activations > 0
 
 
-ELSEWHERE = {"codraw": ["plan.template_attributes=[]"]}
+ELSEWHERE = {
+    "codraw": ["plan.template_attributes=[]"],
+    "clip_art": ["plan.template_attributes=[]", "plan.requests=0", "plan.edits=0"],
+}
 """What has to change so that a config for other data is for i-CLEVR's."""
 
 

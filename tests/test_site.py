@@ -62,8 +62,10 @@ def test_the_reference_has_the_public_names_and_the_commands(site):
 @needs_docs
 @pytest.mark.slow
 def test_the_site_asks_no_other_server_for_its_pages(site):
-    text = (site / "index.html").read_text(encoding="utf-8")
-    assert re.findall(r'(?:src|<link[^>]* href)="(https?://[^"]+)"', text) == []
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert re.findall(r'(?:src|<link[^>]* href)="(https?://[^"]+)"', text) == [], page.name
+        assert 'class="mermaid"' not in text, "the theme loads a script for it from a network"
 
 
 @needs_docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -128,6 +129,9 @@ def _studio(arguments: argparse.Namespace) -> None:
         app = build_api(engines, finder, limits)
         for_page = finder and InQueue(finder, engines[0].queue)
         _mount_page(app, engines, for_page, limits, sessions)
+        # what is here stays until the end; looking through it for garbage would hold up a turn for a second
+        gc.collect()
+        gc.freeze()
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=END_SECONDS
         )

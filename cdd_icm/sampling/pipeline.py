@@ -285,7 +285,7 @@ class CDDICMPipeline(Pushable, DiffusionPipeline):
         """`__call__` with sampling settings that `settings` has checked."""
         check_output_type(output_type)
         check_scheduler(self.scheduler)
-        device = self._execution_device  # slow: searches all modules
+        device = self.execution_device
         set_steps(self.scheduler, settings.num_inference_steps, device)
         inputs = TurnInputs.of(image, instruction, history, generator)
         drawn = len(inputs.images) * settings.num_candidates
@@ -327,6 +327,12 @@ class CDDICMPipeline(Pushable, DiffusionPipeline):
         out = to_output(pictures, output_type)
         self.maybe_free_model_hooks()
         return CDDICMOutput(out, scores, None if plan is None else plan.answers_of_best(scores))
+
+    @property
+    def execution_device(self) -> torch.device:
+        """Where the model computes, also if offloading keeps its weights elsewhere meanwhile. Slow: searches
+        all modules."""
+        return self._execution_device
 
     def encode(self, reference: Float[Tensor, "B 3 R R"], texts: list[str]) -> Fused:
         """The fused condition of references in [-1, 1] and texts, see `prompt.compose_text`."""

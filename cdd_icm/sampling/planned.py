@@ -37,7 +37,7 @@ def planned_places(
     """
     if pipeline.planner is None:
         return None
-    device = pipeline._execution_device
+    device = pipeline.execution_device
     inputs = TurnInputs.of(image, instruction, list(history), generator)
     reference = to_reference(image, pipeline.image_size)[None].to(device)
     conditions, context = encode_branches(pipeline, inputs, reference, settings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,15 +15,13 @@ from cdd_icm.errors import InputError, first_line
 from cdd_icm.sampling.inputs import to_output
 from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio.matching import has_matcher, match_scores
+from cdd_icm.studio.queue import Cancelled, DeviceQueue, Ticket, cancelled
 
 State = Literal["waiting", "drawing", "done", "cancelled", "failed"]
 
-LOOK = 0.03
-"""Seconds between two looks at how far a turn is; below a step of the fastest model on two cores."""
-
-
-class Cancelled(Exception):
-    """The visitor cancelled the turn: raised in the step callback, within a step."""
+OVER = ("done", "cancelled", "failed")
+LOOK = 0.2
+"""Seconds between two looks at the place in the queue, of which nobody tells that it has changed."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,13 @@ class Drawing:
         self.preview: Image.Image | None = None
         self.steps = 0
         self.candidates: list[Candidate] = []
-        self.ticket: Any = None  # of the device's queue, once it took the turn
+        self.ticket: Ticket | None = None  # once the device's queue took the turn
         self._cancelled = False
+        self._followers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
     @property
     def is_over(self) -> bool:
-        return self.state in ("done", "cancelled", "failed")
+        return self.state in OVER
 
     @property
     def place(self) -> int:
@@ -90,18 +90,23 @@ class Drawing:
         if self.ticket is not None:
             self.ticket.cancel()
         if self.state == "waiting":
-            self.state = "cancelled"
+            self._becomes("cancelled")
 
-    def refused(self, error: Exception) -> None:
-        """The queue did not take the turn."""
-        self.state, self.error = "failed", first_line(error)
+    def enter(self, queue: DeviceQueue, key: Hashable) -> None:
+        """Puts the turn into the device's queue. Raises as `DeviceQueue.submit`; the turn has failed then."""
+        try:
+            self.ticket = queue.submit(self.run, key=key)
+        except InputError as error:
+            self.error = first_line(error)
+            self._becomes("failed")
+            raise
 
     def run(self) -> None:
         """Draws the candidates. Raises nothing: what went wrong is in `error`."""
         if self._cancelled:
-            self.state = "cancelled"
+            self._becomes("cancelled")
             return
-        self.state = "drawing"
+        self._becomes("drawing")
         outcome: State = "done"
         try:
             for number in range(self.request.candidates):
@@ -119,19 +124,36 @@ class Drawing:
                 outcome = "done"
             except InputError as error:  # such as a full disk
                 outcome, self.error = "failed", str(error)
-        self.state = outcome
+        self._becomes(outcome)
 
     async def changes(self) -> AsyncIterator[None]:
         """Yields at once, and whenever there is something new, until the turn is over."""
-        seen = None
-        while True:
-            now = (self.state, self.place, self.steps, len(self.candidates))
-            if now != seen:
-                seen = now
-                yield
-            if seen[0] in ("done", "cancelled", "failed"):
-                return
-            await asyncio.sleep(LOOK)
+        seen, changed = None, asyncio.Event()
+        follower = (asyncio.get_running_loop(), changed)
+        self._followers.add(follower)
+        try:
+            while True:
+                changed.clear()
+                now = (self.state, self.place, self.steps, len(self.candidates))
+                if now != seen:
+                    seen = now
+                    yield
+                if seen[0] in OVER:
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), LOOK)
+        finally:
+            self._followers.discard(follower)
+
+    def _becomes(self, state: State) -> None:
+        self.state = state
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wakes the followers, from any thread."""
+        for loop, changed in list(self._followers):
+            with suppress(RuntimeError):  # that loop was closed: nobody follows there any more
+                loop.call_soon_threadsafe(changed.set)
 
     def _candidate(self, number: int) -> Candidate:
         session = self.base.branch()
@@ -147,6 +169,7 @@ class Drawing:
 
     def _step(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> None:
         if self._cancelled:
-            raise Cancelled
+            raise cancelled()
         self.preview = to_output(tensors["latents"][:1].float().clamp(-1, 1), "pil")[0]
         self.steps += 1
+        self._tell()

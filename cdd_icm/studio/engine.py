@@ -14,6 +14,7 @@ from cdd_icm.device import find_device
 from cdd_icm.errors import InputError, of_type
 from cdd_icm.sampling.loading import load_pipeline
 from cdd_icm.sampling.pipeline import CDDICMPipeline
+from cdd_icm.sampling.session import DrawingSession
 from cdd_icm.studio.queue import DeviceQueue, Ticket
 
 
@@ -55,11 +56,13 @@ class Engine:
             return self._of_preset[name]
 
     def warm_up(self) -> Ticket:
-        """Has one step drawn, so that the first visitor does not wait for what torch prepares once."""
+        """Has two short turns drawn, so that the first visitor does not wait for what torch prepares once."""
 
         def draw() -> None:
-            canvas = self.pipeline.canvas or Image.new("RGB", (self.pipeline.image_size,) * 2)
-            self.pipeline(canvas, "warm up", num_inference_steps=1)
+            size = (self.pipeline.image_size,) * 2
+            session = DrawingSession(self.pipeline, self.pipeline.canvas or Image.new("RGB", size))
+            for _ in range(2):  # a turn with a history takes another way
+                session.say("warm up", num_inference_steps=2)
 
         return self.queue.submit(draw)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import parse_qs
 
 import gradio as gr
@@ -24,9 +23,10 @@ from cdd_icm.studio.engine import Engine
 from cdd_icm.studio.examples import EXAMPLES
 from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.finding import Finding
-from cdd_icm.studio.handlers import begin_on, changes, refusal
+from cdd_icm.studio.handlers import changes, refusal
 from cdd_icm.studio.matching import has_matcher
 from cdd_icm.studio.overlay import difference, share_changed
+from cdd_icm.studio.uploading import Uploading
 from cdd_icm.studio.views import (
     PICTURE,
     Explainer,
@@ -40,7 +40,7 @@ from cdd_icm.studio.views import (
 from cdd_icm.studio.visits import TOKEN, Visit, Visits
 
 
-class Events(Finding):
+class Events(Finding, Uploading):
     """The handlers. Each takes the visitor's credentials, which the page keeps, and what is in the fields.
 
     Args:
@@ -65,8 +65,10 @@ class Events(Finding):
             **model_view(visit.session.pipeline, most),
         }
         if visit.is_drawing:
-            async for step in self._follow(visit, visit.drawing, PICTURE):
+            drawing = visit.drawing
+            async for step in _steps(visit, drawing):
                 yield step
+            yield await asyncio.to_thread(self._end, visit, drawing, PICTURE)
 
     def _whole(self, visit: Visit, note: str) -> View:
         with visit.lock:
@@ -100,22 +102,31 @@ class Events(Finding):
     async def draw(
         self, credentials: str, text: str, seed: str, guidance: float, count: float, preset: str, view: str
     ) -> AsyncIterator[View]:
-        """A sentence was entered."""
+        """A sentence was entered. The turn does not depend on the page: who leaves finds it done later.
+
+        What is to be shown at the end is left to `ended`: Gradio makes each part anew that an event may
+        change, at every step, and would be slower at that than the model at drawing.
+        """
         try:
             visit = await asyncio.to_thread(self.visit, credentials)
             engine = self.engines[visit.branch.model]
             drawing = visit.begin(self._request(visit, text, seed, guidance, count, preset))
-            try:
-                drawing.ticket = engine.queue.submit(drawing.run, key=visit.owner)
-            except InputError as error:
-                drawing.refused(error)
-                raise
+            drawing.enter(engine.queue, visit.owner)
         except InputError as error:
-            yield refusal(error)
+            yield {**refusal(error), "ended": ""}
             return
-        yield {"say": gr.update(placeholder="drawing ..."), **drawing_view(visit, drawing)}
-        async for step in self._follow(visit, drawing, view):
+        async for step in _steps(visit, drawing):
             yield step
+        yield {"ended": visit.name_end(drawing)}
+
+    def ended(self, credentials: str, view: str, name: str) -> View:
+        """What the page shows after `draw`, which named the end of its turn; nothing without a name."""
+        try:
+            visit = self.own(credentials)
+            drawing = visit.take_end(name)
+            return {} if drawing is None else self._end(visit, drawing, view)
+        except InputError as error:
+            return refusal(error)
 
     def _request(
         self, visit: Visit, text: str, seed: str, guidance: float, count: float, preset: str
@@ -134,13 +145,6 @@ class Events(Finding):
         if count > 1 and not has_matcher(pipeline):
             raise InputError("candidates: this model has no trained matcher to choose with, expected 1")
         return Request(text or "", number, int(count), {**settings, "num_candidates": 1})
-
-    async def _follow(self, visit: Visit, drawing: Drawing, view: str) -> AsyncIterator[View]:
-        """Shows a turn until it is over. The turn does not depend on it: who leaves finds it done later."""
-        async for _ in drawing.changes():
-            if not drawing.is_over:
-                yield drawing_view(visit, drawing)
-        yield await asyncio.to_thread(self._end, visit, drawing, view)
 
     def _end(self, visit: Visit, drawing: Drawing, view: str) -> View:
         with visit.lock:
@@ -237,28 +241,6 @@ class Events(Finding):
         return f"Candidate {int(number) + 1} is the turn now."
 
     @changes
-    def upload_canvas(self, visit: Visit, file: str) -> str:
-        """A picture was uploaded: a branch begins on it."""
-        visit.check_free()
-        picture = _taken(file, lambda path: keep.picture_of(path, visit.limits))
-        begin_on(self.visits, visit, picture, "own canvas")
-        size = visit.session.pipeline.image_size
-        squeezed = "" if picture.width == picture.height else ", squeezed to a square (nothing is cropped)"
-        return f"A branch begins on your picture, at {size}x{size} pixels{squeezed}."
-
-    @changes
-    def reopen(self, visit: Visit, file: str) -> str:
-        """A downloaded session was uploaded: it becomes a branch."""
-        visit.check_free()
-        pipelines = {name: engine.pipeline for name, engine in self.engines.items()}
-        read = lambda path: keep.unzipped(path, pipelines, visit.branch.model, visit.limits)  # noqa: E731
-        model, session = _taken(file, read)
-        visit.settle()
-        branch = visit.branches.add("reopened", model, session)
-        visit.save()
-        return f"The session is back, as branch {branch.name!r} with {len(session.turns)} turns."
-
-    @changes
     def use_model(self, visit: Visit, name: str) -> str:
         """Another model: on an empty branch it takes over, otherwise a branch begins."""
         visit.check_free()
@@ -348,6 +330,13 @@ class Events(Finding):
         return markup.examples(EXAMPLES.get(model, EXAMPLES["blocks"]))
 
 
+async def _steps(visit: Visit, drawing: Drawing) -> AsyncIterator[View]:
+    """A turn until it is over."""
+    async for _ in drawing.changes():
+        if not drawing.is_over:
+            yield drawing_view(visit, drawing)
+
+
 def _file(what: str, session: DrawingSession, model: str, path: str) -> tuple[str, str, bytes]:
     """Name, media type and content of a download."""
     match what:
@@ -368,13 +357,3 @@ def _cut(session: DrawingSession) -> str | None:
         return None
     history, speaker = pipeline.config.history, pipeline.config.speaker
     return cut_line(pipeline.tokenizer, compose_text(turns[-1].instruction, (), history, speaker))
-
-
-def _taken(file: str | None, read: Callable):
-    """What `read` makes of an uploaded file, which is deleted."""
-    if not file:
-        raise InputError("upload: no file arrived")
-    try:
-        return read(Path(file))
-    finally:
-        Path(file).unlink(missing_ok=True)

@@ -35,11 +35,26 @@ def _uri(pixels: bytes, size: tuple[int, int], lossless: bool) -> str:
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def stage(picture: Image.Image, alt: str, busy: bool = False, note: str = "") -> str:
+def preview_uri(picture: Image.Image) -> str:
+    """As `data_uri`, for a picture that is shown for a moment: JPEG, which costs a hundredth of the time."""
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=90, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def stage(picture: Image.Image, alt: str, note: str = "") -> str:
     """The large picture."""
-    state = ' class="busy"' if busy else ""
+    return _figure(data_uri(picture), alt, note)
+
+
+def busy_stage(picture: Image.Image, alt: str, note: str) -> str:
+    """The large picture while a turn is being drawn."""
+    return _figure(preview_uri(picture), alt, note, ' class="busy"')
+
+
+def _figure(uri: str, alt: str, note: str, state: str = "") -> str:
     caption = f"<figcaption>{escape(note)}</figcaption>" if note else ""
-    return f'<figure{state}><img src="{data_uri(picture)}" alt="{escape(alt)}">{caption}</figure>'
+    return f'<figure{state}><img src="{uri}" alt="{escape(alt)}">{caption}</figure>'
 
 
 def strip(

@@ -28,7 +28,7 @@ def match_scores(
 ) -> list[float]:
     """The score s of each clean picture for the composition of the reference and the instruction, as
     `CDDICMOutput.scores`. The model has a trained matcher."""
-    device, size = pipeline._execution_device, pipeline.image_size
+    device, size = pipeline.execution_device, pipeline.image_size
     text = compose_text(instruction, tuple(history), pipeline.config.history, pipeline.config.speaker)
     query = pipeline.encode(to_reference(reference, size)[None].to(device), [text]).query
     drawn = torch.stack([to_reference(picture, size) for picture in pictures]).to(device)

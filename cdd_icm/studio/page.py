@@ -14,7 +14,7 @@ from cdd_icm.studio.engine import Engine
 from cdd_icm.studio.events import Events
 from cdd_icm.studio.finder import Finder
 from cdd_icm.studio.limits import VisitorLimits
-from cdd_icm.studio.views import VIEWS
+from cdd_icm.studio.views import MODEL, STEPS, VIEWS, WHOLE
 from cdd_icm.studio.visits import Visits
 
 HELP = """
@@ -50,10 +50,13 @@ def _layout(events: Events, models: list[str], limits: VisitorLimits) -> dict[st
     ui: dict[str, Any] = {
         "credentials": gr.Textbox(visible="hidden", elem_id="credentials", label="credentials"),
         "search": gr.Textbox(visible="hidden", label="search"),
+        "ended": gr.Textbox(visible="hidden", label="ended"),
         "address": gr.HTML("", elem_classes="hiding", html_template="<i></i>", js_on_load=style.ADDRESS),
         "key": gr.HTML("", elem_classes="hiding", html_template="<i></i>", js_on_load=style.KEY),
         "download": gr.HTML("", elem_classes="hiding", html_template="<i></i>", js_on_load=style.SAVE),
     }
+    limit = {"html_template": "<i></i>", "js_on_load": style.TOO_LARGE}
+    ui["too_large"] = gr.HTML(str(limits.upload), elem_classes="hiding", **limit)
     with gr.Row(elem_id="head"):
         gr.HTML("<h1>CDD-ICM studio</h1><p>Draw by conversation: each sentence changes the picture.</p>")
         ui["theme"] = gr.Button("Light or dark", size="sm", scale=0, min_width=130)
@@ -159,62 +162,69 @@ DOWNLOADS = {
 
 
 def _wire(ui: dict[str, Any], events: Events, page: gr.Blocks) -> None:
-    shown = [part for name, part in ui.items() if name not in ("search", "theme")]
-
-    def on(trigger: Callable | list, handler: Callable, inputs: Sequence[str] = (), **options) -> Any:
-        """Calls the handler with the named fields; what it returns goes to the parts that it names."""
+    def on(
+        trigger: Callable | list, handler: Callable, inputs: Sequence[str], outputs: Sequence[str], **options
+    ) -> Any:
+        """Calls the handler with the named fields; what it returns goes to the parts that it names. Those
+        that it never names are no outputs: Gradio makes each output anew at every answer."""
         triggers = trigger if isinstance(trigger, list) else [trigger]
-        return gr.on(
-            triggers,
-            named(handler, ui),
-            [ui[name] for name in inputs],
-            shown,
-            show_progress="hidden",
-            api_visibility="private",
-            **options,
-        )
+        return gr.on(triggers, **_call(ui, handler, inputs, outputs), **options)
 
-    fields = ["credentials", "say", "seed", "guidance", "count", "preset", "view"]
-    on(page.load, events.opened, ["credentials", "search"], js=style.OPENED)
-    on([ui["go"].click, ui["say"].submit], events.draw, fields, js=style.TYPED, trigger_mode="multiple")
-    on(ui["cancel"].click, events.cancel, ["credentials"])
-    state = ["credentials", "view"]
-    for name in ("undo", "redo", "latest", "fork", "new"):
-        on(ui[name].click, getattr(events, name), state)
-    on(ui["branch_off"].click, events.fork, state)
-    on(ui["view"].change, events.show, state)
+    def then(before: Any, handler: Callable, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        before.then(**_call(ui, handler, inputs, outputs))
+
+    def draws(trigger: Callable | list, handler: Callable) -> None:
+        fields = ["credentials", "say", "seed", "guidance", "count", "preset", "view"]
+        drawn = on(trigger, handler, fields, [*STEPS, "ended"], js=style.TYPED, trigger_mode="multiple")
+        then(drawn, events.ended, [*state, "ended"], [*WHOLE, "say"])
+
+    who, state = ["credentials"], ["credentials", "view"]
+    model, told = ["model", *MODEL], ["message"]
+    opened = [*WHOLE, "credentials", "key", "say", *model]
+    on(page.load, events.opened, ["credentials", "search"], opened, js=style.OPENED)
+    draws([ui["go"].click, ui["say"].submit], events.draw)
+    draws(ui["examples"].select, said(events.draw))
+    on(ui["cancel"].click, events.cancel, who, told)
+    for name in ("undo", "redo", "latest", "fork"):
+        on(ui[name].click, getattr(events, name), state, WHOLE)
+    on(ui["new"].click, events.new, state, [*WHOLE, "credentials"])
+    on(ui["branch_off"].click, events.fork, state, WHOLE)
+    on(ui["view"].change, events.show, state, ["stage", *told])
     for part, handler, field in (("strip", events.look, "turn"), ("candidates", events.choose, "candidate")):
-        on(ui[part].select, with_data(handler, field), state)
-    on(ui["examples"].select, said(events.draw), fields, js=style.TYPED, trigger_mode="multiple")
-    fill = events.model_fields
-    on(ui["branch"].input, events.show_branch, [*state, "branch"]).then(**_then(ui, fill, shown))
-    on(ui["model"].input, events.use_model, [*state, "model"]).then(**_then(ui, fill, shown))
-    on(ui["delete"].click, events.delete, state).then(**_then(ui, fill, shown))
-    on([ui["rename"].click, ui["name"].submit], events.rename, [*state, "name"])
-    on(ui["canvas"].upload, events.upload_canvas, [*state, "canvas"])
-    on(ui["reopen"].upload, events.reopen, [*state, "reopen"]).then(**_then(ui, fill, shown))
-    on(ui["compare"].click, events.compare, ["credentials", "one", "other"])
+        on(ui[part].select, with_data(handler, field), state, WHOLE)
+    for trigger, handler, inputs in (
+        (ui["branch"].input, events.show_branch, [*state, "branch"]),
+        (ui["model"].input, events.use_model, [*state, "model"]),
+        (ui["delete"].click, events.delete, state),
+        (ui["reopen"].upload, events.reopen, [*state, "reopen"]),
+    ):
+        then(on(trigger, handler, inputs, WHOLE), events.model_fields, who, [*model, "examples", *told])
+    on([ui["rename"].click, ui["name"].submit], events.rename, [*state, "name"], WHOLE)
+    on(ui["canvas"].upload, events.upload_canvas, [*state, "canvas"], WHOLE)
+    on(ui["too_large"].select, with_data(events.too_large, "bytes"), who, told)
+    on(ui["compare"].click, events.compare, ["credentials", "one", "other"], ["slider", "difference", *told])
     for what in DOWNLOADS:
-        on(
-            ui[f"keep_{what}"].click,
-            lambda credentials, what=what: events.download(credentials, what),
-            ["credentials"],
-        )
+        download = lambda credentials, what=what: events.download(credentials, what)  # noqa: E731
+        on(ui[f"keep_{what}"].click, download, who, ["download", *told])
     if events.finder is not None:
-        asked = ["credentials", "filter"]
-        on(ui["find"].click, events.find, asked)
-        on([ui["refine_go"].click, ui["refine"].submit], events.refine, [*asked, "refine"], js=style.REFINED)
-        on(ui["find_back"].click, events.find_back, asked)
-        on(ui["found"].select, with_data(events.pick, "hit"), ["credentials"])
-        on(ui["draw_on"].click, events.draw_on, state)
+        asked, found = ["credentials", "filter"], ["found", "refine", *told]
+        on(ui["find"].click, events.find, asked, found)
+        refine = [ui["refine_go"].click, ui["refine"].submit]
+        on(refine, events.refine, [*asked, "refine"], found, js=style.REFINED)
+        on(ui["find_back"].click, events.find_back, asked, found)
+        on(ui["found"].select, with_data(events.pick, "hit"), who, found)
+        on(ui["draw_on"].click, events.draw_on, state, WHOLE)
     ui["theme"].click(None, js=style.THEME_BUTTON)
 
 
-def _then(ui: dict[str, Any], handler: Callable, shown: list) -> dict[str, Any]:
+def _call(
+    ui: dict[str, Any], handler: Callable, inputs: Sequence[str], outputs: Sequence[str]
+) -> dict[str, Any]:
+    """What Gradio has to know to call a handler."""
     return {
         "fn": named(handler, ui),
-        "inputs": [ui["credentials"]],
-        "outputs": shown,
+        "inputs": [ui[name] for name in inputs],
+        "outputs": [ui[name] for name in outputs],
         "show_progress": "hidden",
         "api_visibility": "private",
     }
@@ -224,7 +234,7 @@ def named(handler: Callable, ui: dict[str, Any]) -> Callable:
     """The handler with parts in place of their names, as Gradio wants it."""
 
     def parts(view: dict[str, Any]) -> dict[Any, Any]:
-        return {ui[name]: value for name, value in view.items()}
+        return {ui[name]: value for name, value in view.items()} or gr.skip()
 
     if inspect.isasyncgenfunction(handler):
 

@@ -80,7 +80,7 @@ class Ticket:
     def check(self) -> None:
         """Raises Cancelled if the job was cancelled."""
         if self._cancelled.is_set():
-            raise _cancelled()
+            raise cancelled()
 
     def result(self, timeout: float | None = None) -> Any:
         """Waits for the job and returns what it returned.
@@ -239,7 +239,7 @@ class DeviceQueue:
                 if not any(isinstance(job, _OfBatch) and job.ticket is ticket for job in self._running):
                     return
             self.changed.notify_all()
-        ticket._end(error=_cancelled())
+        ticket._end(error=cancelled())
 
     def close(self) -> None:
         """Refuses new jobs, ends those that wait with `Closed`, has the running one stop within a step, and
@@ -333,7 +333,7 @@ class DeviceQueue:
     def _run_batch(self, jobs: Sequence[_OfBatch]) -> None:
         def check() -> None:
             if all(job.ticket.cancelled for job in jobs):
-                raise _cancelled()
+                raise cancelled()
 
         try:
             results = jobs[0].run([job.item for job in jobs], check)
@@ -358,7 +358,8 @@ def _of(kind: Hashable) -> Callable[[_Job], bool]:
     return lambda job: isinstance(job, _OfBatch) and job.kind == kind
 
 
-def _cancelled() -> Cancelled:
+def cancelled() -> Cancelled:
+    """What a cancelled job ends with."""
     return Cancelled("stopped: it was cancelled")
 
 

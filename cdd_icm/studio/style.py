@@ -55,12 +55,11 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 #difference figure { margin: 0; } #difference img { width: 100%; border-radius: 8px; }
 @media (max-width: 760px) {
   #columns { flex-wrap: wrap; } #columns > div { flex: 1 1 100%; min-width: 0 !important; }
-  .main.fillable.app, main.contain { padding: 4px !important; } #head p { display: none; }
+  #head p { display: none; }
   #head { flex-wrap: nowrap; } #head h1 { font-size: 1.05rem; white-space: nowrap; }
   #actions { flex-wrap: nowrap; } #actions button { min-width: 0 !important; padding: 10px 4px !important; }
   #head button { min-width: 110px !important; }
   #view label { padding: 4px 6px; font-size: .8rem; } #view .wrap { gap: 4px; }
-  .gradio-container { padding: 6px !important; }
   #stage img { width: 100%; }
   #strip button { width: 92px; } #strip img { width: 80px; height: 80px; }
 }
@@ -69,6 +68,11 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+@media (max-width: 760px) {  /* not in CSS, which Gradio applies to what is within .contain alone */
+  body .gradio-container { padding: 4px !important; } body .main.fillable.app { padding: 4px !important; }
+}
+</style>
 <script>
 document.addEventListener('keydown', event => {
   const click = id => { const b = document.getElementById(id); if (b && !b.disabled) b.click(); };
@@ -127,6 +131,17 @@ watch('value', () => {
 });
 """
 """Keeps the visitor's key in the browser."""
+
+TOO_LARGE = """
+document.addEventListener('change', event => {
+  const file = event.target.files?.[0];
+  if (!file || file.size <= Number(props.value)) return;
+  event.stopImmediatePropagation();
+  event.target.value = '';
+  trigger('select', {bytes: file.size});
+}, true);
+"""
+"""Tells of a file above the limit, in bytes, before it is sent; else Gradio does, in words of its own."""
 
 SAVE = """
 watch('value', () => {

@@ -28,6 +28,16 @@ View = dict[str, Any]
 PICTURE, PLANNED, CHANGED = "Picture", "Plan", "Changes"
 VIEWS = (PICTURE, PLANNED, CHANGED)
 
+WHOLE = (
+    *("address", "stage", "strip", "told", "candidates", "undo", "redo", "fork", "latest", "cancel"),
+    *("branch", "name", "one", "other", "message"),
+)
+"""The parts of `whole_view`."""
+STEPS = ("stage", "message", "cancel", "candidates")
+"""The parts of `drawing_view`."""
+MODEL = ("preset", "count", "guidance")
+"""The parts of `model_view`."""
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -152,11 +162,9 @@ def drawing_view(visit: Visit, drawing: Drawing) -> View:
     }
     if drawing.preview is not None:
         alt = f"Being drawn: {text}"
-        view["stage"] = markup.stage(drawing.preview, alt, busy=True, note=f"step {drawing.steps}")
+        view["stage"] = markup.busy_stage(drawing.preview, alt, f"step {drawing.steps}")
     elif drawing.state == "waiting":
-        view["stage"] = markup.stage(
-            drawing.base.picture, f"Waiting to draw: {text}", busy=True, note="waiting"
-        )
+        view["stage"] = markup.busy_stage(drawing.base.picture, f"Waiting to draw: {text}", "waiting")
     if drawing.candidates and drawing.request.candidates > 1:
         pictures = [candidate.session.picture for candidate in drawing.candidates]
         view["candidates"] = markup.candidates(pictures, ["drawn"] * len(pictures), -1)

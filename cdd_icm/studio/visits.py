@@ -24,6 +24,8 @@ from cdd_icm.studio.engine import Engine
 from cdd_icm.studio.limits import RequestCounter, VisitorLimits
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{22,64}")
+ENDS = 8
+"""Ends of turns that are remembered for pages that did not ask for them yet."""
 FIRST = "main"
 """The name of the branch with which a dialog begins."""
 
@@ -44,6 +46,8 @@ class Visit:
     """The turn that is looked at, 0 for the canvas; None for the last."""
     search: list = field(default_factory=list)
     """The conversation of "Find": its `finding.Step`s."""
+    ends: dict[str, Drawing] = field(default_factory=dict)
+    """Turns that are over, which the page is about to show; by a name that nobody can guess."""
     touched: float = field(default_factory=time.monotonic)
     lock: RLock = field(default_factory=RLock, repr=False)
     saved: bool = False
@@ -96,6 +100,20 @@ class Visit:
         with self.lock:
             branch.session = drawing.candidates[drawing.best].session
             self.save(branch)
+
+    def name_end(self, drawing: Drawing) -> str:
+        """A name under which the page gets the end of this turn, once."""
+        with self.lock:
+            while len(self.ends) >= ENDS:  # of pages that were closed before they asked
+                del self.ends[next(iter(self.ends))]
+            name = secrets.token_hex(8)
+            self.ends[name] = drawing
+            return name
+
+    def take_end(self, name: str) -> Drawing | None:
+        """The turn of a name; None if there is none, or it was taken."""
+        with self.lock:
+            return self.ends.pop(name, None)
 
     def choose(self, number: int) -> None:
         """Makes candidate `number`, from 0, the last turn.

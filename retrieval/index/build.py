@@ -10,7 +10,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from cdd_icm.data.files import FolderFiles
@@ -22,6 +22,7 @@ from cdd_icm.signals import StopSignal
 from cdd_icm.sources import local_path
 from cdd_icm.walk import files_below
 from retrieval.images import SUFFIXES
+from retrieval.index import several
 from retrieval.index.encoder import Encoder
 from retrieval.index.store import MAX_TEXT_BYTES, Entry, Store
 from retrieval.index.tags import read_tags
@@ -75,8 +76,7 @@ def index(
     store has of them stays.
 
     Raises:
-        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, a model with several vectors a
-            picture, or what `Store` raises.
+        InputError: no such folder, no pictures in it, a faulty metadata.jsonl, or what `Store` raises.
     """
     if batch_size < 1:
         raise InputError(f"batch_size: {batch_size}, expected at least 1")
@@ -103,7 +103,7 @@ def index(
                 begun = perf_counter()
                 vectors = encoder.encode_gallery(batch.pixels).cpu()  # on a GPU, this waits for the result
                 done.model_seconds += perf_counter() - begun
-                puts.append(store_thread.submit(store.put, batch.new, _single_vectors(vectors)))
+                puts.append(store_thread.submit(store.put, batch.new, vectors))
             while len(puts) > BEHIND:
                 puts.pop(0).result()
             bar.update(len(batch.names))
@@ -120,10 +120,10 @@ def index(
 
 
 def check(folder: str | Path, encoder: Encoder) -> None:
-    """Raises what `index` would raise for the folder and the model, before a store is created."""
+    """Raises InputError, before a store is created, where the folder can't be indexed, or where a store can't
+    hold as many vectors a picture as the model has."""
     _read_folder(folder)
-    black = encoder.preprocess(np.zeros((1, 1, 3), np.uint8))
-    _single_vectors(encoder.encode_gallery(torch.from_numpy(np.stack([black])).permute(0, 3, 1, 2)))
+    several.check_size(encoder.vectors, encoder.width)
 
 
 def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, dict]]:
@@ -141,12 +141,6 @@ def _read_folder(folder: str | Path) -> tuple[FolderFiles, list[str], dict[str, 
 
 def _is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def _single_vectors(vectors: Tensor) -> Float[Tensor, "B E"]:
-    if vectors.ndim != 2:
-        raise InputError(f"model: {vectors.shape[1]} vectors a picture; a store holds one")
-    return vectors
 
 
 class _FilesAndLinks(FolderFiles):

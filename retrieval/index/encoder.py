@@ -17,6 +17,9 @@ class Encoder(Protocol):
     width: int
     """E, the length of its vectors."""
 
+    vectors: int
+    """How many a picture has."""
+
     fingerprint: str
     """Letters and digits that identify the model."""
 
@@ -25,8 +28,8 @@ class Encoder(Protocol):
 
     def encode_gallery(
         self, pictures: UInt8[Tensor, "B 3 H W"] | Sequence[Image.Image]
-    ) -> Float[Tensor, "B E"]:
-        """The pictures' vectors, of unit length."""
+    ) -> Float[Tensor, "B *vectors E"]:
+        """The pictures' vectors, of unit length: one each, or `vectors`."""
 
     def encode_query(
         self,

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import torch
 from jaxtyping import Float
 from milvus_lite.server_manager import server_manager_instance
@@ -24,9 +23,11 @@ from cdd_icm.errors import InputError, of_type
 from cdd_icm.lock import ThreadLock, claimed, serial
 from cdd_icm.sources import check_links, local_path, path_within
 from cdd_icm.text import check_text
+from retrieval.index import several
 from retrieval.index.damage import check_store
+from retrieval.index.quiet import faiss_quiet, logged
 
-FIELDS = ("content", "folder", "path", "width", "height", "vector")
+FIELDS = ("content", "folder", "path", "width", "height", "vector", "vectors", "rows")
 """The columns of a store. A picture's tags are further columns, so they can't have these names."""
 
 PREFIX = "pictures_"
@@ -84,17 +85,19 @@ class Store:
             folder.
         fingerprint, width: of the model, see `retrieval.index.encoder.Encoder`.
         create: creates the store if it doesn't exist.
+        vectors: how many a picture has; of several, the best one scores (see `retrieval.index.several`).
 
     Raises:
         InputError: the store doesn't exist, was made with another model, is open in another process, or is
             unreachable or damaged.
     """
 
-    def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False):
+    def __init__(self, uri: str, fingerprint: str, width: int, create: bool = False, vectors: int = 1):
         # what these log is also raised as an exception
         for name in ("pymilvus", "grpc._server", "milvus_lite.adapter"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.uri, self.collection = uri, PREFIX + fingerprint
+        self.width, self.vectors = width, vectors
         self._embedded = "://" not in uri
         self._lock, self._opened = ThreadLock(), ExitStack()
         with self._opened:
@@ -107,10 +110,10 @@ class Store:
                     check_store(path, self._folder, width)
                 self._client = _connect_embedded(uri) if self._embedded else _connect(uri)
             self._opened.callback(self._client.close)
-            self._open(fingerprint, width, create)
+            self._open(fingerprint, create)
             self._opened = self._opened.pop_all()  # it stays open where all went well
 
-    def _open(self, fingerprint: str, width: int, create: bool) -> None:
+    def _open(self, fingerprint: str, create: bool) -> None:
         with self._one_line_errors():
             made = [n for n in self._client.list_collections(timeout=ANSWER_SECONDS) if n.startswith(PREFIX)]
         if self.collection not in made:
@@ -121,13 +124,18 @@ class Store:
                 self._clear()
             if not create:
                 raise InputError(f"{self.uri}: no pictures were indexed here")
-            self._create(width)
+            self._create()
         with self._one_line_errors():
+            found = self._client.describe_collection(self.collection, timeout=ANSWER_SECONDS)
+            # as described: a server may pass over a column that it doesn't know
+            self._max_sim = any(field["name"] == "rows" for field in found["fields"])
             # checked each time: a process may have been killed after it created the collection
             if not self._client.list_indexes(self.collection):
                 index = self._client.prepare_index_params()
                 kind = EXACT_INDEX if self._embedded else {"index_type": "AUTOINDEX"}
                 index.add_index("vector", metric_type="IP", **kind)
+                if self._max_sim:
+                    several.add_index(index)
                 self._client.create_index(self.collection, index, timeout=ANSWER_SECONDS)
             self._load()
         if self._embedded:
@@ -135,7 +143,7 @@ class Store:
 
     def _load(self) -> None:
         try:
-            with _faiss_quiet():
+            with faiss_quiet():
                 self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
         except MilvusException:
             if not self._embedded:
@@ -144,7 +152,7 @@ class Store:
             # rebuilds deleted ones from the rows
             for file in self._folder.rglob("*.idx"):
                 file.unlink()
-            with _faiss_quiet():
+            with faiss_quiet():
                 self._client.load_collection(self.collection, timeout=ANSWER_SECONDS)
 
     def _clear(self) -> None:
@@ -162,21 +170,24 @@ class Store:
         """Where Milvus Lite keeps the collection."""
         return Path(self.uri) / "collections" / self.collection
 
-    def _create(self, width: int) -> None:
+    def _create(self) -> None:
         schema = MilvusClient.create_schema(enable_dynamic_field=True)
         schema.add_field("content", DataType.VARCHAR, is_primary=True, max_length=64)
         schema.add_field("folder", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
         schema.add_field("path", DataType.VARCHAR, max_length=MAX_TEXT_BYTES)
         schema.add_field("width", DataType.INT64)
         schema.add_field("height", DataType.INT64)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self.width)
         with self._one_line_errors():
+            if self.vectors > 1:
+                max_sim = not self._embedded and several.has_max_sim(self._client)
+                several.add_fields(schema, self.vectors, self.width, max_sim)
             self._client.create_collection(
                 self.collection, schema=schema, consistency_level="Strong", timeout=ANSWER_SECONDS
             )
 
     @serial
-    def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N E"]) -> None:
+    def put(self, entries: Sequence[Entry], vectors: Float[Tensor, "N *vectors E"]) -> None:
         """Adds pictures. Old tags of a picture that is already in the store may remain: use `change` for
         those."""
         rows = [
@@ -187,7 +198,7 @@ class Store:
                 "path": entry.path,
                 "width": entry.width,
                 "height": entry.height,
-                "vector": vector,
+                **({"vector": vector} if self.vectors == 1 else several.columns(vector, self._max_sim)),
             }
             for entry, vector in zip(entries, vectors.float().cpu().numpy(), strict=True)
         ]
@@ -209,9 +220,15 @@ class Store:
         put again, so a process that is killed in between may lose some of them."""
         if entries:
             contents = [entry.content for entry in entries]
-            found = {row["content"]: row["vector"] for row in self._rows(contents, ["vector"])}
+            column = "vector" if self.vectors == 1 else "vectors"
+            found = {row["content"]: row[column] for row in self._rows(contents, [column])}
+            if self.vectors > 1:
+                shape = self.vectors, self.width, self.uri
+                found = {content: several.unpacked(text, *shape) for content, text in found.items()}
             self.remove(contents)  # in Milvus Lite, put alone would mix old and new tags
-            self.put(entries, torch.tensor([found[content] for content in contents]))
+            self.put(
+                entries, torch.from_numpy(np.array([found[content] for content in contents], np.float32))
+            )
 
     @serial
     def remove(self, contents: Sequence[str]) -> None:
@@ -243,7 +260,8 @@ class Store:
 
     @serial
     def search(self, query: Float[Tensor, " E"], k: int, filter: str = "") -> list[tuple[float, Entry]]:
-        """The k pictures nearest to the query, best first, each with its score: the inner product.
+        """The k pictures nearest to the query, best first, each with its score: the inner product or, of
+        several vectors a picture, the highest among `several.CANDIDATES` candidates.
 
         Args:
             filter: a condition on the hits: a Milvus boolean expression over `FIELDS` and tags, such as
@@ -257,23 +275,33 @@ class Store:
         check_text(filter, "filter")
         if not 1 <= k <= MAX_ROWS:
             raise InputError(f"k: {k}, expected 1 to {MAX_ROWS}")
+        numbers, several_each = query.float().cpu(), self.vectors > 1
+        nearest = {"params": {"nprobe": 1} if self._embedded else {}, "metric_type": "IP"}
+        by: dict[str, Any] = {"data": [numbers.numpy()], "anns_field": "vector", "search_params": nearest}
+        if self._max_sim:
+            by = several.search_arguments(numbers.numpy())
         with self._one_line_errors(filter and f"filter {filter!r}"):
             (hits,) = self._client.search(
                 self.collection,
-                [query.float().cpu().numpy()],
-                filter,
-                limit=k,
-                output_fields=_ENTRY_FIELDS,
-                search_params={"metric_type": "IP", "params": {"nprobe": 1} if self._embedded else {}},
+                filter=filter,
+                limit=max(k, several.CANDIDATES) if several_each else k,
+                output_fields=[*_ENTRY_FIELDS, *["vectors"] * several_each],
                 timeout=ANSWER_SECONDS,
+                **by,
             )
         # the name of the key's field depends on the server's version, but every version has `id`
-        return [(hit["distance"], _entry({"content": hit.id, **hit["entity"]}, self.uri)) for hit in hits]
+        found = [(hit["distance"], {"content": hit.id, **hit["entity"]}) for hit in hits]
+        if several_each and found:
+            texts = [row["vectors"] for _, row in found]
+            scores = several.scores(numbers, texts, self.vectors, self.uri).sort(descending=True, stable=True)
+            best = zip(scores.values.tolist()[:k], scores.indices.tolist(), strict=False)
+            found = [(score, found[at][1]) for score, at in best]
+        return [(score, _entry(row, self.uri)) for score, row in found]
 
     @serial
     def flush(self) -> None:
         """Writes the pictures that were put to segments, which are fast to search."""
-        with self._one_line_errors(), _faiss_quiet():
+        with self._one_line_errors(), faiss_quiet():
             self._client.flush(self.collection, timeout=ANSWER_SECONDS)
 
     @serial
@@ -348,40 +376,9 @@ def _check_path(uri: str, create: bool) -> Path:
 
 
 def _connect_embedded(uri: str) -> MilvusClient:
-    with _logged("milvus_lite.server_manager") as reasons:
+    with logged("milvus_lite.server_manager") as reasons:
         try:
             return MilvusClient(uri)
         except MilvusException as error:
             # that another program has it open comes with an error number, which says no more
             raise InputError(f"{uri}: {str(next(reasons, error)).partition(': [Errno')[0]}") from error
-
-
-@contextmanager
-def _logged(name: str) -> Iterator[Iterable[str]]:
-    """Collects the exceptions that a logger gets within the block, instead of printing them: only there does
-    Milvus Lite say why it can't open a store."""
-    logger, reasons = logging.getLogger(name), []
-    handler = logging.Handler()
-    handler.emit = lambda record: record.exc_info and reasons.append(str(record.exc_info[1]))
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
-    try:
-        yield iter(reasons)
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
-
-
-@contextmanager
-def _faiss_quiet() -> Iterator[None]:
-    """Hides what faiss prints to the process's stderr: a warning that there are few vectors to train the
-    index with, although a single list needs no training."""
-    sys.stderr.flush()
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)

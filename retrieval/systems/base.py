@@ -79,8 +79,17 @@ class System(nn.Module, ABC):
     query_uses_all_parameters: ClassVar[bool] = False
     """Whether `encode_query` alone gives every weight a gradient, including the backbone's."""
 
+    composes: ClassVar[bool] = False
+    """Whether it has `compose`, so that a `Wrapper` can give it another vector of the reference."""
+
+    pooled_only: ClassVar[bool] = False
+    """Whether it reads nothing of pictures but the pooled feature."""
+
     width: int | None = None
     """D, the length of a query; None: that of the pooled features."""
+
+    vectors: int = 1
+    """T, how many vectors `encode_gallery` makes of a picture; with 1 it has no axis for them."""
 
     @property
     @abstractmethod
@@ -93,7 +102,14 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N ... D"]:
-        """The vectors of gallery pictures, of unit length: one each, or several."""
+        """The vectors of gallery pictures, of unit length: one each, or `vectors`."""
+
+    def compose(
+        self, vector: Float[Tensor, "B D"], reference: ImageFeatures, text: TextFeatures
+    ) -> Float[Tensor, "B D"]:
+        """The queries, of unit length, with `vector` in place of the vector of the reference that the
+        system's own gallery encoder makes, before it has unit length."""
+        raise NotImplementedError
 
     def score(self, queries: Float[Tensor, "B D"], vectors: Float[Tensor, "N ... D"]) -> Float[Tensor, "B N"]:
         """The score of every query with every picture. A `retrieval.evaluation.metrics.Similarity`."""
@@ -152,6 +168,11 @@ class System(nn.Module, ABC):
             options: the config's section `options` as an `Options`.
         """
         return {}
+
+    @classmethod
+    def composing_keywords(cls, keywords: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments where only `compose` is used: without the gallery's weights."""
+        return keywords
 
     @classmethod
     def query_width(cls, config: RetrievalConfig, backbone: Backbone) -> int:

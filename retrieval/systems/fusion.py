@@ -28,19 +28,21 @@ class Fusion(Temperature, System):
     reference and text are composed, and the features of a frozen tower can be cached.
 
     Args:
-        fusion: keyword arguments of `GatedFusion`. tokens: Nv.
+        fusion: keyword arguments of `GatedFusion`. tokens: Nv; None: it has no p, and only composes.
     """
 
+    composes = True
     query_inputs = Inputs.FEATURES
     gallery_inputs = Inputs.TOKENS
     transfers = ("fusion",)
     query_uses_all_parameters = True
 
-    def __init__(self, fusion: dict[str, Any], tokens: int):
+    def __init__(self, fusion: dict[str, Any], tokens: int | None):
         super().__init__()
         self.fusion = GatedFusion(**fusion)
         self.width: int = self.fusion.config.width
-        self.places = PatchProjection(self.fusion.config.image_width, tokens, self.width)
+        if tokens is not None:
+            self.places = PatchProjection(self.fusion.config.image_width, tokens, self.width)
         self.text_out = nn.Linear(self.fusion.config.embed_dim, self.width)
         self.query_out, self.keep = nn.Linear(self.width, self.width), nn.Linear(self.width, self.width)
 
@@ -52,10 +54,19 @@ class Fusion(Temperature, System):
     def query_width(cls, config: RetrievalConfig, backbone: Backbone) -> int:
         return config.fusion.width
 
+    @classmethod
+    def composing_keywords(cls, keywords: dict[str, Any]) -> dict[str, Any]:
+        return {**keywords, "tokens": None}
+
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
+        return self.compose(self.places(reference.tokens), reference, text)
+
+    def compose(
+        self, vector: Float[Tensor, "B D"], reference: ImageFeatures, text: TextFeatures
+    ) -> Float[Tensor, "B D"]:
         f = fused_query(self.fusion, reference, text)  # (B, D)
         g = self.keep(f).sigmoid()  # (B, D)
-        query = g * self.places(reference.tokens) + (1 - g) * self.text_out(text.pooled) + self.query_out(f)
+        query = g * vector + (1 - g) * self.text_out(text.pooled) + self.query_out(f)
         return normalize(query.float(), dim=-1)
 
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:

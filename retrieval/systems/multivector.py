@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from cdd_icm.config import section
+from cdd_icm.config.base import AtLeastOne
+from cdd_icm.errors import InputError
 from retrieval.backbones.base import Backbone, ImageFeatures, TextFeatures
 from retrieval.systems.base import Inputs, Wrapper, WrapperOptions
+from retrieval.systems.patches import PatchProjection
 from retrieval.systems.registry import SYSTEMS, find
 from retrieval.systems.scores import max_over_vectors
 
@@ -23,44 +26,82 @@ if TYPE_CHECKING:
 class MultiVectorOptions(WrapperOptions):
     composer: str = "fusion"
     """The system that makes the queries."""
+    vectors: AtLeastOne | None = 8
+    """Learnt vectors a picture, each of all its patch tokens; null is one for each patch token alone."""
 
 
 class MultiVector(Wrapper):
-    """The queries of any other system, over a gallery in which each patch token is a vector of its own.
+    """The queries of another system, over a gallery with several vectors a picture: score max_k <q, v_k>.
+
+    With `vectors` T, v_k = normalise(p_k(y)), where each p_k is a projection of all patch tokens of y, and
+    the reference x is in the query as the mean of its p_k(x): both sides share the projections, so that a
+    query starts near its reference. Without, as an ablation, v_k = normalise(W y_k) of the patch token k
+    alone, and the query is the other system's own.
 
     Args:
         composer: the system that makes the queries; its gallery encoder is unused. options: its keyword
             arguments.
-        token_width: D_v. dim: D, of the queries.
+        token_width: D_v. tokens: N_v. dim: D, of the queries. vectors: T, or None.
     """
 
     Options = MultiVectorOptions
     gallery_inputs = Inputs.TOKENS
 
-    def __init__(self, composer: str, options: Mapping[str, Any], token_width: int, dim: int):
+    def __init__(
+        self,
+        composer: str,
+        options: Mapping[str, Any],
+        token_width: int,
+        tokens: int,
+        dim: int,
+        vectors: int | None = None,
+    ):
         super().__init__(composer, options)
         self.query_inputs = self.composer.query_inputs
-        self.token_out = nn.Linear(token_width, dim)
-        self.width = dim
+        self.width, self.vectors, self.learnt = dim, vectors or tokens, vectors is not None
+        if self.learnt:
+            self.query_inputs |= Inputs.TOKENS
+            self.token_out = nn.Sequential(
+                PatchProjection(token_width, tokens, vectors * dim), nn.Unflatten(-1, (vectors, dim))
+            )
+        else:
+            self.token_out = nn.Linear(token_width, dim)
 
     @classmethod
     def wrappable(cls) -> Sequence[str]:
         return [name for name in SYSTEMS if find(name) is not cls]
 
     @classmethod
+    def check(cls, config: RetrievalConfig, options: MultiVectorOptions, key: str = "composer") -> None:
+        super().check(config, options, key)
+        if options.vectors is not None and not find(options.composer).composes:
+            able = ", ".join(name for name in cls.wrappable() if find(name).composes)
+            raise InputError(
+                f"options.composer is {options.composer!r}, expected one of {able} with "
+                f"options.vectors={options.vectors}"
+            )
+
+    @classmethod
     def uses_all_parameters(cls, options: MultiVectorOptions) -> bool:
-        return find(options.composer).query_uses_all_parameters
+        wrapped = find(options.composer)
+        # of pooled features, the learnt vectors take the place
+        return wrapped.query_uses_all_parameters and (options.vectors is None or not wrapped.pooled_only)
 
     @classmethod
     def keywords(
         cls, config: RetrievalConfig, options: MultiVectorOptions, backbone: Backbone
     ) -> dict[str, Any]:
+        known = super().keywords(config, options, backbone)
+        if options.vectors is not None:
+            known["options"] = find(options.composer).composing_keywords(known["options"])
         dim = find(options.composer).query_width(config, backbone)
-        shape = {"token_width": backbone.image_width, "dim": dim}
-        return {**super().keywords(config, options, backbone), **shape}
+        shape = {"token_width": backbone.image_width, "tokens": backbone.image_tokens, "dim": dim}
+        return {**known, **shape, "vectors": options.vectors}
 
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        return self.composer.encode_query(reference, text)
+        if not self.learnt:
+            return self.composer.encode_query(reference, text)
+        return self.composer.compose(self.token_out(reference.tokens).mean(1), reference, text)
 
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N T D"]:
         return normalize(self.token_out(pictures.tokens).float(), dim=-1)

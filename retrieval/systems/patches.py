@@ -62,7 +62,7 @@ class ProjectedPatches(Wrapper):
         return {**super().keywords(config, options, backbone), **shape}
 
     def encode_query(self, reference: ImageFeatures, text: TextFeatures) -> Float[Tensor, "B D"]:
-        return self.composer.encode_query(self._projected(reference), text)
+        return self.composer.compose(self.projection(reference.tokens), reference, text)
 
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N D"]:
         return self.composer.encode_gallery(self._projected(pictures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,6 +38,13 @@ class Temperature(nn.Module):
 
 class PooledSystem(System):
     """Each picture is represented by its pooled feature; the score is the cosine."""
+
+    composes = pooled_only = True
+
+    def compose(
+        self, vector: Float[Tensor, "B E"], reference: ImageFeatures, text: TextFeatures
+    ) -> Float[Tensor, "B E"]:
+        return self.encode_query(replace(reference, pooled=vector), text)
 
     def encode_gallery(self, pictures: ImageFeatures) -> Float[Tensor, "N E"]:
         return normalize(pictures.pooled.float(), dim=-1)

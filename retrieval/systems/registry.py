@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SYSTEMS = {
     "combiner": "retrieval.systems.combiner:Combiner",
+    "finecir": "retrieval.systems.finecir:FineCIR",
     "fusion": "retrieval.systems.fusion:Fusion",
     "image": "retrieval.systems.pooled:ImageOnly",
     "matching": "retrieval.systems.matching:Matching",

@@ -174,7 +174,8 @@ FAULTS = {
     "key of no plan": ("plan={kind: none, grid: 8}", "unknown key plan.grid; the nearest is plan.kind"),
     "unknown kind of plan": (
         "plan.kind=anotated",
-        "plan.kind is 'anotated', expected none, annotated, relational, edits or pieces; the nearest is annotated",
+        "plan.kind is 'anotated', expected none, annotated, relational, edits or pieces; the nearest is "
+        "annotated",
     ),
     "plan without a kind": ("plan={grid: 8}", "plan.kind is missing"),
     "plan that is no section": ("plan=8", "plan is 8, expected a section"),

@@ -18,7 +18,7 @@ class Colours:
     """A picture is the mean colours of a 4 x 4 grid; a text adds the colours that it names to all of it, and
     the history as much again."""
 
-    width = 48
+    width, vectors = 48, 1
 
     def __init__(self, fingerprint: str = "c01ou75"):
         self.fingerprint = fingerprint

@@ -43,10 +43,14 @@ OPTIONS = {
         "fusion": {**TOWERS, **FUSION},
         "matcher": {"image_size": 32, "query_width": 32, "width": 16},
     },
+    "finecir": {
+        **{"image_width": 32, "text_width": 32, "image_tokens": 16, "width": 32, "heads": 2, "queries": 4},
+        **{"layers": 1, "entities": 3, "nodes": 4, "parser": "rules", "tokens": "entities"},
+    },
     "image": {},
     "multi-vector": {
-        **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": 16}},
-        **{"token_width": 32, "dim": 32},
+        **{"composer": "fusion", "options": {"fusion": {**TOWERS, **FUSION}, "tokens": None}},
+        **{"token_width": 32, "tokens": 16, "dim": 32, "vectors": 4},
     },
     "patch-projection": {
         **{"composer": "tirg", "options": {"dim": 24}},

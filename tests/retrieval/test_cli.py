@@ -250,10 +250,9 @@ def test_a_refused_index_leaves_the_store_to_another_model(indexed, tmp_path, mo
     ):
         assert main(arguments) == 2
     with monkeypatch.context() as patch:
-        several = Colours._grid
-        patch.setattr(Colours, "_grid", lambda *given: several(*given)[:, None].expand(-1, 3, -1))
+        patch.setattr(Colours, "vectors", 300)
         assert main(["index", pictures, *indexed]) == 2
-        assert "model: 3 vectors a picture; a store holds one" in capsys.readouterr().err
+        assert "model: 300 vectors of 48 numbers a picture are " in capsys.readouterr().err
     assert main(["index", pictures, *indexed[:3], "other"]) == 0
 
 

@@ -47,6 +47,8 @@ WIDTH = 160
 """Width of the network, which is not that of the towers: it has words of its own."""
 TEXTS = 50_000
 """Number of written edits from which the vocabulary is learnt, beside the data's own texts."""
+FOREIGN = ("unknown", "nonsense")
+"""Intents of texts whose words the world need not have."""
 REMEMBERED = 2
 """Number of earlier instructions in which it is looked up what "it" is."""
 
@@ -113,13 +115,13 @@ class PiecePlan(Plan, ModelMixin, ConfigMixin):
             edit_of(dialogs, config.data.path)
             objects = [*objects, *objects_of_edits()]
         vocabulary = Vocabulary.of(objects, plan.template_attributes, config.data.path)
-        texts = cls.texts(config, dialogs)
+        texts, known = cls.texts(config, dialogs)
         pixel = plan.template_pixel(size)
         return {
             "image_size": size,
             **vars(vocabulary),
             "vocabulary": learn_words(texts),
-            "words": known_words(texts),
+            "words": known_words(known),
             "speaker": config.encoder.speaker,
             "heads": config.fusion.heads,
             "grid": plan.grid,
@@ -136,13 +138,15 @@ class PiecePlan(Plan, ModelMixin, ConfigMixin):
         return RequestSource.of(dialogs, Tuning().moved_distance, edit)
 
     @classmethod
-    def texts(cls, config: Config, dialogs: Sequence[Dialog]) -> list[str]:
-        """The texts from which the vocabulary is learnt."""
-        texts = [turn.instruction for dialog in dialogs for turn in dialog.turns]
-        if config.plan.requests:
-            source, rng = cls.source(config, dialogs), np.random.default_rng(config.seed)
-            texts += [source.edited(source.said(rng), rng).instruction for _ in range(TEXTS)]
-        return texts
+    def texts(cls, config: Config, dialogs: Sequence[Dialog]) -> tuple[list[str], list[str]]:
+        """The texts from which the vocabulary is learnt, and those of them whose words the world knows."""
+        said = [turn.instruction for dialog in dialogs for turn in dialog.turns]
+        if not config.plan.requests:
+            return said, said
+        source, rng = cls.source(config, dialogs), np.random.default_rng(config.seed)
+        edits = [source.edited(source.said(rng), rng) for _ in range(TEXTS)]
+        known = [edit.instruction for edit in edits if edit.intent not in FOREIGN]
+        return said + [edit.instruction for edit in edits], said + known
 
     @classmethod
     def augmentation(cls, config: Config, dialogs: Sequence[Dialog]) -> Callable[[RawBatch], RawBatch] | None:

@@ -197,3 +197,24 @@ def test_a_server(tiny_folder, tmp_path, capsys):
     assert str(tmp_path) not in page
     assert bench_server.main(["--models", "none"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == "bench_server: none: no such folder"
+
+
+def test_the_studios_figures_stand_on_the_page(tmp_path):
+    import bench_studio
+
+    def visit(slower):
+        return {name: [slower * 0.1, slower * 0.2, slower * 0.3] for name in bench_studio.NAMES}
+
+    bare = [{name: visit(slower)[name] for name in bench_studio.BOTH} for slower in (1, 2, 4)]
+    figures = bench_studio.summary([visit(9), visit(4), visit(8)], bare)
+    assert figures["page"]["turn"] == {"median": 1.0, "longest": 2.4, "times": 6}
+    assert figures["first_visit"]["preview"] == {"median": 1.8, "longest": 2.7, "times": 3}
+    assert figures["ratio"] == {"preview": 2.0, "turn": 2.0}, "a visit's turns beside those that follow it"
+    assert "## Studio" not in performance_page(tmp_path)
+    machine = {"device": "cpu", "name": "a CPU", "cores": 2, "threads": 2}
+    report = {"quick": False, "models": {"blocks": ""}, "machine": machine, "dtype": "float32"}
+    report |= {"image_size": 128, "visits": 2, "dialog": ["a cube"], **figures}
+    (tmp_path / "bench_studio.json").write_text(json.dumps(report))
+    page = performance_page(tmp_path)
+    assert "| Enter to the first preview | 1.00 / 2.40 s | 1.80 / 2.70 s | 0.50 / 1.20 s | 2.00 |" in page
+    assert "| the page opens: first paint | 1.00 / 2.40 s | 1.80 / 2.70 s |  |  |" in page

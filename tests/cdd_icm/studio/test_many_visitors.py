@@ -4,8 +4,9 @@ import asyncio
 import json
 
 import pytest
+from studio_visitor import PATIENCE
 
-from tests.cdd_icm.studio.browser import PATIENCE, Studio
+from tests.cdd_icm.studio.browser import Studio
 
 httpx = pytest.importorskip("httpx", reason="the extra `studio` is not installed")
 pytest.importorskip("gradio", reason="the extra `studio` is not installed")

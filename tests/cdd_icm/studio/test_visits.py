@@ -232,6 +232,17 @@ def test_a_follower_sees_every_state(tiny_pipeline):  # noqa: F811
     assert seen[-1] == "done" and drawing.preview.size == (32, 32)
 
 
+def test_the_end_of_a_turn_is_given_once(make):
+    visit = make().create(MINE)
+    drawing = drawn(visit, "a cube")
+    name, other = visit.name_end(drawing), visit.name_end(drawing)
+    assert visit.take_end("x") is None and visit.take_end("") is None
+    assert visit.take_end(name) is drawing and visit.take_end(name) is None
+    for _ in range(100):  # pages that were closed before they asked
+        visit.name_end(drawing)
+    assert len(visit.ends) <= 8 and visit.take_end(other) is None
+
+
 def test_a_broken_turn_is_a_line(tiny_pipeline):  # noqa: F811
     tiny_pipeline.canvas = Image.new("RGB", (32, 32), "grey")
     drawing = Drawing(DrawingSession(tiny_pipeline), Request("a cube", 1, settings={"plan_place": 7}))

@@ -29,7 +29,7 @@ class Run:
 
     def __call__(self, batch_size: int = 4, encoder: Colours | None = None, prune: bool = False) -> Indexed:
         encoder = encoder or Colours()
-        with Store(self.uri, encoder.fingerprint, encoder.width, create=True) as store:
+        with Store(self.uri, encoder.fingerprint, encoder.width, True, encoder.vectors) as store:
             done = index(self.folder, store, encoder, batch_size, progress=False, prune=prune)
         assert done.added == encoder.encoded
         return done
@@ -240,13 +240,20 @@ def test_folders_without_pictures_are_refused(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_with_several_vectors_a_picture_is_refused(run):
+def test_a_model_with_several_vectors_a_picture_is_indexed_and_found(run):
     class Several(Colours):
-        def encode_gallery(self, pictures):
-            return super().encode_gallery(pictures)[:, None].expand(-1, 3, -1)
+        vectors = 3
 
-    with pytest.raises(InputError, match="model: 3 vectors a picture; a store holds one"):
-        run(encoder=Several())
+        def encode_gallery(self, pictures):
+            own = super().encode_gallery(pictures)[:, None]
+            return torch.cat([-own, own, -own], dim=1)
+
+    run(encoder=Several())
+    query = Several().encode_query(None, ["red"])[0]
+    with Store(run.uri, Several().fingerprint, Several.width, vectors=3) as store:
+        scores = {entry.path: score for score, entry in store.search(query, 10)}
+    with Store(run.uri, Several().fingerprint, Several.width, vectors=3) as store:
+        assert len(scores) == store.count() and max(scores, key=scores.get).endswith("red.png")
 
 
 @pytest.mark.slow

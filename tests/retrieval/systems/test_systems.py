@@ -9,6 +9,7 @@ from retrieval.benchmarks import Benchmark, Query
 from retrieval.evaluation.ranking import rank
 from retrieval.systems.combiner import Combiner
 from retrieval.systems.multivector import MultiVector
+from retrieval.systems.patches import ProjectedPatches
 from retrieval.systems.pooled import ImageOnly, Sum, TextOnly
 from retrieval.systems.scores import max_over_vectors
 from retrieval.systems.tirg import TIRG
@@ -27,8 +28,12 @@ def every_system() -> list:
     single = [ImageOnly(), TextOnly(), Sum(), TIRG(DIM), Combiner(DIM)]
     patches = {"composer": "tirg", "options": {"dim": DIM}}
     patches |= {"token_width": WIDTH, "tokens": TOKENS, "dim": DIM}
+    learnt = [
+        MultiVector(name, options, WIDTH, TOKENS, DIM, 3)
+        for name, options in (("sum", {}), ("tirg", {"dim": DIM}))
+    ]
     several = [
-        MultiVector(name, options, WIDTH, DIM)
+        MultiVector(name, options, WIDTH, TOKENS, DIM)
         for name, options in (
             ("combiner", {"dim": DIM}),
             ("image", {}),
@@ -36,7 +41,7 @@ def every_system() -> list:
             ("text", {}),
         )
     ]
-    return [composer.eval() for composer in single + several]
+    return [composer.eval() for composer in single + learnt + several]
 
 
 def system_id(composer) -> str:
@@ -178,10 +183,31 @@ def test_the_best_vector_of_a_picture_scores():
 
 
 def test_multi_vector_keeps_the_queries_and_scores_by_tokens():
-    several = MultiVector("combiner", {"dim": DIM}, WIDTH, DIM).eval()
+    several = MultiVector("combiner", {"dim": DIM}, WIDTH, TOKENS, DIM).eval()
     reference, text = features(3)
     queries = several.encode_query(reference, text)
     assert torch.equal(queries, several.composer.encode_query(reference, text))
     tokens = several.token_out(reference.tokens)
     expected = cosine_similarity(queries[:, None, None], tokens[None], dim=-1).amax(-1)
     torch.testing.assert_close(several.score(queries, several.encode_gallery(reference)), expected)
+
+
+def test_a_single_learnt_vector_is_the_projection_of_all_patch_tokens():
+    """With the same weights it is the wrapped system with one vector, and the score that vector's cosine."""
+    torch.manual_seed(0)
+    one = ProjectedPatches("tirg", {"dim": DIM}, WIDTH, TOKENS, DIM).eval()
+    several = MultiVector("tirg", {"dim": DIM}, WIDTH, TOKENS, DIM, vectors=1).eval()
+    several.composer.load_state_dict(one.composer.state_dict())
+    several.token_out[0].load_state_dict(one.projection.state_dict())
+    reference, text = features(4)
+    queries, vectors = several.encode_query(reference, text), several.encode_gallery(reference)
+    torch.testing.assert_close(queries, one.encode_query(reference, text))
+    torch.testing.assert_close(vectors[:, 0], one.encode_gallery(reference))
+    torch.testing.assert_close(several.score(queries, vectors), queries @ vectors[:, 0].T)
+
+
+def test_the_query_has_the_mean_of_the_references_learnt_vectors():
+    several = MultiVector("image", {}, WIDTH, TOKENS, DIM, vectors=3).eval()
+    reference, text = features(4)
+    expected = normalize(several.token_out(reference.tokens).mean(1), dim=-1)
+    torch.testing.assert_close(several.encode_query(reference, text), expected)

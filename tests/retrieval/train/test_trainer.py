@@ -20,7 +20,7 @@ from retrieval.cli import main
 from retrieval.config import ObjectiveConfig, RetrievalConfig, RetrievalDataConfig
 from retrieval.features import BLANK
 from retrieval.model import RetrievalModel
-from retrieval.systems.registry import SYSTEMS
+from retrieval.systems.registry import SYSTEMS, find
 from retrieval.train import trainer as training
 from retrieval.train.objective import Objective
 from retrieval.train.samples import Samples
@@ -80,8 +80,16 @@ def test_a_killed_run_goes_on_exactly(make_config, tmp_path, monkeypatch):
         ("multi-vector", {"options__composer": "sum"}),
         ("multi-vector", {"options__composer": "text"}),
         ("multi-vector", {"options__composer": "image", "objective__reference_negatives": False}),
-        ("multi-vector", {"options": {"composer": "patch-projection", "options": {"composer": "tirg"}}}),
-        ("multi-vector", {"options__composer": "matching"}),
+        (
+            "multi-vector",
+            {
+                "options": {
+                    **{"composer": "patch-projection", "vectors": None},
+                    "options": {"composer": "tirg"},
+                }
+            },
+        ),
+        ("multi-vector", {"options": {"composer": "matching", "vectors": None}}),
     ],
 )
 def test_files_of_a_run(make_config, tmp_path, composer, changed):
@@ -266,7 +274,17 @@ def test_every_weight_learns(make_config, make_model, composer):
         for name, p in model.named_parameters()
         if p.requires_grad and not (p.grad is not None and p.grad.any())
     ]
-    assert idle == (["towers.clip.visual.proj"] if composer == "patch-projection" else [])  # not pooled there
+    unused = {
+        "patch-projection": ["visual.proj"],  # not pooled there
+        "finecir": [
+            "text_projection",
+            "visual.proj",
+            "0.intermediate.",
+            "0.output.",
+        ],  # its last words are not read
+    }.get(composer, [])
+    assert not [name for name in idle if not any(part in name for part in unused)]
+    assert all(any(part in name for name in idle) for part in unused)
 
 
 @pytest.mark.slow
@@ -285,16 +303,24 @@ def test_a_loader_process_changes_nothing(make_config, tmp_path, composer):
 
 
 PLAIN = sorted(SYSTEMS.keys() - {"multi-vector"})
+COMPOSING = sorted(name for name in PLAIN if find(name).composes)
 
 
 @pytest.mark.parametrize(
-    ("composer", "inside"), [*((name, None) for name in PLAIN), *(("multi-vector", name) for name in PLAIN)]
+    ("composer", "inside", "several"),
+    [
+        *((name, None, None) for name in PLAIN),
+        *(("multi-vector", name, None) for name in PLAIN),
+        *(("multi-vector", name, 3) for name in COMPOSING),
+    ],
 )
-def test_processes_look_for_weights_without_gradient_where_there_are_some(make_config, composer, inside):
+def test_processes_look_for_weights_without_gradient_where_there_are_some(
+    make_config, composer, inside, several
+):
     negatives = "image" not in (composer, inside)
     changed = {
         "objective__reference_negatives": negatives,
-        **({"options__composer": inside} if inside else {}),
+        **({"options": {"composer": inside, "vectors": several}} if inside else {}),
     }
     recipe = training.RetrievalRecipe(make_config(composer, **changed))
     objective = recipe.build(Accelerator(cpu=True)).train()
@@ -354,7 +380,10 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"composer": "sun"}, "composer is 'sun', expected one of combiner, fusion, image, matching, multi-"),
+        (
+            {"composer": "sun"},
+            "composer is 'sun', expected one of combiner, finecir, fusion, image, matching, ",
+        ),
         ({"composer": "sun"}, "; the nearest is sum"),
         (
             {"composer": "combiner", "options": {"dropot": 0.1}},
@@ -385,7 +414,12 @@ def test_another_config_is_refused_by_the_key_that_differs(make_config):
         (
             {"composer": "multi-vector", "options": {"composer": "multi-vector"}},
             "options.composer is 'multi-vector', expected one of "
-            "combiner, fusion, image, matching, patch-projection, sum, text, tirg",
+            "combiner, finecir, fusion, image, matching, patch-projection, sum, text, tirg",
+        ),
+        (
+            {"composer": "multi-vector", "options": {"composer": "matching"}},
+            "options.composer is 'matching', expected one of combiner, fusion, image, sum, text, tirg with "
+            "options.vectors=8",
         ),
         (
             {"composer": "patch-projection", "options": {"composer": "fusion"}},

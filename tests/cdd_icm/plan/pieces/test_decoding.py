@@ -28,10 +28,21 @@ def test_a_piece_that_stays_about_where_it_is_keeps_its_cell():
     assert changes.drawn.cells.tolist() == [[-1, 10, -1]]
 
 
-def test_a_piece_that_would_be_drawn_as_it_is_is_left_alone():
+def test_a_piece_that_is_drawn_with_its_look_moves():
+    """Even if it is likeliest to stay where it is."""
     before = scene(piece("dog", 0.1, 0.1))
-    changes = chosen(logits(drawn=(-9.0, 9.0, -9.0), cells=(0, 1, 0)), before)
-    assert changes.no_op.all() and not changes.gone(before).any()
+    found = logits(drawn=(-9.0, 9.0, -9.0), cells=(0, 1, 0))
+    found.cells[0, 1, 15] = 5.0
+    changes = chosen(found, before)
+    assert changes.drawn.cells.tolist() == [[-1, 15, -1]]
+    assert changes.gone(before).tolist() == [[False, True, False]]
+
+
+def test_one_of_several_unlikely_classes_is_drawn_if_they_are_likely_together():
+    found = logits(drawn=(-1.0, -0.5, -0.9), cells=(0, 10, 6))  # 0.27 + 0.38 + 0.29
+    assert chosen(found, scene()).drawn.cells.tolist() == [[-1, 10, -1]]
+    found = logits(drawn=(-2.0, -0.5, -9.0), cells=(0, 10, 6))
+    assert chosen(found, scene()).no_op.all()
 
 
 def test_only_what_is_there_is_removed():

@@ -1,0 +1,1 @@
+"""From a modification text to entities with attributes and relations."""
