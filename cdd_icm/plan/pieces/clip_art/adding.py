@@ -13,7 +13,11 @@ from cdd_icm.plan.pieces.clip_art.adding_words import (
     FACE_AWAY,
     FACE_MARK,
     FACE_SIDE,
+    HOLDING,
     TERSE,
+    WEARING,
+    WITH_IN_IT,
+    WITH_ON_IT,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft, new_piece, put, turned_inward
 from cdd_icm.plan.pieces.clip_art.names import (
@@ -21,6 +25,7 @@ from cdd_icm.plan.pieces.clip_art.names import (
     FACES,
     GENERAL,
     MANY,
+    MEALS,
     NAMES,
     NUMBERS,
     PHRASES,
@@ -30,13 +35,14 @@ from cdd_icm.plan.pieces.clip_art.names import (
     with_article,
 )
 from cdd_icm.plan.pieces.clip_art.places import Place, anywhere, in_picture
-from cdd_icm.plan.pieces.clip_art.relations import beside
+from cdd_icm.plan.pieces.clip_art.relations import beside, by_person, company, hand_of
 from cdd_icm.plan.pieces.clip_art.shapes import (
     EYES,
     FACING,
     HATS,
     HELD,
     PEOPLE,
+    TREES,
     between,
     faced,
     half_size,
@@ -178,7 +184,48 @@ def _one(draft: Draft, chosen: tuple[str, str], article: bool = True) -> tuple[s
     if tail:
         phrase = f"{phrase} {pick(rng, (' and ', ' ', ', ')).join(tail)}"
     draft.draw(obj)
+    if noun not in PHRASES and rng.random() < 0.16:
+        phrase += _with_company(obj, draft)
     return phrase, place
+
+
+_COMPANY = {
+    "table": (MEALS, WITH_ON_IT),
+    "sandbox": (("bucket", "shovel", "cat", "beach ball"), WITH_IN_IT),
+    **dict.fromkeys(TREES, (("owl",), WITH_IN_IT)),
+}
+"""What comes with a piece, and words for it."""
+
+
+def _with_company(obj: SceneObject, draft: Draft) -> str:
+    """Draws what a person wears or holds, or what is on a table or in a tree; words for it, or ""."""
+    rng, free = draft.rng, draft.free()
+    worn = rng.random() < 0.5
+    if obj.name in PEOPLE:
+        names = [name for name in free if name in (CLOTHES if worn else HELD)]
+        grammar = WEARING if worn else HOLDING
+    elif obj.name in _COMPANY:
+        members, grammar = _COMPANY[obj.name]
+        names = [name for name in free if name in members]
+    else:
+        return ""
+    if not names:
+        return ""
+    name = pick(rng, names)
+    other, slots = new_piece(name, rng), {"x": "", "o": "her" if obj.name == "girl" else "his"}
+    if obj.name not in PEOPLE:
+        place = company(obj, other, rng)
+    elif worn:
+        place = by_person(other, obj, rng, draft.plain)
+    else:
+        place = hand_of(other, obj, rng, slots, sides=False)
+    if place is None or not (0 <= place.x <= 1 and 0 <= place.y <= 1):
+        return ""
+    slots["n"] = with_article(pick(rng, NAMES[name]), "a", rng)
+    words, last = grammar(rng, slots), draft.last
+    draft.draw(put(other, place, False))
+    draft.last = last
+    return f" {words}"
 
 
 def add(draft: Draft) -> Clause | None:
@@ -278,7 +325,8 @@ def _together(draft: Draft, names: list[str], words: str) -> Clause:
     else:
         first, by = pieces[0], None
         if rng.random() < 0.4 and not any(name in CLOTHES for name in names):
-            by = beside(first, draft.after, rng, draft.speaker, draft.speak_of)
+            marks = [mark for mark in draft.after if mark.name not in PEOPLE]
+            by = beside(first, marks, rng, draft.speaker, draft.speak_of)
         text = by.text if by else ""
         for i, obj in enumerate(pieces):
             if by is not None:  # side by side at one place

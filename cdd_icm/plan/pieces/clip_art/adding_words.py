@@ -152,3 +152,21 @@ GIVE_BOTH = Grammar("""
     <let> (both kids|the kids|everyone) wear (hats|a hat)*2
     <add> hats for (everyone|both kids|the kids)*2
     """)
+WEARING = Grammar("""
+    wearing {n}*6
+    with {n} [on]*5
+    with {n} on {o} head*2
+    in {n}
+    who wears {n}
+    who is wearing {n}
+    """)
+HOLDING = Grammar("""
+    holding {n}*6
+    with {n}*3
+    with {n} in {o} hand*5
+    carrying {n}*3
+    who (holds|is holding|carries) {n}*2
+    """)
+WITH_ON_IT = Grammar("with {n} on it*5\nwith {n} [on top]*3\nthat has {n} on it*2")
+WITH_IN_IT = Grammar("with {n} in it*6\nwith {n}*2\nthat has {n} in it*2\nwith {n} inside")
+"""What comes with a piece that is added."""

@@ -100,6 +100,8 @@ def beside(
         kind = pick(rng, ("near", "left", "right", "behind", "front"))
     if obj.name in SKY and mark.name not in SKY and kind in ("front", "behind", "in", "on"):
         kind = "above"  # the sky is painted first, so it is behind all else
+    if kind == "behind" and mark.name in SKY and obj.name not in SKY:
+        kind = "near"
     place = _BY_KIND[kind](obj, mark, marks, rng, speaker, look_at)
     if place is None or inside(place) is None:
         return None
@@ -156,6 +158,12 @@ def _near(obj, mark, marks, rng, speaker, look_at) -> Place:
     if abs(mark.x - 0.5) > 0.12:  # to the middle of the picture, where there is more room
         room = 1 if mark.x < 0.5 else -1
     return Place(mark.x + room * apart, _level(obj, mark, rng, True), NEAR(rng, _words(mark, speaker)))
+
+
+def company(obj: SceneObject, other: SceneObject, rng: np.random.Generator) -> Place | None:
+    """Where something is that comes with a piece: on a table, in a tree, in a sandbox."""
+    speaker = Speaker(rng, (), ())
+    return (_on if obj.name == "table" else _in)(other, obj, (), rng, speaker, None)
 
 
 def _above(obj, mark, marks, rng, speaker, look_at) -> Place | None:
@@ -294,12 +302,18 @@ def by_person(obj: SceneObject, person: SceneObject, rng: np.random.Generator, s
     return Place(_clip(x + ahead * (half[0] + 0.02)), y, AT_FEET(rng, words))
 
 
-def hand_of(obj: SceneObject, person: SceneObject, rng: np.random.Generator, words: dict[str, str]) -> Place:
+def hand_of(
+    obj: SceneObject,
+    person: SceneObject,
+    rng: np.random.Generator,
+    words: dict[str, str],
+    sides: bool = True,
+) -> Place:
     """In a hand of a person; where there are two, left and right are those of the picture."""
     hands = [at_point(person, hand) for hand in HANDS[person.name][int(person.look["pose"])]]
     depth = person.look["depth"]
     (x, y), text = hands[0], ""
-    if len(hands) == 2 and rng.random() < 0.25:
+    if sides and len(hands) == 2 and rng.random() < 0.25:
         x, y = pick(rng, hands)
         text = IN_SIDE_HAND["left" if x == min(hands)[0] else "right"](rng, words)
     return Place(_clip(x), _clip(y), text or IN_HAND(rng, words), depth=depth)
