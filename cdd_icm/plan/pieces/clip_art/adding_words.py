@@ -170,3 +170,28 @@ HOLDING = Grammar("""
 WITH_ON_IT = Grammar("with {n} on it*5\nwith {n} [on top]*3\nthat has {n} on it*2")
 WITH_IN_IT = Grammar("with {n} in it*6\nwith {n}*2\nthat has {n} in it*2\nwith {n} inside")
 """What comes with a piece that is added."""
+HAND_OVER = Grammar("""
+    <give> {x} to {y}*8
+    <hand> {x} [over] to {y}*4
+    <let> {y} have {x}*3
+    <pass> {x} to {y}*2
+    <bring> {x} to {y}
+    """)
+HAND_OVER_WORN = Grammar("""
+    <put> {x} on {y}*5
+    <let> {y} wear {x}*4
+    <make> {y} wear {x}*3
+    <have> {y} wear {x}*2
+    """)
+SIT_ON = Grammar("""
+    (<make>|<let>*2|<have>*2) {x} sit [down] {p} {y}*6
+    <sit> {x} [down] {p} {y}*4
+    <seat> {x} {p} {y}*2
+    <put> {x} sitting {p} {y}
+    """)
+SIT_ON_SAY = Grammar("""
+    {x} (should sit|sits|is sitting|sitting|should be sitting|must sit) {p} {y}*6
+    I want {x} (to sit|sitting) {p} {y}*2
+    (can|could) {x} sit {p} {y}?*2
+    """)
+"""Of pieces that are there already; `{y}` is who gets the piece, or what a person sits on."""

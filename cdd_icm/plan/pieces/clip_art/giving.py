@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cdd_icm.data.codraw_painter import CLOTHES
 from cdd_icm.plan.pieces.clip_art.adding_words import (
     DRESS,
@@ -10,18 +12,22 @@ from cdd_icm.plan.pieces.clip_art.adding_words import (
     GIVE_HELD,
     GIVE_SAY,
     GIVE_WORN,
+    HAND_OVER,
+    HAND_OVER_WORN,
     HE_GETS,
     HE_HOLDS,
     HE_WEARS,
     HELD_SAY,
+    SIT_ON,
+    SIT_ON_SAY,
     WORN_SAY,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft, new_piece, put
 from cdd_icm.plan.pieces.clip_art.mentions import NO_SUBJECT
 from cdd_icm.plan.pieces.clip_art.names import GENERAL, NAMES, PHRASES, with_article
 from cdd_icm.plan.pieces.clip_art.places import Place
-from cdd_icm.plan.pieces.clip_art.relations import by_person, hand_of
-from cdd_icm.plan.pieces.clip_art.shapes import HATS, HELD, PEOPLE, wears
+from cdd_icm.plan.pieces.clip_art.relations import by_person, hand_of, seat
+from cdd_icm.plan.pieces.clip_art.shapes import HATS, HELD, PEOPLE, SITTING, wears
 from cdd_icm.plan.shared.speech.grammar import pick
 from cdd_icm.plan.shared.speech.requests import Clause
 
@@ -115,3 +121,48 @@ def give_both(draft: Draft) -> Clause | None:
         draft.speak_of(person)
     draft.last = None
     return Clause(GIVE_BOTH, None, {})
+
+
+def hand_over(draft: Draft) -> Clause | None:
+    """A piece that is there goes to a person: "give the ball to the girl"."""
+    rng = draft.rng
+    obj = draft.some(lambda obj: obj.name in CLOTHES or obj.name in HELD)
+    person = draft.some(lambda person: person.name in PEOPLE and (obj is None or not wears(person, obj)))
+    if obj is None or person is None:
+        return None
+    if obj.name in CLOTHES:
+        place = by_person(obj, person, rng, draft.plain)
+    else:
+        place = hand_of(obj, person, rng, {"x": "", "o": ""}, sides=False)
+    if max(abs(place.x - obj.x), abs(place.y - obj.y)) < 0.06:
+        return None
+    words, y = draft.speaker.the(obj), draft.plain.the(person, 0.4)
+    draft.change(obj, replace(obj, x=place.x, y=place.y))
+    draft.speak_of(person)
+    grammar = HAND_OVER_WORN if obj.name in CLOTHES and rng.random() < 0.4 else HAND_OVER
+    if words == "it" or y in NO_SUBJECT:
+        return Clause(HAND_OVER, None, {"x": words, "y": y})
+    return Clause(grammar, None, {"x": words, "y": y})
+
+
+def sit_on(draft: Draft) -> Clause | None:
+    """A person sits down on something or in it."""
+    rng = draft.rng
+    found = draft.subject(lambda obj: obj.name in PEOPLE, 0.6)
+    seats = [mark for mark in draft.after if mark.name in SEATS and mark.name not in draft.used]
+    if found is None or not seats:
+        return None
+    (person, words), mark = found, pick(rng, seats)
+    pose = person.look["pose"] if person.look["pose"] in SITTING else "5"
+    sitting = replace(person, look={**person.look, "pose": pose})
+    place = seat(sitting, mark, rng)
+    if place is None:
+        return None
+    draft.change(person, replace(sitting, x=place.x, y=place.y))
+    draft.speak_of(mark)
+    slots = {"x": words, "y": draft.plain.named(mark), "p": SEATS[mark.name]}
+    return Clause(SIT_ON, None if words in NO_SUBJECT else SIT_ON_SAY, slots)
+
+
+SEATS = {"table": "on", "slide": "on", "swing set": "on", "sandbox": "in", "tent": "in"}
+"""What people sit on or in."""

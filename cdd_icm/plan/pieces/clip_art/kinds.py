@@ -18,13 +18,13 @@ from cdd_icm.plan.pieces.clip_art.altering import (
     turn_many,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft
-from cdd_icm.plan.pieces.clip_art.giving import dress, give, give_both
+from cdd_icm.plan.pieces.clip_art.giving import dress, give, give_both, hand_over, sit_on
 from cdd_icm.plan.pieces.clip_art.idioms import idiom
 from cdd_icm.plan.pieces.clip_art.removing import remove, remove_many, replaced
 from cdd_icm.plan.shared.speech.requests import Clause
 
 KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
-    (add, 0.205),
+    (add, 0.195),
     (add_list, 0.07),
     (another, 0.015),
     (number, 0.02),
@@ -32,10 +32,12 @@ KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
     (give, 0.051),
     (dress, 0.008),
     (give_both, 0.006),
-    (remove, 0.125),
+    (hand_over, 0.015),
+    (sit_on, 0.012),
+    (remove, 0.118),
     (remove_many, 0.06),
     (replaced, 0.06),
-    (move, 0.11),
+    (move, 0.1),
     (move_many, 0.015),
     (swap, 0.015),
     (complain, 0.025),

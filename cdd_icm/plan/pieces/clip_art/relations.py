@@ -166,6 +166,16 @@ def company(obj: SceneObject, other: SceneObject, rng: np.random.Generator) -> P
     return (_on if obj.name == "table" else _in)(other, obj, (), rng, speaker, None)
 
 
+def seat(person: SceneObject, mark: SceneObject, rng: np.random.Generator) -> Place | None:
+    """Where a person sits on a piece, or in it."""
+    speaker = Speaker(rng, (mark,), ())
+    return (
+        inside(place)
+        if (place := (_in if mark.name in INSIDES else _on)(person, mark, (), rng, speaker, None))
+        else None
+    )
+
+
 def _above(obj, mark, marks, rng, speaker, look_at) -> Place | None:
     y = mark.y - half_size(mark)[1] - half_size(obj)[1] - between(rng, 0.0, 0.06)
     if y < 0.02:

@@ -73,6 +73,14 @@ def remove_many(draft: Draft) -> Clause | None:
         if rng.random() < 0.3:
             kept = [after[i] for i in rng.permutation(len(after))[:2]]
             words = draft.listing(kept)
+        elif rng.random() < 0.3:
+            found = draft.several()
+            if (
+                found is not None
+                and 0 < len(found[0]) < len(after)
+                and found[1].startswith(("the ", "both ", "all "))
+            ):
+                kept, words = found
         draft.trim([obj for obj in after if obj not in kept], lambda obj: None)
         if rng.random() < 0.5:
             return Clause(KEEP_ONLY, None, {"y": words})
