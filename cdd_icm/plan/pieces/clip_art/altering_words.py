@@ -268,6 +268,7 @@ POSE_SIDE = {
 }
 MANY_FEEL = Grammar("""
     {x} (should|must|could) be {f}*4
+    {x} (are|look|feel) {f}*4
     I want [to see] {x} {f}*4
     I (want|'d like) {x} to be {f}*2
     {x} {f}*3

@@ -54,6 +54,7 @@ _ADD = {
             "(barbecue|bbq)*2",
             "let's (have a barbecue|grill|have a bbq)*3\nit's barbecue time",
         ),
+        ("table", "<have> a picnic*3\n<set> up a picnic*2", "let's have a picnic*3\nit is picnic time"),
         ("kite", "<fly> a kite*4\n<let> a kite fly*2", "let's fly a kite*3\na kite is flying [in the sky]*3"),
         (
             "airplane",

@@ -18,14 +18,15 @@ from cdd_icm.plan.pieces.clip_art.altering import (
     turn_many,
 )
 from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.following_up import follow_up
 from cdd_icm.plan.pieces.clip_art.giving import dress, give, give_both, hand_over, sit_on
 from cdd_icm.plan.pieces.clip_art.idioms import idiom
 from cdd_icm.plan.pieces.clip_art.removing import remove, remove_many, replaced
 from cdd_icm.plan.shared.speech.requests import Clause
 
 KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
-    (add, 0.195),
-    (add_list, 0.07),
+    (add, 0.185),
+    (add_list, 0.065),
     (another, 0.015),
     (number, 0.02),
     (idiom, 0.025),
@@ -34,10 +35,10 @@ KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
     (give_both, 0.006),
     (hand_over, 0.015),
     (sit_on, 0.012),
-    (remove, 0.118),
+    (remove, 0.113),
     (remove_many, 0.06),
     (replaced, 0.06),
-    (move, 0.1),
+    (move, 0.09),
     (move_many, 0.015),
     (swap, 0.015),
     (complain, 0.025),
@@ -47,6 +48,7 @@ KINDS: tuple[tuple[Callable[[Draft], Clause | None], float], ...] = (
     (turn_many, 0.01),
     (mood, 0.055),
     (mood_many, 0.015),
+    (follow_up, 0.03),
 )
 """Each with the share of the clauses that are drawn; a kind that a scene does not allow is drawn anew."""
 OTHERWISE = (("nothing", 0.025), ("undo", 0.02), ("unknown", 0.065), ("absent", 0.04), ("nonsense", 0.025))

@@ -101,12 +101,12 @@ MATERIALS = listed(
     "down, "
     "invisible, fluffy, wet, dirty, old, shiny, frozen, burning, see-through, blurry, realistic, "
     "three-dimensional, "
-    "prettier, darker, brighter, softer, asleep, naked, married, rich"
+    "prettier, darker, brighter, softer, asleep"
 )
 STRANGE = Grammar("""
     <cut> {x} in half*2
     <break> {x} [in two|into pieces]*2
-    <make> {x} (explode|melt|glow|sing|spin|burn|sleep|talk|dance|swim|bark|blink|move|walk|eat|drink)*5
+    <make> {x} (explode|melt|glow|sing|spin|burn|sleep|talk|dance|swim|bark|blink|eat|drink)*5
     <make> {x} {m}*6
     <make> {x} out of (glass|wood|metal|gold|stone|ice|paper)*2
     <rotate> {x} [by] (90|45|180|ninety) degrees*3

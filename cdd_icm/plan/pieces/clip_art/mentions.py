@@ -22,6 +22,7 @@ _LAST = weighted(
 _PRONOUNS = {"boy": ("him", "his"), "girl": ("her", "her")}
 NO_SUBJECT = frozenset(("him", "her", "them"))
 """Pronouns that are no subject: "it should go", but not "him should go"."""
+_POSSESSIVES = ("'s",) * 20 + ("s", "")
 _ARTICLES = weighted("the*30, that, this, your, my, the")
 _SORTS = ("tree", "ball", "hat", "animal", "kid", "toy", "bird", "flying machine", "person", "child")
 """General words for which there may be several in a picture, told apart by where they are."""
@@ -114,7 +115,8 @@ class Speaker:
         if obj.name in PEOPLE and self.rng.random() < 0.3:
             return _PRONOUNS[obj.name][1]
         words = self.named(obj) if self.rng.random() < 0.4 else f"the {obj.name}"
-        return f"{words}s" if self.rng.random() < 0.06 else f"{words}'s"
+        ending = pick(self.rng, _POSSESSIVES)
+        return f"{words}{ending}"
 
     def it(self, obj: SceneObject) -> str:
         """The pronoun of a piece."""

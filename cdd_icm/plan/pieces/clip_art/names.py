@@ -46,10 +46,10 @@ NAMES = {
         "apple tree": "apple tree*7, tree with apples*2, fruit tree, tree with red apples, cherry tree, "
         "tree with fruit",
         "boy": "boy*14, little boy, young boy, lad, guy, Mike*2, kid in blue, boy child, dude, son, fella, "
-        "brother, boy in the blue shirt, small boy, male child",
+        "brother, boy in the blue shirt, male child",
         "girl": "girl*14, little girl, young girl, lass, Jenny*2, kid in pink, lady, gal, daughter, sister, "
-        "blonde girl, girl in the pink dress, small girl, female child, lassie",
-        "bear": "bear*8, brown bear, grizzly, grizzly bear, angry bear, big bear, scary bear",
+        "blonde girl, girl in the pink dress, female child, lassie",
+        "bear": "bear*8, brown bear, grizzly, grizzly bear, angry bear, scary bear",
         "cat": "cat*7, kitty*2, kitten, orange cat, ginger cat, kitty cat, pussy cat, tabby, ginger kitten",
         "dog": "dog*7, puppy*2, doggy, brown dog, hound, pup, doggie, pooch, mutt, doggo, puppy dog",
         "duck": "duck*7, duckling, blue duck, ducky, drake, duckie, goose, grey duck",

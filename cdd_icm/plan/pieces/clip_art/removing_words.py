@@ -10,6 +10,7 @@ EVERYTHING = Grammar("""
     all [of] the (things|objects|pieces|stuff)*2
     everything (that is there|you drew|there is)
     every (thing|object|single thing|piece)
+    the whole (scene|picture)
     """)
 CLEAR = Grammar("""
     <clear> (the (picture|canvas|scene|page|screen|board|image)|everything|all|it all)*6

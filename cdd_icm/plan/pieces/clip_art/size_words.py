@@ -40,6 +40,7 @@ BIGGER_SAY = Grammar("""
     {x} shouldn't be (so|that|this) (small|tiny)*2
     {x} is not (big|large) enough*2
     a (bigger|larger) {k}*2
+    (bigger|larger) {k}*3
     {x} but (bigger|larger)
     {x} (a bit|slightly) bigger*2
     """)
@@ -76,6 +77,7 @@ SMALLER_SAY = Grammar("""
     {x} shouldn't be (so|that|this) (big|large)*2
     {x} is not small enough*2
     a smaller {k}*2
+    smaller {k}*3
     {x} but smaller
     {x} (a bit|slightly) smaller*2
     """)

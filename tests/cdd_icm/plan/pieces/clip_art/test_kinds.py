@@ -7,6 +7,7 @@ import pytest
 
 from cdd_icm.plan.pieces.clip_art import altering, giving, removing
 from cdd_icm.plan.pieces.clip_art.draft import Draft
+from cdd_icm.plan.pieces.clip_art.following_up import follow_up
 from cdd_icm.plan.pieces.clip_art.kinds import KINDS, OTHERWISE
 from cdd_icm.plan.pieces.clip_art.shapes import side_of, wears
 from cdd_icm.plan.shared.speech.requests import request
@@ -31,7 +32,8 @@ def _made(make, number: int = 300, scene=SCENE, touched=("dog", "boy")):
 @pytest.mark.parametrize("make", [make for make, _ in KINDS], ids=lambda make: make.__name__)
 def test_each_kind_can_be_made_and_changes_something(make):
     scene = tuple(obj for obj in SCENE if obj.name != "crown") if make is giving.give_both else SCENE
-    texts = [text for text, _, _ in _made(make, 60, scene)]
+    touched = ("dog",) if make is follow_up else ("dog", "boy")
+    texts = [text for text, _, _ in _made(make, 60, scene, touched)]
     assert len(texts) > 3
     assert all(text and "{" not in text for text in texts)
 
@@ -110,3 +112,12 @@ def test_what_is_given_to_wear_is_worn():
         (name,) = after.keys() - before.keys()
         people = [after["boy"], after["girl"]]
         assert any(wears(person, after[name]) for person in people), text
+
+
+def test_a_follow_up_changes_only_what_the_turn_before_drew():
+    for text, before, after in _made(follow_up, 200, touched=("dog",)):
+        assert {name for name, obj in before.items() if after.get(name) != obj} == {"dog"}, text
+        if text.endswith("smaller"):
+            assert after["dog"].depth > before["dog"].depth
+        if text.endswith("bigger"):
+            assert after["dog"].depth < before["dog"].depth
