@@ -16,8 +16,9 @@ _AGAIN = Grammar("""
     {w}*10
     {w} please*4
     {w}, please*2
-    (no|nope|not there|not like that|hmm|sorry)[,] {w}*4
-    I (meant|wanted|said|want) {w}*3
+    (no|nope|not there|not like that|hmm|sorry), {w}*4
+    I (meant|said) {w}*2
+    I want it {w}*2
     (maybe|now|and|but|just|and now|even) {w}*4
     {w} instead
     {w} would be (better|nicer)*2
@@ -26,8 +27,8 @@ _AGAIN = Grammar("""
     better {w}
     """)
 _NO = Grammar("""
-    no[,] {w}*5
-    not that[,] {w}*3
+    no, {w}*5
+    not that, {w}*3
     I (meant|wanted|said) {w}*5
     I meant {w}, not that*2
     {w} instead*4

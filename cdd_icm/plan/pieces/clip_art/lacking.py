@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cdd_icm.data.codraw_painter import CODRAW_CLASSES
+from cdd_icm.data.codraw_painter import ANIMALS, CODRAW_CLASSES, FOOD, SKY
 from cdd_icm.data.dialog import SceneObject
 from cdd_icm.plan.pieces.clip_art.adding_words import GIVE, GIVE_WORN
 from cdd_icm.plan.pieces.clip_art.altering_words import (
@@ -28,21 +28,19 @@ from cdd_icm.plan.pieces.clip_art.lacked_things import (
 )
 from cdd_icm.plan.pieces.clip_art.mentions import NO_SUBJECT, Speaker
 from cdd_icm.plan.pieces.clip_art.names import (
+    BALLS,
     BARE,
     FACES,
     GENERAL,
-    MANY,
     NAMES,
-    PHRASES,
     POSES,
     SIZES,
-    VAGUE,
     is_plural,
     with_article,
 )
 from cdd_icm.plan.pieces.clip_art.places import in_picture
 from cdd_icm.plan.pieces.clip_art.removing_words import REMOVE_MORE_SAY
-from cdd_icm.plan.pieces.clip_art.shapes import HATS, PEOPLE
+from cdd_icm.plan.pieces.clip_art.shapes import HATS, PEOPLE, TREES
 from cdd_icm.plan.pieces.clip_art.size_words import (
     BIGGER_DO,
     BIGGER_SAY,
@@ -97,6 +95,23 @@ _BECOME = Grammar("""
     <exchange> {x} for {t}
     <transform> {x} into {t}
     """)
+_CRISP = {
+    word: members
+    for words, members in (
+        (("hat", "hats"), HATS),
+        (("tree", "trees"), TREES),
+        (("ball", "balls"), BALLS),
+        (("animal", "animals", "creature"), ANIMALS),
+        (("pet",), ANIMALS),
+        (("bird", "birds"), ("duck", "owl")),
+        (("person", "kid", "kids", "child", "children"), PEOPLE),
+        (("food", "snack", "snacks"), FOOD),
+        (("flying machine", "vehicle"), (*SKY, "kite")),
+        (("clouds",), ("cloud", "rain cloud", "lightning cloud")),
+    )
+    for word in words
+}
+"""General words, and the pieces that they may mean at the widest."""
 _TOLD = ("tree", "ball", "hat", "animal", "bird", "pet", "kid", "toy")
 """General words that single out a piece only where there is one of the kind."""
 
@@ -158,7 +173,7 @@ def unknown_text(rng: np.random.Generator, scene: Sequence[SceneObject], speaker
 def _unknown(rng: np.random.Generator, scene: Sequence[SceneObject], speaker: Speaker) -> Clause | None:
     chance = rng.random()
     if chance < 0.5 or not scene:
-        if chance < 0.06:
+        if chance < 0.03:
             noun = _in_another_colour(rng, pick(rng, CODRAW_CLASSES))
             if noun is None:
                 return None
@@ -227,12 +242,7 @@ def _lost(
         ]
         return (f"the {pick(rng, words)}", "") if words else None
     if chance < 0.55:
-        words = [
-            word
-            for word, members in GENERAL.items()
-            if word not in PHRASES | VAGUE and not here & set(members)
-        ]
-        words += [word for word, members in MANY.items() if not here & set(members)]
+        words = [word for word, members in _CRISP.items() if not here & set(members)]
         return (f"the {pick(rng, words)}", "") if words else None
     name = pick(rng, [name for name in CODRAW_CLASSES if name not in here])
     noun = pick(rng, NAMES[name])

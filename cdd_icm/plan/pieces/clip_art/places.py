@@ -278,8 +278,7 @@ _WAYS = {
 }  # fmt: skip
 _SHIFT = {way: Grammar(f"({words})*5\n({first})*5") for way, (words, first) in _WAYS.items()}
 _SHIFT_BIT = {
-    way: Grammar(f"{_BIT} ({words})*5\n({first}) {_BIT}*2\n{_BIT} more ({first})")
-    for way, (words, first) in _WAYS.items()
+    way: Grammar(f"{_BIT} ({words})*5\n({first}) {_BIT}*2") for way, (words, first) in _WAYS.items()
 }
 _SHIFT_LOT = {
     way: Grammar(f"{_LOT} ({words})*4\n({first}) (a lot|by a lot|quite a bit)")

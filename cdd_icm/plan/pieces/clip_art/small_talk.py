@@ -23,7 +23,7 @@ _TALK = Grammar("""
     what is (next|left|missing|in the picture|that|there)?*2
     what (else|now|next|do you see)?*3
     what (can|could) (I|you|we) (draw|add|ask for|say)?*2
-    (any|is there anything|anything) else?*2
+    (is there anything|anything) else?*2
     (ready|I'm ready|ready when you are|are you ready|ready to start|let's start|shall we start)[?]*3
     how many (kids|trees|animals|things|people) are (there|in the picture)?*2
     who is (that|she|he|the boy|the girl)?
