@@ -230,8 +230,8 @@ def _lost(
         ), ""
     if chance < 0.3:
         gone = [name for name in PEOPLE if name not in here]
-        if not gone:
-            return None
+        if not gone or (len(gone) == 2 and here & set(ANIMALS)):
+            return None  # an animal may be "him"
         name = pick(rng, gone)
         return {"boy": "him", "girl": "her"}[name], name
     if chance < 0.42:  # there are several of the kind, and the turn before drew none or all of them
@@ -260,7 +260,7 @@ def absent_text(rng: np.random.Generator, scene: Sequence[SceneObject], touched:
         return None
     x, name = lost
     noun, chance = x.removeprefix("the "), rng.random()
-    subject = x not in NO_SUBJECT and not is_plural(x) and x not in ("both", "it")
+    subject = x not in NO_SUBJECT and noun not in MANY and not is_plural(x) and x not in ("both", "it")
     if name in PEOPLE and chance < 0.35:
         return dressed(rng, request(rng, [_of_person(rng, x)]))
     if chance < 0.5:
