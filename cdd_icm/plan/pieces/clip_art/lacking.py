@@ -32,6 +32,7 @@ from cdd_icm.plan.pieces.clip_art.names import (
     BARE,
     FACES,
     GENERAL,
+    MANY,
     NAMES,
     POSES,
     SIZES,
